@@ -1,0 +1,31 @@
+import { createHash, hash as oneShot } from 'node:crypto'
+import xxhash from 'xxhash-wasm'
+import { encode, type Value } from './msgpack.js'
+
+const xx = await xxhash()
+
+/** SHA-256, 32 bytes. `crypto.hash` (Node >= 20.12) is three times as fast as `createHash` on 40 bytes (measured). */
+export const sha256: (data: Uint8Array) => Uint8Array =
+  typeof oneShot === 'function'
+    ? (data) => oneShot('sha256', data, 'buffer')
+    : (data) => createHash('sha256').update(data).digest()
+
+/** MD5 as 32 lower-case hex digits: Synapse's `guid` of a value is this over its msgpack. */
+export function md5Hex(data: Uint8Array): string {
+  return createHash('md5').update(data).digest('hex')
+}
+
+/** XXH64 with seed 0, as Synapse appends it (big-endian) to a shortened index. */
+export function xxh64(data: Uint8Array): bigint {
+  return xx.h64Raw(data)
+}
+
+/** A node's buid: SHA-256 over the msgpack of `[form, valu]`. */
+export function buid(value: Value): Uint8Array {
+  return sha256(encode(value))
+}
+
+/** Synapse's `guid(value)`. */
+export function guid(value: Value): string {
+  return md5Hex(encode(value))
+}
