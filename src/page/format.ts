@@ -1,0 +1,68 @@
+/**
+ * LMDB data format 1 on a 64-bit little-endian machine, as py-lmdb 0.9x and 1.x write it: names and numbers of mdb.c.
+ * docs/format/lmdb-pages.md draws it.
+ */
+
+export const MAGIC = 0xbeefc0de
+export const DATA_VERSION = 1
+export const PAGE_HEADER_BYTES = 16
+export const NODE_HEADER_BYTES = 8
+export const DB_RECORD_BYTES = 48
+export const MAX_KEY_BYTES = 511
+/** `P_INVALID`: the root of an empty tree. */
+export const NO_PAGE = -1
+
+export const PageFlag = {
+  branch: 0x01,
+  leaf: 0x02,
+  overflow: 0x04,
+  meta: 0x08,
+  dirty: 0x10,
+  leaf2: 0x20,
+  sub: 0x40,
+} as const
+export const NodeFlag = { big: 0x01, subData: 0x02, dupData: 0x04 } as const
+export const DbFlag = { reverseKey: 0x02, dupSort: 0x04, integerKey: 0x08, dupFixed: 0x10 } as const
+
+/** Offsets within a meta page, page header included. */
+export const Meta = { magic: 16, version: 20, mapSize: 32, freeDb: 40, mainDb: 88, lastPage: 136, txnId: 144 } as const
+
+/** An `MDB_db`: where a tree starts and how much it holds. */
+export interface DbRecord {
+  readonly pad: number
+  readonly flags: number
+  readonly depth: number
+  readonly branchPages: number
+  readonly leafPages: number
+  readonly overflowPages: number
+  readonly entries: number
+  /** Page number, or `NO_PAGE`. */
+  readonly root: number
+}
+
+export function readDbRecord(view: DataView, at: number): DbRecord {
+  const root = view.getBigUint64(at + 40, true)
+  return {
+    pad: view.getUint32(at, true),
+    flags: view.getUint16(at + 4, true),
+    depth: view.getUint16(at + 6, true),
+    branchPages: Number(view.getBigUint64(at + 8, true)),
+    leafPages: Number(view.getBigUint64(at + 16, true)),
+    overflowPages: Number(view.getBigUint64(at + 24, true)),
+    entries: Number(view.getBigUint64(at + 32, true)),
+    root: root === 0xffff_ffff_ffff_ffffn ? NO_PAGE : Number(root),
+  }
+}
+
+export function readU16(buf: Uint8Array, at: number): number {
+  return buf[at] | (buf[at + 1] << 8)
+}
+
+export function readU32(buf: Uint8Array, at: number): number {
+  return (buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)) >>> 0
+}
+
+/** A 48-bit number, the most that a page number can have. */
+export function readU48(buf: Uint8Array, at: number): number {
+  return readU32(buf, at) + readU16(buf, at + 4) * 0x1_0000_0000
+}
