@@ -1,0 +1,228 @@
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { Database, RootDatabase } from 'lmdb'
+import { assert, MigrationError } from '../errors.js'
+import { loadLmdb } from './binding.js'
+import { ensureOptsYaml } from './opts-yaml.js'
+
+/** What LMDB 0.9 as Synapse builds it can hold; lmdb-js alone would accept longer keys that Synapse then cannot read. */
+const MAX_KEY_BYTES = 511
+const MAX_DBS = 128
+const MIN_MAP_BYTES = 2 ** 30
+
+/** One row; the bytes are the caller's own. */
+export interface Row {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+export interface SlabOptions {
+  /** How large the slab may become: address space, not disk. Default: twice its file, at least 1 GiB, Synapse's own start. */
+  readonly mapBytes?: number
+}
+
+/** `dev:ino` of every data file that this thread has opened; LMDB never unmaps them while the process lives. */
+const opened = new Set<string>()
+
+/**
+ * A small slab that is read and written through LMDB: the hive, queues, the migration log. A slab has one owner in one
+ * thread, and is opened once in the life of the process.
+ */
+export class Slab {
+  readonly path: string
+  readonly #root: RootDatabase<Buffer, Buffer>
+  readonly #dbs = new Map<string, Db>()
+  #writing = false
+
+  /**
+   * Opens a slab directory (`…/cell.lmdb`) for reading and writing and makes it with its options file when it is missing.
+   *
+   * @throws {MigrationError} ERR_LMDB_BINDING; ERR_INTERNAL when this process has opened the slab before; ERR_DEST when
+   *   LMDB cannot open it
+   */
+  static async open(path: string, options: SlabOptions = {}): Promise<Slab> {
+    const lmdb = await loadLmdb()
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    const dataPath = join(path, 'data.mdb')
+    refuseSecondOpen(path, dataPath)
+    const fileBytes = existsSync(dataPath) ? statSync(dataPath).size : 0
+    const mapSize = options.mapBytes ?? Math.max(MIN_MAP_BYTES, 2 * fileBytes)
+    try {
+      const root = lmdb.open<Buffer, Buffer>({
+        path,
+        noSubdir: false,
+        maxDbs: MAX_DBS,
+        mapSize,
+        encoding: 'binary',
+        keyEncoding: 'binary',
+      })
+      opened.add(fileId(dataPath))
+      ensureOptsYaml(path)
+      return new Slab(path, root)
+    } catch (cause) {
+      throw new MigrationError('ERR_DEST', `Cannot open slab "${path}": ${(cause as Error).message}`, { cause })
+    }
+  }
+
+  private constructor(path: string, root: RootDatabase<Buffer, Buffer>) {
+    this.path = path
+    this.#root = root
+  }
+
+  /** Opens a named db, and creates it when it is missing. */
+  db(name: string, options: { dupSort?: boolean } = {}): Db {
+    const dupSort = options.dupSort ?? false
+    const known = this.#dbs.get(name)
+    if (known !== undefined) {
+      assert(known.dupSort === dupSort, () => `db "${name}" was opened with dupSort ${known.dupSort}`)
+      return known
+    }
+    const store = this.#root.openDB<Buffer, Buffer>({ name, dupSort, encoding: 'binary', keyEncoding: 'binary' })
+    const db = new Db(name, dupSort, store, () => this.#writing)
+    this.#dbs.set(name, db)
+    return db
+  }
+
+  /** The names of the slab's dbs, sorted. */
+  dbNames(): string[] {
+    const names: string[] = []
+    for (const { key } of rowsOf(this.#root)) names.push(Buffer.from(key).toString('utf8'))
+    return names
+  }
+
+  /**
+   * Runs `action` in one write transaction that is committed and synced when it returns; nothing of it is kept when it
+   * throws.
+   *
+   * @throws {MigrationError} ERR_DEST when LMDB cannot commit, as when the map or the disk is full
+   */
+  write<T>(action: () => T): T {
+    assert(!this.#writing, () => `write() inside of write() on "${this.path}"`)
+    this.#writing = true
+    let failed: { error: unknown } | undefined
+    try {
+      return this.#root.transactionSync(() => {
+        try {
+          return action()
+        } catch (error) {
+          failed = { error }
+          throw error
+        }
+      })
+    } catch (cause) {
+      if (failed !== undefined) throw failed.error
+      const reason = (cause as Error).message
+      throw new MigrationError('ERR_DEST', `Cannot write to slab "${this.path}": ${reason}`, {
+        cause,
+        hint: 'check the free space of the destination; nothing of this transaction was written',
+      })
+    } finally {
+      this.#writing = false
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#root.close()
+  }
+}
+
+/** A named db of a slab. */
+export class Db {
+  readonly name: string
+  readonly dupSort: boolean
+  readonly #store: Database<Buffer, Buffer>
+  readonly #writing: () => boolean
+
+  constructor(name: string, dupSort: boolean, store: Database<Buffer, Buffer>, writing: () => boolean) {
+    this.name = name
+    this.dupSort = dupSort
+    this.#store = store
+    this.#writing = writing
+  }
+
+  /** The value of a key (of a dupSort db its first one), or undefined. */
+  get(key: Uint8Array): Uint8Array | undefined {
+    const value = this.#store.get(asBuffer(key))
+    return value === undefined ? undefined : new Uint8Array(value)
+  }
+
+  /** All rows in key order. */
+  rows(): Generator<Row> {
+    return rowsOf(this.#store)
+  }
+
+  /** The last row in key order, or undefined. */
+  last(): Row | undefined {
+    for (const { key, value } of this.#store.getRange({ reverse: true, limit: 1 })) {
+      return { key: new Uint8Array(key), value: new Uint8Array(value) }
+    }
+    return undefined
+  }
+
+  /** How many rows there are. */
+  get entries(): number {
+    return (this.#store.getStats() as { entryCount: number }).entryCount
+  }
+
+  /** Stores a row; a dupSort db keeps the values that the key already has. Only inside `Slab.write()`. */
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#checkWrite(key, value)
+    const stored = this.#store.putSync(asBuffer(key), asBuffer(value)) as unknown
+    if (stored !== true) throw new MigrationError('ERR_DEST', `Cannot store ${hex(key)} in db "${this.name}"`)
+  }
+
+  /** Removes a key with all its values, or of a dupSort db one value; says whether it was there. */
+  delete(key: Uint8Array, value?: Uint8Array): boolean {
+    assert(this.#writing(), () => `delete from "${this.name}" outside of a transaction`)
+    return value === undefined
+      ? this.#store.removeSync(asBuffer(key))
+      : this.#store.removeSync(asBuffer(key), asBuffer(value))
+  }
+
+  /** Removes all rows. */
+  clear(): void {
+    assert(this.#writing(), () => `clear of "${this.name}" outside of a transaction`)
+    this.#store.clearSync()
+  }
+
+  #checkWrite(key: Uint8Array, value: Uint8Array): void {
+    assert(this.#writing(), () => `put to "${this.name}" outside of a transaction`)
+    const keyFits = key.length >= 1 && key.length <= MAX_KEY_BYTES
+    if (keyFits && !(this.dupSort && value.length > MAX_KEY_BYTES)) return
+    const what = keyFits ? `value of ${value.length} bytes` : `key of ${key.length} bytes`
+    throw new MigrationError('ERR_DEST', `Cannot store ${hex(key)} in db "${this.name}": ${what}, LMDB takes 1 to 511`)
+  }
+}
+
+function* rowsOf(store: Database<Buffer, Buffer>): Generator<Row> {
+  // Without a start lmdb-js begins at byte 5, behind where it would keep metadata of its own.
+  for (const { key, value } of store.getRange({ start: Buffer.of(0) })) {
+    yield { key: new Uint8Array(key), value: new Uint8Array(value) }
+  }
+}
+
+/** LMDB forbids two environments on one file in a process; worker threads count, so ask the kernel what is mapped. */
+function refuseSecondOpen(path: string, dataPath: string): void {
+  if (!existsSync(dataPath)) return
+  const mapped = opened.has(fileId(dataPath)) || isMapped(statSync(dataPath).ino, basename(dataPath))
+  assert(!mapped, () => `slab "${path}" is opened twice in one process`)
+}
+
+function isMapped(inode: number, name: string): boolean {
+  if (process.platform !== 'linux') return false
+  const maps = readFileSync('/proc/self/maps', 'utf8')
+  return maps.split('\n').some((line) => line.endsWith(name) && line.split(/\s+/)[4] === String(inode))
+}
+
+function fileId(path: string): string {
+  const { dev, ino } = statSync(path)
+  return `${dev}:${ino}`
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
