@@ -150,7 +150,7 @@ export function skip(buf: Uint8Array, pos: number, end = buf.length, depth = 0):
 export function encode(value: Value): Uint8Array {
   scratchLength = 0
   write(value)
-  return scratch.slice(0, scratchLength)
+  return copyOf(scratch, 0, scratchLength)
 }
 
 /** UTF-8 of a string, lone surrogates as three bytes each. */
@@ -175,7 +175,7 @@ export function text(buf: Uint8Array, start = 0, end = buf.length): string | Raw
   }
   const kind = utf8Kind(buf, start, end)
   if (kind === 'utf8') return asBuffer(buf).utf8Slice(start, end)
-  return kind === 'wtf8' ? decodeWtf8(buf, start, end) : new RawStr(buf.slice(start, end))
+  return kind === 'wtf8' ? decodeWtf8(buf, start, end) : new RawStr(copyOf(buf, start, end))
 }
 
 /** Whether two values are equal as Python compares them: 1 == 1.0 == True, tuples and lists element by element. */
@@ -311,7 +311,7 @@ class Reader {
 
   private bytes(length: number): Uint8Array {
     const start = this.take(length)
-    return this.buf.slice(start, this.pos)
+    return copyOf(this.buf, start, this.pos)
   }
 
   private ext(length: number): Ext {
@@ -398,6 +398,11 @@ function u32(buf: Uint8Array, pos: number): number {
   return ((buf[pos] << 24) | (buf[pos + 1] << 16) | (buf[pos + 2] << 8) | buf[pos + 3]) >>> 0
 }
 
+/** A copy in any case: a Buffer's own slice() is a view. */
+function copyOf(buf: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.prototype.slice.call(buf, start, end)
+}
+
 interface BufferSlices extends Buffer {
   latin1Slice(start: number, end: number): string
   utf8Slice(start: number, end: number): string
@@ -481,10 +486,9 @@ let scratchLength = 0
 function encodeNested(value: Value): Uint8Array {
   const start = scratchLength
   write(value)
-  const bytes = scratch.slice(start, scratchLength)
-  const copy = Uint8Array.from(bytes)
+  const bytes = copyOf(scratch, start, scratchLength)
   scratchLength = start
-  return copy
+  return bytes
 }
 
 function room(length: number): number {

@@ -73,3 +73,13 @@ test('buid(), guid() and xxh64() match Synapse', () => {
   assert.equal(guid('foo').length, 32)
   assert.equal(xxh64(Buffer.alloc(257, 'x')).toString(16), '7d5cc3c6243bcdc1')
 })
+
+test('encode() and decode() return bytes of their own', () => {
+  const first = encode('first')
+  encode('other')
+  assert.equal(Buffer.from(first).toString('hex'), 'a56669727374')
+  const buf = Buffer.from('c4020102', 'hex')
+  const value = decode(buf) as Uint8Array
+  buf.fill(0)
+  assert.deepEqual([...value], [1, 2])
+})
