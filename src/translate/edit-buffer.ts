@@ -1,0 +1,58 @@
+/** Below this many bytes a loop is faster than a call into native code. */
+const LOOP_BYTES = 48
+
+/** Growing buffer of msgpack that is copied together from spans of other buffers. */
+export class EditBuffer {
+  buf: Uint8Array = Buffer.allocUnsafeSlow(1 << 12)
+  length = 0
+
+  /** Makes room for `bytes` more. */
+  reserve(bytes: number): void {
+    const need = this.length + bytes
+    if (need <= this.buf.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(need, this.buf.length * 2))
+    grown.set(this.buf.subarray(0, this.length))
+    this.buf = grown
+  }
+
+  byte(value: number): void {
+    this.reserve(1)
+    this.buf[this.length++] = value
+  }
+
+  span(from: Uint8Array, start: number, end: number): void {
+    const bytes = end - start
+    this.reserve(bytes)
+    if (bytes <= LOOP_BYTES) {
+      for (let i = start, to = this.length; i < end; i++, to++) this.buf[to] = from[i]
+    } else {
+      this.buf.set(from.subarray(start, end), this.length)
+    }
+    this.length += bytes
+  }
+
+  /** A span, or null when it is absent (`start` < 0). */
+  spanOrNull(from: Uint8Array, start: number, end: number): void {
+    if (start < 0) this.byte(0xc0)
+    else this.span(from, start, end)
+  }
+
+  /** An int of 0..65535. */
+  uint16(value: number): void {
+    this.reserve(3)
+    if (value >= 0x100) {
+      this.buf[this.length++] = 0xcd
+      this.buf[this.length++] = value >> 8
+    } else if (value >= 0x80) {
+      this.buf[this.length++] = 0xcc
+    }
+    this.buf[this.length++] = value & 0xff
+  }
+}
+
+/** Whether two spans hold the same bytes. */
+export function equalSpans(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number) {
+  if (aEnd - aStart !== bEnd - bStart) return false
+  for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false
+  return true
+}

@@ -1,0 +1,446 @@
+import { encode, RawStr, text } from '../bytes/msgpack.js'
+import { assert } from '../errors.js'
+import { BuidCache } from './buid-cache.js'
+import { EditBuffer, equalSpans } from './edit-buffer.js'
+import { bodyOf, isText, SpliceKind, SpliceReader } from './splice-reader.js'
+import { OLD_FORMS, OLD_PROPS, StortypeCache, type StortypeSource } from './stortypes.js'
+
+/** Why a splice has no node edit. */
+export type SpliceFailCode =
+  /** It is no msgpack, no `[type, info]`, or has no usable ndef. */
+  | 'unreadable'
+  | 'unknown-form'
+  | 'unknown-prop'
+  | 'unknown-tagprop'
+  | 'unknown-edit'
+  /** Its prop, tag or value is missing or of a kind that no layer can store. */
+  | 'bad-value'
+
+/** A splice that was left out of the node edits. */
+export interface SpliceFailure {
+  readonly offset: number
+  readonly code: SpliceFailCode
+  readonly message: string
+  /** What could not be found in the model, by which a repeated message is known: `form`, `form:prop` or the tag prop. */
+  readonly subject: string
+  /** Whether the form or prop is one that an older 0.1.x model had. */
+  readonly oldModel: boolean
+  /** The splice's msgpack, a copy. */
+  readonly splice: Uint8Array
+}
+
+/** One node edit with its meta. Its bytes hold only until the sink returns. */
+export interface NodeEdit {
+  readonly buf: Uint8Array
+  /** Row of the node edit log, msgpack `[[nodeedit], meta]`: `buf[rowStart, end)`. */
+  readonly rowStart: number
+  /** `[buid, form, [edit, ...]]`: `buf[editStart, metaStart)`. */
+  readonly editStart: number
+  /** `{time, user, prov}` of the group's first splice: `buf[metaStart, end)`. */
+  readonly metaStart: number
+  readonly end: number
+  readonly firstOffset: number
+  /** Of the group's last splice that is no failure. */
+  readonly lastOffset: number
+  /** Splices in it. */
+  readonly splices: number
+}
+
+export interface SpliceSink {
+  nodeEdit(edit: NodeEdit): void
+  failure(failure: SpliceFailure): void
+}
+
+export interface SpliceOptions {
+  /**
+   * Tag props of the model: 0.1.x deletes those of a deleted tag without splices, so their deletion is written in front
+   * of each `tag:del`. None when left out.
+   */
+  readonly tagProps?: () => Iterable<readonly [prop: string, stortype: number]>
+}
+
+const NODE_EDIT_HEAD_BYTES = 2 + 1 + 34
+const MOST_ARRAY_HEAD_BYTES = 5
+const META_KEYS = ['time', 'user', 'prov'].map((key) => encode(key))
+/** Stortype `msgp`: the only one that can store a null. */
+const MSGP = 13
+
+/**
+ * Translates the splices of one layer, in the order of their offsets, into node edits.
+ *
+ * Consecutive splices of one ndef (the same bytes) and one prov become one node edit; a splice without prov is followed by
+ * any prov, and neither `user` nor `time` ends a group. The node edit's meta is that of the group's first splice. A splice
+ * that cannot be translated is a failure by itself and the rest of its group is kept; an unreadable one ends the group. So
+ * every splice is in exactly one node edit or one failure, wherever translation starts: whether a splice starts a group
+ * depends on it and the splice before it only (`continues`).
+ *
+ * Values are passed through as they are, so that nothing is lost; the layout is that of migration spec 2.13 and 3.8.
+ */
+export class SpliceTranslator {
+  readonly #sink: SpliceSink
+  readonly #stortypes: StortypeCache
+  readonly #tagProps: (() => Iterable<readonly [string, number]>) | undefined
+  readonly #splice = new SpliceReader()
+  readonly #buids = new BuidCache()
+  /** The ndef and prov of the splice before; a length of 0 is none. */
+  readonly #ndef = new EditBuffer()
+  readonly #prov = new EditBuffer()
+  /** Room for the node edit's head, then the edits; the head is put in front of them when their number is known. */
+  readonly #edits = new EditBuffer()
+  readonly #meta = new EditBuffer()
+  /** Where the form's msgpack starts in `#ndef`. */
+  #formOffset = 0
+  #formBytes = 0
+  #form = ''
+  #formStortype = -1
+  #editCount = 0
+  #spliceCount = 0
+  #firstOffset = 0
+  #lastOffset = 0
+  #deletions: { propBytes: Uint8Array; stortype: number }[] | null = null
+
+  constructor(stortypes: StortypeSource, sink: SpliceSink, options: SpliceOptions = {}) {
+    this.#stortypes = new StortypeCache(stortypes)
+    this.#sink = sink
+    this.#tagProps = options.tagProps
+  }
+
+  /** Translates the splice in `buf[start, end)`; nothing of `buf` is kept. */
+  add(offset: number, buf: Uint8Array, start: number, end: number): void {
+    const unreadable = this.#splice.read(buf, start, end)
+    if (unreadable !== null) {
+      this.flush()
+      this.#fail(offset, 'unreadable', unreadable, '', false, buf, start, end)
+      return
+    }
+    if (!this.#continues(buf)) {
+      this.flush()
+      this.#enterNode(buf)
+    }
+    this.#noteProv(buf)
+    this.#edit(offset, buf, start, end)
+  }
+
+  /**
+   * Notes a splice that somebody else translates, so that the next one knows whether it goes on with its group.
+   *
+   * @returns whether it goes on with the group of the splice before
+   */
+  pass(buf: Uint8Array, start: number, end: number): boolean {
+    assert(this.#spliceCount === 0, () => 'a splice was passed over within a group')
+    const readable = this.#splice.read(buf, start, end) === null
+    if (readable && this.#continues(buf)) {
+      this.#noteProv(buf)
+      return true
+    }
+    this.flush()
+    if (readable) {
+      this.#enterNode(buf)
+      this.#noteProv(buf)
+    }
+    return false
+  }
+
+  /** Whether a splice would go on with the group of the one before; nothing is noted. */
+  continues(buf: Uint8Array, start: number, end: number): boolean {
+    return this.#splice.read(buf, start, end) === null && this.#continues(buf)
+  }
+
+  /** Ends the group; the next splice starts a new one. */
+  flush(): void {
+    if (this.#editCount > 0) this.#sink.nodeEdit(this.#finish())
+    this.#editCount = 0
+    this.#spliceCount = 0
+    this.#ndef.length = 0
+    this.#prov.length = 0
+  }
+
+  /** Asks for every stortype anew, after the model has changed. */
+  modelChanged(): void {
+    this.#stortypes.clear()
+    this.#deletions = null
+    if (this.#form !== '') this.#formStortype = this.#stortypes.form(this.#form)
+  }
+
+  #continues(buf: Uint8Array): boolean {
+    const splice = this.#splice
+    const ndef = this.#ndef
+    if (!equalSpans(ndef.buf, 0, ndef.length, buf, splice.ndefStart, splice.ndefEnd)) return false
+    const prov = this.#prov
+    if (prov.length === 0) return true
+    return splice.provStart >= 0 && equalSpans(prov.buf, 0, prov.length, buf, splice.provStart, splice.provEnd)
+  }
+
+  #enterNode(buf: Uint8Array): void {
+    const { ndefStart, ndefEnd, formStart, formEnd } = this.#splice
+    this.#ndef.length = 0
+    this.#ndef.span(buf, ndefStart, ndefEnd)
+    this.#formOffset = formStart - ndefStart
+    this.#formBytes = formEnd - formStart
+    this.#form = shown(buf, formStart, formEnd)
+    this.#formStortype = this.#stortypes.form(this.#form)
+  }
+
+  #noteProv(buf: Uint8Array): void {
+    const { provStart } = this.#splice
+    const prov = this.#prov
+    if (provStart < 0 || buf[provStart] === 0xc0) {
+      prov.length = 0
+    } else if (!equalSpans(prov.buf, 0, prov.length, buf, provStart, this.#splice.provEnd)) {
+      prov.length = 0
+      prov.span(buf, provStart, this.#splice.provEnd)
+    }
+  }
+
+  #edit(offset: number, buf: Uint8Array, start: number, end: number): void {
+    const { kind } = this.#splice
+    const fail = (code: SpliceFailCode, message: string, subject = '', oldModel = false) =>
+      this.#fail(offset, code, message, subject, oldModel, buf, start, end)
+
+    if (this.#formStortype < 0) {
+      const old = OLD_FORMS.has(this.#form)
+      fail('unknown-form', `Unable to determine stortype type for form ${this.#form}${older(old)}`, this.#form, old)
+      return
+    }
+    if (kind === SpliceKind.unknown) {
+      fail('unknown-edit', 'Unrecognized splice edit')
+      return
+    }
+    if (kind <= SpliceKind.nodeDel) {
+      this.#begin(offset, buf, kind, 2)
+      this.#edits.span(buf, this.#splice.valueStart, this.#splice.valueEnd)
+      this.#edits.uint16(this.#formStortype)
+      this.#end()
+      return
+    }
+    const wrong = this.#wrongInfo(buf)
+    if (wrong !== null) {
+      fail('bad-value', `Cannot translate splice: ${wrong}`)
+      return
+    }
+    if (kind === SpliceKind.tagAdd) this.#tagAdd(offset, buf)
+    else if (kind === SpliceKind.tagDel) this.#tagDel(offset, buf)
+    else if (kind <= SpliceKind.propDel) this.#prop(offset, buf, fail)
+    else this.#tagProp(offset, buf, fail)
+  }
+
+  /** What is missing or of a wrong kind in the info of a splice that is no node:add or node:del. */
+  #wrongInfo(buf: Uint8Array): string | null {
+    const { kind, propStart, tagStart, valuStart } = this.#splice
+    const isTag = kind >= SpliceKind.tagAdd
+    if (isTag && (tagStart < 0 || !isText(buf, tagStart))) return 'its tag is no text'
+    const hasProp = kind <= SpliceKind.propDel || kind >= SpliceKind.tagPropSet
+    if (hasProp && (propStart < 0 || !isText(buf, propStart))) return 'its prop is no text'
+    const isSet = kind === SpliceKind.propSet || kind === SpliceKind.tagAdd || kind === SpliceKind.tagPropSet
+    if (isSet && valuStart < 0) return 'it has no valu'
+    if (kind === SpliceKind.tagAdd && buf[valuStart] === 0xc0) return 'its valu is null'
+    return null
+  }
+
+  #prop(offset: number, buf: Uint8Array, fail: Fail): void {
+    const { kind, propStart, propEnd, valuStart, valuEnd } = this.#splice
+    const prop = shown(buf, propStart, propEnd)
+    const stortype = this.#stortypes.prop(this.#form, prop)
+    if (stortype < 0) {
+      const subject = `${this.#form}:${prop}`
+      const old = OLD_PROPS.has(subject)
+      fail('unknown-prop', `Unable to determine stortype type for prop ${subject}${older(old)}`, subject, old)
+      return
+    }
+    const isSet = kind === SpliceKind.propSet
+    if (isSet && isUnstorable(buf, valuStart, stortype)) {
+      fail('bad-value', 'Cannot translate splice: its valu is null')
+      return
+    }
+    this.#begin(offset, buf, kind, isSet ? 4 : 3)
+    const edits = this.#edits
+    edits.span(buf, propStart, propEnd)
+    edits.spanOrNull(buf, valuStart, valuEnd)
+    // The layer looks up the old value itself.
+    if (isSet) edits.byte(0xc0)
+    edits.uint16(stortype)
+    this.#end()
+  }
+
+  #tagAdd(offset: number, buf: Uint8Array): void {
+    const { tagStart, tagEnd, valuStart, valuEnd, oldvStart, oldvEnd } = this.#splice
+    this.#begin(offset, buf, SpliceKind.tagAdd, 3)
+    this.#edits.span(buf, tagStart, tagEnd)
+    this.#edits.span(buf, valuStart, valuEnd)
+    this.#edits.spanOrNull(buf, oldvStart, oldvEnd)
+    this.#end()
+  }
+
+  #tagDel(offset: number, buf: Uint8Array): void {
+    const { tagStart, tagEnd, valuStart, valuEnd } = this.#splice
+    const edits = this.#edits
+    this.#begin(offset, buf, SpliceKind.tagDel, 2, () => {
+      for (const { propBytes, stortype } of this.#tagPropDeletions()) {
+        this.#openEdit(SpliceKind.tagPropDel, 4)
+        edits.span(buf, tagStart, tagEnd)
+        edits.span(propBytes, 0, propBytes.length)
+        edits.byte(0xc0)
+        edits.uint16(stortype)
+        this.#end()
+      }
+    })
+    edits.span(buf, tagStart, tagEnd)
+    edits.spanOrNull(buf, valuStart, valuEnd)
+    this.#end()
+  }
+
+  #tagProp(offset: number, buf: Uint8Array, fail: Fail): void {
+    const { kind, tagStart, tagEnd, propStart, propEnd, valuStart, valuEnd, curvStart, curvEnd } = this.#splice
+    const prop = shown(buf, propStart, propEnd)
+    const stortype = this.#stortypes.tagProp(prop)
+    if (stortype < 0) {
+      const tag = shown(buf, tagStart, tagEnd)
+      fail('unknown-tagprop', `Unable to determine stortype type for tag prop ${tag}:${prop}`, prop)
+      return
+    }
+    const isSet = kind === SpliceKind.tagPropSet
+    if (isSet && isUnstorable(buf, valuStart, stortype)) {
+      fail('bad-value', 'Cannot translate splice: its valu is null')
+      return
+    }
+    this.#begin(offset, buf, kind, isSet ? 5 : 4)
+    const edits = this.#edits
+    edits.span(buf, tagStart, tagEnd)
+    edits.span(buf, propStart, propEnd)
+    edits.spanOrNull(buf, valuStart, valuEnd)
+    if (isSet) edits.spanOrNull(buf, curvStart, curvEnd)
+    edits.uint16(stortype)
+    this.#end()
+  }
+
+  #tagPropDeletions(): { propBytes: Uint8Array; stortype: number }[] {
+    this.#deletions ??= [...(this.#tagProps?.() ?? [])].map(([prop, stortype]) => ({
+      propBytes: encode(prop),
+      stortype,
+    }))
+    return this.#deletions
+  }
+
+  /** Counts the splice in and opens its edit, `[kind, [`; `before` writes edits that go first. */
+  #begin(offset: number, buf: Uint8Array, kind: number, infoItems: number, before?: () => void): void {
+    if (this.#spliceCount === 0) {
+      this.#edits.length = 0
+      this.#edits.reserve(NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES)
+      this.#edits.length = NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES
+      this.#firstOffset = offset
+      this.#noteMeta(buf)
+    }
+    this.#spliceCount++
+    this.#lastOffset = offset
+    before?.()
+    this.#openEdit(kind, infoItems)
+  }
+
+  #openEdit(kind: number, infoItems: number): void {
+    this.#editCount++
+    this.#edits.byte(0x93)
+    this.#edits.byte(kind)
+    this.#edits.byte(0x90 | infoItems)
+  }
+
+  /** Closes an edit: no dependent edits. */
+  #end(): void {
+    this.#edits.byte(0x90)
+  }
+
+  #noteMeta(buf: Uint8Array): void {
+    const { timeKey, timeStart, timeEnd, userKey, userStart, userEnd, provKey, provStart, provEnd } = this.#splice
+    const meta = this.#meta
+    meta.length = 0
+    // The usual place of all three, side by side and once.
+    const isUsual = timeKey >= 0 && timeEnd === userKey && userEnd === provKey
+    if (isUsual && timeStart === timeKey + 5 && userStart === userKey + 5 && provStart === provKey + 5) {
+      meta.byte(0x83)
+      meta.span(buf, timeKey, provEnd)
+      return
+    }
+    const present = [
+      { at: timeKey, key: META_KEYS[0], start: timeStart, end: timeEnd },
+      { at: userKey, key: META_KEYS[1], start: userStart, end: userEnd },
+      { at: provKey, key: META_KEYS[2], start: provStart, end: provEnd },
+    ].filter(({ at }) => at >= 0)
+    present.sort((a, b) => a.at - b.at)
+    meta.byte(0x80 | present.length)
+    for (const { key, start, end } of present) {
+      meta.span(key, 0, key.length)
+      meta.span(buf, start, end)
+    }
+  }
+
+  #finish(): NodeEdit {
+    const edits = this.#edits
+    const metaStart = edits.length
+    edits.span(this.#meta.buf, 0, this.#meta.length)
+    const { buf } = edits
+    let pos = NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES
+    pos = putArrayHeadBefore(buf, pos, this.#editCount)
+    pos -= this.#formBytes
+    buf.set(this.#ndef.buf.subarray(this.#formOffset, this.#formOffset + this.#formBytes), pos)
+    pos -= 32
+    buf.set(this.#buids.get(this.#ndef.buf, this.#ndef.length), pos)
+    buf[--pos] = 0x20
+    buf[--pos] = 0xc4
+    buf[--pos] = 0x93
+    const editStart = pos
+    buf[--pos] = 0x91
+    buf[--pos] = 0x92
+    return {
+      buf,
+      rowStart: pos,
+      editStart,
+      metaStart,
+      end: edits.length,
+      firstOffset: this.#firstOffset,
+      lastOffset: this.#lastOffset,
+      splices: this.#spliceCount,
+    }
+  }
+
+  #fail(
+    offset: number,
+    code: SpliceFailCode,
+    message: string,
+    subject: string,
+    oldModel: boolean,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    this.#sink.failure({ offset, code, message, subject, oldModel, splice: Uint8Array.from(buf.subarray(start, end)) })
+  }
+}
+
+type Fail = (code: SpliceFailCode, message: string, subject?: string, oldModel?: boolean) => void
+
+function older(old: boolean): string {
+  return old ? ' from an older modelrev' : ''
+}
+
+/** A null can be indexed by no other stortype, and a layer that has stored one fails on every later set. */
+function isUnstorable(buf: Uint8Array, valuStart: number, stortype: number): boolean {
+  return buf[valuStart] === 0xc0 && stortype !== MSGP
+}
+
+/** The text whose msgpack is `buf[start, end)`, also as a key for look-ups. */
+function shown(buf: Uint8Array, start: number, end: number): string {
+  const content = text(buf, bodyOf(buf, start), end)
+  return content instanceof RawStr ? Buffer.from(content.bytes).toString('latin1') : content
+}
+
+/** Writes an array's head so that it ends at `end`, and returns its start. */
+function putArrayHeadBefore(buf: Uint8Array, end: number, count: number): number {
+  let pos = end
+  if (count <= 15) {
+    buf[--pos] = 0x90 | count
+    return pos
+  }
+  const bytes = count <= 0xffff ? 2 : 4
+  for (let i = 0, rest = count; i < bytes; i++, rest = Math.floor(rest / 256)) buf[--pos] = rest & 0xff
+  buf[--pos] = bytes === 2 ? 0xdc : 0xdd
+  return pos
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { buid } from '../../src/bytes/hash.js'
+import { encode, Float, type Value } from '../../src/bytes/msgpack.js'
+import { BuidCache, canonicalEnd } from '../../src/translate/buid-cache.js'
+
+const value: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    fc.oneof(
+      fc.integer(),
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
+      fc.double().map((number) => new Float(number)),
+      fc.string({ unit: 'grapheme', maxLength: 40 }),
+      fc.string({ minLength: 250, maxLength: 260 }),
+      fc.uint8Array({ maxLength: 300 }),
+      fc.constantFrom<Value>(null, true, false),
+    ),
+    fc.array(tie('value'), { maxLength: 20 }),
+  ),
+})).value
+
+test('canonicalEnd() is the end of whatever our encoder writes', () => {
+  fc.assert(
+    fc.property(value, (item) => {
+      const raw = encode(item)
+      assert.equal(canonicalEnd(raw, 0, raw.length), raw.length)
+    }),
+  )
+})
+
+test('canonicalEnd() refuses longer forms than needed', () => {
+  for (const hex of [
+    'cc7f',
+    'cd00ff',
+    'ce0000ffff',
+    'cf00000000ffffffff',
+    'd0e0',
+    'd0ff',
+    'd001',
+    'd1ff80',
+    'd10001',
+    'd2ffff8000',
+    'd3ffffffff80000000',
+    'd30000000000000001',
+    'd90161',
+    'da000161',
+    'db0000000161',
+    'c5000161',
+    'c60000000161',
+    'dc000101',
+    'dd0000000101',
+    'ca3f800000',
+  ]) {
+    const raw = Buffer.from(hex, 'hex')
+    assert.equal(canonicalEnd(raw, 0, raw.length), -1, hex)
+  }
+})
+
+test('BuidCache gives the buid of every ndef, of equal slots too, from one reused buffer', () => {
+  const cache = new BuidCache()
+  const shared = Buffer.alloc(1 << 12)
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 1, maxLength: 30 }), (items) => {
+      for (const item of [...items, ...items]) {
+        const raw = encode(['test:form', item])
+        if (raw.length > shared.length) continue
+        shared.set(raw)
+        assert.deepEqual(Buffer.from(cache.get(shared, raw.length)), Buffer.from(buid(['test:form', item])))
+      }
+    }),
+  )
+  const long = Buffer.from('92a9696e65743a69707634cd0005', 'hex')
+  assert.deepEqual(Buffer.from(cache.get(long, long.length)), Buffer.from(buid(['inet:ipv4', 5])))
+})
