@@ -1,0 +1,79 @@
+import type { Value } from '../bytes/msgpack.js'
+import { resolveUrl } from '../telepath/aliases.js'
+import { openProxy, type ProxyOptions, type TeleProxy } from '../telepath/client.js'
+import { Packed } from '../telepath/message.js'
+import { layerUrl, type TelepathUrl } from '../telepath/url.js'
+import type { RawSplice, RemoteCortex, RemoteLayer } from './api.js'
+
+/** Opens a Cortex over telepath; the only way in which the sync reaches one. */
+export async function openCortex(url: string, options: ProxyOptions = {}): Promise<RemoteCortex> {
+  const parsed = resolveUrl(url)
+  return new TelepathCortex(parsed, options, await openProxy(parsed, options))
+}
+
+class TelepathCortex implements RemoteCortex {
+  readonly version: readonly [number, number, number]
+  readonly shownUrl: string
+  readonly closed: Promise<Error | undefined>
+
+  constructor(
+    private readonly url: TelepathUrl,
+    private readonly options: ProxyOptions,
+    private readonly proxy: TeleProxy,
+  ) {
+    this.version = proxy.version
+    this.shownUrl = proxy.shownUrl
+    this.closed = proxy.closed
+  }
+
+  getModelDict(): Promise<Value> {
+    return this.proxy.call('getModelDict')
+  }
+
+  async enableMigrationMode(): Promise<void> {
+    await this.proxy.call('enableMigrationMode')
+  }
+
+  async disableMigrationMode(): Promise<void> {
+    await this.proxy.call('disableMigrationMode')
+  }
+
+  async openLayer(iden: string): Promise<RemoteLayer> {
+    return new TelepathLayer(iden, await openProxy(layerUrl(this.url, iden), this.options))
+  }
+
+  call(method: string, ...args: Value[]): Promise<Value> {
+    return this.proxy.call(method, args)
+  }
+
+  generate(method: string, ...args: Value[]): AsyncIterable<Value> {
+    return this.proxy.values(method, args)
+  }
+
+  close(): Promise<void> {
+    return this.proxy.close()
+  }
+}
+
+class TelepathLayer implements RemoteLayer {
+  readonly closed: Promise<Error | undefined>
+
+  constructor(
+    readonly iden: string,
+    private readonly proxy: TeleProxy,
+  ) {
+    this.closed = proxy.closed
+  }
+
+  splices(offs: number | bigint, size: number): AsyncIterable<RawSplice> {
+    return this.proxy.generate('splices', [offs, size])
+  }
+
+  async storNodeEditsNoLift(nodeedits: Uint8Array, meta: Uint8Array): Promise<void> {
+    await this.proxy.call('storNodeEditsNoLift', [new Packed(nodeedits), new Packed(meta)])
+  }
+
+  close(): Promise<void> {
+    return this.proxy.close()
+  }
+}

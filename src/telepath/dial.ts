@@ -1,0 +1,77 @@
+import { connect, isIP, type Socket } from 'node:net'
+import { checkServerIdentity, connect as connectTls } from 'node:tls'
+import { clientTls } from './certdir.js'
+import { LinkDown } from './errors.js'
+import { Link } from './link.js'
+import { endpointOf, showUrl, type TelepathUrl } from './url.js'
+
+export interface DialOptions {
+  readonly connectMs: number
+  readonly maxFrameBytes: number
+}
+
+/**
+ * Opens a bare link to where a url leads.
+ *
+ * @throws {LinkDown} when nobody answers there, or not as TLS asks for
+ * @throws {BadUrl} when the url leads nowhere, or a certificate file is missing
+ */
+export function dial(url: TelepathUrl, options: DialOptions): Promise<Link> {
+  const peer = showUrl(url)
+  const { socket, ready, check } = open(url)
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => {
+      clearTimeout(timer)
+      socket.destroy()
+      reject(new LinkDown(`Cannot connect to ${peer}: ${reasonOf(error)}`, error))
+    }
+    const timer = setTimeout(() => fail(new Error(`no answer within ${options.connectMs / 1000} s`)), options.connectMs)
+    const ended = () => fail(new Error('it closed the connection'))
+    socket.on('error', fail)
+    socket.on('close', ended)
+    socket.once(ready, () => {
+      const refused = check?.()
+      if (refused) return fail(new Error(refused))
+      clearTimeout(timer)
+      // The link listens from here on, with no moment between in which an error had no listener.
+      resolve(new Link(socket, { peer, maxFrameBytes: options.maxFrameBytes }))
+      socket.off('error', fail)
+      socket.off('close', ended)
+    })
+  })
+}
+
+interface Opening {
+  readonly socket: Socket
+  readonly ready: 'connect' | 'secureConnect'
+  /** Tells, once ready, why the peer is not the one that the url means. */
+  readonly check?: () => string | undefined
+}
+
+function open(url: TelepathUrl): Opening {
+  const end = endpointOf(url)
+  if (end.kind === 'unix') return { socket: connect({ path: end.file }), ready: 'connect' }
+  if (end.kind === 'tcp') return { socket: connect({ host: end.host, port: end.port }), ready: 'connect' }
+  const { checkHash, servername, ...tls } = clientTls(url)
+  const socket = connectTls({
+    host: end.host,
+    port: end.port,
+    ...(isIP(servername) ? {} : { servername }), // SNI takes no addresses
+    ...tls,
+    rejectUnauthorized: checkHash === undefined,
+    checkServerIdentity: (_, cert) => checkServerIdentity(servername, cert),
+  })
+  if (checkHash === undefined) return { socket, ready: 'secureConnect' }
+  const check = () => {
+    const found = socket.getPeerCertificate().fingerprint256?.replaceAll(':', '').toLowerCase()
+    return found === checkHash ? undefined : `the hash of its certificate is ${found}, not that of the url`
+  }
+  return { socket, ready: 'secureConnect', check }
+}
+
+/** Node bundles the failures of a name with several addresses into one error without a text. */
+function reasonOf(error: Error): string {
+  const inner = (error as AggregateError).errors
+  if (Array.isArray(inner) && inner.length > 0) return inner.map((each: Error) => each.message).join('; ')
+  return error.message || ((error as NodeJS.ErrnoException).code ?? error.name)
+}

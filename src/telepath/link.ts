@@ -1,0 +1,196 @@
+import type { Socket } from 'node:net'
+import { MsgpackError } from '../bytes/msgpack.js'
+import { LinkDown } from './errors.js'
+import { FrameSplitter } from './frames.js'
+
+export interface LinkOptions {
+  /** Who is at the other end, for messages. */
+  readonly peer: string
+  readonly maxFrameBytes: number
+}
+
+/** The socket is paused while more than this waits to be taken, so that a fast peer cannot fill the memory. */
+const HIGH_WATER_BYTES = 1 << 20
+
+/** Idle time before the system's keep-alive probes; Node sets only this, libuv probes 10 times, one second apart. */
+const KEEP_ALIVE_MS = 3000
+
+/** A connection that carries msgpack objects both ways; its end is always noticed, by `next()` and by `closed`. */
+export class Link {
+  /** Undefined after `close()` or when the peer ended, else why it went down. Never rejects. */
+  readonly closed: Promise<LinkDown | undefined>
+  readonly peer: string
+  #receivedBytes = 0
+  readonly #splitter: FrameSplitter
+  #frames: Uint8Array[] = []
+  #taken = 0
+  #waitingBytes = 0
+  #wake: (() => void) | null = null
+  #drained: (() => void)[] = []
+  #state: 'open' | 'closed' = 'open'
+  #failure: LinkDown | undefined
+  #silenceMs = 0
+  #wentSilent = false
+  #resolveClosed: (failure: LinkDown | undefined) => void = () => {}
+
+  constructor(
+    private readonly socket: Socket,
+    options: LinkOptions,
+  ) {
+    this.peer = options.peer
+    this.#splitter = new FrameSplitter(options.maxFrameBytes)
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve
+    })
+    socket.setNoDelay(true)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
+    socket.on('data', (chunk) => this.#receive(chunk))
+    socket.on('drain', () => this.#release())
+    socket.on('timeout', () => this.#silent())
+    socket.on('error', (error) =>
+      this.#end(new LinkDown(`Lost the connection to ${this.peer}: ${error.message}`, error)),
+    )
+    socket.on('end', () => this.#end(undefined))
+    socket.on('close', () => this.#end(undefined))
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** Bytes received so far: whether a request was answered at all. */
+  get receivedBytes(): number {
+    return this.#receivedBytes
+  }
+
+  /** Whether it was given up because nothing came, see `expectWithin()`. */
+  get wentSilent(): boolean {
+    return this.#wentSilent
+  }
+
+  /** Whether it is open and everything that was received has been taken. */
+  get isQuiet(): boolean {
+    return this.isOpen && this.#waitingBytes === 0 && this.#splitter.pendingBytes === 0
+  }
+
+  /** Bytes of a message that has begun to arrive and is not complete. */
+  get pendingBytes(): number {
+    return this.#splitter.pendingBytes
+  }
+
+  /** Fails the link when nothing moves for so long although the peer's turn it is; 0: waits for ever. */
+  expectWithin(silenceMs: number): void {
+    this.#silenceMs = silenceMs
+    this.socket.setTimeout(silenceMs)
+  }
+
+  /**
+   * Sends bytes; resolves when the system took them or keeps no more than a buffer of them.
+   *
+   * @throws {LinkDown}
+   */
+  async send(...parts: Uint8Array[]): Promise<void> {
+    if (!this.isOpen) throw this.#down()
+    this.socket.cork()
+    let roomy = true
+    for (const part of parts) roomy = this.socket.write(part)
+    this.socket.uncork()
+    if (roomy) return
+    await new Promise<void>((resolve) => this.#drained.push(resolve))
+    if (!this.isOpen) throw this.#down()
+  }
+
+  /**
+   * The next object's bytes, those before a loss included; undefined when the peer ended, or `close()` was called.
+   *
+   * @throws {LinkDown} when the connection was lost or the peer sent bytes that are no msgpack
+   */
+  async next(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const frame = this.take()
+      if (frame) return frame
+      if (this.#failure) throw this.#failure
+      if (!this.isOpen) return undefined
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  /** The next object if it is there already. */
+  take(): Uint8Array | undefined {
+    if (this.#taken === this.#frames.length) return undefined
+    const frame = this.#frames[this.#taken++]
+    this.#waitingBytes -= frame.length
+    if (this.#taken === this.#frames.length) {
+      this.#frames = []
+      this.#taken = 0
+    }
+    if (this.#waitingBytes < HIGH_WATER_BYTES / 2 && this.socket.isPaused() && this.isOpen) {
+      this.socket.resume()
+      if (this.#silenceMs > 0) this.socket.setTimeout(this.#silenceMs)
+    }
+    return frame
+  }
+
+  close(): void {
+    this.#frames = []
+    this.#taken = 0
+    this.#end(undefined)
+  }
+
+  /** Ends the link for a reason that `next()` and `closed` then tell. */
+  fail(message: string, cause?: unknown): void {
+    this.#end(new LinkDown(message, cause))
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (!this.isOpen) return
+    this.#receivedBytes += chunk.length
+    try {
+      for (const frame of this.#splitter.push(chunk)) {
+        this.#frames.push(frame)
+        this.#waitingBytes += frame.length
+      }
+    } catch (error) {
+      if (!(error instanceof MsgpackError)) throw error
+      this.fail(`Dropped the connection to ${this.peer}: it sent bytes that are no message: ${error.message}`, error)
+      return
+    }
+    if (this.#waitingBytes > HIGH_WATER_BYTES) this.socket.pause()
+    this.#notify()
+  }
+
+  #silent(): void {
+    // What has arrived and was not taken yet is our own delay.
+    if (this.#waitingBytes > 0) return
+    this.#wentSilent = true
+    this.fail(`Dropped the connection to ${this.peer}: nothing came for ${this.#silenceMs / 1000} s`)
+  }
+
+  #end(failure: LinkDown | undefined): void {
+    if (this.#state !== 'open') return
+    this.#state = 'closed'
+    this.#failure = failure
+    this.socket.destroy()
+    this.#notify()
+    this.#release()
+    this.#resolveClosed(failure)
+  }
+
+  #down(): LinkDown {
+    return this.#failure ?? new LinkDown(`Lost the connection to ${this.peer}: it was closed`)
+  }
+
+  #notify(): void {
+    const wake = this.#wake
+    this.#wake = null
+    wake?.()
+  }
+
+  #release(): void {
+    const waiting = this.#drained
+    this.#drained = []
+    for (const resolve of waiting) resolve()
+  }
+}
