@@ -70,9 +70,9 @@ const MSGP = 13
  *
  * Consecutive splices of one ndef (the same bytes) and one prov become one node edit; a splice without prov is followed by
  * any prov, and neither `user` nor `time` ends a group. The node edit's meta is that of the group's first splice. A splice
- * that cannot be translated is a failure by itself and the rest of its group is kept; an unreadable one ends the group. So
- * every splice is in exactly one node edit or one failure, wherever translation starts: whether a splice starts a group
- * depends on it and the splice before it only (`continues`).
+ * that cannot be translated is a failure by itself and the rest of its group is kept; an unreadable one, or an offset that
+ * is missing, ends the group. So every splice is in exactly one node edit or one failure, wherever translation starts:
+ * whether a splice starts a group depends on it and the one with the offset before only.
  *
  * Values are passed through as they are, so that nothing is lost; the layout is that of migration spec 2.13 and 3.8.
  */
@@ -95,6 +95,7 @@ export class SpliceTranslator {
   #formStortype = -1
   #editCount = 0
   #spliceCount = 0
+  #nextOffset = 0
   #firstOffset = 0
   #lastOffset = 0
   #deletions: { propBytes: Uint8Array; stortype: number }[] | null = null
@@ -113,11 +114,11 @@ export class SpliceTranslator {
       this.#fail(offset, 'unreadable', unreadable, '', false, buf, start, end)
       return
     }
-    if (!this.#continues(buf)) {
+    if (!this.#continues(offset, buf)) {
       this.flush()
       this.#enterNode(buf)
     }
-    this.#noteProv(buf)
+    this.#note(offset, buf)
     this.#edit(offset, buf, start, end)
   }
 
@@ -126,24 +127,19 @@ export class SpliceTranslator {
    *
    * @returns whether it goes on with the group of the splice before
    */
-  pass(buf: Uint8Array, start: number, end: number): boolean {
+  pass(offset: number, buf: Uint8Array, start: number, end: number): boolean {
     assert(this.#spliceCount === 0, () => 'a splice was passed over within a group')
     const readable = this.#splice.read(buf, start, end) === null
-    if (readable && this.#continues(buf)) {
-      this.#noteProv(buf)
-      return true
-    }
-    this.flush()
-    if (readable) {
-      this.#enterNode(buf)
-      this.#noteProv(buf)
-    }
-    return false
+    const continues = readable && this.#continues(offset, buf)
+    if (!continues) this.flush()
+    if (!continues && readable) this.#enterNode(buf)
+    if (readable) this.#note(offset, buf)
+    return continues
   }
 
   /** Whether a splice would go on with the group of the one before; nothing is noted. */
-  continues(buf: Uint8Array, start: number, end: number): boolean {
-    return this.#splice.read(buf, start, end) === null && this.#continues(buf)
+  continues(offset: number, buf: Uint8Array, start: number, end: number): boolean {
+    return this.#splice.read(buf, start, end) === null && this.#continues(offset, buf)
   }
 
   /** Ends the group; the next splice starts a new one. */
@@ -162,7 +158,8 @@ export class SpliceTranslator {
     if (this.#form !== '') this.#formStortype = this.#stortypes.form(this.#form)
   }
 
-  #continues(buf: Uint8Array): boolean {
+  #continues(offset: number, buf: Uint8Array): boolean {
+    if (offset !== this.#nextOffset) return false
     const splice = this.#splice
     const ndef = this.#ndef
     if (!equalSpans(ndef.buf, 0, ndef.length, buf, splice.ndefStart, splice.ndefEnd)) return false
@@ -181,7 +178,8 @@ export class SpliceTranslator {
     this.#formStortype = this.#stortypes.form(this.#form)
   }
 
-  #noteProv(buf: Uint8Array): void {
+  #note(offset: number, buf: Uint8Array): void {
+    this.#nextOffset = offset + 1
     const { provStart } = this.#splice
     const prov = this.#prov
     if (provStart < 0 || buf[provStart] === 0xc0) {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { buid } from '../../src/bytes/hash.js'
 import { encode, Float, type Value } from '../../src/bytes/msgpack.js'
-import { BuidCache, canonicalEnd } from '../../src/translate/buid-cache.js'
+import { BuidCache } from '../../src/translate/buid-cache.js'
 
 const value: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
   value: fc.oneof(
@@ -20,43 +20,6 @@ const value: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
     fc.array(tie('value'), { maxLength: 20 }),
   ),
 })).value
-
-test('canonicalEnd() is the end of whatever our encoder writes', () => {
-  fc.assert(
-    fc.property(value, (item) => {
-      const raw = encode(item)
-      assert.equal(canonicalEnd(raw, 0, raw.length), raw.length)
-    }),
-  )
-})
-
-test('canonicalEnd() refuses longer forms than needed', () => {
-  for (const hex of [
-    'cc7f',
-    'cd00ff',
-    'ce0000ffff',
-    'cf00000000ffffffff',
-    'd0e0',
-    'd0ff',
-    'd001',
-    'd1ff80',
-    'd10001',
-    'd2ffff8000',
-    'd3ffffffff80000000',
-    'd30000000000000001',
-    'd90161',
-    'da000161',
-    'db0000000161',
-    'c5000161',
-    'c60000000161',
-    'dc000101',
-    'dd0000000101',
-    'ca3f800000',
-  ]) {
-    const raw = Buffer.from(hex, 'hex')
-    assert.equal(canonicalEnd(raw, 0, raw.length), -1, hex)
-  }
-})
 
 test('BuidCache gives the buid of every ndef, of equal slots too, from one reused buffer', () => {
   const cache = new BuidCache()

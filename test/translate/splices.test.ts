@@ -115,9 +115,9 @@ test('SpliceTranslator finds the same groups from any offset on', () => {
     const { rows: all } = translate(raw, {}, real)
     for (let start = 1; start < raw.length; start += 7) {
       const { made, rows } = translator(real)
-      made.pass(raw[start - 1], 0, raw[start - 1].length)
+      made.pass(start - 1, raw[start - 1], 0, raw[start - 1].length)
       let at = start
-      while (at < raw.length && made.pass(raw[at], 0, raw[at].length)) at++
+      while (at < raw.length && made.pass(at, raw[at], 0, raw[at].length)) at++
       for (; at < raw.length; at++) made.add(at, raw[at], 0, raw[at].length)
       made.flush()
       assert.deepEqual(
@@ -199,6 +199,20 @@ test('SpliceTranslator ends a group at another ndef or prov, but not behind a sp
   assert.deepEqual(
     sizes(splice('node:add', VERTEX), splice('node:del', VERTEX, {}, { ...META, time: 6, user: 'x' })),
     [2],
+  )
+})
+
+test('SpliceTranslator ends a group where an offset is missing', () => {
+  const { made, rows } = translator(model)
+  const raw = encode(splice('node:add', VERTEX))
+  for (const offset of [0, 1, 3, 4]) made.add(offset, raw, 0, raw.length)
+  made.flush()
+  assert.deepEqual(
+    rows.map((row) => row.offsets),
+    [
+      [0, 1],
+      [3, 4],
+    ],
   )
 })
 

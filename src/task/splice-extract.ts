@@ -1,0 +1,184 @@
+import type { LeafBuilderMethods } from '../page/page-chunk.js'
+import { type RowCursor, SlabReader } from '../page/page-reader.js'
+import { type SpliceFailure, SpliceTranslator } from '../translate/splices.js'
+import type { StortypeSource } from '../translate/stortypes.js'
+
+/** Gaps that are listed one by one; the rest is in the count. */
+const MOST_GAPS = 100
+
+export interface SpliceExtractArgs {
+  /** `splices.lmdb` of a layer. */
+  readonly slabPath: string
+  /** The groups whose first splice lies in `[start, end)` are translated; null: to the end of the log. */
+  readonly start: number
+  readonly end: number | null
+  readonly stortypes: StortypeSource
+  /** Takes the rows of the node edit log: keys are int64 from 0 on within the range. */
+  readonly rows: Pick<LeafBuilderMethods, 'add'>
+  readonly failure: (failure: SpliceFailure) => void
+  /** Told now and then how many splices were read since the last time. */
+  readonly progress?: (splices: number) => void
+}
+
+export interface SpliceExtractResult {
+  /** Rows handed on; the next range's rows follow at the sum of all before it. */
+  readonly rows: number
+  /** Splices in these rows. */
+  readonly translated: number
+  readonly failures: number
+  /** Offsets of the first and last splice that this range translated or reported; null when it had none. */
+  readonly firstOffset: number | null
+  readonly lastOffset: number | null
+  /** Offsets in `[start, end)` that have no row, and the first of these gaps as `[start, end)`. */
+  readonly missing: number
+  readonly gaps: readonly (readonly [start: number, end: number])[]
+}
+
+/**
+ * Translates one range of a layer's splice log into rows of the node edit log. Ranges may be cut anywhere: a group that
+ * reaches over the end is read to its end, and leading splices that go on with a group of the range before are left to it,
+ * so together the ranges hold every splice exactly once and the same rows however they are cut.
+ *
+ * @throws {MigrationError} when the slab cannot be read
+ */
+export function extractSplices(args: SpliceExtractArgs): SpliceExtractResult {
+  const slab = SlabReader.open(args.slabPath)
+  try {
+    const db = slab.db('splices')
+    return new RangeExtractor(args).run(db === undefined ? null : db.cursor())
+  } finally {
+    slab.close()
+  }
+}
+
+const PROGRESS_SPLICES = 1 << 16
+
+class RangeExtractor {
+  readonly #args: SpliceExtractArgs
+  readonly #translator: SpliceTranslator
+  readonly #key = Buffer.alloc(8)
+  readonly #gaps: [number, number][] = []
+  #missing = 0
+  #rows = 0
+  #translated = 0
+  #failures = 0
+  #firstOffset: number | null = null
+  #lastOffset: number | null = null
+  #unreported = 0
+
+  constructor(args: SpliceExtractArgs) {
+    this.#args = args
+    this.#translator = new SpliceTranslator(args.stortypes, {
+      nodeEdit: ({ buf, rowStart, end, splices }) => {
+        writeKey(this.#key, this.#rows++)
+        this.#translated += splices
+        args.rows.add(this.#key, 0, 8, buf, rowStart, end)
+      },
+      failure: (failure) => {
+        this.#failures++
+        args.failure(failure)
+      },
+    })
+  }
+
+  run(cursor: RowCursor | null): SpliceExtractResult {
+    if (cursor !== null) this.#read(cursor)
+    this.#translator.flush()
+    this.#report()
+    return {
+      rows: this.#rows,
+      translated: this.#translated,
+      failures: this.#failures,
+      firstOffset: this.#firstOffset,
+      lastOffset: this.#lastOffset,
+      missing: this.#missing,
+      gaps: this.#gaps,
+    }
+  }
+
+  #read(cursor: RowCursor): void {
+    const { start, end } = this.#args
+    const translator = this.#translator
+    let leading = start > 0
+    let expected = start
+    // From the splice before the range: only it tells whether the first one starts a group.
+    for (let more = cursor.seek(start === 0 ? null : keyOf(start - 1)); more; more = cursor.next()) {
+      const offset = this.#offset(cursor)
+      if (offset < 0) {
+        this.#failKey(cursor, expected)
+        continue
+      }
+      const { valueBuf, valueStart, valueEnd } = cursor
+      if (offset < start) {
+        translator.pass(offset, valueBuf, valueStart, valueEnd)
+        continue
+      }
+      if (end !== null && offset >= end) {
+        this.#gap(expected, end)
+        expected = end
+        if (leading || !translator.continues(offset, valueBuf, valueStart, valueEnd)) return
+      } else {
+        this.#gap(expected, offset)
+        expected = offset + 1
+        leading &&= translator.pass(offset, valueBuf, valueStart, valueEnd)
+        if (leading) continue
+      }
+      this.#firstOffset ??= offset
+      this.#lastOffset = offset
+      translator.add(offset, valueBuf, valueStart, valueEnd)
+      if (++this.#unreported === PROGRESS_SPLICES) this.#report()
+    }
+    if (end !== null) this.#gap(expected, end)
+  }
+
+  /** The row's offset, or -1: keys that are no offset are in no log that 0.1.x has written. */
+  #offset({ buf, keyStart, keyEnd }: RowCursor): number {
+    if (keyEnd - keyStart !== 8) return -1
+    const high = uint32(buf, keyStart)
+    return high < 0x20_0000 ? high * 0x1_0000_0000 + uint32(buf, keyStart + 4) : -1
+  }
+
+  /** Reports a row that has no offset under the offset expected at its place. */
+  #failKey(cursor: RowCursor, expected: number): void {
+    const { start, end } = this.#args
+    const key = cursor.key()
+    const isBefore = start > 0 && Buffer.compare(key, keyOf(start)) < 0
+    const isBehind = end !== null && Buffer.compare(key, keyOf(end)) >= 0
+    if (isBefore || isBehind) return
+    this.#failures++
+    this.#args.failure({
+      offset: expected,
+      code: 'unreadable',
+      message: `Cannot read splice: its key ${Buffer.from(key).toString('hex')} is no offset`,
+      subject: '',
+      oldModel: false,
+      splice: cursor.value(),
+    })
+  }
+
+  #gap(start: number, end: number): void {
+    if (start >= end) return
+    this.#missing += end - start
+    if (this.#gaps.length < MOST_GAPS) this.#gaps.push([start, end])
+  }
+
+  #report(): void {
+    if (this.#unreported > 0) this.#args.progress?.(this.#unreported)
+    this.#unreported = 0
+  }
+}
+
+function keyOf(offset: number): Uint8Array {
+  const key = Buffer.alloc(8)
+  writeKey(key, offset)
+  return key
+}
+
+function writeKey(key: Buffer, value: number): void {
+  key.writeUInt32BE(Math.floor(value / 0x1_0000_0000), 0)
+  key.writeUInt32BE(value % 0x1_0000_0000, 4)
+}
+
+function uint32(buf: Uint8Array, at: number): number {
+  return ((buf[at] << 24) | (buf[at + 1] << 16) | (buf[at + 2] << 8) | buf[at + 3]) >>> 0
+}
