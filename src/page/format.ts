@@ -5,10 +5,14 @@
 
 export const MAGIC = 0xbeefc0de
 export const DATA_VERSION = 1
+/** The page size that LMDB takes from the machine; x86-64 and the usual arm64 kernels have this one. */
+export const PAGE_BYTES = 4096
 export const PAGE_HEADER_BYTES = 16
 export const NODE_HEADER_BYTES = 8
 export const DB_RECORD_BYTES = 48
 export const MAX_KEY_BYTES = 511
+/** `me_nodemax` of 4096-byte pages: two nodes of this size and their offsets fit; a larger one moves its value to overflow pages. */
+export const MAX_NODE_BYTES = 2038
 /** `P_INVALID`: the root of an empty tree. */
 export const NO_PAGE = -1
 
@@ -54,6 +58,17 @@ export function readDbRecord(view: DataView, at: number): DbRecord {
   }
 }
 
+export function writeDbRecord(view: DataView, at: number, record: DbRecord): void {
+  view.setUint32(at, record.pad, true)
+  view.setUint16(at + 4, record.flags, true)
+  view.setUint16(at + 6, record.depth, true)
+  view.setBigUint64(at + 8, BigInt(record.branchPages), true)
+  view.setBigUint64(at + 16, BigInt(record.leafPages), true)
+  view.setBigUint64(at + 24, BigInt(record.overflowPages), true)
+  view.setBigUint64(at + 32, BigInt(record.entries), true)
+  view.setBigInt64(at + 40, BigInt(record.root), true)
+}
+
 export function readU16(buf: Uint8Array, at: number): number {
   return buf[at] | (buf[at + 1] << 8)
 }
@@ -65,4 +80,9 @@ export function readU32(buf: Uint8Array, at: number): number {
 /** A 48-bit number, the most that a page number can have. */
 export function readU48(buf: Uint8Array, at: number): number {
   return readU32(buf, at) + readU16(buf, at + 4) * 0x1_0000_0000
+}
+
+export function writeU48(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % 0x1_0000_0000, true)
+  view.setUint16(at + 4, value / 0x1_0000_0000, true)
 }

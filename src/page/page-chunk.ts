@@ -70,7 +70,6 @@ export interface SlabBuildState {
   readonly dbs: readonly { readonly name: string; readonly record: string }[]
 }
 
-/** `new LeafBuilder(options)`, src/page/leaf-builder.ts. Streams: memory is one chunk, whatever the size of the tree. */
 export interface LeafBuilderOptions {
   readonly dupSort: boolean
   /** Share of a page's 4080 bytes to fill, 0.9 if not given: the rest is room for the inserts of a live Cortex. */
@@ -79,45 +78,4 @@ export interface LeafBuilderOptions {
   readonly chunkBytes?: number
   /** Takes the chunk over; called within `add()` and `finish()`. */
   readonly emit: (chunk: PageChunk) => void
-}
-
-export interface LeafBuilderMethods {
-  /**
-   * Adds the row `keyBuf[keyStart, keyEnd)` -> `valueBuf[valueStart, valueEnd)`; the bytes are copied.
-   * @throws {MigrationError} ERR_INTERNAL when rows are out of order or a key or duplicate is not 1 to 511 bytes long
-   */
-  add(
-    keyBuf: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    valueBuf: Uint8Array,
-    valueStart: number,
-    valueEnd: number,
-  ): void
-  /** Hands on the last chunk; buffers of the summary can be transferred (`summaryBuffers()`). */
-  finish(): LeafSummary
-}
-
-/** `SlabFileBuilder.create(dir, options)` and `SlabFileBuilder.resume(dir, state, options)`, src/page/slab-file-builder.ts. */
-export interface SlabFileBuilderMethods {
-  /**
-   * Gives the chunk its page numbers, patches it in place and writes it. Chunks of one stream come in order; streams may interleave.
-   * `keyBase` (same for the whole stream, plain dbs of 8-byte keys only) is added to the big-endian integer key of every row.
-   */
-  place(stream: number, chunk: PageChunk, keyBase?: number): PageExtent
-  /** Gives up a stream (its task is repeated): its pages are filled by later chunks, or end in the free list. */
-  drop(stream: number): void
-  /** Streams with placed pages. */
-  streams(): number[]
-  /** Declares a finished db; no parts, or parts without rows, make an empty one. Forgets the streams. */
-  finishDb(name: string, dupSort: boolean, parts: readonly StreamPart[]): void
-  /** A plain row of the unnamed db, beside the db records (0.1.x keeps `layer:model:version` there). */
-  putMain(key: Uint8Array, value: Uint8Array): void
-  /** Makes everything placed so far durable. */
-  sync(): void
-  state(): SlabBuildState
-  /** Writes the main and the free db, syncs, writes the meta pages, syncs again and closes. Streams that no db took over are dropped. */
-  finish(): { readonly lastPage: number; readonly bytes: number }
-  /** Closes the file without finishing it. */
-  close(): void
 }

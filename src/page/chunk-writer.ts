@@ -1,0 +1,115 @@
+import { NODE_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, PageFlag } from './format.js'
+import type { NodePage } from './node-page.js'
+import type { PageChunk } from './page-chunk.js'
+import { viewOf } from './spans.js'
+
+const FIRST_CHUNK_BYTES = 1 << 16
+
+/** Collects finished pages of a stream under relative numbers, and hands them on chunk by chunk. */
+export class ChunkWriter {
+  /** Pages put so far, which is the relative number of the next one. */
+  pageCount = 0
+  /** Chunks start small, as most streams are. */
+  private nextBytes: number
+  private bytes: Uint8Array<ArrayBuffer>
+  private view: DataView
+  private used = 0
+  private fixups: Uint32Array<ArrayBuffer>
+  private fixupCount = 0
+
+  constructor(
+    private readonly chunkBytes: number,
+    private readonly emit: (chunk: PageChunk) => void,
+  ) {
+    this.bytes = new Uint8Array(0)
+    this.view = viewOf(this.bytes)
+    this.nextBytes = Math.min(FIRST_CHUNK_BYTES, chunkBytes)
+    this.fixups = new Uint32Array(64)
+  }
+
+  /** @param refs positions within the page of relative page numbers */
+  putLeaf(page: NodePage, refs: readonly number[] = []): number {
+    const start = this.put(page, PageFlag.leaf)
+    for (let i = 0; i < refs.length; i++) this.addFixup(start + refs[i])
+    return this.pageCount - 1
+  }
+
+  putBranch(page: NodePage): number {
+    const start = this.put(page, PageFlag.branch)
+    for (let i = 0; i < page.count; i++) this.addFixup(start + page.node(i))
+    return this.pageCount - 1
+  }
+
+  /** Puts a value on a run of overflow pages; returns the first one's number. */
+  putRun(buf: Uint8Array, start: number, end: number): number {
+    const pages = overflowPages(end - start)
+    const at = this.reserve(pages)
+    this.view.setUint16(at + 10, PageFlag.overflow, true)
+    this.view.setUint32(at + 12, pages, true)
+    this.bytes.set(buf.subarray(start, end), at + PAGE_HEADER_BYTES)
+    return this.pageCount - pages
+  }
+
+  /** Hands on what there is. */
+  flush(): void {
+    if (this.used === 0) return
+    const pageCount = this.used / PAGE_BYTES
+    const chunk = {
+      bytes: this.bytes.subarray(0, this.used),
+      pageCount,
+      firstPage: this.pageCount - pageCount,
+      fixups: this.fixups.slice(0, this.fixupCount),
+    }
+    this.bytes = new Uint8Array(0)
+    this.view = viewOf(this.bytes)
+    this.used = 0
+    this.fixupCount = 0
+    this.emit(chunk)
+  }
+
+  private put(page: NodePage, flags: number): number {
+    const at = this.reserve(1)
+    this.bytes.set(page.bytes.subarray(PAGE_HEADER_BYTES, page.lower), at + PAGE_HEADER_BYTES)
+    this.bytes.set(page.bytes.subarray(page.upper), at + page.upper)
+    this.view.setUint16(at + 10, flags, true)
+    this.view.setUint16(at + 12, page.lower, true)
+    this.view.setUint16(at + 14, page.upper, true)
+    return at
+  }
+
+  /** Room for pages that follow each other, the first one's number written: they must come to lie in one chunk. */
+  private reserve(pages: number): number {
+    const need = pages * PAGE_BYTES
+    if (this.used + need > this.bytes.length) {
+      this.flush()
+      this.bytes = new Uint8Array(Math.max(this.nextBytes, need))
+      this.nextBytes = Math.min(4 * this.nextBytes, this.chunkBytes)
+      this.view = viewOf(this.bytes)
+    }
+    const at = this.used
+    this.used += need
+    this.view.setUint32(at, this.pageCount, true)
+    this.addFixup(at)
+    this.pageCount += pages
+    return at
+  }
+
+  private addFixup(position: number): void {
+    if (this.fixupCount === this.fixups.length) {
+      const grown = new Uint32Array(2 * this.fixups.length)
+      grown.set(this.fixups)
+      this.fixups = grown
+    }
+    this.fixups[this.fixupCount++] = position
+  }
+}
+
+/** `OVPAGES`: the header is on the first page only. */
+export function overflowPages(valueBytes: number): number {
+  return Math.ceil((PAGE_HEADER_BYTES + valueBytes) / PAGE_BYTES)
+}
+
+/** Where the data of a node starts. */
+export function nodeData(page: NodePage, node: number): number {
+  return node + NODE_HEADER_BYTES + page.keyBytes(node)
+}

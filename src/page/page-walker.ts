@@ -1,0 +1,534 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { MigrationError } from '../errors.js'
+import { overflowPages } from './chunk-writer.js'
+import {
+  DATA_VERSION,
+  DB_RECORD_BYTES,
+  DbFlag,
+  type DbRecord,
+  MAGIC,
+  MAX_KEY_BYTES,
+  MAX_NODE_BYTES,
+  Meta,
+  NO_PAGE,
+  NODE_HEADER_BYTES,
+  NodeFlag,
+  PAGE_BYTES,
+  PAGE_HEADER_BYTES,
+  PageFlag,
+  readDbRecord,
+  readU48,
+} from './format.js'
+import { compareSpans, viewOf } from './spans.js'
+
+/** More would tell nothing new; `complaintCount` goes on. */
+const MAX_COMPLAINTS = 100
+const MAX_DEPTH = 32
+/** Read at once; leaf pages of one db mostly follow each other. */
+const BLOCK_PAGES = 64
+const MAX_BLOCKS = 64
+
+/** What a tree really holds. */
+export interface TreeCounts {
+  dupSort: boolean
+  depth: number
+  /** Rows, duplicates counted one by one. */
+  entries: number
+  branchPages: number
+  leafPages: number
+  overflowPages: number
+  /** Keys whose values lie in a sub-page, and in a tree of their own. */
+  subPages: number
+  subTrees: number
+  /** Pages of these trees. */
+  subTreePages: number
+  /** Bytes of all leaf pages that are taken by headers, offsets and nodes. */
+  usedLeafBytes: number
+}
+
+export interface SlabWalk {
+  readonly path: string
+  readonly txnId: number
+  readonly mapSize: number
+  readonly lastPage: number
+  readonly freePages: number
+  readonly dbs: ReadonlyMap<string, TreeCounts>
+  /** Rows of the unnamed db that are no db records. */
+  readonly mainRows: number
+  /** What is wrong, each with its page; the first ones only. Empty: the file is sound. */
+  readonly complaints: readonly string[]
+  readonly complaintCount: number
+}
+
+/**
+ * Reads every page of an LMDB file of data format 1 and checks what LMDB takes for granted: each page is reached exactly once or free,
+ * flags, bounds and sizes, the order of keys, and the counts in the db records.
+ *
+ * @throws {MigrationError} ERR_SLAB_CORRUPT or ERR_SLAB_FORMAT when there is no valid meta page to start from
+ */
+export function walkSlab(path: string): SlabWalk {
+  const file = path.endsWith('.mdb') || !existsSync(join(path, 'data.mdb')) ? path : join(path, 'data.mdb')
+  const fd = openSync(file, 'r')
+  try {
+    return new SlabWalker(file, fd).walk()
+  } finally {
+    closeSync(fd)
+  }
+}
+
+interface Tree {
+  readonly name: string
+  readonly kind: 'main' | 'free' | 'plain' | 'dupSort' | 'subTree'
+  readonly counts: TreeCounts
+}
+
+type Key = Uint8Array | null
+
+class SlabWalker {
+  private readonly complaints: string[] = []
+  private complaintCount = 0
+  private readonly meta: { mapSize: number; freeDb: DbRecord; mainDb: DbRecord; lastPage: number; txnId: number }
+  /** By page: what has claimed it, an index into `owners` plus 1. */
+  private readonly seen: Uint32Array
+  private readonly owners: string[] = []
+  private readonly blocks = new Map<number, Uint8Array>()
+  private readonly dbs = new Map<string, TreeCounts>()
+  private mainRows = 0
+  private freePages = 0
+
+  constructor(
+    private readonly path: string,
+    private readonly fd: number,
+  ) {
+    this.meta = this.newestMeta()
+    this.seen = new Uint32Array(this.meta.lastPage + 1)
+    this.claim(0, 2, 'the meta pages')
+  }
+
+  walk(): SlabWalk {
+    const { path, meta, dbs, complaints } = this
+    this.walkTree('free db', 'free', meta.freeDb, DbFlag.integerKey, PAGE_BYTES)
+    this.walkTree('main db', 'main', meta.mainDb, 0, null)
+    this.checkUnclaimed()
+    const { txnId, mapSize, lastPage } = meta
+    const { freePages, mainRows, complaintCount } = this
+    return { path, txnId, mapSize, lastPage, freePages, dbs, mainRows, complaints, complaintCount }
+  }
+
+  private complain(what: string): void {
+    this.complaintCount++
+    if (this.complaints.length < MAX_COMPLAINTS) this.complaints.push(what)
+  }
+
+  /** Walks a tree and compares its record with what is there. `flags` and `pad` are what the record must say. */
+  private walkTree(name: string, kind: Tree['kind'], record: DbRecord, flags: number, pad: number | null): TreeCounts {
+    const counts = noCounts(kind === 'dupSort')
+    const tree = { name, kind, counts }
+    if (record.flags !== flags) this.complain(`${name}: flags are 0x${hex(record.flags)}, expected 0x${hex(flags)}`)
+    if (pad !== null && record.pad !== pad) this.complain(`${name}: pad is ${record.pad}, expected ${pad}`)
+    if (record.root === NO_PAGE) {
+      if (record.depth !== 0) this.complain(`${name}: depth is ${record.depth} without a root`)
+    } else {
+      if (record.depth < 1 || record.depth > MAX_DEPTH) this.complain(`${name}: depth is ${record.depth}`)
+      counts.depth = record.depth
+      this.walkPage(tree, record.root, record.depth, null, null)
+    }
+    const isSame = (key: 'entries' | 'branchPages' | 'leafPages' | 'overflowPages') => {
+      if (record[key] !== counts[key]) this.complain(`${name}: ${key} is ${record[key]}, found ${counts[key]}`)
+    }
+    isSame('entries')
+    isSame('branchPages')
+    isSame('leafPages')
+    isSame('overflowPages')
+    return counts
+  }
+
+  /** Walks a page whose keys must be `>= low` and `< high`; `depth` 1 is a leaf. */
+  private walkPage(tree: Tree, pgno: number, depth: number, low: Key, high: Key): void {
+    if (!this.claim(pgno, 1, tree.name)) return
+    const buf = this.readPage(pgno)
+    const where = `page ${pgno} of ${tree.name}`
+    const page = new CheckedPage(buf, 0, PAGE_BYTES, where, (what) => this.complain(what))
+    const want = depth === 1 ? PageFlag.leaf : PageFlag.branch
+    if (readU48(buf, 0) !== pgno) this.complain(`${where}: its header says page ${readU48(buf, 0)}`)
+    if (page.flags !== want) {
+      this.complain(`${where}: flags are 0x${hex(page.flags)}, expected 0x${hex(want)}`)
+      return
+    }
+    if (!page.isSound) return
+    const isOrdered = tree.kind !== 'free'
+    if (depth === 1) {
+      if (isOrdered) page.checkOrder(0, low, high)
+      if (page.count === 0) this.complain(`${where}: it has no rows`)
+      tree.counts.leafPages++
+      tree.counts.usedLeafBytes += PAGE_BYTES - page.freeBytes
+      for (let i = 0; i < page.count; i++) this.walkNode(tree, page, i, where)
+      return
+    }
+    tree.counts.branchPages++
+    if (page.count < 2) this.complain(`${where}: a branch page has ${page.count} children, expected 2 or more`)
+    if (page.count > 0 && page.keyBytes(0) !== 0) this.complain(`${where}: its first key is not empty`)
+    if (isOrdered) page.checkOrder(1, low, high)
+    for (let i = 0; i < page.count; i++) {
+      const childLow = i === 0 ? low : page.key(i)
+      const childHigh = i + 1 === page.count ? high : page.key(i + 1)
+      this.walkPage(tree, page.child(i), depth - 1, childLow, childHigh)
+    }
+  }
+
+  private walkNode(tree: Tree, page: CheckedPage, index: number, where: string): void {
+    const { counts, kind } = tree
+    const flags = page.nodeFlags(index)
+    const keyBytes = page.keyBytes(index)
+    if (keyBytes < 1 || keyBytes > MAX_KEY_BYTES) this.complain(`${where}: key ${index} has ${keyBytes} bytes`)
+    if (flags === (NodeFlag.dupData | NodeFlag.subData) && kind === 'dupSort') {
+      this.walkSubTree(tree, page, index, where)
+      return
+    }
+    if (flags === NodeFlag.dupData && kind === 'dupSort') {
+      this.walkSubPage(tree, page, index, where)
+      return
+    }
+    if (flags === NodeFlag.subData && kind === 'main') {
+      this.walkNamedDb(tree, page, index, where)
+      return
+    }
+    counts.entries++
+    if (kind === 'main') this.mainRows++
+    const dataBytes = page.dataBytes(index)
+    if (flags === NodeFlag.big && kind !== 'dupSort' && kind !== 'subTree') {
+      this.walkRun(tree, page, index, where)
+    } else if (flags !== 0) {
+      this.complain(`${where}: node ${index} has flags 0x${hex(flags)}`)
+      return
+    } else if (NODE_HEADER_BYTES + keyBytes + dataBytes > MAX_NODE_BYTES) {
+      this.complain(`${where}: node ${index} of ${keyBytes} + ${dataBytes} bytes should have overflow pages`)
+    }
+    if (kind === 'dupSort' && dataBytes > MAX_KEY_BYTES) {
+      this.complain(`${where}: the value of node ${index} has ${dataBytes} bytes`)
+    }
+    if (kind === 'subTree' && dataBytes !== 0) this.complain(`${where}: duplicate ${index} has data`)
+    if (kind === 'free') this.walkFreeList(page, index, where)
+  }
+
+  private walkNamedDb(tree: Tree, page: CheckedPage, index: number, where: string): void {
+    tree.counts.entries++
+    const name = Buffer.from(page.key(index)).toString('utf8')
+    const record = this.recordAt(page, index, where)
+    if (record === null) return
+    const dupSort = (record.flags & DbFlag.dupSort) !== 0
+    const counts = this.walkTree(
+      `db "${name}"`,
+      dupSort ? 'dupSort' : 'plain',
+      record,
+      dupSort ? DbFlag.dupSort : 0,
+      null,
+    )
+    this.dbs.set(name, counts)
+  }
+
+  private walkSubTree(tree: Tree, page: CheckedPage, index: number, where: string): void {
+    const record = this.recordAt(page, index, where)
+    if (record === null) return
+    const key = hexBytes(page.key(index))
+    const counts = this.walkTree(`the values of ${key} in ${tree.name}`, 'subTree', record, 0, 0)
+    tree.counts.entries += counts.entries
+    tree.counts.subTrees++
+    tree.counts.subTreePages += counts.branchPages + counts.leafPages
+    if (counts.entries === 0) this.complain(`${where}: node ${index} has an empty tree of values`)
+  }
+
+  private walkSubPage(tree: Tree, page: CheckedPage, index: number, where: string): void {
+    const { counts } = tree
+    counts.subPages++
+    const bytes = page.dataBytes(index)
+    const subWhere = `${where}, sub-page of node ${index}`
+    if (bytes < PAGE_HEADER_BYTES || NODE_HEADER_BYTES + page.keyBytes(index) + bytes > MAX_NODE_BYTES) {
+      this.complain(`${subWhere}: it has ${bytes} bytes`)
+      return
+    }
+    const at = page.dataAt(index)
+    const sub = new CheckedPage(page.buf, at, bytes, subWhere, (what) => this.complain(what))
+    const want = PageFlag.leaf | PageFlag.dirty | PageFlag.sub
+    if (sub.flags !== want) this.complain(`${subWhere}: flags are 0x${hex(sub.flags)}, expected 0x${hex(want)}`)
+    if (readU48(page.buf, at) <= 1) this.complain(`${subWhere}: its page number is ${readU48(page.buf, at)}`)
+    if (!sub.isSound) return
+    if (sub.count === 0) this.complain(`${subWhere}: it is empty`)
+    sub.checkOrder(0, null, null)
+    for (let i = 0; i < sub.count; i++) {
+      const size = sub.keyBytes(i)
+      if (size < 1 || size > MAX_KEY_BYTES) this.complain(`${subWhere}: duplicate ${i} has ${size} bytes`)
+      if (sub.nodeFlags(i) !== 0 || sub.dataBytes(i) !== 0)
+        this.complain(`${subWhere}: duplicate ${i} has flags or data`)
+    }
+    counts.entries += sub.count
+  }
+
+  private walkRun(tree: Tree, page: CheckedPage, index: number, where: string): void {
+    const pgno = readU48(page.buf, page.dataAt(index))
+    const need = overflowPages(page.dataBytes(index))
+    if (!(pgno >= 2 && pgno <= this.meta.lastPage)) {
+      this.complain(`${where}: node ${index} refers to page ${pgno}`)
+      return
+    }
+    const head = this.readPage(pgno)
+    const view = viewOf(head)
+    const pages = view.getUint32(12, true)
+    const flags = view.getUint16(10, true)
+    const run = `page ${pgno}, value of node ${index} of ${where}`
+    if (flags !== PageFlag.overflow) this.complain(`${run}: flags are 0x${hex(flags)}, expected 0x${PageFlag.overflow}`)
+    if (readU48(head, 0) !== pgno) this.complain(`${run}: its header says page ${readU48(head, 0)}`)
+    if (pages < need) this.complain(`${run}: it has ${pages} pages, ${need} are needed`)
+    tree.counts.overflowPages += pages
+    this.claim(pgno, pages, tree.name)
+  }
+
+  private walkFreeList(page: CheckedPage, index: number, where: string): void {
+    const list = this.dataOf(page, index)
+    const txnId = readU48(page.key(index), 0)
+    if (txnId > this.meta.txnId) this.complain(`${where}: pages freed by transaction ${txnId} of ${this.meta.txnId}`)
+    const count = list.length < 8 ? -1 : readU48(list, 0)
+    if (8 * (count + 1) > list.length) {
+      this.complain(`${where}: a free list of ${list.length} bytes says ${count} pages`)
+      return
+    }
+    let last = Number.POSITIVE_INFINITY
+    for (let i = 1; i <= count; i++) {
+      const pgno = readU48(list, 8 * i)
+      if (pgno >= last) this.complain(`${where}: free page ${pgno} comes after ${last}`)
+      last = pgno
+      this.freePages++
+      this.claim(pgno, 1, 'the free list')
+    }
+  }
+
+  private dataOf(page: CheckedPage, index: number): Uint8Array {
+    const bytes = page.dataBytes(index)
+    const at = page.dataAt(index)
+    if (page.nodeFlags(index) !== NodeFlag.big) return page.buf.subarray(at, at + bytes)
+    const value = new Uint8Array(bytes)
+    const got = readSync(this.fd, value, 0, bytes, readU48(page.buf, at) * PAGE_BYTES + PAGE_HEADER_BYTES)
+    return value.subarray(0, got)
+  }
+
+  private recordAt(page: CheckedPage, index: number, where: string): DbRecord | null {
+    if (page.dataBytes(index) === DB_RECORD_BYTES) return readDbRecord(page.view, page.dataAt(index))
+    this.complain(`${where}: the record of node ${index} has ${page.dataBytes(index)} bytes`)
+    return null
+  }
+
+  /** Marks pages as belonging to `owner`; false when they lie outside or belong to something already. */
+  private claim(first: number, count: number, owner: string): boolean {
+    if (this.owners.at(-1) !== owner) this.owners.push(owner)
+    const id = this.owners.length
+    for (let pgno = first; pgno < first + count; pgno++) {
+      if (!(pgno >= 0 && pgno <= this.meta.lastPage)) {
+        this.complain(`${owner}: page ${pgno} lies beyond the last page, ${this.meta.lastPage}`)
+        return false
+      }
+      if (this.seen[pgno] !== 0) {
+        this.complain(`page ${pgno} belongs to ${owner} and to ${this.owners[this.seen[pgno] - 1]}`)
+        return false
+      }
+      this.seen[pgno] = id
+    }
+    return true
+  }
+
+  private checkUnclaimed(): void {
+    for (let pgno = this.seen.indexOf(0); pgno >= 0; pgno = this.seen.indexOf(0, pgno + 1)) {
+      this.complain(`page ${pgno} is neither reachable nor free`)
+    }
+  }
+
+  private readPage(pgno: number): Uint8Array {
+    const block = Math.floor(pgno / BLOCK_PAGES)
+    let bytes = this.blocks.get(block)
+    if (bytes === undefined) {
+      if (this.blocks.size === MAX_BLOCKS) this.blocks.delete(this.blocks.keys().next().value as number)
+      bytes = new Uint8Array(BLOCK_PAGES * PAGE_BYTES)
+      readSync(this.fd, bytes, 0, bytes.length, block * bytes.length)
+      this.blocks.set(block, bytes)
+    }
+    const at = (pgno % BLOCK_PAGES) * PAGE_BYTES
+    return bytes.subarray(at, at + PAGE_BYTES)
+  }
+
+  private newestMeta() {
+    const found = [0, 1].map((index) => this.metaAt(index)).filter((meta) => meta !== null)
+    const newest = found.reduce<(typeof found)[number] | null>((a, b) => (a && a.txnId >= b.txnId ? a : b), null)
+    if (newest === null) {
+      throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot walk slab "${this.path}": neither meta page is valid`)
+    }
+    const pages = Math.floor(fstatSync(this.fd).size / PAGE_BYTES)
+    if (newest.lastPage >= pages) {
+      this.complain(`the last page is ${newest.lastPage}, the file ends before page ${pages}`)
+      return { ...newest, lastPage: pages - 1 }
+    }
+    return newest
+  }
+
+  private metaAt(index: number) {
+    const bytes = new Uint8Array(PAGE_BYTES)
+    readSync(this.fd, bytes, 0, PAGE_BYTES, index * PAGE_BYTES)
+    const view = viewOf(bytes)
+    if (view.getUint32(Meta.magic, true) !== MAGIC) {
+      this.complain(`meta page ${index} has no magic number`)
+      return null
+    }
+    const version = view.getUint32(Meta.version, true)
+    if (version !== DATA_VERSION) {
+      const what = `data format is ${version}, expected ${DATA_VERSION}`
+      throw new MigrationError('ERR_SLAB_FORMAT', `Cannot walk slab "${this.path}": ${what}`)
+    }
+    if (view.getUint16(10, true) !== PageFlag.meta) this.complain(`meta page ${index} has other flags`)
+    return {
+      mapSize: readU48(bytes, Meta.mapSize),
+      freeDb: readDbRecord(view, Meta.freeDb),
+      mainDb: readDbRecord(view, Meta.mainDb),
+      lastPage: readU48(bytes, Meta.lastPage),
+      txnId: readU48(bytes, Meta.txnId),
+    }
+  }
+}
+
+/** A page or sub-page whose bounds are checked once, so that nodes can be read without further checks. */
+class CheckedPage {
+  readonly view: DataView
+  readonly flags: number
+  readonly count: number
+  /** False when nodes cannot be read safely; a complaint says why. */
+  readonly isSound: boolean
+  private readonly lower: number
+  private readonly upper: number
+
+  constructor(
+    readonly buf: Uint8Array,
+    private readonly at: number,
+    private readonly bytes: number,
+    private readonly where: string,
+    private readonly complain: (what: string) => void,
+  ) {
+    this.view = viewOf(buf)
+    this.flags = this.view.getUint16(at + 10, true)
+    this.lower = this.view.getUint16(at + 12, true)
+    this.upper = this.view.getUint16(at + 14, true)
+    this.count = (this.lower - PAGE_HEADER_BYTES) >> 1
+    const { lower, upper } = this
+    const fits = lower >= PAGE_HEADER_BYTES && lower <= upper && upper <= bytes && (lower & 1) === 0
+    if (!fits) complain(`${where}: bounds are ${lower} and ${upper}`)
+    const pad = this.view.getUint16(at + 8, true)
+    if (pad !== 0) complain(`${where}: pad is ${pad}`)
+    this.isSound = fits && this.checkNodes()
+  }
+
+  get freeBytes(): number {
+    return this.upper - this.lower
+  }
+
+  keyBytes(index: number): number {
+    return this.view.getUint16(this.node(index) + 6, true)
+  }
+
+  /** Size of the data, of which a node on overflow pages holds but a reference. */
+  dataBytes(index: number): number {
+    return this.view.getUint32(this.node(index), true)
+  }
+
+  nodeFlags(index: number): number {
+    return this.view.getUint16(this.node(index) + 4, true)
+  }
+
+  dataAt(index: number): number {
+    return this.node(index) + NODE_HEADER_BYTES + this.keyBytes(index)
+  }
+
+  child(index: number): number {
+    return readU48(this.buf, this.node(index))
+  }
+
+  key(index: number): Uint8Array {
+    const start = this.node(index) + NODE_HEADER_BYTES
+    return this.buf.slice(start, start + this.keyBytes(index))
+  }
+
+  /** Keys from `from` on must ascend, and lie within `[low, high)`. */
+  checkOrder(from: number, low: Key, high: Key): void {
+    if (this.count <= from) return
+    if (low !== null && this.compare(from, low) < 0) this.complain(`${this.where}: its first key is below its parent's`)
+    if (high !== null && this.compare(this.count - 1, high) >= 0) {
+      this.complain(`${this.where}: its last key is not below the next page's`)
+    }
+    for (let i = from + 1; i < this.count; i++) {
+      const a = this.node(i - 1) + NODE_HEADER_BYTES
+      const b = this.node(i) + NODE_HEADER_BYTES
+      if (compareSpans(this.view, a, this.keyBytes(i - 1), this.view, b, this.keyBytes(i)) >= 0) {
+        this.complain(`${this.where}: key ${i} is not above the one before`)
+      }
+    }
+  }
+
+  private compare(index: number, key: Uint8Array): number {
+    const start = this.node(index) + NODE_HEADER_BYTES
+    return compareSpans(this.view, start, this.keyBytes(index), viewOf(key), 0, key.length)
+  }
+
+  private node(index: number): number {
+    return this.at + this.view.getUint16(this.at + PAGE_HEADER_BYTES + 2 * index, true)
+  }
+
+  /** Nodes are even, lie one beside the other from `upper` to the end, and each holds what it says. */
+  private checkNodes(): boolean {
+    const { bytes, upper, count, where } = this
+    let sum = 0
+    let lowest = bytes
+    for (let i = 0; i < count; i++) {
+      const offset = this.node(i) - this.at
+      if (offset < upper || offset + NODE_HEADER_BYTES > bytes || (offset & 1) !== 0) {
+        this.complain(`${where}: node ${i} lies at ${offset}`)
+        return false
+      }
+      const size = this.nodeBytes(i)
+      if (offset + size > bytes) {
+        this.complain(`${where}: node ${i} ends at ${offset + size}`)
+        return false
+      }
+      lowest = Math.min(lowest, offset)
+      sum += size
+    }
+    if (lowest !== upper) this.complain(`${where}: its lowest node lies at ${lowest}, its upper bound is ${upper}`)
+    if (sum !== bytes - upper) this.complain(`${where}: its nodes have ${sum} bytes and lie in ${bytes - upper}`)
+    return true
+  }
+
+  private nodeBytes(index: number): number {
+    const isBranch = (this.flags & PageFlag.branch) !== 0
+    const isBig = !isBranch && (this.nodeFlags(index) & NodeFlag.big) !== 0
+    const data = isBranch ? 0 : isBig ? 8 : this.dataBytes(index)
+    return (NODE_HEADER_BYTES + this.keyBytes(index) + data + 1) & ~1
+  }
+}
+
+function noCounts(dupSort: boolean): TreeCounts {
+  return {
+    dupSort,
+    depth: 0,
+    entries: 0,
+    branchPages: 0,
+    leafPages: 0,
+    overflowPages: 0,
+    subPages: 0,
+    subTrees: 0,
+    subTreePages: 0,
+    usedLeafBytes: 0,
+  }
+}
+
+function hex(value: number): string {
+  return value.toString(16)
+}
+
+function hexBytes(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

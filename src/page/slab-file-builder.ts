@@ -1,0 +1,474 @@
+import { closeSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { assert, MigrationError } from '../errors.js'
+import { BranchBuilder, type TreeRoot } from './branch-builder.js'
+import { overflowPages } from './chunk-writer.js'
+import {
+  DATA_VERSION,
+  DB_RECORD_BYTES,
+  DbFlag,
+  type DbRecord,
+  MAGIC,
+  MAX_KEY_BYTES,
+  MAX_NODE_BYTES,
+  Meta,
+  NO_PAGE,
+  NODE_HEADER_BYTES,
+  NodeFlag,
+  PAGE_BYTES,
+  PAGE_HEADER_BYTES,
+  PageFlag,
+  readU16,
+  writeDbRecord,
+  writeU48,
+} from './format.js'
+import { DEFAULT_FILL } from './leaf-builder.js'
+import { NodePage, nodeRoom, spareRoom } from './node-page.js'
+import type { PageChunk, PageExtent, SlabBuildState, StreamExtent, StreamPart } from './page-chunk.js'
+import { viewOf } from './spans.js'
+
+const FIRST_DATA_PAGE = 2
+/** What Synapse opens a slab with, and how it grows: by doubling, and from 100 GiB on by as much. */
+const MIN_MAP_BYTES = 2 ** 30
+const MAX_MAP_STEP_BYTES = 100 * 2 ** 30
+/** Share of the map that a new file leaves free, so that its first growth does not come at once. */
+const MAP_SPARE = 0.1
+/** Both meta pages name the finished trees. LMDB goes on from the newer one, and takes free pages of transactions before it. */
+const TXN_IDS = [2, 1] as const
+const FREE_TXN_ID = 1
+/** Pages that the owner makes itself (branches, the main and the free db) are written together, this many at a time. */
+const OWN_BATCH_PAGES = 256
+
+export interface SlabFileBuilderOptions {
+  /** `mm_mapsize`; if not given what Synapse would have grown to. */
+  readonly mapSize?: number
+  /** Share of a branch page to fill. */
+  readonly fill?: number
+}
+
+interface Stream {
+  keyBase: number
+  pageCount: number
+  readonly extents: StreamExtent[]
+}
+
+/**
+ * Puts a new `data.mdb` together from finished pages: gives them their numbers, writes them one after the other, adds the branch pages,
+ * and the meta pages last. Until `finish()` returned the file is none that LMDB would open; the caller then renames its directory.
+ */
+export class SlabFileBuilder {
+  private readonly spare: number
+  private readonly streamById = new Map<number, Stream>()
+  private readonly dbs = new Map<string, Uint8Array>()
+  private readonly mainRows: { key: Uint8Array; value: Uint8Array }[] = []
+  private holes: PageExtent[] = []
+  private nextPage = FIRST_DATA_PAGE
+  private readonly own = new Uint8Array(OWN_BATCH_PAGES * PAGE_BYTES)
+  private readonly ownView = viewOf(this.own)
+  private ownPages = 0
+
+  private constructor(
+    private readonly dir: string,
+    private readonly fd: number,
+    private readonly options: SlabFileBuilderOptions,
+  ) {
+    this.spare = spareRoom(options.fill ?? DEFAULT_FILL)
+  }
+
+  /** Starts a file in a new directory. */
+  static create(dir: string, options: SlabFileBuilderOptions = {}): SlabFileBuilder {
+    mkdirSync(dir, { mode: 0o700 })
+    return new SlabFileBuilder(dir, openSync(join(dir, 'data.mdb'), 'wx+', 0o600), options)
+  }
+
+  /** Goes on with a file as it was at an earlier `sync()`; what was placed afterwards is forgotten. */
+  static resume(dir: string, state: SlabBuildState, options: SlabFileBuilderOptions = {}): SlabFileBuilder {
+    const fd = openSync(join(dir, 'data.mdb'), 'r+')
+    const builder = new SlabFileBuilder(dir, fd, options)
+    const want = state.nextPage * PAGE_BYTES
+    const { size } = fstatSync(fd)
+    if (size < want && state.nextPage > FIRST_DATA_PAGE) {
+      closeSync(fd)
+      throw new MigrationError(
+        'ERR_CHECKPOINT_MISMATCH',
+        `Cannot resume slab "${dir}": it has ${size} bytes, its checkpoint vouches for ${want}`,
+        { hint: 'Remove the directory and start its migration again' },
+      )
+    }
+    ftruncateSync(fd, want)
+    builder.nextPage = state.nextPage
+    builder.holes = [...state.holes]
+    for (const { name, record } of state.dbs) builder.dbs.set(name, Buffer.from(record, 'hex'))
+    for (const { stream, keyBase, extents } of state.streams) {
+      const pageCount = extents.reduce((sum, extent) => sum + extent.count, 0)
+      builder.streamById.set(stream, { keyBase, pageCount, extents: [...extents] })
+    }
+    return builder
+  }
+
+  /**
+   * Gives the chunk its page numbers, patches it in place and writes it. Chunks of one stream come in order; streams may interleave.
+   *
+   * @param keyBase added to the 8-byte big-endian key of every row; the same for the whole stream, plain dbs only
+   */
+  place(stream: number, chunk: PageChunk, keyBase = 0): PageExtent {
+    const { bytes, pageCount, firstPage } = chunk
+    const known = this.streamById.get(stream) ?? { keyBase, pageCount: 0, extents: [] }
+    assert(
+      known.pageCount === firstPage && known.keyBase === keyBase && bytes.length === pageCount * PAGE_BYTES,
+      () => `Chunk of page ${firstPage} does not continue stream ${stream} of ${known.pageCount} pages`,
+    )
+    const first = this.allocate(pageCount)
+    addExtent(known.extents, { rel: firstPage, first, count: pageCount })
+    known.pageCount += pageCount
+    this.streamById.set(stream, known)
+
+    const view = viewOf(bytes)
+    patchPageNumbers(view, chunk.fixups, known.extents)
+    if (keyBase !== 0) rebaseKeys(bytes, view, keyBase)
+    this.write(bytes, first)
+    return { first, count: pageCount }
+  }
+
+  /** Gives up a stream, as its task is repeated: later chunks fill its pages, or they end in the free list. */
+  drop(stream: number): void {
+    const known = this.streamById.get(stream)
+    if (known === undefined) return
+    for (const { first, count } of known.extents) this.holes.push({ first, count })
+    this.streamById.delete(stream)
+  }
+
+  /** Streams with placed pages that belong to no finished db. */
+  streams(): number[] {
+    return [...this.streamById.keys()]
+  }
+
+  /** Declares a finished db: its streams in key order. No parts, or none with rows, make an empty db. Forgets the streams. */
+  finishDb(name: string, dupSort: boolean, parts: readonly StreamPart[]): void {
+    assert(!this.dbs.has(name), () => `Database "${name}" is finished twice`)
+    const used = parts.filter((part) => part.summary.pageCount > 0)
+    this.checkParts(name, used)
+    const branches = new BranchBuilder(this.spare, (page) => this.putOwn(page, PageFlag.branch))
+    for (const part of used) this.addLeaves(branches, part)
+    const sum = (count: (part: StreamPart) => number) => used.reduce((total, part) => total + count(part), 0)
+    const record = treeRecord(dupSort ? DbFlag.dupSort : 0, branches.finish(), {
+      leafPages: sum((part) => part.summary.pages.length),
+      overflowPages: sum((part) => part.summary.overflowPages),
+      entries: sum((part) => part.summary.entries),
+    })
+    this.flushOwn()
+    for (const part of used) this.streamById.delete(part.stream)
+    this.dbs.set(name, packRecord(record))
+  }
+
+  /** A plain row of the unnamed db, beside the db records: 0.1.x keeps `layer:model:version` there. */
+  putMain(key: Uint8Array, value: Uint8Array): void {
+    assert(key.length <= MAX_KEY_BYTES, () => `A main row's key has ${key.length} bytes`)
+    this.mainRows.push({ key, value })
+  }
+
+  /** Makes everything placed so far durable. */
+  sync(): void {
+    fdatasyncSync(this.fd)
+  }
+
+  /** What a later process needs to go on from here; worth storing only after `sync()`. */
+  state(): SlabBuildState {
+    return {
+      nextPage: this.nextPage,
+      holes: this.holes.map((hole) => ({ ...hole })),
+      streams: [...this.streamById].map(([stream, { keyBase, extents }]) => ({
+        stream,
+        keyBase,
+        extents: extents.map((extent) => ({ ...extent })),
+      })),
+      dbs: [...this.dbs].map(([name, record]) => ({ name, record: Buffer.from(record).toString('hex') })),
+    }
+  }
+
+  /**
+   * Writes the main and the free db, syncs, writes the meta pages, syncs again and closes the file.
+   *
+   * @throws {MigrationError} ERR_INTERNAL when a stream belongs to no db: its rows would be lost
+   */
+  finish(): { readonly lastPage: number; readonly bytes: number } {
+    assert(this.streamById.size === 0, () => `Streams ${this.streams().join(', ')} belong to no database`)
+    const mainDb = this.buildMainDb()
+    const freeDb = this.buildFreeDb()
+    this.flushOwn()
+    const lastPage = this.nextPage - 1
+    const bytes = this.nextPage * PAGE_BYTES
+    ftruncateSync(this.fd, bytes)
+    fdatasyncSync(this.fd)
+    const meta = metaPages(mainDb, freeDb, lastPage, this.options.mapSize ?? mapSizeFor(bytes))
+    writeAll(this.fd, meta, 0)
+    fsyncSync(this.fd)
+    closeSync(this.fd)
+    syncDir(this.dir)
+    return { lastPage, bytes }
+  }
+
+  /** Closes the file without finishing it. */
+  close(): void {
+    closeSync(this.fd)
+  }
+
+  private allocate(count: number): number {
+    const index = this.holes.findIndex((hole) => hole.count >= count)
+    if (index >= 0) {
+      const hole = this.holes[index]
+      if (hole.count === count) this.holes.splice(index, 1)
+      else this.holes[index] = { first: hole.first + count, count: hole.count - count }
+      return hole.first
+    }
+    return this.append(count)
+  }
+
+  private append(count: number): number {
+    const first = this.nextPage
+    this.nextPage += count
+    return first
+  }
+
+  private write(bytes: Uint8Array, firstPage: number): void {
+    writeAll(this.fd, bytes, firstPage * PAGE_BYTES)
+  }
+
+  private checkParts(name: string, parts: readonly StreamPart[]): void {
+    let lastKey: Uint8Array | null = null
+    for (const { stream, summary } of parts) {
+      const known = this.streamById.get(stream)
+      assert(
+        known !== undefined && known.pageCount === summary.pageCount,
+        () => `Stream ${stream} of "${name}" has ${known?.pageCount ?? 0} placed pages, expected ${summary.pageCount}`,
+      )
+      const firstKey = rebased(summary.keys.subarray(0, summary.keyEnds[0]), known.keyBase)
+      assert(
+        lastKey === null || Buffer.compare(lastKey, firstKey) < 0,
+        () => `Stream ${stream} of "${name}" does not start above the one before`,
+      )
+      lastKey = rebased(summary.lastKey, known.keyBase)
+    }
+  }
+
+  private addLeaves(branches: BranchBuilder, { stream, summary }: StreamPart): void {
+    const { keyBase, extents } = this.streamById.get(stream) as Stream
+    const { keyEnds, pages } = summary
+    const keys = keyBase === 0 ? summary.keys : rebased(summary.keys, keyBase)
+    const view = viewOf(keys)
+    for (let i = 0, start = 0; i < pages.length; start = keyEnds[i], i++) {
+      branches.add(absolute(extents, pages[i]), keys, view, start, keyEnds[i])
+    }
+  }
+
+  /** Appends a page that the owner of the file made; `flushOwn()` writes it. */
+  private putOwn(page: NodePage, flags: number): number {
+    if (this.ownPages === OWN_BATCH_PAGES) this.flushOwn()
+    const number = this.append(1)
+    const at = this.ownPages * PAGE_BYTES
+    this.own.set(page.bytes.subarray(PAGE_HEADER_BYTES, page.lower), at + PAGE_HEADER_BYTES)
+    this.own.set(page.bytes.subarray(page.upper), at + page.upper)
+    writeU48(this.ownView, at, number)
+    this.ownView.setUint16(at + 10, flags, true)
+    this.ownView.setUint16(at + 12, page.lower, true)
+    this.ownView.setUint16(at + 14, page.upper, true)
+    this.ownPages++
+    return number
+  }
+
+  private flushOwn(): void {
+    if (this.ownPages === 0) return
+    const bytes = this.own.subarray(0, this.ownPages * PAGE_BYTES)
+    this.write(bytes, this.nextPage - this.ownPages)
+    bytes.fill(0)
+    this.ownPages = 0
+  }
+
+  private buildMainDb(): DbRecord {
+    const rows = [
+      ...this.mainRows.map((row) => ({ ...row, flags: 0 })),
+      ...[...this.dbs].map(([name, value]) => ({ key: Buffer.from(name), value, flags: NodeFlag.subData })),
+    ].sort((a, b) => Buffer.compare(a.key, b.key))
+    for (const { key, value } of rows) {
+      assert(NODE_HEADER_BYTES + key.length + value.length <= MAX_NODE_BYTES, () => 'A main row is too large')
+    }
+    const page = new NodePage()
+    const branches = new BranchBuilder(0, (branch) => this.putOwn(branch, PageFlag.branch))
+    let leafPages = 0
+    const close = () => {
+      const node = page.node(0)
+      const start = node + NODE_HEADER_BYTES
+      const number = this.putOwn(page, PageFlag.leaf)
+      branches.add(number, page.bytes, page.view, start, start + page.keyBytes(node))
+      page.clear()
+      leafPages++
+    }
+    for (const { key, value, flags } of rows) {
+      if (!page.takes(nodeRoom(key.length, value.length), 0)) close()
+      const node = page.push(flags, key, viewOf(key), 0, key.length, value.length)
+      page.bytes.set(value, node + NODE_HEADER_BYTES + key.length)
+    }
+    if (page.count > 0) close()
+    return treeRecord(0, branches.finish(), { leafPages, overflowPages: 0, entries: rows.length })
+  }
+
+  /** Pages below the last one that no tree has must be listed here: LMDB's compacting copy refuses a file with others. */
+  private buildFreeDb(): DbRecord {
+    const pages = this.holes.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i))
+    if (pages.length === 0) return treeRecord(DbFlag.integerKey, noTree, noTree, PAGE_BYTES)
+    // An ID list: its length, then the numbers from the highest to the lowest.
+    pages.sort((a, b) => b - a)
+    const list = new Uint8Array(8 * (pages.length + 1))
+    const listView = viewOf(list)
+    writeU48(listView, 0, pages.length)
+    for (const [i, number] of pages.entries()) writeU48(listView, 8 * (i + 1), number)
+    const key = new Uint8Array(8)
+    writeU48(viewOf(key), 0, FREE_TXN_ID)
+
+    const page = new NodePage()
+    const isBig = NODE_HEADER_BYTES + key.length + list.length > MAX_NODE_BYTES
+    const stored = isBig ? 8 : list.length
+    const node = page.push(isBig ? NodeFlag.big : 0, key, viewOf(key), 0, key.length, list.length, stored)
+    if (isBig) writeU48(page.view, node + NODE_HEADER_BYTES + key.length, this.putOwnRun(list))
+    else page.bytes.set(list, node + NODE_HEADER_BYTES + key.length)
+    const root = this.putOwn(page, PageFlag.leaf)
+    const counts = { leafPages: 1, overflowPages: isBig ? overflowPages(list.length) : 0, entries: 1 }
+    return treeRecord(DbFlag.integerKey, { root, branchPages: 0, levels: 0 }, counts, PAGE_BYTES)
+  }
+
+  private putOwnRun(value: Uint8Array): number {
+    this.flushOwn()
+    const count = overflowPages(value.length)
+    const first = this.append(count)
+    const bytes = new Uint8Array(count * PAGE_BYTES)
+    const view = viewOf(bytes)
+    writeU48(view, 0, first)
+    view.setUint16(10, PageFlag.overflow, true)
+    view.setUint32(12, count, true)
+    bytes.set(value, PAGE_HEADER_BYTES)
+    this.write(bytes, first)
+    return first
+  }
+}
+
+const noTree = { root: NO_PAGE, branchPages: 0, levels: -1, leafPages: 0, overflowPages: 0, entries: 0 }
+
+/** As Synapse and LMDB would have set it for a file of this size. */
+export function mapSizeFor(bytes: number): number {
+  const wanted = bytes / (1 - MAP_SPARE)
+  if (wanted > MAX_MAP_STEP_BYTES) return Math.ceil(wanted / MAX_MAP_STEP_BYTES) * MAX_MAP_STEP_BYTES
+  let size = MIN_MAP_BYTES
+  while (size < wanted) size *= 2
+  return size
+}
+
+function treeRecord(
+  flags: number,
+  tree: TreeRoot,
+  counts: Pick<DbRecord, 'leafPages' | 'overflowPages' | 'entries'>,
+  pad = 0,
+): DbRecord {
+  const { leafPages, overflowPages, entries } = counts
+  const { root, branchPages, levels } = leafPages === 0 ? noTree : tree
+  return { pad, flags, depth: levels + 1, branchPages, leafPages, overflowPages, entries, root }
+}
+
+function packRecord(record: DbRecord): Uint8Array {
+  const bytes = new Uint8Array(DB_RECORD_BYTES)
+  writeDbRecord(viewOf(bytes), 0, record)
+  return bytes
+}
+
+function metaPages(mainDb: DbRecord, freeDb: DbRecord, lastPage: number, mapSize: number): Uint8Array {
+  const bytes = new Uint8Array(2 * PAGE_BYTES)
+  const view = viewOf(bytes)
+  for (const [index, txnId] of TXN_IDS.entries()) {
+    const at = index * PAGE_BYTES
+    writeU48(view, at, index)
+    view.setUint16(at + 10, PageFlag.meta, true)
+    view.setUint32(at + Meta.magic, MAGIC, true)
+    view.setUint32(at + Meta.version, DATA_VERSION, true)
+    writeU48(view, at + Meta.mapSize, mapSize)
+    writeDbRecord(view, at + Meta.freeDb, freeDb)
+    writeDbRecord(view, at + Meta.mainDb, mainDb)
+    writeU48(view, at + Meta.lastPage, lastPage)
+    writeU48(view, at + Meta.txnId, txnId)
+  }
+  return bytes
+}
+
+function addExtent(extents: StreamExtent[], next: StreamExtent): void {
+  const last = extents.at(-1)
+  if (last !== undefined && last.first + last.count === next.first) {
+    extents[extents.length - 1] = { ...last, count: last.count + next.count }
+  } else {
+    extents.push(next)
+  }
+}
+
+/** The page of the file that is page `rel` of the stream. */
+function absolute(extents: readonly StreamExtent[], rel: number): number {
+  let low = 0
+  let high = extents.length - 1
+  // Most references lead to pages placed just before.
+  if (rel >= extents[high].rel) low = high
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (extents[middle].rel <= rel) low = middle
+    else high = middle - 1
+  }
+  const { rel: start, first, count } = extents[low]
+  assert(rel - start < count, () => `Page ${rel} of a stream is referred to before it is placed`)
+  return first + (rel - start)
+}
+
+function patchPageNumbers(view: DataView, fixups: Uint32Array, extents: readonly StreamExtent[]): void {
+  for (let i = 0; i < fixups.length; i++) {
+    writeU48(view, fixups[i], absolute(extents, view.getUint32(fixups[i], true)))
+  }
+}
+
+/** Adds `keyBase` to the 8-byte keys of all leaf pages. */
+function rebaseKeys(bytes: Uint8Array, view: DataView, keyBase: number): void {
+  for (let page = 0; page < bytes.length; ) {
+    const flags = readU16(bytes, page + 10)
+    if (flags === PageFlag.overflow) {
+      page += view.getUint32(page + 12, true) * PAGE_BYTES
+      continue
+    }
+    assert(flags === PageFlag.leaf, () => 'Only plain leaf pages can be given another key base')
+    const lower = view.getUint16(page + 12, true)
+    for (let at = PAGE_HEADER_BYTES; at < lower; at += 2) {
+      const node = page + view.getUint16(page + at, true)
+      const isPlain = view.getUint16(node + 6, true) === 8 && (readU16(bytes, node + 4) & NodeFlag.dupData) === 0
+      assert(isPlain, () => 'Only rows with keys of 8 bytes can be given another key base')
+      addToKey(view, node + NODE_HEADER_BYTES, keyBase)
+    }
+    page += PAGE_BYTES
+  }
+}
+
+/** Keys of 8 bytes end to end, with `keyBase` added to each. */
+function rebased(keys: Uint8Array, keyBase: number): Uint8Array {
+  if (keyBase === 0) return keys
+  const copy = keys.slice()
+  const view = viewOf(copy)
+  for (let at = 0; at < copy.length; at += 8) addToKey(view, at, keyBase)
+  return copy
+}
+
+function addToKey(view: DataView, at: number, keyBase: number): void {
+  const low = view.getUint32(at + 4) + (keyBase % 0x1_0000_0000)
+  view.setUint32(at + 4, low % 0x1_0000_0000)
+  view.setUint32(at, view.getUint32(at) + Math.floor(keyBase / 0x1_0000_0000) + (low >= 0x1_0000_0000 ? 1 : 0))
+}
+
+function writeAll(fd: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
+}
+
+function syncDir(dir: string): void {
+  const fd = openSync(dir, 'r')
+  fsyncSync(fd)
+  closeSync(fd)
+}
