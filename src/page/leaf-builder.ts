@@ -13,7 +13,7 @@ import {
   writeDbRecord,
 } from './format.js'
 import { NodePage, nodeRoom, spareRoom } from './node-page.js'
-import type { LeafBuilderOptions, LeafSummary } from './page-chunk.js'
+import type { LeafBuilderMethods, LeafBuilderOptions, LeafSummary } from './page-chunk.js'
 import { compareSpans, copySpan, viewOf } from './spans.js'
 
 /** Docs/decisions tells what other fills cost and gain. */
@@ -33,7 +33,7 @@ const BIG_REF_BYTES = 8
  *
  * Keys of one db may be split among several builders: each makes a stream, and `SlabFileBuilder.finishDb()` joins them.
  */
-export class LeafBuilder {
+export class LeafBuilder implements LeafBuilderMethods {
   private readonly out: ChunkWriter
   private readonly page = new NodePage()
   private readonly dups: DupGroup | null

@@ -79,3 +79,17 @@ export interface LeafBuilderOptions {
   /** Takes the chunk over; called within `add()` and `finish()`. */
   readonly emit: (chunk: PageChunk) => void
 }
+
+/** What those who have rows need of a `LeafBuilder`. */
+export interface LeafBuilderMethods {
+  /** Adds the row `keyBuf[keyStart, keyEnd)` -> `valueBuf[valueStart, valueEnd)`; the bytes are copied. */
+  add(
+    keyBuf: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueBuf: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): void
+  finish(): LeafSummary
+}
