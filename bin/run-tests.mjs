@@ -19,5 +19,5 @@ if (files.length === 0) {
   process.exit(1)
 }
 const concurrency = oracle ? '1' : '2'
-const args = ['--test', '--enable-source-maps', `--test-concurrency=${concurrency}`, ...files]
+const args = ['--test', '--enable-source-maps', '--test-reporter=spec', `--test-concurrency=${concurrency}`, ...files]
 process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1)

@@ -1,0 +1,88 @@
+import { type SpawnSyncOptionsWithStringEncoding, spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The checkout; this file runs from `dist/test/support`. */
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const ORACLE_DIR = process.env.SYNAPSE_ORACLE_DIR ?? join(homedir(), '.cache', 'synapse-migrator', 'oracle')
+
+/** Synapse 0.1.58, 0.2.0rc18, 2.0.0, 2.8.0 and 2.256.0, as test/oracle/setup.sh installs them. */
+export type Release = '01x' | 'rc18' | '200' | '280' | 'latest'
+
+export interface Ended {
+  /** Exit status, or null when a signal ended the process. */
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A directory that is removed when the test ends. */
+export function tempDir(t: { after(fn: () => void): void }): string {
+  const dir = mkdtempSync(join(tmpdir(), 'synapse-migrator-'))
+  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  return dir
+}
+
+export function fixture(name: string): string {
+  return join(ROOT, 'test', 'fixtures', name)
+}
+
+/** Unpacks a Cortex of the fixtures into a new directory. */
+export function unpack(name: string, dir: string): string {
+  mkdirSync(dir, { recursive: true })
+  mustEnd('tar', ['-C', dir, '-xzf', fixture(name)])
+  return dir
+}
+
+/** A copy of a Cortex directory in which sparse files stay sparse. */
+export function copyCortex(from: string, to: string): string {
+  mustEnd('cp', ['-r', '--sparse=always', from, to])
+  return to
+}
+
+/** Runs `migrate_020` to its end, whatever that is. */
+export function migrate(...args: string[]): Ended {
+  return run(process.execPath, [join(ROOT, 'bin', 'migrate_020.mjs'), ...args])
+}
+
+/** Runs `migrate_020` and kills it after `delayMs`; tells whether it had ended before. */
+export async function migrateKilled(delayMs: number, ...args: string[]): Promise<{ ended: boolean }> {
+  const child = spawn(process.execPath, [join(ROOT, 'bin', 'migrate_020.mjs'), ...args], { stdio: 'ignore' })
+  const timer = setTimeout(() => child.kill('SIGKILL'), delayMs)
+  const signal = await new Promise<string | null>((resolve) => child.on('exit', (_, name) => resolve(name)))
+  clearTimeout(timer)
+  return { ended: signal === null }
+}
+
+/** Runs a script of test/oracle, or a module with `-m`, with the Python of a release of Synapse. */
+export function python(release: Release, ...args: string[]): string {
+  const scripts = join(ROOT, 'test', 'oracle')
+  const words = args[0] === '-m' ? args : [join(scripts, args[0]), ...args.slice(1)]
+  const env = { ...process.env, PYTHONPATH: scripts, PYTHONDONTWRITEBYTECODE: '1' }
+  return mustEnd(join(ORACLE_DIR, release, 'bin', 'python'), ['-W', 'ignore', ...words], env)
+}
+
+/** Runs the reference migrator. */
+export function migrateByReference(src: string, dest: string, ...args: string[]): string {
+  return python('rc18', '-m', 'synapse.tools.migrate_020', '--src', src, '--dest', dest, ...args)
+}
+
+function mustEnd(command: string, args: string[], env = process.env): string {
+  const { status, stdout, stderr } = run(command, args, env)
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`)
+  return stdout
+}
+
+function run(command: string, args: string[], env = process.env): Ended {
+  const options: SpawnSyncOptionsWithStringEncoding = {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 1 << 28,
+  }
+  const { status, stdout, stderr, error } = spawnSync(command, args, options)
+  if (error !== undefined) throw error
+  return { status, stdout, stderr }
+}
