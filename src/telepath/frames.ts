@@ -18,7 +18,7 @@ export class FrameSplitter {
   /** Values still to come until the object is complete. */
   #open = 1
 
-  constructor(private readonly maxBytes: number) {}
+  constructor(public maxBytes: number) {}
 
   /** Bytes of an object that has begun and not ended. */
   get pendingBytes(): number {

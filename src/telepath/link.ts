@@ -31,6 +31,7 @@ export class Link {
   #failure: LinkDown | undefined
   #silenceMs = 0
   #wentSilent = false
+  #pendingSince: number | null = null
   #resolveClosed: (failure: LinkDown | undefined) => void = () => {}
 
   constructor(
@@ -73,9 +74,14 @@ export class Link {
     return this.isOpen && this.#waitingBytes === 0 && this.#splitter.pendingBytes === 0
   }
 
-  /** Bytes of a message that has begun to arrive and is not complete. */
-  get pendingBytes(): number {
-    return this.#splitter.pendingBytes
+  /** Since when (epoch ms) a message that has begun waits for its rest; null when none does, or the delay is ours. */
+  get pendingSince(): number | null {
+    return this.#waitingBytes > 0 ? null : this.#pendingSince
+  }
+
+  /** Changes how long a message may be, from the next bytes on. */
+  limitFrames(maxFrameBytes: number): void {
+    this.#splitter.maxBytes = maxFrameBytes
   }
 
   /** Fails the link when nothing moves for so long although the peer's turn it is; 0: waits for ever. */
@@ -148,10 +154,13 @@ export class Link {
     if (!this.isOpen) return
     this.#receivedBytes += chunk.length
     try {
-      for (const frame of this.#splitter.push(chunk)) {
+      const frames = this.#splitter.push(chunk)
+      for (const frame of frames) {
         this.#frames.push(frame)
         this.#waitingBytes += frame.length
       }
+      if (this.#splitter.pendingBytes === 0) this.#pendingSince = null
+      else if (frames.length > 0 || this.#pendingSince === null) this.#pendingSince = Date.now()
     } catch (error) {
       if (!(error instanceof MsgpackError)) throw error
       this.fail(`Dropped the connection to ${this.peer}: it sent bytes that are no message: ${error.message}`, error)

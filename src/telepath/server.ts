@@ -1,0 +1,287 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { encode, MsgpackError, PackMap, type Value } from '../bytes/msgpack.js'
+import { MigrationError } from '../errors.js'
+import { serverTls } from './certdir.js'
+import { BadUrl, LinkDown, TelepathError } from './errors.js'
+import { Link } from './link.js'
+import { decodeMessage, type Message, TELE_VERS } from './message.js'
+import { bindArgs, type Shared, sharinfoOf } from './shared.js'
+import { endpointOf, showUrl, type TelepathUrl } from './url.js'
+
+/** What keeps strangers from filling the memory. */
+export interface ServerLimits {
+  /** Longest message of a link that has shown a password or a session. */
+  readonly maxFrameBytes: number
+  /** Longest message before that. */
+  readonly maxFirstFrameBytes: number
+  /** A link that shows neither in this time is dropped. */
+  readonly introductionMs: number
+  /** A message that has begun must be complete after this time. */
+  readonly frameMs: number
+  /** Links of one address; beyond, its oldest that shows neither is dropped, or else the new one. */
+  readonly linksPerPeer: number
+  readonly links: number
+}
+
+const LIMITS: ServerLimits = {
+  maxFrameBytes: 1 << 24,
+  maxFirstFrameBytes: 1 << 16,
+  introductionMs: 10_000,
+  frameMs: 30_000,
+  linksPerPeer: 1024,
+  links: 8192,
+}
+
+const SWEEP_MS = 1000
+
+/** What a server offers, and to whom. Failures are TelepathErrors, and go to the client. */
+export interface ServerParts<U> {
+  hasShare(name: string): boolean
+  /** `auth` is what the client sent; over a unix socket the file's permissions have let it in. */
+  authenticate(auth: { name: string; passwd: Value } | null, unix: boolean): Promise<U>
+  /** The object that a share and the path behind it name. */
+  open(share: string, path: readonly string[], user: U): Shared<U>
+  /** Told of failures that are no client's fault, and of what was dropped. */
+  log(level: 'debug' | 'warn' | 'error', message: string, cause?: unknown): void
+  readonly limits?: Partial<ServerLimits>
+  /** Where certificates are looked for before the usual places. */
+  readonly certDirs?: readonly string[]
+}
+
+interface ServerSession<U> {
+  readonly user: U
+  readonly shared: Shared<U>
+}
+
+interface Guest {
+  readonly link: Link
+  readonly address: string
+  readonly unix: boolean
+  readonly since: number
+  /** Whether it has shown a password or a session. */
+  introduced: boolean
+}
+
+/** A telepath server: shares objects over tcp, ssl and unix sockets, protocol 3.0 with t2 tasks. */
+export class TelepathServer<U> {
+  readonly #limits: ServerLimits
+  readonly #listeners = new Set<Server>()
+  readonly #guests = new Set<Guest>()
+  readonly #sessions = new Map<string, ServerSession<U>>()
+  readonly #sweeper: NodeJS.Timeout
+
+  constructor(private readonly parts: ServerParts<U>) {
+    this.#limits = { ...LIMITS, ...parts.limits }
+    this.#sweeper = setInterval(() => this.#sweep(), Math.min(SWEEP_MS, this.#limits.introductionMs)).unref()
+  }
+
+  /** How many links and sessions there are. */
+  get counts(): { readonly links: number; readonly sessions: number } {
+    return { links: this.#guests.size, sessions: this.#sessions.size }
+  }
+
+  /**
+   * Listens where a url says, and resolves to the port, null for a unix socket.
+   *
+   * @throws {BadUrl}; system errors such as EADDRINUSE as they are
+   */
+  async listen(url: TelepathUrl): Promise<number | null> {
+    const end = endpointOf(url)
+    const greet = (socket: Socket) => this.#greet(socket, end.kind === 'unix')
+    const listener =
+      end.kind === 'ssl'
+        ? createTlsServer(serverTls(url, this.parts.certDirs ?? []), greet).on('tlsClientError', (error) =>
+            this.parts.log('debug', `A TLS handshake at ${showUrl(url)} failed: ${error.message}`),
+          )
+        : createServer(greet)
+    await new Promise<void>((resolve, reject) => {
+      listener.once('error', reject)
+      if (end.kind === 'unix') listener.listen(end.file, resolve)
+      else listener.listen(end.port, end.host, resolve)
+    })
+    listener.on('error', (error) => this.parts.log('error', `Listening at ${showUrl(url)} failed`, error))
+    this.#listeners.add(listener)
+    const address = listener.address()
+    return typeof address === 'object' ? (address?.port ?? null) : null
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweeper)
+    const closing = [...this.#listeners].map((each) => new Promise((resolve) => each.close(resolve)))
+    for (const { link } of this.#guests) link.close()
+    await Promise.all(closing)
+  }
+
+  #greet(socket: Socket, unix: boolean): void {
+    const address = unix ? 'unix' : (socket.remoteAddress ?? 'unknown')
+    const peer = unix ? 'unix' : `${address}:${socket.remotePort}`
+    const link = new Link(socket, { peer, maxFrameBytes: this.#limits.maxFirstFrameBytes })
+    if (!this.#makeRoom(address)) {
+      link.close()
+      return
+    }
+    const guest: Guest = { link, address, unix, since: Date.now(), introduced: false }
+    this.#guests.add(guest)
+    link.closed.then(() => this.#guests.delete(guest))
+    this.#serve(guest).catch((error) => {
+      if (!(error instanceof LinkDown)) this.parts.log('error', `Serving ${peer} failed`, error)
+      link.close()
+    })
+  }
+
+  /** Idle strangers must not keep others out: the oldest of the address goes first. */
+  #makeRoom(address: string): boolean {
+    const same = [...this.#guests].filter((guest) => guest.address === address)
+    if (same.length < this.#limits.linksPerPeer && this.#guests.size < this.#limits.links) return true
+    const pool = same.length >= this.#limits.linksPerPeer ? same : [...this.#guests]
+    const oldest = pool.find((guest) => !guest.introduced)
+    this.parts.log('warn', `Too many connections from ${address}: dropped the ${oldest ? 'oldest' : 'new one'}`)
+    if (!oldest) return false
+    oldest.link.close()
+    this.#guests.delete(oldest)
+    return true
+  }
+
+  #sweep(): void {
+    const now = Date.now()
+    for (const { link, since, introduced } of this.#guests) {
+      if (!introduced && now - since > this.#limits.introductionMs) link.close()
+      else if (link.pendingSince !== null && now - link.pendingSince > this.#limits.frameMs) link.close()
+    }
+  }
+
+  /** One message after the other: a client keeps to one call per link, and one that does not has to wait. */
+  async #serve(guest: Guest): Promise<void> {
+    for (;;) {
+      const frame = await guest.link.next()
+      if (frame === undefined) return
+      const { type, info } = this.#read(guest, frame)
+      if (type === 'tele:syn') await this.#synchronize(guest, info)
+      else if (type === 't2:init') await this.#run(guest, info)
+      else this.parts.log('debug', `Ignored a message of ${guest.link.peer}: its type is not known`)
+    }
+  }
+
+  #read(guest: Guest, frame: Uint8Array): Message {
+    try {
+      return decodeMessage(frame)
+    } catch (error) {
+      if (!(error instanceof MsgpackError)) throw error
+      throw new LinkDown(`Dropped ${guest.link.peer}: ${error.message}`, error)
+    }
+  }
+
+  async #synchronize(guest: Guest, info: PackMap): Promise<void> {
+    const { link } = guest
+    const reply: [string, Value][] = [['vers', [...TELE_VERS]]]
+    try {
+      const session = await this.#authenticate(guest, info)
+      const sess = randomBytes(16).toString('hex')
+      this.#sessions.set(sess, session)
+      link.closed.then(() => this.#sessions.delete(sess))
+      this.#introduce(guest)
+      reply.push(['retn', [true, null]], ['sharinfo', sharinfoOf(session.shared)], ['sess', sess])
+    } catch (error) {
+      // The link stays: the client is the one to close it, and the sweep does when it does not.
+      reply.push(['retn', [false, this.#failure(error, link.peer)]])
+    }
+    await link.send(encode(['tele:syn', new PackMap(reply)]))
+  }
+
+  async #authenticate(guest: Guest, info: PackMap): Promise<ServerSession<U>> {
+    const vers = info.get('vers')
+    if (!Array.isArray(vers) || vers[0] !== TELE_VERS[0]) {
+      throw TelepathError.of('BadMesgVers', { vers: vers ?? null, myvers: [...TELE_VERS] })
+    }
+    const name = info.get('name')
+    const [share, ...path] = typeof name === 'string' && name !== '' ? splitPath(name) : ['*']
+    if (!this.parts.hasShare(share)) throw TelepathError.of('NoSuchName', { name: share })
+    const user = await this.parts.authenticate(authOf(info.get('auth')), guest.unix)
+    return { user, shared: this.parts.open(share, path, user) }
+  }
+
+  async #run(guest: Guest, info: PackMap): Promise<void> {
+    const { link } = guest
+    const sess = info.get('sess')
+    const name = info.get('name') ?? null
+    const session = typeof sess === 'string' ? this.#sessions.get(sess) : undefined
+    if (!session || name !== null) {
+      await this.#reply(link, 't2:fini', [false, this.#failure(TelepathError.of('NoSuchObj', { name }), link.peer)])
+      return
+    }
+    this.#introduce(guest)
+    let started: Value | undefined | AsyncIterable<Value> | Iterable<Value>
+    let yields = false
+    try {
+      const [method, args, kwargs] = todoOf(info.get('todo'))
+      const found = method.startsWith('_') ? undefined : session.shared.methods.get(method)
+      if (!found) throw TelepathError.of('NoSuchMeth', { name: method, mesg: `No method named: ${method}` })
+      const bound = bindArgs(method, found.params ?? [], args, kwargs)
+      const caller = { user: session.user, peer: link.peer }
+      yields = 'yields' in found
+      started = 'yields' in found ? found.yields(caller, ...bound) : await found.run(caller, ...bound)
+    } catch (error) {
+      await this.#reply(link, 't2:fini', [false, this.#failure(error, link.peer)])
+      return
+    }
+    if (yields) await this.#yield(link, started as AsyncIterable<Value>)
+    else await this.#reply(link, 't2:fini', [true, (started as Value | undefined) ?? null])
+  }
+
+  async #yield(link: Link, items: AsyncIterable<Value>): Promise<void> {
+    await link.send(encode(['t2:genr', new PackMap([])]))
+    try {
+      for await (const item of items) await this.#reply(link, 't2:yield', [true, item])
+    } catch (error) {
+      if (error instanceof LinkDown && !link.isOpen) throw error
+      await this.#reply(link, 't2:yield', [false, this.#failure(error, link.peer)])
+      return
+    }
+    await this.#reply(link, 't2:yield', null)
+  }
+
+  #reply(link: Link, type: string, retn: Value): Promise<void> {
+    return link.send(encode([type, new PackMap([['retn', retn]])]))
+  }
+
+  #introduce(guest: Guest): void {
+    guest.introduced = true
+    guest.link.limitFrames(this.#limits.maxFrameBytes)
+  }
+
+  /** A failure as it goes to the client, `[name, info]`; what is a bug of ours is logged and told in general terms. */
+  #failure(error: unknown, peer: string): Value {
+    if (error instanceof TelepathError) return [error.name, error.info]
+    const name = error instanceof LinkDown ? 'LinkErr' : error instanceof BadUrl ? 'BadUrl' : 'SynErr'
+    const told = error instanceof MigrationError || error instanceof LinkDown || error instanceof BadUrl
+    if (!told) this.parts.log('error', `A call of ${peer} failed`, error)
+    const mesg = told ? withHint(error) : 'internal error, see the log of the service'
+    return [name, new PackMap([['mesg', mesg]])]
+  }
+}
+
+function withHint(error: Error): string {
+  const hint = error instanceof MigrationError ? error.hint : undefined
+  return hint === undefined ? error.message : `${error.message} (${hint})`
+}
+
+function splitPath(name: string): string[] {
+  const slash = name.indexOf('/')
+  if (slash < 0) return [name]
+  const path = name.slice(slash + 1)
+  return [name.slice(0, slash), ...(path === '' ? [] : path.split('/'))]
+}
+
+function authOf(auth: Value | undefined): { name: string; passwd: Value } | null {
+  if (!Array.isArray(auth) || typeof auth[0] !== 'string') return null
+  return { name: auth[0], passwd: auth[1] instanceof PackMap ? (auth[1].get('passwd') ?? null) : null }
+}
+
+function todoOf(todo: Value | undefined): [method: string, args: Value[], kwargs: PackMap] {
+  if (Array.isArray(todo) && typeof todo[0] === 'string' && Array.isArray(todo[1]) && todo[2] instanceof PackMap) {
+    return [todo[0], todo[1], todo[2]]
+  }
+  throw TelepathError.of('BadArg', { mesg: 'todo is no [method, args, kwargs]' })
+}
