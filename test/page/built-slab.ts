@@ -85,6 +85,26 @@ export function rowText({ key, value }: Row): string {
   return `${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('hex')}`
 }
 
+/** Rows of 8-byte keys, as logs have. */
+export function numbered(start: number, count: number, size: (index: number) => number = () => 40): Row[] {
+  return Array.from({ length: count }, (_, i) => {
+    const key = Buffer.alloc(8)
+    key.writeBigUInt64BE(BigInt(start + i))
+    return { key, value: new Uint8Array(size(i)).fill(i % 250) }
+  })
+}
+
+/** A stream of small chunks, and its summary. */
+export function chunksOf(rows: readonly Row[]) {
+  const chunks: PageChunk[] = []
+  return { summary: buildStream(rows, false, (chunk) => chunks.push(chunk), { chunkBytes: 8192 }), chunks }
+}
+
+/** One of three streams whose keys follow each other. */
+export function partOf(stream: number) {
+  return chunksOf(numbered(stream * 1000, 1000))
+}
+
 function splitRows(rows: readonly Row[], parts: number): Row[][] {
   const cuts: Row[][] = [[]]
   for (const [i, row] of rows.entries()) {
