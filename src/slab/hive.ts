@@ -1,0 +1,139 @@
+import { decode, encode, RawStr, text, utf8, type Value } from '../bytes/msgpack.js'
+import type { Row } from './slab.js'
+
+/** Names from the root down, as `['cortex', 'layers', iden]`. */
+export type HivePath = readonly string[]
+
+interface HiveNode {
+  /** The row's msgpack; a node without a row of its own only has children. */
+  value: Uint8Array | undefined
+  readonly kids: Map<string, HiveNode>
+}
+
+const NULL_VALUE = encode(null)
+
+/**
+ * A Cortex's hive in memory: db `hive` of `cell.lmdb`, a row per explicitly set node, key = names joined by NUL, value =
+ * msgpack. It is read whole, changed in memory, and `changes()` gives the rows to write.
+ */
+export class Hive {
+  readonly #root: HiveNode = { value: undefined, kids: new Map() }
+  /** Rows whose key is no text: no Cortex can open such a hive, nothing here can name them. */
+  #unnamedCount = 0
+  readonly #before = new Map<string, Uint8Array>()
+
+  /** Takes all rows of the db. */
+  static from(rows: Iterable<Row>): Hive {
+    const hive = new Hive()
+    for (const { key, value } of rows) {
+      const path = pathOf(key)
+      if (path === null) {
+        hive.#unnamedCount++
+        continue
+      }
+      hive.#before.set(path.join('\0'), value)
+      hive.#open(path).value = value
+    }
+    return hive
+  }
+
+  get unnamedCount(): number {
+    return this.#unnamedCount
+  }
+
+  /** The value at a path; undefined when nothing was set there. */
+  get(path: HivePath): Value | undefined {
+    const value = this.#find(path)?.value
+    return value === undefined ? undefined : decode(value)
+  }
+
+  /** The text at a path, or undefined when there is none or something else. */
+  getText(path: HivePath): string | undefined {
+    const value = this.get(path)
+    return typeof value === 'string' ? value : undefined
+  }
+
+  /** Whether the node has a value or anything below it. */
+  has(path: HivePath): boolean {
+    return this.#find(path) !== undefined
+  }
+
+  /** Names of the children, in key order for those that were read, then in order of addition. */
+  children(path: HivePath): string[] {
+    return [...(this.#find(path)?.kids.keys() ?? [])]
+  }
+
+  set(path: HivePath, value: Value): void {
+    this.#open(path).value = encode(value)
+  }
+
+  /** Removes a node with all that is below it; returns its value. */
+  remove(path: HivePath): Value | undefined {
+    const parent = this.#find(path.slice(0, -1))
+    const node = parent?.kids.get(path[path.length - 1])
+    if (parent === undefined || node === undefined) return undefined
+    parent.kids.delete(path[path.length - 1])
+    return node.value === undefined ? undefined : decode(node.value)
+  }
+
+  /** Copies a tree over another; nodes in between get an explicit null, as when Synapse stores a tree. */
+  copyTree(from: HivePath, to: HivePath): void {
+    const source = this.#find(from)
+    if (source === undefined) return
+    const target = this.#open(to)
+    target.value = source.value ?? NULL_VALUE
+    for (const name of source.kids.keys()) this.copyTree([...from, name], [...to, name])
+  }
+
+  /** Sets null where nothing is set. */
+  setNull(path: HivePath): void {
+    const node = this.#open(path)
+    node.value ??= NULL_VALUE
+  }
+
+  /** The rows that differ from what was read. */
+  changes(): { puts: Row[]; deletes: Uint8Array[] } {
+    const now = new Map<string, Uint8Array>()
+    collect(this.#root, [], now)
+    const puts: Row[] = []
+    for (const [path, value] of now) {
+      const before = this.#before.get(path)
+      if (before === undefined || Buffer.compare(before, value) !== 0) puts.push({ key: utf8(path), value })
+    }
+    const deletes = [...this.#before.keys()].filter((path) => !now.has(path)).map(utf8)
+    return { puts, deletes }
+  }
+
+  #find(path: HivePath): HiveNode | undefined {
+    let node: HiveNode | undefined = this.#root
+    for (const name of path) node = node?.kids.get(name)
+    return node
+  }
+
+  #open(path: HivePath): HiveNode {
+    let node = this.#root
+    for (const name of path) {
+      let kid = node.kids.get(name)
+      if (kid === undefined) {
+        kid = { value: undefined, kids: new Map() }
+        node.kids.set(name, kid)
+      }
+      node = kid
+    }
+    return node
+  }
+}
+
+function collect(node: HiveNode, path: string[], into: Map<string, Uint8Array>): void {
+  if (node.value !== undefined) into.set(path.join('\0'), node.value)
+  for (const [name, kid] of node.kids) collect(kid, [...path, name], into)
+}
+
+function pathOf(key: Uint8Array): string[] | null {
+  try {
+    const path = text(key)
+    return path instanceof RawStr ? null : path.split('\0')
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { MigrationError } from '../errors.js'
+import { Hive } from '../slab/hive.js'
+import { type Db, Slab } from '../slab/slab.js'
+
+/** The destination's `slabs/cell.lmdb`: its hive, held in memory, and what is left of the 0.1.x triggers. */
+export class DestCell {
+  /** Content of `cell.guid`. */
+  readonly guid: string
+  hive: Hive
+  readonly triggers: Db
+  readonly #hiveDb: Db
+  readonly #slab: Slab
+
+  /** @throws {MigrationError} ERR_DEST when the destination is no Cortex directory */
+  static async open(destDir: string): Promise<DestCell> {
+    const guid = readGuid(destDir)
+    return new DestCell(await Slab.open(join(destDir, 'slabs', 'cell.lmdb')), guid)
+  }
+
+  private constructor(slab: Slab, guid: string) {
+    this.#slab = slab
+    this.guid = guid
+    this.#hiveDb = slab.db('hive')
+    this.triggers = slab.db('triggers')
+    this.hive = Hive.from(this.#hiveDb.rows())
+  }
+
+  /** Writes what changed in the hive, and what `also` writes, in one transaction. */
+  commit(also: () => void = () => undefined): void {
+    const { puts, deletes } = this.hive.changes()
+    this.#slab.write(() => {
+      for (const key of deletes) this.#hiveDb.delete(key)
+      for (const { key, value } of puts) this.#hiveDb.put(key, value)
+      also()
+    })
+    this.hive = Hive.from(this.#hiveDb.rows())
+  }
+
+  close(): Promise<void> {
+    return this.#slab.close()
+  }
+}
+
+function readGuid(destDir: string): string {
+  const path = join(destDir, 'cell.guid')
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    throw new MigrationError('ERR_DEST', `Cannot use destination "${destDir}": there is no ${path}`, {
+      cause,
+      hint: 'run the step dirn, which makes it from the source',
+    })
+  }
+}

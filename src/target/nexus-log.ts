@@ -1,0 +1,109 @@
+import { join } from 'node:path'
+import { decode, encode, PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
+import { SlabReader } from '../page/page-reader.js'
+import { type Db, Slab } from '../slab/slab.js'
+
+const DB_NAME = 'nexuslog'
+
+/** A batch of node edits of one layer, as `--add-mode nexus` logs it. */
+export interface EditBatch {
+  readonly layerIden: string
+  /** `[buid, form, [edit, …]]` of each node. */
+  readonly nodeEdits: Value[]
+  /** The batch's time in milliseconds. */
+  readonly timeMs: number
+  /** The layer's creator. */
+  readonly userIden: string
+}
+
+/**
+ * The destination's `slabs/nexus.lmdb`, db `nexuslog`: int64(index) -> `[layer iden, "edits", [node edits, meta], {}, {}]`.
+ */
+export class NexusLog {
+  readonly #slab: Slab
+  readonly #db: Db
+
+  /** @param mapBytes how large the log may become; needed for `append()` only */
+  static async open(destDir: string, mapBytes?: number): Promise<NexusLog> {
+    const path = join(destDir, 'slabs', 'nexus.lmdb')
+    return new NexusLog(await Slab.open(path, mapBytes === undefined ? {} : { mapBytes }))
+  }
+
+  private constructor(slab: Slab) {
+    this.#slab = slab
+    this.#db = slab.db(DB_NAME)
+  }
+
+  /** Appends batches of node edits in one commit, meta `{time, user}`; each run appends again, as the reference does. */
+  append(batches: Iterable<EditBatch>): void {
+    const last = this.#db.last()
+    let next = last === undefined ? 0 : int(last.key) + (isReservation(last.value) ? 0 : 1)
+    this.#slab.write(() => {
+      for (const { layerIden, nodeEdits, timeMs, userIden } of batches) {
+        const meta = new PackMap([
+          ['time', timeMs],
+          ['user', userIden],
+        ])
+        this.#db.put(int64(next++), encode([layerIden, 'edits', [nodeEdits, meta], new PackMap([]), new PackMap([])]))
+      }
+    })
+  }
+
+  /**
+   * Synapse 2.8 numbers a layer's new node edits by the nexus log, which is empty after a migration: they would replace
+   * the migrated ones from row 0 on. One row that does nothing, at the highest index that a layer's edit log has, makes
+   * every release go on behind it. Returns the row's index, or null when none is needed.
+   *
+   * @param nextEdits for each layer iden the next free index of its `nodeedits` db
+   */
+  reserve(nextEdits: ReadonlyMap<string, number>): number | null {
+    const [iden, next] = [...nextEdits].reduce((most, entry) => (entry[1] > most[1] ? entry : most), ['', 0])
+    if (next === 0) return null
+    const last = this.#db.last()
+    const stale = last !== undefined && isReservation(last.value)
+    // Behind a log of `--add-mode nexus` that reaches further nothing needs to be reserved.
+    if (last !== undefined && !stale && int(last.key) >= next - 1) return null
+    this.#slab.write(() => {
+      if (stale) this.#db.delete(last.key)
+      this.#db.put(int64(next - 1), reservation(iden))
+    })
+    return next - 1
+  }
+
+  close(): Promise<void> {
+    return this.#slab.close()
+  }
+}
+
+/** The next free index of the edit log of a layer of the destination, 0 when it has none. */
+export function nextEditIndex(destDir: string, layerIden: string): number {
+  const path = join(destDir, 'layers', layerIden, 'nodeedits.lmdb')
+  if (!SlabReader.exists(path)) return 0
+  const slab = SlabReader.open(path)
+  try {
+    const last = slab.db('nodeedits')?.last()
+    return last === undefined ? 0 : int(last.key) + 1
+  } finally {
+    slab.close()
+  }
+}
+
+function reservation(layerIden: string): Uint8Array {
+  return encode([layerIden, 'edits', [[], new PackMap([])], new PackMap([]), new PackMap([])])
+}
+
+/** Whether a row of the nexus log is one that a migration made to reserve indexes. */
+function isReservation(value: Uint8Array): boolean {
+  const row = decode(value)
+  return Array.isArray(row) && typeof row[0] === 'string' && pyEquals(row, decode(reservation(row[0])))
+}
+
+function int(key: Uint8Array): number {
+  return Number(Buffer.from(key).readBigUInt64BE())
+}
+
+function int64(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(BigInt(value))
+  return bytes
+}

@@ -1,0 +1,44 @@
+import { guid } from '../bytes/hash.js'
+import { PackMap, type Value } from '../bytes/msgpack.js'
+
+const IDEN = /^[0-9a-f]{32}$/
+/** Conditions that a rule of 0.1.x stores as null when it has none, and that 0.2.x does not have then. */
+const CONDITIONS = new Set(['form', 'prop', 'tag'])
+
+export interface TriggerContext {
+  readonly defaultView: string | undefined
+  readonly cellGuid: string
+  readonly hasView: (iden: string) => boolean
+}
+
+export type TriggerOutcome =
+  | { readonly ok: { readonly viewIden: string; readonly iden: string; readonly tdef: PackMap } }
+  | { readonly fail: { readonly key: string; readonly val: PackMap } }
+
+/**
+ * Translates one row of the 0.1.x db `triggers` (key = iden as text, value = rule) to a trigger of a view. It keeps its
+ * iden. A rule without a view, or with the Cortex's own iden as view, belongs to the default view, as in 0.1.x.
+ */
+export function translateTrigger(key: string, rule: Value, context: TriggerContext): TriggerOutcome {
+  if (!(rule instanceof PackMap)) return failed(key, 'Trigger rule is no map', rule)
+  const rest = rule.entries.filter(([name]) => name !== 'viewiden' && name !== 'useriden')
+  const user = rule.get('useriden')
+  // The reference names such a rule by the hash of what it still holds when it gives up.
+  if (typeof user !== 'string')
+    return failed(guid(new PackMap(rest)), 'Missing iden values for trigger', new PackMap(rest))
+  const named = rule.get('viewiden') ?? null
+  const viewIden = named === null || named === context.cellGuid ? context.defaultView : named
+  if (typeof viewIden !== 'string' || !context.hasView(viewIden)) {
+    return failed(key, 'Trigger is for a view that does not exist', rule)
+  }
+  const tdef = rest.filter(([name, value]) => !(CONDITIONS.has(String(name)) && value === null))
+  if (rule.get('enabled') === undefined) tdef.push(['enabled', true])
+  tdef.push(['user', user])
+  const iden = IDEN.test(key) ? key : guid(new PackMap(tdef))
+  tdef.push(['iden', iden])
+  return { ok: { viewIden, iden, tdef: new PackMap(tdef) } }
+}
+
+function failed(key: string, err: string, rule: Value): TriggerOutcome {
+  return { fail: { key, val: new PackMap([['err', err], ['rule', rule]]) } } // biome-ignore format: short
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { SlabReader } from '../../src/page/page-reader.js'
+import { snapshotSlab, snapshotSlabs } from '../../src/slab/snapshot.js'
+import { tempDir, unpackFixture } from '../support/fixture.js'
+
+const slabModule = new URL('../../src/slab/slab.js', import.meta.url).href
+
+test('snapshotSlabs() copies all rows compactly and leaves the sources byte for byte as they were', async () => {
+  const srcDir = unpackFixture('bad/intact/src')
+  const dest = tempDir()
+  const names = ['cell', 'queues', 'prov']
+  const sources = names.map((name) => join(srcDir, 'slabs', `${name}.lmdb`))
+  const before = sources.map(digest)
+  const snapshots = await snapshotSlabs(
+    names.map((name, i) => ({ source: sources[i], dest: join(dest, `${name}.lmdb`) })),
+  )
+  assert.deepEqual(sources.map(digest), before)
+  for (const [i, snapshot] of snapshots.entries()) {
+    assert.deepEqual(readdirSync(snapshot.dest), ['data.mdb'])
+    assert.deepEqual(allRows(snapshot.dest), allRows(sources[i]))
+    assert.equal(snapshot.rows, allRows(sources[i]).length)
+    assert.equal(snapshot.bytes, statSync(join(snapshot.dest, 'data.mdb')).size)
+  }
+})
+
+test('snapshotSlab() takes one state of a slab that another process writes to', async () => {
+  const dir = tempDir()
+  const source = join(dir, 'live.lmdb')
+  // Both dbs get the same number in every commit, and old pages are freed for reuse all the time.
+  const code = `import { Slab } from ${JSON.stringify(slabModule)}
+    const slab = await Slab.open(${JSON.stringify(source)})
+    const [a, b] = [slab.db('a'), slab.db('b')]
+    for (let i = 0; ; i++) {
+      slab.write(() => { for (const db of [a, b]) for (let k = 0; k < 40; k++) db.put(Buffer.from([k]), Buffer.alloc(1500, i % 251)) })
+      if (i === 3) console.log('ready')
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }`
+  const writer = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    await new Promise((resolve) => writer.stdout.once('data', resolve))
+    for (let i = 0; i < 3; i++) {
+      const dest = join(dir, `copy${i}.lmdb`)
+      const { rows } = await snapshotSlab(source, dest)
+      assert.equal(rows, 80)
+      assert.equal(new Set(allRows(dest).map((row) => row.split('=')[1])).size, 1)
+    }
+  } finally {
+    writer.kill()
+    await new Promise((resolve) => writer.once('exit', resolve))
+  }
+})
+
+test('snapshotSlab() reports a slab that cannot be copied and leaves nothing half-made', async () => {
+  const source = join(unpackFixture('bad/intact/src'), 'slabs', 'cell.lmdb')
+  const dest = join(tempDir(), 'cell.lmdb')
+  const data = join(source, 'data.mdb')
+  truncateSync(data, 3 * 4096)
+  await assert.rejects(snapshotSlab(source, dest), /^MigrationError: Cannot (copy|read) slab/)
+  assert.ok(!existsSync(dest) && !existsSync(`${dest}.partial`))
+  const fd = openSync(data, 'r+')
+  writeSync(fd, Buffer.alloc(8192))
+  closeSync(fd)
+  await assert.rejects(snapshotSlab(source, dest), { code: 'ERR_SLAB_CORRUPT' })
+  await assert.rejects(snapshotSlab(join(source, 'absent.lmdb'), dest), { code: 'ERR_SOURCE' })
+})
+
+function digest(slabPath: string): string {
+  assert.deepEqual(readdirSync(slabPath), ['data.mdb'])
+  return createHash('sha256')
+    .update(readFileSync(join(slabPath, 'data.mdb')))
+    .digest('hex')
+}
+
+function allRows(slabPath: string): string[] {
+  const slab = SlabReader.open(slabPath)
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+  const rows = slab.dbNames().flatMap((name) => {
+    return [...(slab.db(name)?.rows() ?? [])].map(({ key, value }) => `${name}:${hex(key)}=${hex(value)}`)
+  })
+  slab.close()
+  return rows
+}
