@@ -1,12 +1,25 @@
-// Checks vectors made by real Synapse against this code: node dist/bin/vectors.js FILE…
+// Checks vectors made by real Synapse against this code: npm run vectors -- [--model FILE]… FILE…
 import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { Model } from '../src/model/model.js'
+import { parseModelFile } from '../src/model/model-file.js'
 import { checkVector, type Vector } from '../src/model/vector-check.js'
+
+/** What "now" is in the vectors. */
+const VECTOR_TIME_MS = 1577836800000
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { model: { type: 'string', multiple: true, default: [] } },
+})
+const model = Model.core({ now: VECTOR_TIME_MS })
+for (const file of values.model) model.addModelFile(parseModelFile(readFileSync(file, 'utf8'), file))
 
 let passed = 0
 let failed = 0
-for (const file of process.argv.slice(2)) {
+for (const file of positionals) {
   for (const { place, vector } of vectorsOf(file)) {
-    const difference = checkVector(vector)
+    const difference = checkVector(vector, model)
     if (difference === null) passed++
     else {
       failed++

@@ -57,22 +57,56 @@ function codePoint(bytes: Uint8Array, start: number, end: number): string {
   return String.fromCodePoint(code)
 }
 
-/** Python's `repr` of a text, as its exceptions quote it. */
-export function pyRepr(text: string): string {
+/** Python's `repr` of a value, as its exceptions quote it. */
+export function pyRepr(value: Value): string {
+  if (typeof value === 'string') return reprText(value)
+  if (value === null) return 'None'
+  if (typeof value === 'boolean') return value ? 'True' : 'False'
+  if (typeof value === 'number' || typeof value === 'bigint') return value.toString()
+  if (value instanceof Float) return pyFloatRepr(value.value)
+  if (value instanceof RawStr) return reprText(codePoints(value))
+  if (value instanceof Uint8Array) return reprBytes(value)
+  if (Array.isArray(value)) return value.length === 1 ? `(${pyRepr(value[0])},)` : `(${value.map(pyRepr).join(', ')})`
+  if (value instanceof PackMap) return `{${value.entries.map(([k, v]) => `${pyRepr(k)}: ${pyRepr(v)}`).join(', ')}}`
+  return `ExtType(code=${value.type}, data=${reprBytes(value.data)})`
+}
+
+/** Python's `repr` of a float: the shortest digits that read back, with an exponent below 1e-4 and from 1e16 on. */
+export function pyFloatRepr(value: number): string {
+  if (Number.isNaN(value)) return 'nan'
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+  if (Object.is(value, -0)) return '-0.0'
+  const [digits, exponentText] = value.toExponential().split('e')
+  const exponent = Number(exponentText)
+  if (value !== 0 && (exponent < -4 || exponent >= 16)) {
+    return `${digits}e${exponent < 0 ? '-' : '+'}${Math.abs(exponent).toString().padStart(2, '0')}`
+  }
+  const text =
+    exponent < 0 && value !== 0 ? value.toFixed(digits.replace(/[-.]/g, '').length - 1 - exponent) : `${value}`
+  return /[.]/.test(text) ? text : `${text}.0`
+}
+
+function reprText(text: Iterable<string>): string {
+  const chars = [...text]
+  const quote = chars.includes("'") && !chars.includes('"') ? '"' : "'"
+  return quote + chars.map((char) => (char === quote ? `\\${char}` : escaped(char))).join('') + quote
+}
+
+function reprBytes(bytes: Uint8Array): string {
+  const text = Array.from(bytes, (byte) => String.fromCharCode(byte))
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'"
-  let out = quote
-  for (const char of text) out += char === quote || char === '\\' ? `\\${char}` : escaped(char)
-  return out + quote
+  const body = text.map((char) => (char === quote ? `\\${char}` : char > '~' ? hexEscape(char) : escaped(char)))
+  return `b${quote}${body.join('')}${quote}`
 }
 
 function escaped(char: string): string {
-  const short = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }[char]
+  const short = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }[char]
   if (short !== undefined) return short
-  const code = char.codePointAt(0) as number
-  if (char !== ' ' && !/[\p{L}\p{M}\p{N}\p{P}\p{S}]/u.test(char)) {
-    const hex = code.toString(16)
-    if (code <= 0xff) return `\\x${hex.padStart(2, '0')}`
-    return code <= 0xffff ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`
-  }
-  return char
+  return char === ' ' || /[\p{L}\p{M}\p{N}\p{P}\p{S}]/u.test(char) ? char : hexEscape(char)
+}
+
+function hexEscape(char: string): string {
+  const hex = (char.codePointAt(0) as number).toString(16)
+  if (hex.length <= 2) return `\\x${hex.padStart(2, '0')}`
+  return hex.length <= 4 ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`
 }

@@ -1,7 +1,11 @@
 import { guid, sha256 } from '../bytes/hash.js'
-import { decode, encode, type Value } from '../bytes/msgpack.js'
-import { fromJson, type Json } from '../bytes/value-json.js'
+import { decode, encode, pyEquals, type Value } from '../bytes/msgpack.js'
+import { fromJson, type Json, toJson } from '../bytes/value-json.js'
 import { ARRAY, arraySpans, indexOf, StorType, StorTypeError, writeIndex } from '../stortype/registry.js'
+import type { Model } from './model.js'
+import { NormError } from './norm-error.js'
+import { plainOpts } from './opts.js'
+import type { Type } from './type.js'
 
 /** One line of a vector file; see docs/model-file.md for the fields. */
 export type Vector = { [key: string]: Json }
@@ -14,7 +18,8 @@ export interface Difference {
 }
 
 /** Compares our code with one vector. */
-export function checkVector(vector: Vector): Difference | null {
+export function checkVector(vector: Vector, model: Model): Difference | null {
+  if (vector.type !== undefined) return checkNorm(vector, model)
   if (vector.valu_msgpack !== undefined) return checkIndex(fromMigrate(vector))
   switch (vector.k) {
     case 'indx':
@@ -37,6 +42,94 @@ export function indexHex(stortype: number, value: Value, packed: Uint8Array | nu
   } catch (error) {
     if (error instanceof StorTypeError) return { err: error.errName }
     throw error
+  }
+}
+
+function checkNorm(vector: Vector, model: Model): Difference | null {
+  const type = typeOf(vector, model)
+  const input = inputOf(vector)
+  const normed = normOrError(type, input)
+  const stortype = differs('stortype', vector.stortype ?? type.stortype, type.stortype)
+  if (stortype !== null) return stortype
+  const isStored = vector.src === 'stored01x'
+  const norm = checkOutput(vector, normed, type, input)
+  if (norm !== null) return norm
+  if (normed instanceof NormError && !isStored) return null
+  return checkIndexes(vector, type, isStored ? input : (normed as Value))
+}
+
+function checkOutput(vector: Vector, normed: Value | NormError, type: Type, input: Value): Difference | null {
+  if (vector.err !== undefined || normed instanceof NormError) {
+    const got = normed instanceof NormError ? { err: normed.errName } : { out: toJson(normed) }
+    const expected = vector.err === undefined ? { out: vector.out ?? null } : { err: vector.err }
+    return differs('norm', expected, got) ?? differsInText(vector, normed)
+  }
+  const isSame = pyEquals(normed, input)
+  if (type.isNormed(input) && !isSame) return { what: 'isNormed', expected: false, got: true }
+  if (vector.same === true && !type.keeps(input)) return { what: 'keeps', expected: true, got: false }
+  if (vector.same !== undefined && vector.unordered !== true && vector.same !== isSame) {
+    return { what: 'same', expected: vector.same, got: isSame }
+  }
+  const outx = typeof vector.outx === 'string' ? vector.outx : hexOrNull(fromJson(vector.out))
+  if (vector.unordered === true) return differs('norm', sortedHex(fromJson(vector.out)), sortedHex(normed))
+  if (outx === null) return differs('norm', vector.out, toJson(normed))
+  return differs('norm', outx, hexOrNull(normed))
+}
+
+function differsInText(vector: Vector, normed: Value | NormError): Difference | null {
+  if (!(normed instanceof NormError) || vector.mesg === undefined) return null
+  return differs('mesg', vector.mesg, normed.message)
+}
+
+function checkIndexes(vector: Vector, type: Type, value: Value): Difference | null {
+  const packed = bytesOrNull(value)
+  const indexes = indexHex(type.stortype, value, packed)
+  if (vector.indxrandom === true) return differs('indx', { err: 'ValueError' }, indexes)
+  if (vector.indxerr !== undefined) return differs('indx', { err: vector.indxerr }, indexes)
+  const isSet = vector.unordered === true
+  const indx = differs('indx', isSet ? sortedItems(vector.indx) : vector.indx, isSet ? sortedItems(indexes) : indexes)
+  if (indx !== null) return indx
+  if (vector.indxprop !== undefined && vector.unordered !== true) {
+    const whole = differs('indxprop', vector.indxprop, indexHex(StorType.msgp, value, packed))
+    if (whole !== null) return whole
+  }
+  if (vector.buid === undefined) return null
+  return differs('buid', vector.buid, hex(sha256(encode([vector.type as string, value]))))
+}
+
+function normOrError(type: Type, input: Value): Value | NormError {
+  try {
+    return type.norm(input).valu
+  } catch (error) {
+    if (error instanceof NormError) return error
+    throw error
+  }
+}
+
+function typeOf(vector: Vector, model: Model): Type {
+  const opts = vector.opts === undefined ? {} : plainOpts(fromJson(vector.opts))
+  return model.typeOf([vector.type as string, opts])
+}
+
+function sortedHex(value: Value): string[] {
+  return (value as Value[]).map((item) => hex(encode(item))).sort()
+}
+
+function sortedItems(items: unknown): unknown {
+  return Array.isArray(items) ? items.toSorted() : items
+}
+
+function hexOrNull(value: Value): string | null {
+  const packed = bytesOrNull(value)
+  return packed === null ? null : hex(packed)
+}
+
+/** null for ints of more than 64 bits. */
+function bytesOrNull(value: Value): Uint8Array | null {
+  try {
+    return encode(value)
+  } catch {
+    return null
   }
 }
 

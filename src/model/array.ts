@@ -1,0 +1,44 @@
+import { pyEquals, type Value } from '../bytes/msgpack.js'
+import { ARRAY } from '../stortype/registry.js'
+import { pySet, pySorted } from './py-order.js'
+import { modelError, type Opts, Type, type TypeModel } from './type.js'
+
+/** Values of one type; `uniq` leaves one of each, `sorted` orders them. */
+export class ArrayType extends Type {
+  readonly stortype: number
+  readonly #item: Type
+
+  constructor(model: TypeModel, name: string, opts: Opts, subof: string | null) {
+    super(model, name, opts, subof)
+    const { type, typeopts = {} } = opts as { type?: string | null; typeopts?: Opts }
+    if (type === undefined || type === null) {
+      throw modelError('BadTypeDef', { mesg: 'Array type requires type= option.' })
+    }
+    const base = model.type(type)
+    if (base === undefined) throw modelError('AttributeError', {})
+    this.#item = model.clone(base, typeopts)
+    if (this.#item instanceof ArrayType) throw modelError('BadTypeDef', {})
+    this.stortype = ARRAY | this.#item.stortype
+  }
+
+  override isNormed(value: Value): boolean {
+    return (
+      Array.isArray(value) && !this.opts.uniq && !this.opts.sorted && value.every((item) => this.#item.isNormed(item))
+    )
+  }
+
+  /** The reference gives distinct values that it does not sort any order. */
+  override keeps(value: Value): boolean {
+    if (!Array.isArray(value) || !value.every((item) => this.#item.keeps(item))) return false
+    if (this.opts.uniq && pySet(value).length !== value.length) return false
+    return !this.opts.sorted || pyEquals(pySorted(value), value)
+  }
+
+  protected override ofArray(items: readonly Value[]): Value {
+    let norms: readonly Value[] = items.map((item) => this.#item.normValue(item))
+    // Forms of the items become nodes of their own by way of a set.
+    if (this.model.form(this.#item.name) !== undefined) pySet(norms)
+    if (this.opts.uniq) norms = pySet(norms)
+    return this.opts.sorted ? pySorted(norms) : [...norms]
+  }
+}

@@ -1,0 +1,27 @@
+import type { Value } from '../bytes/msgpack.js'
+import { invalidInt, isInt16 } from './py-number.js'
+import { lower, strip } from './py-text.js'
+import { OwnStr } from './str.js'
+
+const ARPA6 = '.ip6.arpa'
+
+/** inet:dns:name: any name that may be asked for. */
+export class DnsName extends OwnStr {
+  override isNormed(value: Value): boolean {
+    return typeof value === 'string' && /^[!-@[-~]*$/.test(value) && !value.endsWith(ARPA6)
+  }
+
+  protected override ofText(text: string): Value {
+    const norm = strip(lower(text))
+    if (norm.endsWith(ARPA6)) rejectNoHex(norm.slice(0, -ARPA6.length))
+    return norm
+  }
+}
+
+/** The reference reads an address from 32 parts of one character, and raises when they are no hex digits. */
+function rejectNoHex(name: string): void {
+  const digits = [...name].reverse().filter((char) => char !== '.')
+  if (digits.length !== 32) return
+  const hex = digits.join('')
+  if (!isInt16(hex)) throw invalidInt(hex, 16)
+}

@@ -1,0 +1,71 @@
+import { Float, type Value } from '../bytes/msgpack.js'
+import { pyRepr } from '../bytes/python.js'
+import { fromJson, type Json } from '../bytes/value-json.js'
+import { StorType } from '../stortype/registry.js'
+import { NormError } from './norm-error.js'
+import { type Int, intToFloat, parseFloat64 } from './py-number.js'
+import { type Opt, Type } from './type.js'
+
+/** A float with a lowest and a highest value; `minisvalid` and `maxisvalid` say whether they are in. */
+export class FloatType extends Type {
+  readonly stortype = StorType.float64
+  readonly #min = boundOf(this.opts.min)
+  readonly #max = boundOf(this.opts.max)
+
+  override isNormed(value: Value): boolean {
+    return value instanceof Float && !Number.isNaN(value.value) && this.fault(value.value) === null
+  }
+
+  /** 0.1.x has the longitude -180.0, which 0.2.x takes for too low. */
+  override keeps(value: Value): boolean {
+    return this.isNormed(value) || (this.name === 'geo:longitude' && value instanceof Float && value.value === -180)
+  }
+
+  protected override ofText(text: string): Value {
+    return this.checked(this.parsed(text))
+  }
+
+  protected override ofInt(int: Int): Value {
+    return this.checked(intToFloat(int))
+  }
+
+  protected override ofFloat(float: Float): Value {
+    return this.checked(float.value)
+  }
+
+  private checked(value: number): Float {
+    const fault = this.fault(value)
+    if (fault !== null) throw this.bad(fault, new Float(value))
+    return new Float(value)
+  }
+
+  private fault(value: number): string | null {
+    const { minisvalid = true, maxisvalid = true } = this.opts
+    // NaN compares to nothing.
+    const min = this.#min
+    if (min !== null && !(minisvalid ? value >= min.value : value > min.value)) return `value is below min=${min.text}`
+    const max = this.#max
+    if (max !== null && !(maxisvalid ? value <= max.value : value < max.value)) return `value is above max=${max.text}`
+    return null
+  }
+
+  private parsed(text: string): number {
+    try {
+      return parseFloat64(text)
+    } catch (error) {
+      throw error instanceof NormError ? this.bad(error.message, text) : error
+    }
+  }
+}
+
+/** A lowest or highest value with the text that messages have of it. */
+interface Bound {
+  readonly value: number
+  readonly text: string
+}
+
+function boundOf(opt: Opt | undefined): Bound | null {
+  if (opt === undefined || opt === null) return null
+  const value = fromJson(opt as Json)
+  return { value: value instanceof Float ? value.value : Number(value), text: pyRepr(value) }
+}

@@ -1,0 +1,40 @@
+import { md5Hex } from '../bytes/hash.js'
+import type { Value } from '../bytes/msgpack.js'
+import { StorType } from '../stortype/registry.js'
+import { packed } from './norm-error.js'
+import { lower } from './py-text.js'
+import { Type } from './type.js'
+
+const exactly32Hex = /^[0-9a-f]{32}$/
+
+/** What "*" would be normed to is drawn at random by the reference; nothing that is stored comes from here. */
+export const RANDOM_GUID = '0'.repeat(32)
+
+/** 32 hex digits; of an array the MD5 of its msgpack. */
+export class Guid extends Type {
+  readonly stortype = StorType.guid
+
+  override isNormed(value: Value): boolean {
+    return typeof value === 'string' && exactly32Hex.test(value)
+  }
+
+  protected override ofText(text: string): Value {
+    if (text === '*') return RANDOM_GUID
+    const guid = lower(text)
+    if (!isGuid(guid)) throw this.bad('valu is not a guid.', guid)
+    return guid
+  }
+
+  protected override ofArray(items: readonly Value[]): Value {
+    return guidOf(items as Value[])
+  }
+}
+
+/** Python's `$` lets one line feed at the end pass. */
+export function isGuid(text: string): boolean {
+  return exactly32Hex.test(text.endsWith('\n') ? text.slice(0, -1) : text)
+}
+
+export function guidOf(value: Value): string {
+  return md5Hex(packed(value))
+}

@@ -1,0 +1,71 @@
+import { AddressError, formatIpv4, formatIpv6, parseIpv6 } from '../bytes/ip.js'
+import type { Value } from '../bytes/msgpack.js'
+import { pyRepr } from '../bytes/python.js'
+import { NormError } from './norm-error.js'
+import { parseInt10 } from './py-number.js'
+import { splitOnce } from './py-text.js'
+import { OwnStr } from './str.js'
+
+/** inet:cidr4: the network's address and the length of its prefix. */
+export class Cidr4 extends OwnStr {
+  /** The first and the last address of a block. */
+  bounds(text: string): [number, number] {
+    const { network, size } = this.block(text)
+    return [network, network + size - 1]
+  }
+
+  protected override ofText(text: string): Value {
+    const { network, length } = this.block(text)
+    return `${formatIpv4(network)}/${length}`
+  }
+
+  private block(text: string): { network: number; size: number; length: number } {
+    const [address, mask] = splitOnce(text, '/')
+    if (mask === undefined) throw new NormError('ValueError', 'not enough values to unpack (expected 2, got 1)')
+    const length = Number(parseInt10(mask))
+    if (length > 32 || length < 0) throw this.bad('Invalid CIDR Mask', text)
+    const size = 2 ** (32 - length)
+    const int = this.core('inet:ipv4').normValue(address) as number
+    return { network: int - (int % size), size, length }
+  }
+}
+
+/** inet:cidr6: as Python's `ipaddress.IPv6Network` reads and writes it. */
+export class Cidr6 extends OwnStr {
+  bounds(text: string): [string, string] {
+    const { network, length } = this.block(text)
+    const last = network.map((byte, i) => byte | (0xff & ~prefixByte(length, i)))
+    return [formatIpv6(network), formatIpv6(last)]
+  }
+
+  protected override ofText(text: string): Value {
+    const { network, length } = this.block(text)
+    return `${formatIpv6(network)}/${length}`
+  }
+
+  private block(text: string): { network: Uint8Array; length: number } {
+    const [address, prefix = '128', ...rest] = text.split('/')
+    if (rest.length > 0) throw this.bad(`Only one '/' permitted in ${pyRepr(text)}`, text)
+    const network = this.parsed(address, text)
+    const length = /^[0-9]+$/.test(prefix) ? Number(prefix) : Number.NaN
+    if (!(length <= 128)) throw this.bad(`${pyRepr(prefix)} is not a valid netmask`, text)
+    if (network.some((byte, i) => (byte & ~prefixByte(length, i)) !== 0)) {
+      throw this.bad(`${formatIpv6(network)}/${length} has host bits set`, text)
+    }
+    return { network, length }
+  }
+
+  private parsed(address: string, text: string): Uint8Array {
+    try {
+      return parseIpv6(address)
+    } catch (error) {
+      throw error instanceof AddressError ? this.bad(error.message, text) : error
+    }
+  }
+}
+
+/** The byte at `index` of a mask of `length` bits. */
+function prefixByte(length: number, index: number): number {
+  const bits = Math.min(8, Math.max(0, length - 8 * index))
+  return 0xff & (0xff00 >> bits)
+}

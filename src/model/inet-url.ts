@@ -1,0 +1,54 @@
+import { formatIpv4 } from '../bytes/ip.js'
+import type { Value } from '../bytes/msgpack.js'
+import { bracketed } from './inet-addr.js'
+import { NormError } from './norm-error.js'
+import { lower, splitOnce } from './py-text.js'
+import { OwnStr } from './str.js'
+
+/** A URL of a lower-case name that cannot be an address; the port has no leading zeros. */
+const plainUrl =
+  /^[a-z0-9+.-]+:\/\/[a-z][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*(?::(0|[1-9][0-9]{0,4}))?(?=[/?]|$)[^?]*(?:\?[\s\S]|$)/
+
+/** inet:url: the protocol and the host are normed, the rest stays as it is. */
+export class Url extends OwnStr {
+  override isNormed(value: Value): boolean {
+    const match = typeof value === 'string' ? plainUrl.exec(value) : null
+    return match !== null && Number(match[1] ?? 0) <= 65535
+  }
+
+  protected override ofText(text: string): Value {
+    const parts = splitOnce(text, '://')
+    if (parts.length === 1) throw this.bad('Invalid/Missing protocol', text)
+    const [beforeQuery, query = ''] = splitOnce(parts[1], '?')
+    const [authority, path] = splitOnce(beforeQuery, '/')
+    const at = authority.indexOf('@')
+    const user = at < 0 ? '' : authority.slice(0, at)
+    const { host, port } = this.hostAndPort(authority.slice(at + 1), text)
+    const portText = port === null ? '' : `:${this.core('inet:port').normValue(port)}`
+    const base = `${lower(parts[0])}://${user === '' ? '' : `${user}@`}${host}${portText}`
+    return `${base}${path === undefined ? '' : `/${path}`}${query === '' ? '' : `?${query}`}`
+  }
+
+  private hostAndPort(text: string, url: string): { host: string; port: string | null } {
+    if (text.startsWith('[') || text.split(':').length > 2) {
+      const match = bracketed.exec(text)
+      const ipv6 = this.tried('inet:ipv6', match === null ? text : match[1])
+      if (ipv6 === null) throw this.bad('No valid host', url)
+      return match === null ? { host: `${ipv6}`, port: null } : { host: `[${ipv6}]`, port: match[2] }
+    }
+    const [name, port = null] = splitOnce(text, ':')
+    const ipv4 = this.tried('inet:ipv4', name)
+    const host = ipv4 === null ? this.tried('inet:fqdn', name) : formatIpv4(ipv4 as number)
+    if (host === null) throw this.bad('No valid host', url)
+    return { host: host as string, port }
+  }
+
+  private tried(typeName: string, text: string): Value {
+    try {
+      return this.core(typeName).normValue(text)
+    } catch (error) {
+      if (error instanceof NormError) return null
+      throw error
+    }
+  }
+}

@@ -1,0 +1,18 @@
+import type { Value } from '../bytes/msgpack.js'
+import { StorType } from '../stortype/registry.js'
+import { lower, strip, words } from './py-text.js'
+import { Type } from './type.js'
+
+/** A place by its parts, as "us.ca.los angeles". */
+export class Loc extends Type {
+  readonly stortype = StorType.loc
+
+  override isNormed(value: Value): boolean {
+    return typeof value === 'string' && /^[!-@[-~]*$/.test(value)
+  }
+
+  protected override ofText(text: string): Value {
+    const parts = strip(lower(text)).split('.')
+    return parts.map((part) => words(part).join(' ')).join('.')
+  }
+}

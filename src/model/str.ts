@@ -1,0 +1,55 @@
+import type { Value } from '../bytes/msgpack.js'
+import { StorType } from '../stortype/registry.js'
+import { synError } from './norm-error.js'
+import type { Int } from './py-number.js'
+import { compilePattern, type Pattern } from './py-regex.js'
+import { lower, strip, words } from './py-text.js'
+import { type Opts, Type, type TypeModel } from './type.js'
+
+/** Text that neither lower() nor strip() nor onespace would change. */
+const quiet = /^[!-@[-~]+$/
+
+/** A text; `lower`, `strip` and `onespace` change it, then `enums` ("a,b,c") and `regex` check it. */
+export class Str extends Type {
+  readonly stortype: number = StorType.utf8
+  readonly #allowed: readonly string[] | null
+  readonly #pattern: Pattern | null
+
+  constructor(model: TypeModel, name: string, opts: Opts, subof: string | null) {
+    super(model, name, opts, subof)
+    const { regex = null, enums = null } = opts as { regex?: string | null; enums?: string | null }
+    this.#pattern = regex === null ? null : compilePattern(regex)
+    this.#allowed = enums === null ? null : enums.split(',')
+  }
+
+  override isNormed(value: Value): boolean {
+    if (typeof value !== 'string' || this.#allowed !== null || this.#pattern !== null) return false
+    const { lower: isLower, strip: isStripped, onespace } = this.opts
+    return (!isLower && !isStripped && !onespace) || quiet.test(value)
+  }
+
+  protected override ofText(text: string): Value {
+    let norm = text
+    if (this.opts.lower) norm = lower(norm)
+    if (this.opts.strip) norm = strip(norm)
+    if (this.opts.onespace) norm = words(norm).join(' ')
+    if (this.#allowed !== null && !this.#allowed.includes(norm)) {
+      throw synError('BadTypeValu', { valu: text, name: this.name, enums: null, mesg: 'Value not in enums' })
+    }
+    if (this.#pattern !== null && this.#pattern.exec(norm) === null) throw this.bad('regex does not match', text)
+    return norm
+  }
+
+  protected override ofInt(int: Int): Value {
+    return this.ofText(int.toString())
+  }
+}
+
+/** A class of Str that norms in its own way: the options of Str do nothing. */
+export abstract class OwnStr extends Str {
+  override isNormed(_value: Value): boolean {
+    return false
+  }
+
+  protected abstract override ofText(text: string): Value
+}
