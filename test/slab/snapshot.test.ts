@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { snapshotSlab, snapshotSlabs } from '../../src/slab/snapshot.js'
-import { tempDir, unpackFixture } from '../support/fixture.js'
+import { tempDir, unpack } from '../support/cortex.js'
 
 const slabModule = new URL('../../src/slab/slab.js', import.meta.url).href
 
-test('snapshotSlabs() copies all rows compactly and leaves the sources byte for byte as they were', async () => {
-  const srcDir = unpackFixture('bad/intact/src')
-  const dest = tempDir()
+test('snapshotSlabs() copies all rows compactly and leaves the sources byte for byte as they were', async (t) => {
+  const srcDir = unpack('bad/intact/src.tar.gz', tempDir(t))
+  const dest = tempDir(t)
   const names = ['cell', 'queues', 'prov']
   const sources = names.map((name) => join(srcDir, 'slabs', `${name}.lmdb`))
   const before = sources.map(digest)
@@ -28,8 +28,8 @@ test('snapshotSlabs() copies all rows compactly and leaves the sources byte for 
   }
 })
 
-test('snapshotSlab() takes one state of a slab that another process writes to', async () => {
-  const dir = tempDir()
+test('snapshotSlab() takes one state of a slab that another process writes to', async (t) => {
+  const dir = tempDir(t)
   const source = join(dir, 'live.lmdb')
   // Both dbs get the same number in every commit, and old pages are freed for reuse all the time.
   const code = `import { Slab } from ${JSON.stringify(slabModule)}
@@ -55,9 +55,9 @@ test('snapshotSlab() takes one state of a slab that another process writes to', 
   }
 })
 
-test('snapshotSlab() reports a slab that cannot be copied and leaves nothing half-made', async () => {
-  const source = join(unpackFixture('bad/intact/src'), 'slabs', 'cell.lmdb')
-  const dest = join(tempDir(), 'cell.lmdb')
+test('snapshotSlab() reports a slab that cannot be copied and leaves nothing half-made', async (t) => {
+  const source = join(unpack('bad/intact/src.tar.gz', tempDir(t)), 'slabs', 'cell.lmdb')
+  const dest = join(tempDir(t), 'cell.lmdb')
   const data = join(source, 'data.mdb')
   truncateSync(data, 3 * 4096)
   await assert.rejects(snapshotSlab(source, dest), /^MigrationError: Cannot (copy|read) slab/)

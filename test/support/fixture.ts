@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
@@ -12,16 +11,4 @@ export function tempDir(): string {
   const dir = mkdtempSync(join(tmpdir(), 'synapse-migrator-test-'))
   after(() => rmSync(dir, { recursive: true, force: true }))
   return dir
-}
-
-/** Unpacks `test/fixtures/<name>.tar.gz` into a new directory and returns that. */
-export function unpackFixture(name: string): string {
-  const dir = tempDir()
-  unpackFixtureTo(name, dir)
-  return dir
-}
-
-export function unpackFixtureTo(name: string, dir: string): void {
-  mkdirSync(dir, { recursive: true })
-  execFileSync('tar', ['-xzf', join(fixturesDir, `${name}.tar.gz`), '-C', dir])
 }

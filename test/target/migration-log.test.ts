@@ -7,14 +7,14 @@ import { SlabReader } from '../../src/page/page-reader.js'
 import { dumpErrors } from '../../src/target/error-dump.js'
 import { countForms, formCountTable } from '../../src/target/form-counts.js'
 import { MigrationLog, migrationLogPath, readMigrationLog } from '../../src/target/migration-log.js'
-import { tempDir, unpackFixture } from '../support/fixture.js'
+import { tempDir, unpack } from '../support/cortex.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
 /** A real one: it holds a NUL at byte 9 and is no UTF-8. */
 const BUID = Buffer.from('6bab776a76f6bb65aa008074ffffffffffffffffffffffffffffffffffffffff', 'hex')
 
-test('MigrationLog.put() writes keys and values as the reference reads them', async () => {
-  const dir = tempDir()
+test('MigrationLog.put() writes keys and values as the reference reads them', async (t) => {
+  const dir = tempDir(t)
   const log = await MigrationLog.open(dir)
   log.put(
     { migrop: 'cell', logtyp: 'prog', key: 'none', val: 1795357912346 },
@@ -30,8 +30,8 @@ test('MigrationLog.put() writes keys and values as the reference reads them', as
   await log.close()
 })
 
-test('MigrationLog.get() finds exactly its key and records() keep buids whole', async () => {
-  const dir = tempDir()
+test('MigrationLog.get() finds exactly its key and records() keep buids whole', async (t) => {
+  const dir = tempDir(t)
   const log = await MigrationLog.open(dir)
   log.put(
     { migrop: 'nodes', logtyp: 'stat', key: `${LAYER}:form:ps:persona`, val: [1, 2] },
@@ -47,8 +47,8 @@ test('MigrationLog.get() finds exactly its key and records() keep buids whole', 
   await log.close()
 }) // biome-ignore format: a list
 
-test('MigrationLog.clear() removes what it is asked to and nothing else', async () => {
-  const log = await MigrationLog.open(tempDir())
+test('MigrationLog.clear() removes what it is asked to and nothing else', async (t) => {
+  const log = await MigrationLog.open(tempDir(t))
   for (const key of ['a', 'b']) log.put({ migrop: 'triggers', logtyp: 'error', key, val: 1 })
   log.put({ migrop: 'triggers', logtyp: 'stat', key: 'a', val: 2 })
   assert.equal(
@@ -60,8 +60,8 @@ test('MigrationLog.clear() removes what it is asked to and nothing else', async 
   await log.close()
 })
 
-test('readMigrationLog() reads the log of the reference', () => {
-  const dir = join(unpackFixture('reference/oldform'), 'dest')
+test('readMigrationLog() reads the log of the reference', (t) => {
+  const dir = join(unpack('reference/oldform.tar.gz', tempDir(t)), 'dest')
   const records = readMigrationLog(dir) ?? []
   const one = (migrop: string, logtyp: string) => records.find((r) => r.migrop === migrop && r.logtyp === logtyp)
   assert.deepEqual(one('chkvalid', 'vers')?.val, [0, 1, 58])
@@ -73,8 +73,8 @@ test('readMigrationLog() reads the log of the reference', () => {
   ])
 }) // biome-ignore format: a list
 
-test('dumpErrors() writes the errors of all steps, nodes first, under whole keys', () => {
-  const dir = join(unpackFixture('reference/oldform'), 'dest')
+test('dumpErrors() writes the errors of all steps, nodes first, under whole keys', (t) => {
+  const dir = join(unpack('reference/oldform.tar.gz', tempDir(t)), 'dest')
   const path = dumpErrors(dir, 1795368568538)
   assert.equal(path, join(dir, 'migration', 'migrerrors_1795368568538.mpk'))
   const errors = (decode(readFileSync(String(path))) as PackMap[]).map((error) => new Map(error.entries))
@@ -84,8 +84,8 @@ test('dumpErrors() writes the errors of all steps, nodes first, under whole keys
   for (const error of errors) assert.ok(error.get('val') instanceof PackMap)
 }) // biome-ignore format: a list
 
-test('dumpErrors() keeps the text keys of other steps and writes an empty array without errors', async () => {
-  const dir = tempDir()
+test('dumpErrors() keeps the text keys of other steps and writes an empty array without errors', async (t) => {
+  const dir = tempDir(t)
   assert.equal(dumpErrors(dir, 1), null)
   const log = await MigrationLog.open(dir)
   assert.equal(hex(readFileSync(String(dumpErrors(dir, 1)))), '90')
@@ -96,9 +96,9 @@ test('dumpErrors() keeps the text keys of other steps and writes an empty array 
   await log.close()
 }) // biome-ignore format: a list
 
-test('countForms() and formCountTable() give what the reference prints, in sorted order', () => {
-  const srcDir = unpackFixture('bad/oldform/src')
-  const destDir = join(unpackFixture('reference/oldform'), 'dest')
+test('countForms() and formCountTable() give what the reference prints, in sorted order', (t) => {
+  const srcDir = unpack('bad/oldform/src.tar.gz', tempDir(t))
+  const destDir = join(unpack('reference/oldform.tar.gz', tempDir(t)), 'dest')
   const [layer, ...more] = countForms(srcDir, destDir)
   assert.deepEqual(more, [])
   assert.equal(layer.inDest, true)
@@ -119,12 +119,12 @@ test('countForms() and formCountTable() give what the reference prints, in sorte
   )
 })
 
-test('countForms() counts zero for a layer that the destination does not have', () => {
-  const srcDir = unpackFixture('bad/oldform/src')
+test('countForms() counts zero for a layer that the destination does not have', (t) => {
+  const srcDir = unpack('bad/oldform/src.tar.gz', tempDir(t))
   const [layer] = countForms(srcDir, null)
   assert.equal(layer.inDest, false)
   assert.deepEqual(layer.forms[0], { form: 'inet:asn', source: 2, dest: 0 })
-  assert.throws(() => countForms(srcDir, tempDir()), { code: 'ERR_DEST' })
+  assert.throws(() => countForms(srcDir, tempDir(t)), { code: 'ERR_DEST' })
 })
 
 function hex(bytes: Uint8Array): string {
