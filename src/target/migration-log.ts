@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { decode, encode, text, utf8, type Value } from '../bytes/msgpack.js'
+import { decode, encode, PackMap, pyEquals, text, utf8, type Value } from '../bytes/msgpack.js'
 import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
+import type { PackedRecord } from './chunk-sender.js'
 
 /** The directory below the destination that holds everything about the migration itself. */
 export const MIGRATION_DIR = 'migration'
@@ -44,6 +45,21 @@ export class MigrationLog {
     if (records.length === 0) return
     this.#slab.write(() => {
       for (const record of records) this.#db.put(logKey(record), encode(record.val))
+    })
+  }
+
+  /**
+   * Stores packed error records in one commit. Errors that several layers have for one buid stay all: the first has the
+   * key, the others are in its list `more`.
+   */
+  putErrors(records: readonly PackedRecord[]): void {
+    if (records.length === 0) return
+    this.#slab.write(() => {
+      for (const { migrop, key, value } of records) {
+        const at = logKey({ migrop, logtyp: 'error', key })
+        const before = this.#db.get(at)
+        this.#db.put(at, before === undefined ? value : withMore(before, value))
+      }
     })
   }
 
@@ -117,4 +133,18 @@ function lastKey(migrop: string, logtyp: string, bytes: Uint8Array): string | Ui
   } catch {
     return bytes
   }
+}
+
+/** Adds a record to the one that has the key; one of the same layer is replaced, as a resumed run records it again. */
+function withMore(before: Uint8Array, after: Uint8Array): Uint8Array {
+  const first = decode(before)
+  const next = decode(after)
+  if (!(first instanceof PackMap) || !(next instanceof PackMap)) return after
+  const layer = next.get('layer') ?? null
+  const isSame = (value: Value): boolean => value instanceof PackMap && pyEquals(value.get('layer') ?? null, layer)
+  const more = first.get('more')
+  const others = Array.isArray(more) ? more : []
+  if (isSame(first)) return others.length === 0 ? after : encode(new PackMap([...next.entries, ['more', others]]))
+  const list = [...others.filter((value) => !isSame(value)), next]
+  return encode(new PackMap([...first.entries.filter(([key]) => key !== 'more'), ['more', list]]))
 }

@@ -1,0 +1,3 @@
+import { migrateCommand } from '../src/cli/migrate-command.js'
+
+process.exitCode = await migrateCommand(process.argv.slice(2))

@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+
+/**
+ * Completes long options that are given by a unique prefix, as Python's argparse takes them: `--form` for `--form-counts`.
+ * What is no prefix of any option stays as it is, for commander to refuse.
+ *
+ * @throws {AmbiguousOption} when a prefix fits several options
+ */
+export function completePrefixes(command: Command, args: readonly string[]): string[] {
+  const names = ['--help', ...command.options.flatMap(({ long }) => (long ? [long] : []))]
+  const completed: string[] = []
+  let isOption = true
+  for (const arg of args) {
+    if (arg === '--') isOption = false
+    completed.push(isOption && arg.startsWith('--') && arg !== '--' ? complete(names, arg) : arg)
+  }
+  return completed
+}
+
+export class AmbiguousOption extends Error {}
+
+function complete(names: readonly string[], arg: string): string {
+  const equals = arg.indexOf('=')
+  const name = equals < 0 ? arg : arg.slice(0, equals)
+  if (names.includes(name)) return arg
+  const found = names.filter((long) => long.startsWith(name))
+  if (found.length > 1) throw new AmbiguousOption(`ambiguous option: ${name} could match ${found.join(', ')}`)
+  return found.length === 1 ? found[0] + arg.slice(name.length) : arg
+}

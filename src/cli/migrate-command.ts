@@ -1,0 +1,240 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { ExitCode, MigrationError } from '../errors.js'
+import { createLog, LOG_LEVELS, type Log, type LogLevel } from '../log.js'
+import { Migrator } from '../migrate/migrator.js'
+import type { AddMode, MigrateOptions } from '../migrate/options.js'
+import { summaryText } from '../migrate/summary.js'
+import { parseModelFile } from '../model/model-file.js'
+import { dumpErrors } from '../target/error-dump.js'
+import { countForms, formCountTable } from '../target/form-counts.js'
+import { migrationLogPath } from '../target/migration-log.js'
+import { MIGR_OPS, type MigrOp } from '../target/steps/context.js'
+import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
+import { parseBytes } from './bytes.js'
+import { ProgressScreen } from './progress-screen.js'
+
+const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
+
+interface Parsed {
+  src: string
+  dest?: string
+  migrOps?: MigrOp[]
+  nodelim?: number
+  addMode: AddMode
+  editBatchsize: number
+  fairIter: number
+  safetyOff?: boolean
+  fromLast?: boolean
+  srcDedicated?: boolean
+  destDedicated?: boolean
+  mapPartial: boolean
+  logLevel: LogLevel
+  formCounts?: boolean
+  dumpErrors?: boolean
+  workers: number
+  memory: number
+  model: string[]
+  orphanLayers?: boolean
+  restart?: boolean
+}
+
+/** Runs `migrate_020` with the arguments behind its name; returns the exit code. */
+export async function migrateCommand(args: readonly string[], name = 'migrate_020'): Promise<number> {
+  const command = defineCommand(name)
+  let parsed: Parsed
+  try {
+    parsed = command.parse(completePrefixes(command, args), { from: 'user' }).opts<Parsed>()
+  } catch (err) {
+    if (err instanceof CommanderError) return err.exitCode === 0 ? ExitCode.ok : ExitCode.usage
+    if (!(err instanceof AmbiguousOption)) throw err
+    process.stderr.write(`error: ${err.message}\n`)
+    return ExitCode.usage
+  }
+  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
+  const log = createLog(logLevel(parsed.logLevel), { before: () => screen.hide() })
+  try {
+    if (parsed.dumpErrors) return dump(parsed, log)
+    if (parsed.formCounts) return form(parsed)
+    const options = migrateOptions(parsed)
+    const summary = await new Migrator(options, log, screen).run()
+    screen.stop()
+    process.stdout.write(summaryText(summary))
+    return summary.errorCount > 0 ? ExitCode.quarantined : ExitCode.ok
+  } catch (err) {
+    screen.stop()
+    return reportFailure(err)
+  }
+}
+
+/** Says what broke a run and what to do about it; returns the exit code. */
+export function reportFailure(err: unknown): number {
+  if (err instanceof MigrationError) {
+    process.stderr.write(`error: ${err.message}\n${err.hint === undefined ? '' : `hint: ${err.hint}\n`}`)
+    if (err.code === 'ERR_INTERNAL') process.stderr.write(`${err.stack}\n`)
+    return err.exitCode
+  }
+  const code = (err as NodeJS.ErrnoException)?.code
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    process.stderr.write(`error: The disk is full: ${(err as Error).message}\n`)
+    process.stderr.write('hint: Free some space, then run the same command with --from-last\n')
+    return ExitCode.dest
+  }
+  process.stderr.write(`error: ${err instanceof Error ? err.stack : String(err)}\n`)
+  return ExitCode.internal
+}
+
+function defineCommand(name: string): Command {
+  const list = (value: string, before: string[] | undefined) => [...(before ?? []), value]
+  return new Command(name)
+    .description('Migrates a Synapse 0.1.x Cortex to 0.2.x / 2.x. The source is never written.')
+    .exitOverride()
+    .allowExcessArguments(false)
+    .requiredOption('--src <dir>', 'directory of the 0.1.x Cortex, best a backup of it')
+    .option('--dest <dir>', 'directory of the 0.2.x Cortex to make; it needs as much room as the source')
+    .addOption(
+      new Option('--migr-ops <op...>', `run only these steps, in their fixed order: ${MIGR_OPS.join(' ')}`).argParser(
+        opOf,
+      ),
+    )
+    .option('--nodelim <n>', 'stop each layer when its n-th node is reached: n-1 are migrated', intOf)
+    .addOption(
+      new Option(
+        '--add-mode <mode>',
+        'nexus also writes the node edits to the nexus log; nonexus and editor do the same here',
+      )
+        .argParser(modeOf)
+        .default('nonexus'),
+    )
+    .option('--edit-batchsize <n>', 'node edits per entry of the nexus log (with --add-mode nexus)', atLeastOne, 100)
+    .option(
+      '--fair-iter <n>',
+      'accepted for compatibility; without effect, as work is done in threads',
+      atLeastOne,
+      100,
+    )
+    .option('--safety-off', 'do not check that form values norm to themselves and hash to their buid')
+    .option('--from-last', 'go on with the last run where its checkpoints are')
+    .option('--src-dedicated', 'read the source slabs into the page cache first, as far as memory allows')
+    .option('--dest-dedicated', 'accepted for compatibility: noted in the hive; memory cannot be locked from here')
+    .addOption(
+      new Option('--map-partial', 'migrate nodes whose form row lies in another layer (the default)').default(true),
+    )
+    .option('--no-map-partial', 'leave out what a layer holds of nodes whose form row lies in another one')
+    .addOption(
+      new Option('--log-level <level>', `${LOG_LEVELS.join(', ')}; SYN_LOG_LEVEL overrides it`)
+        .argParser(levelOf)
+        .default('INFO'),
+    )
+    .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
+    .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
+    .option('--workers <n>', 'worker threads', atLeastOne, availableParallelism())
+    .option('--memory <bytes>', 'memory for rows on their way, like 512M', memoryOf, defaultMemory())
+    .addOption(
+      new Option('--model <file>', 'model of a custom module, JSON or YAML; may be given again')
+        .argParser(list)
+        .default([], 'none'),
+    )
+    .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
+    .option('--restart', 'rebuild layers of a destination that another tool has made')
+}
+
+function migrateOptions(parsed: Parsed): MigrateOptions {
+  if (parsed.dest === undefined) {
+    throw new MigrationError('ERR_USAGE', 'Destination dirn must be specified for migration.', {
+      hint: 'Give the directory to make with --dest',
+    })
+  }
+  return {
+    srcDir: parsed.src,
+    destDir: parsed.dest,
+    ops: new Set(parsed.migrOps ?? MIGR_OPS),
+    nodelim: parsed.nodelim ?? null,
+    addMode: parsed.addMode,
+    editBatchSize: parsed.editBatchsize,
+    safetyOff: parsed.safetyOff ?? false,
+    fromLast: parsed.fromLast ?? false,
+    srcDedicated: parsed.srcDedicated ?? false,
+    destDedicated: parsed.destDedicated ?? false,
+    mapPartial: parsed.mapPartial,
+    orphanLayers: parsed.orphanLayers ?? false,
+    restart: parsed.restart ?? false,
+    workers: parsed.workers,
+    memoryBytes: parsed.memory,
+    modelFiles: parsed.model.map(readModelFile),
+  }
+}
+
+function readModelFile(path: string) {
+  if (!existsSync(path)) {
+    throw new MigrationError('ERR_CONFIG', `Cannot read model file "${path}": it does not exist`)
+  }
+  return parseModelFile(readFileSync(path, 'utf8'), path)
+}
+
+function dump(parsed: Parsed, log: Log): number {
+  if (parsed.dest === undefined) {
+    throw new MigrationError('ERR_USAGE', 'Destination dirn must be specified to dump errors.')
+  }
+  log('INFO', 'Starting dump of migration errors')
+  const path = dumpErrors(parsed.dest, Date.now())
+  if (path === null) log('ERROR', `Migration stor does not exist at ${migrationLogPath(parsed.dest)}`)
+  process.stdout.write(`Dump file located at ${path ?? 'None'}\n`)
+  return ExitCode.ok
+}
+
+function form(parsed: Parsed): number {
+  for (const counts of countForms(parsed.src, parsed.dest ?? null)) {
+    if (parsed.dest !== undefined && !counts.inDest)
+      process.stderr.write(`Layer ${counts.iden} not present in destination\n`)
+    process.stdout.write(`${formCountTable(counts)}\n`)
+  }
+  return ExitCode.ok
+}
+
+/** The environment overrides the option, as in the reference. */
+function logLevel(option: LogLevel): LogLevel {
+  const env = process.env.SYN_LOG_LEVEL
+  return env === undefined || env === '' ? option : levelOf(env)
+}
+
+function levelOf(text: string): LogLevel {
+  const level = text.toUpperCase() as LogLevel
+  if (!LOG_LEVELS.includes(level)) throw new InvalidArgumentError(`choose from ${LOG_LEVELS.join(', ')}`)
+  return level
+}
+
+function opOf(text: string, before: MigrOp[] | undefined): MigrOp[] {
+  const op = text.toLowerCase() as MigrOp
+  if (!MIGR_OPS.includes(op)) throw new InvalidArgumentError(`choose from ${MIGR_OPS.join(', ')}`)
+  return [...(before ?? []), op]
+}
+
+function modeOf(text: string): AddMode {
+  const mode = text.toLowerCase() as AddMode
+  if (!ADD_MODES.includes(mode)) throw new InvalidArgumentError(`choose from ${ADD_MODES.join(', ')}`)
+  return mode
+}
+
+function intOf(text: string): number {
+  if (!/^[+-]?\d+$/.test(text.trim())) throw new InvalidArgumentError('it is no whole number')
+  return Number(text)
+}
+
+function atLeastOne(text: string): number {
+  const value = intOf(text)
+  if (value < 1) throw new InvalidArgumentError('it must be 1 or more')
+  return value
+}
+
+function memoryOf(text: string): number {
+  const bytes = parseBytes(text)
+  if (bytes === null || bytes < 32 * 2 ** 20) throw new InvalidArgumentError('give 32M or more, like 512M or 2G')
+  return bytes
+}
+
+/** A quarter of the machine's memory, 1 GiB at most: more has not made it faster. */
+function defaultMemory(): number {
+  return Math.min(2 ** 30, Math.floor(totalmem() / 4))
+}

@@ -1,0 +1,231 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ModelData } from '../model/model.js'
+import type { SlabBuildState } from '../page/page-chunk.js'
+import { SlabReader } from '../page/page-reader.js'
+import { streamPorts, type TaskPool } from '../pool/task-pool.js'
+import type { WriterClient } from '../pool/writer-client.js'
+import type { Credits } from '../target/chunk-sender.js'
+import type { SpliceRangeCounts } from '../task/splice-range.js'
+import { modelKey } from '../task/worker-state.js'
+import { checkpointDiffers, type Fingerprint } from './checkpoint-differs.js'
+import { GroupCommit, inTurn } from './in-turn.js'
+
+const SCHEMA = 1
+/** Source bytes of one range; the writer may hold the pages of as many ranges as are worked on. */
+const RANGE_BYTES = 8 << 20
+
+export interface LayerSplicesOptions {
+  readonly iden: string
+  readonly srcDir: string
+  readonly destDir: string
+  readonly model: ModelData
+  readonly fromLast: boolean
+}
+
+export interface LayerSplicesEvents {
+  warn(text: string): void
+  info(text: string): void
+  progress(done: { splices: number; totalSplices: number }): void
+}
+
+export interface LayerSplicesResult {
+  readonly splices: number
+  readonly rows: number
+  readonly failures: number
+  readonly oldFailures: number
+  readonly missing: number
+  readonly lastOffset: number
+  readonly wasDone: boolean
+  readonly elapsedMs: number
+}
+
+interface Range {
+  readonly stream: number
+  readonly counts: SpliceRangeCounts
+}
+
+interface Checkpoint {
+  readonly fingerprint: Fingerprint
+  readonly starts: readonly number[]
+  readonly done: readonly Range[]
+  readonly isBuilt: boolean
+  readonly state: SlabBuildState | null
+}
+
+/**
+ * Makes node edits of the splices of one layer: worker threads translate ranges of the log, the writer numbers the rows
+ * through and places their pages in order.
+ */
+export class LayerSplices {
+  private readonly key: string
+  private readonly slabPath: string
+  private readonly buildDir: string
+  private readonly done: Range[] = []
+  private seen = 0
+
+  constructor(
+    private readonly options: LayerSplicesOptions,
+    private readonly pool: TaskPool,
+    private readonly writer: WriterClient,
+    private readonly credits: Credits,
+    private readonly events: LayerSplicesEvents,
+  ) {
+    const { iden, srcDir, destDir } = options
+    this.key = `splices/${iden}`
+    this.slabPath = join(srcDir, 'layers', iden, 'splices.lmdb')
+    this.buildDir = join(destDir, 'migration', 'build', iden, 'nodeedits.lmdb')
+  }
+
+  /** Null when the layer has no splice log; an empty log of node edits is made all the same. */
+  async run(): Promise<LayerSplicesResult | null> {
+    const startedMs = Date.now()
+    if (!SlabReader.exists(this.slabPath)) {
+      this.events.warn(`Splice slab not found for ${this.options.iden}, unable to migrate`)
+      await this.writer.call('build', { slab: this.key, dir: this.buildDir, state: null })
+      await this.finishSlab([])
+      return null
+    }
+    const slab = SlabReader.open(this.slabPath)
+    try {
+      const db = slab.db('splices')
+      const total = db?.entries ?? 0
+      const lastKey = db?.last()?.key
+      const lastOffset = lastKey?.length === 8 ? Number(Buffer.from(lastKey).readBigUInt64BE()) : -1
+      this.events.info(`Found ${total.toLocaleString('en-US')} splices to migrate for ${this.options.iden}`)
+      const fingerprint = {
+        schema: SCHEMA,
+        layer: this.options.iden,
+        'splice transaction': slab.txnId,
+        splices: total,
+        model: modelKey(this.options.model),
+      }
+      const checkpoint = this.options.fromLast ? await this.loadCheckpoint(fingerprint) : null
+      if (checkpoint?.isBuilt) {
+        this.done.push(...checkpoint.done)
+        return this.result(startedMs, lastOffset, true)
+      }
+      const starts = checkpoint?.starts ?? planStarts(slab)
+      await this.begin(checkpoint)
+      await this.extractAll(starts, fingerprint, total)
+      slab.assertUnchanged()
+      this.checkCounts(slab, total)
+      await this.finishSlab(this.done.map(({ stream }) => stream))
+      await this.writer.call('putCheckpoint', {
+        key: this.key,
+        checkpoint: { fingerprint, starts, done: this.done, isBuilt: true, state: null },
+      })
+      return this.result(startedMs, lastOffset, false)
+    } finally {
+      slab.close()
+    }
+  }
+
+  private async loadCheckpoint(fingerprint: Fingerprint): Promise<Checkpoint | null> {
+    const found = (await this.writer.call('checkpoint', { key: this.key })) as Checkpoint | null
+    if (found === null) {
+      this.events.warn('Migration restart specified but no splice checkpoint found; restarting from 0')
+      return null
+    }
+    checkpointDiffers(this.options.iden, found.fingerprint, fingerprint)
+    const offset = (found.done.at(-1)?.counts.lastOffset ?? -1) + 1
+    this.events.info(`Found splice migration checkpoint for ${this.options.iden} at offset ${offset}`)
+    return found
+  }
+
+  private async begin(checkpoint: Checkpoint | null): Promise<void> {
+    await this.writer.call('build', { slab: this.key, dir: this.buildDir, state: checkpoint?.state ?? null })
+    if (checkpoint === null) return
+    await this.writer.call('restoreNumbered', { slab: this.key, key: this.key })
+    this.done.push(...checkpoint.done)
+    this.seen = this.done.reduce((sum, { counts }) => sum + counts.translated + counts.failures, 0)
+  }
+
+  private async extractAll(starts: readonly number[], fingerprint: Fingerprint, total: number): Promise<void> {
+    const finished = new Map<number, Range>()
+    const commits = new GroupCommit<Range>(async (batch) => {
+      this.done.push(...batch)
+      await this.writer.call('commit', {
+        slab: this.key,
+        streams: batch.map(({ stream }) => stream),
+        key: this.key,
+        checkpoint: { fingerprint, starts, done: this.done, isBuilt: false },
+        withSummaries: this.done.map(({ stream }) => stream),
+      })
+    })
+    let next = this.done.length
+    const open = starts.map((_, index) => index).slice(next)
+    await inTurn(open, 2 * this.pool.workers, async (index) => {
+      const counts = await this.extract(index, starts[index], starts[index + 1] ?? null)
+      this.seen += counts.translated + counts.failures
+      this.events.progress({ splices: this.seen, totalSplices: total })
+      finished.set(index, { stream: index, counts })
+      // A checkpoint vouches for an unbroken prefix: rows are numbered through.
+      for (let range = finished.get(next); range !== undefined; range = finished.get(++next)) commits.add(range)
+    })
+    await commits.drain()
+  }
+
+  private async extract(stream: number, start: number, end: number | null): Promise<SpliceRangeCounts> {
+    const ports = streamPorts()
+    const { credits } = this
+    const placed = this.writer.call(
+      'receive',
+      { slab: this.key, stream, port: ports.writer, credits, previous: stream === 0 ? null : stream - 1 },
+      [ports.writer],
+    )
+    placed.catch(() => {})
+    const { iden, model } = this.options
+    const counts = await this.pool.run(
+      'extractSpliceRange',
+      { layer: iden, slabPath: this.slabPath, start, end, model, stream, port: ports.task, credits },
+      [ports.task],
+    )
+    await placed
+    for (const message of counts.messages) this.events.warn(message)
+    return counts
+  }
+
+  private async finishSlab(streams: number[]): Promise<void> {
+    const { destDir, iden } = this.options
+    await this.writer.call('finishDb', { slab: this.key, name: 'nodeedits', dupSort: false, streams })
+    await this.writer.call('finishSlab', { slab: this.key, finalDir: join(destDir, 'layers', iden, 'nodeedits.lmdb') })
+    rmSync(this.buildDir, { recursive: true, force: true })
+  }
+
+  private checkCounts(slab: SlabReader, total: number): void {
+    const read = this.done.reduce((sum, { counts }) => sum + counts.translated + counts.failures, 0)
+    if (read !== total) throw slab.corrupt(`${read} splices were read of ${total}`)
+  }
+
+  private result(startedMs: number, lastOffset: number, wasDone: boolean): LayerSplicesResult {
+    const total = (pick: (counts: SpliceRangeCounts) => number) =>
+      this.done.reduce((sum, { counts }) => sum + pick(counts), 0)
+    return {
+      splices: total((counts) => counts.translated + counts.failures),
+      rows: total((counts) => counts.rows),
+      failures: total((counts) => counts.failures),
+      oldFailures: total((counts) => counts.oldFailures),
+      missing: total((counts) => counts.missing),
+      lastOffset,
+      wasDone,
+      elapsedMs: Date.now() - startedMs,
+    }
+  }
+}
+
+/** First offsets of the ranges: 0, then keys that cut the log into parts of similar size. */
+function planStarts(slab: SlabReader): number[] {
+  const db = slab.db('splices')
+  if (db === undefined) return [0]
+  const bytes = (db.record.leafPages + db.record.overflowPages) * slab.pageSize
+  const count = Math.ceil(bytes / RANGE_BYTES)
+  const keys = db.separators(count * 4)
+  const starts = [0]
+  for (let i = 1; i < count; i++) {
+    const key = keys[Math.floor((i * keys.length) / count)]
+    const offset = key?.length === 8 ? Number(Buffer.from(key).readBigUInt64BE()) : 0
+    if (offset > starts[starts.length - 1]) starts.push(offset)
+  }
+  return starts
+}

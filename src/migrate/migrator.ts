@@ -1,0 +1,267 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { encode, type Value } from '../bytes/msgpack.js'
+import type { Progress } from '../cli/progress-screen.js'
+import { MigrationError } from '../errors.js'
+import type { Log } from '../log.js'
+import { Model, type ModelData } from '../model/model.js'
+import { preflight } from '../plan/preflight.js'
+import { TaskPool } from '../pool/task-pool.js'
+import { WriterClient } from '../pool/writer-client.js'
+import { readExtModel, readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { layersBelow } from '../source/layers-below.js'
+import { snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
+import { warmFile } from '../source/warm-file.js'
+import type { Credits } from '../target/chunk-sender.js'
+import type { MigrOp } from '../target/steps/context.js'
+import { inTurn } from './in-turn.js'
+import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
+import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
+import type { MigrateOptions } from './options.js'
+import { RunLock } from './run-lock.js'
+import type { LayerSummary, MigrateSummary } from './summary.js'
+
+/** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
+const LAYERS_AT_ONCE = 4
+
+/** A migration from start to end. */
+export class Migrator {
+  private readonly startedMs = Date.now()
+  private readonly notes: string[] = []
+
+  constructor(
+    private readonly options: MigrateOptions,
+    private readonly log: Log,
+    private readonly progress: Progress,
+  ) {}
+
+  async run(): Promise<MigrateSummary> {
+    const { options, log } = this
+    const source = readSource(options.srcDir)
+    const findings = await preflight(source, options)
+    for (const { text } of findings.warnings) log('WARNING', text)
+    this.notes.push(...findings.notes)
+    if (findings.problems.length > 0) throw refusal(findings.problems)
+    if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
+    const lock = RunLock.take(options.destDir)
+    const writer = new WriterClient(log)
+    const pool = new TaskPool(options.workers)
+    try {
+      return await this.migrate(source, findings.layers, pool, writer)
+    } finally {
+      await writer.close()
+      await pool.close()
+      lock.release()
+    }
+  }
+
+  private async migrate(
+    source: SourceCortex,
+    layers: readonly string[],
+    pool: TaskPool,
+    writer: WriterClient,
+  ): Promise<MigrateSummary> {
+    const { options, log } = this
+    const { destDir } = options
+    if (options.ops.has('dirn')) await writer.call('copyDirn', { srcDir: source.dir, destDir, layers })
+    else log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
+    await writer.call('open', { destDir })
+    const { model, modelWarnings } = this.loadModel(source)
+    await writer.call('cellSteps', {
+      srcDir: source.dir,
+      destDir,
+      ops: [...options.ops],
+      layers,
+      modelWarnings,
+      destDedicated: options.destDedicated,
+    })
+    const results = await this.migrateLayers(source, layers, model, pool, writer)
+    await writer.call('finishDirn', {})
+    await writer.call('reports', { destDir, ops: [...options.ops] })
+    rmSync(snapshotDirOf(destDir), { recursive: true, force: true })
+    return {
+      srcDir: source.dir,
+      destDir,
+      elapsedMs: Date.now() - this.startedMs,
+      layers: results,
+      errorCount: results.reduce((sum, layer) => sum + layer.errorCount, 0),
+      notes: this.notes,
+    }
+  }
+
+  private loadModel({ hive }: SourceCortex): { model: ModelData; modelWarnings: string[] } {
+    const model = Model.core()
+    for (const file of this.options.modelFiles) model.addModelFile(file)
+    const { props, univs, tagprops } = readExtModel(hive)
+    const modelWarnings = model.addExtendedModel({ props, univs, tagProps: tagprops })
+    return { model: model.toJSON(), modelWarnings }
+  }
+
+  private async migrateLayers(
+    source: SourceCortex,
+    layers: readonly string[],
+    model: ModelData,
+    pool: TaskPool,
+    writer: WriterClient,
+  ): Promise<LayerSummary[]> {
+    const { options } = this
+    const has = (op: MigrOp) => options.ops.has(op)
+    if (!has('nodes') && !has('nodedata') && !has('splices')) return []
+    if (!options.fromLast) await this.forgetEarlierRuns(writer)
+    const layersDir = await snapshotIfLive(source.dir, layers, options, (text) => this.log('INFO', text))
+    const credits: Credits = {
+      inFlightBytes: new Int32Array(new SharedArrayBuffer(4)),
+      budgetBytes: Math.floor(options.memoryBytes / 8),
+    }
+    const results: LayerSummary[] = []
+    await inTurn(layers, LAYERS_AT_ONCE, async (iden) => {
+      const shared = { iden, srcDir: layersDir, destDir: options.destDir, model, fromLast: options.fromLast }
+      this.log('INFO', `Starting migration for layer ${iden}`)
+      const [nodes, splices] = await Promise.all([
+        has('nodes') || has('nodedata') ? this.nodes(shared, source, pool, writer, credits) : null,
+        has('splices') ? this.splices(shared, pool, writer, credits) : null,
+      ])
+      results.push(summaryOf(iden, nodes, splices))
+    })
+    return results.sort((a, b) => (a.iden < b.iden ? -1 : 1))
+  }
+
+  private async forgetEarlierRuns(writer: WriterClient): Promise<void> {
+    for (const step of ['nodes', 'nodedata', 'splices'] as const) {
+      if (this.options.ops.has(step)) await writer.call('forget', { migrop: step, checkpoints: `${step}/` })
+    }
+  }
+
+  private async nodes(
+    shared: { iden: string; srcDir: string; destDir: string; model: ModelData; fromLast: boolean },
+    source: SourceCortex,
+    pool: TaskPool,
+    writer: WriterClient,
+    credits: Credits,
+  ): Promise<LayerNodesResult> {
+    const { options, log } = this
+    const { iden, srcDir } = shared
+    const layerDir = join(srcDir, 'layers', iden)
+    const { modelVersion, nextSplice } = readLayerFacts({ iden, dir: layerDir })
+    if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
+    await this.record(writer, 'nodes', 'vers', iden, modelVersion)
+    await this.record(writer, 'nodes', 'nextoffs', iden, [nextSplice ?? 0, Date.now()])
+    log('INFO', `Saved splicelog next offset ${nextSplice ?? 0} for layer ${iden}`)
+    if (options.srcDedicated) {
+      for (const slab of ['layer', 'nodedata']) log('INFO', warmFile(join(layerDir, `${slab}.lmdb`, 'data.mdb')))
+    }
+    log('INFO', `Starting node migration for ${iden}`)
+    const job = new LayerNodes(
+      {
+        ...shared,
+        otherLayers: layersBelow(source, iden),
+        checks: !options.safetyOff,
+        mapPartial: options.mapPartial,
+        withNodedata: options.ops.has('nodedata'),
+        nodelim: options.nodelim,
+        memoryBytes: options.memoryBytes,
+      },
+      pool,
+      writer,
+      credits,
+      {
+        warn: (text) => log('WARNING', text),
+        info: (text) => log('INFO', text),
+        progress: ({ rows, totalRows }) => this.progress.show(`nodes ${iden.slice(0, 8)}`, rows, totalRows, 'rows'),
+      },
+    )
+    const result = await job.run()
+    await this.recordNodes(writer, iden, result)
+    return result
+  }
+
+  private async recordNodes(writer: WriterClient, iden: string, result: LayerNodesResult): Promise<void> {
+    const { log } = this
+    const count = (value: number) => value.toLocaleString('en-US')
+    const seconds = Math.floor(result.elapsedMs / 1000) + 1
+    if (result.isLimited) log('WARNING', `Stopping node migration due to reaching nodelim ${this.options.nodelim}`)
+    log(
+      'INFO',
+      `Migrated ${count(result.migrated)} of ${count(result.nodes)} nodes in ${seconds} seconds (${Math.round(result.nodes / seconds)} nodes/s avg)`,
+    )
+    log('INFO', `Completed node migration for ${iden}`)
+    const forms = new Set([...result.sourceForms.keys(), ...result.forms.keys()])
+    const total = [...result.forms.values()].reduce((sum, n) => sum + n, 0)
+    for (const form of forms) {
+      const stat = [result.sourceForms.get(form) ?? 0, result.forms.get(form) ?? 0]
+      await this.record(writer, 'nodes', 'stat', `${iden}:form:${form}`, stat)
+    }
+    await this.record(writer, 'nodes', 'stat', `${iden}:totnodes`, [result.nodes, total])
+    await this.record(writer, 'nodes', 'stat', `${iden}:duration`, [result.nodes, result.elapsedMs])
+    await this.record(writer, 'nodes', 'chkpnt', iden, [result.lastBuid, result.nodes + 1, Date.now()])
+    await this.record(writer, 'nodes', 'prog', iden, Date.now())
+    if (!this.options.ops.has('nodedata')) return
+    const dataSeconds = Math.floor(result.nodedataElapsedMs / 1000) + 1
+    log(
+      'INFO',
+      `Migrated ${count(result.nodedataMigrated)} of ${count(result.nodedata)} nodedata entries in ${dataSeconds} seconds (${Math.trunc(result.nodedata / dataSeconds)} nodes/s avg)`,
+    )
+    log('INFO', `Completed nodedata migration for ${iden}`)
+    await this.record(writer, 'nodedata', 'stat', `${iden}:totnodes`, [result.nodedata, result.nodedataMigrated])
+    await this.record(writer, 'nodedata', 'stat', `${iden}:duration`, [result.nodedata, result.nodedataElapsedMs])
+    await this.record(writer, 'nodedata', 'prog', iden, Date.now())
+  }
+
+  private async splices(
+    shared: { iden: string; srcDir: string; destDir: string; model: ModelData; fromLast: boolean },
+    pool: TaskPool,
+    writer: WriterClient,
+    credits: Credits,
+  ): Promise<LayerSplicesResult | null> {
+    const { log } = this
+    const { iden } = shared
+    log('INFO', `Starting splice migration for ${iden}`)
+    const result = await new LayerSplices(shared, pool, writer, credits, {
+      warn: (text) => log('WARNING', text),
+      info: (text) => log('INFO', text),
+      progress: ({ splices, totalSplices }) =>
+        this.progress.show(`splices ${iden.slice(0, 8)}`, splices, totalSplices, 'splices'),
+    }).run()
+    if (result === null) {
+      await this.record(writer, 'splices', 'error', iden, 'noexist')
+      return null
+    }
+    const count = (value: number) => value.toLocaleString('en-US')
+    if (result.failures > 0) {
+      log(
+        'WARNING',
+        `Splice migration encountered ${count(result.failures)} errors of which ${count(result.oldFailures)} were due to old datamodel entries`,
+      )
+    }
+    if (result.missing > 0) log('WARNING', `The splice log of layer ${iden} lacks ${count(result.missing)} offsets`)
+    const last = count(result.lastOffset)
+    log('INFO', `For target offset ${last}: read up to ${last}, wrote up to ${last}`)
+    log('INFO', `Completed splice migration for ${iden}`)
+    await this.record(writer, 'splices', 'prog', iden, Date.now())
+    return result
+  }
+
+  private record(writer: WriterClient, migrop: MigrOp, logtyp: string, key: string, value: Value): Promise<void> {
+    return writer.call('record', { records: [{ migrop, logtyp, key, value: encode(value) }] })
+  }
+}
+
+function summaryOf(iden: string, nodes: LayerNodesResult | null, splices: LayerSplicesResult | null): LayerSummary {
+  return {
+    iden,
+    nodes: nodes?.nodes ?? 0,
+    migrated: nodes?.migrated ?? 0,
+    reduced: nodes?.reduced ?? 0,
+    nodedata: nodes?.nodedata ?? 0,
+    nodedataMigrated: nodes?.nodedataMigrated ?? 0,
+    splices: splices?.splices ?? 0,
+    nodeEdits: splices?.rows ?? 0,
+    spliceErrors: splices?.failures ?? 0,
+    errorCount: (nodes?.errorCount ?? 0) + (splices?.failures ?? 0),
+  }
+}
+
+function refusal(problems: readonly { text: string; hint: string }[]): MigrationError {
+  const text = problems.map((problem) => problem.text).join('\n       ')
+  return new MigrationError('ERR_PREFLIGHT', text, { hint: problems.map(({ hint }) => hint).join('\n      ') })
+}

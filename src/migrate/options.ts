@@ -1,0 +1,29 @@
+import type { ModelFile } from '../model/model-file.js'
+import type { MigrOp } from '../target/steps/context.js'
+
+export type AddMode = 'nexus' | 'nonexus' | 'editor'
+
+/** What a migration is asked to do; the command line's options, checked. */
+export interface MigrateOptions {
+  readonly srcDir: string
+  readonly destDir: string
+  readonly ops: ReadonlySet<MigrOp>
+  readonly nodelim: number | null
+  readonly addMode: AddMode
+  /** Node edits per row of the nexus log; without effect in other modes. */
+  readonly editBatchSize: number
+  readonly safetyOff: boolean
+  readonly fromLast: boolean
+  /** Whether to read the source's slabs into the page cache first. */
+  readonly srcDedicated: boolean
+  readonly destDedicated: boolean
+  readonly mapPartial: boolean
+  /** Whether to migrate layer directories that the hive does not know. */
+  readonly orphanLayers: boolean
+  /** Whether a destination that somebody else made is rebuilt. */
+  readonly restart: boolean
+  readonly workers: number
+  readonly memoryBytes: number
+  /** Model files given with `--model`: what Python modules would add. */
+  readonly modelFiles: readonly ModelFile[]
+}

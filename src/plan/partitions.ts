@@ -1,0 +1,50 @@
+import type { DbReader } from '../page/page-reader.js'
+
+const BUID_BYTES = 32
+/** Source bytes of one partition at most: more gains nothing, as sorting leaves the caches. */
+const MOST_PARTITION_BYTES = 8 << 20
+const LEAST_PARTITION_BYTES = 1 << 20
+/** A worker needs about so many times the source bytes of its partition: index rows, sort keys, pages. */
+const WORKING_FACTOR = 8
+/** So many partitions per worker even in a small layer, so that none waits long for the last. */
+const LEAST_PER_WORKER = 4
+/** Below this a layer is one partition. */
+const SMALL_BYTES = 1 << 20
+
+/**
+ * Cuts the buid key space at keys of what is really there, whatever their spread.
+ *
+ * @returns the borders between partitions, ascending: n borders make n+1 partitions
+ */
+export function planPartitions(
+  dbs: readonly DbReader[],
+  pageSize: number,
+  { workers, memoryBytes }: { workers: number; memoryBytes: number },
+): Uint8Array[] {
+  const bytes = dbs.map(({ record }) => (record.leafPages + record.overflowPages) * pageSize)
+  const total = bytes.reduce((sum, n) => sum + n, 0)
+  if (total < SMALL_BYTES) return []
+  const wanted = memoryBytes / workers / WORKING_FACTOR
+  const partitionBytes = Math.min(MOST_PARTITION_BYTES, Math.max(LEAST_PARTITION_BYTES, wanted))
+  const count = Math.max(Math.ceil(total / partitionBytes), LEAST_PER_WORKER * workers)
+  // The larger database decides where to cut: buids are hashes, so it serves the other one as well.
+  const largest = dbs[bytes.indexOf(Math.max(...bytes))]
+  const keys = largest.separators(count * 4).map((key) => key.subarray(0, BUID_BYTES))
+  const borders: Uint8Array[] = []
+  for (let i = 1; i < count; i++) {
+    const key = keys[Math.floor((i * keys.length) / count)]
+    if (key !== undefined && (borders.length === 0 || Buffer.compare(borders[borders.length - 1], key) < 0))
+      borders.push(key)
+  }
+  return borders
+}
+
+/** Half-open ranges between the borders. */
+export function rangesOf(
+  borders: readonly Uint8Array[],
+  end: Uint8Array | null,
+): { start: Uint8Array | null; end: Uint8Array | null }[] {
+  const inside = end === null ? borders : borders.filter((border) => Buffer.compare(border, end) < 0)
+  const edges = [null, ...inside, end]
+  return edges.slice(0, -1).map((start, i) => ({ start, end: edges[i + 1] }))
+}

@@ -1,0 +1,71 @@
+import { type Transferable, Worker } from 'node:worker_threads'
+import type { Writer } from '../target/writer.js'
+import type { WriterCall, WriterMethod } from '../target/writer-thread.js'
+import { unwrap, type Wire } from '../wire-error.js'
+import { entries } from './entries.js'
+
+type Args<Method extends WriterMethod> = Parameters<Writer[Method]>[0]
+type Result<Method extends WriterMethod> = Awaited<ReturnType<Writer[Method]>>
+
+type WriterLogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
+
+interface WriterAnswer {
+  readonly id: number
+  readonly wire: Wire<never>
+}
+
+interface WriterLine {
+  readonly log: { readonly level: WriterLogLevel; readonly text: string }
+}
+
+interface Pending {
+  readonly resolve: (wire: Wire<never>) => void
+  readonly reject: (err: Error) => void
+}
+
+/** The writer thread as an object: a call for each of its methods. */
+export class WriterClient {
+  private readonly worker = new Worker(entries.writer)
+  private readonly pending = new Map<number, Pending>()
+  private nextId = 0
+  private failed: Error | null = null
+
+  /** @param log takes the lines that the steps write */
+  constructor(log: (level: WriterLogLevel, text: string) => void) {
+    this.worker.on('message', (message: WriterAnswer | WriterLine) => {
+      if ('log' in message) return log(message.log.level, message.log.text)
+      const { id, wire } = message
+      const call = this.pending.get(id)
+      this.pending.delete(id)
+      call?.resolve(wire)
+    })
+    this.worker.on('error', (err) => this.fail(err as Error))
+    this.worker.on('exit', (code) => this.fail(new Error(`The writer thread ended with code ${code}`)))
+  }
+
+  async call<Method extends WriterMethod>(
+    method: Method,
+    args: Args<Method>,
+    transfer: readonly Transferable[] = [],
+  ): Promise<Result<Method>> {
+    if (this.failed !== null) throw this.failed
+    const id = this.nextId++
+    const wire = await new Promise<Wire<never>>((resolve, reject) => {
+      this.pending.set(id, { resolve, reject })
+      const message: WriterCall = { id, method, args }
+      this.worker.postMessage(message, [...transfer])
+    })
+    return unwrap(wire as Wire<Result<Method>>)
+  }
+
+  async close(): Promise<void> {
+    this.worker.removeAllListeners('exit')
+    await this.worker.terminate()
+  }
+
+  private fail(err: Error): void {
+    this.failed ??= err
+    for (const { reject } of this.pending.values()) reject(this.failed)
+    this.pending.clear()
+  }
+}

@@ -1,0 +1,218 @@
+import { closeSync, fdatasyncSync, openSync, readSync, renameSync, statSync, writeSync } from 'node:fs'
+import { Packr } from 'msgpackr'
+import { xxh64 } from '../bytes/hash.js'
+import { MigrationError } from '../errors.js'
+import type { IndexRows } from '../translate/index-rows.js'
+import { sortRows } from './sort-rows.js'
+
+const MAGIC = Buffer.from('SMRUN1\0\0')
+const TRAILER_BYTES = 32
+const BUFFER_BYTES = 1 << 20
+/** A group's rows can be entered at every so many bytes, to cut large groups into key ranges. */
+const BLOCK_BYTES = 1 << 16
+const packr = new Packr({ structuredClone: true })
+
+/** Rows of one destination database in a run, by groups; groups in order of `a`, then `b`. */
+export interface RunSection {
+  /** Ranks, within this run, of the group's abbreviations: the first and the second (-1: none). */
+  readonly a: Int32Array
+  readonly b: Int32Array
+  readonly counts: Int32Array
+  /** Position of the group's first row, and behind its last, in the file. */
+  readonly starts: Float64Array
+  readonly ends: Float64Array
+  /** Entry points into large groups: number of the group, position, and the index bytes found there. */
+  readonly blockGroup: Int32Array
+  readonly blockStart: Float64Array
+  readonly blockKeys: readonly Uint8Array[]
+}
+
+/**
+ * What a partition leaves on disk: sorted index rows of its nodes for every destination database, and the names that its
+ * ranks stand for. A row is `u16 length, index bytes, buid`, a row of node data `buid, u32 rank, u32 length, value`.
+ * docs/format/sorted-run.md draws it.
+ */
+export interface RunFooter<Extra> {
+  readonly propNames: readonly Uint8Array[]
+  readonly tagNames: readonly Uint8Array[]
+  readonly tagPropNames: readonly Uint8Array[]
+  readonly sections: Readonly<Record<string, RunSection>>
+  readonly nodedata: { readonly start: number; readonly end: number; readonly count: number }
+  readonly extra: Extra
+}
+
+/** Writes one run; the file has its name only once it is complete and durable. */
+export class RunWriter {
+  private readonly fd: number
+  private readonly buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  private used = 0
+  private flushed = 0
+  private readonly sections: Record<string, RunSection> = {}
+
+  constructor(private readonly path: string) {
+    this.fd = openSync(`${path}.part`, 'w', 0o600)
+    this.write(MAGIC, 0, MAGIC.length)
+  }
+
+  get position(): number {
+    return this.flushed + this.used
+  }
+
+  /**
+   * Sorts and writes the rows of one database.
+   *
+   * @param groups for each group number its ranks
+   * @param buids 32 bytes for each owner number
+   */
+  section(name: string, rows: IndexRows, groups: readonly (readonly [number, number])[], buids: Uint8Array): void {
+    const byRank = groups.map((_, group) => group)
+    byRank.sort((x, y) => groups[x][0] - groups[y][0] || groups[x][1] - groups[y][1])
+    const rankOf = new Int32Array(groups.length)
+    byRank.forEach((group, rank) => {
+      rankOf[group] = rank
+    })
+    const { order, ends } = sortRows(rows, rankOf)
+    const used = byRank.filter((_, rank) => ends[rank] > (rank === 0 ? 0 : ends[rank - 1]))
+    const section = {
+      a: new Int32Array(used.length),
+      b: new Int32Array(used.length),
+      counts: new Int32Array(used.length),
+      starts: new Float64Array(used.length),
+      ends: new Float64Array(used.length),
+    }
+    const blockGroup: number[] = []
+    const blockStart: number[] = []
+    const blockKeys: Uint8Array[] = []
+    let at = 0
+    let place = 0
+    for (let rank = 0; rank < byRank.length; rank++) {
+      const first = at
+      if (ends[rank] === first) continue
+      section.a[place] = groups[byRank[rank]][0]
+      section.b[place] = groups[byRank[rank]][1]
+      section.starts[place] = this.position
+      section.counts[place] = ends[rank] - first
+      let block = this.position
+      for (; at < ends[rank]; at++) {
+        const row = order[at]
+        const start = rows.starts[row]
+        if (at === first || this.position - block >= BLOCK_BYTES) {
+          block = this.position
+          blockGroup.push(place)
+          blockStart.push(block)
+          blockKeys.push(rows.bytes.slice(start, start + rows.lengths[row]))
+        }
+        this.row(rows.bytes, start, rows.lengths[row], buids, rows.owners[row] * 32)
+      }
+      section.ends[place] = this.position
+      place++
+    }
+    this.sections[name] = {
+      ...section,
+      blockGroup: Int32Array.from(blockGroup),
+      blockStart: Float64Array.from(blockStart),
+      blockKeys,
+    }
+  }
+
+  /** One value of node data, in order of buid and rank. */
+  nodedata(buids: Uint8Array, buidStart: number, rank: number, value: Uint8Array): void {
+    const head = Buffer.allocUnsafe(40)
+    head.set(buids.subarray(buidStart, buidStart + 32))
+    head.writeUInt32LE(rank, 32)
+    head.writeUInt32LE(value.length, 36)
+    this.write(head, 0, 40)
+    this.write(value, 0, value.length)
+  }
+
+  /** Writes the footer, makes the file durable and gives it its name. */
+  finish<Extra>(footer: Omit<RunFooter<Extra>, 'sections'>): { bytes: number } {
+    const packed = packr.pack({ ...footer, sections: this.sections })
+    const footerStart = this.position
+    this.write(packed, 0, packed.length)
+    const trailer = Buffer.alloc(TRAILER_BYTES)
+    trailer.writeBigUInt64LE(BigInt(footerStart), 0)
+    trailer.writeBigUInt64LE(BigInt(packed.length), 8)
+    trailer.writeBigUInt64LE(xxh64(packed), 16)
+    MAGIC.copy(trailer, 24)
+    this.write(trailer, 0, TRAILER_BYTES)
+    this.flush()
+    fdatasyncSync(this.fd)
+    closeSync(this.fd)
+    renameSync(`${this.path}.part`, this.path)
+    return { bytes: this.flushed }
+  }
+
+  private row(bytes: Uint8Array, start: number, length: number, buids: Uint8Array, buidStart: number): void {
+    if (this.used + length + 34 > BUFFER_BYTES) this.flush()
+    const { buf } = this
+    let at = this.used
+    buf[at++] = length & 0xff
+    buf[at++] = length >> 8
+    for (let i = 0; i < length; i++) buf[at++] = bytes[start + i]
+    for (let i = 0; i < 32; i++) buf[at++] = buids[buidStart + i]
+    this.used = at
+  }
+
+  private write(bytes: Uint8Array, start: number, length: number): void {
+    if (this.used + length > BUFFER_BYTES) this.flush()
+    if (length > BUFFER_BYTES) {
+      writeAll(this.fd, bytes.subarray(start, start + length))
+      this.flushed += length
+      return
+    }
+    this.buf.set(bytes.subarray(start, start + length), this.used)
+    this.used += length
+  }
+
+  private flush(): void {
+    writeAll(this.fd, this.buf.subarray(0, this.used))
+    this.flushed += this.used
+    this.used = 0
+  }
+}
+
+/** Reads the footer of a complete run; null when there is no file of that name. */
+export function readRunFooter<Extra>(path: string): RunFooter<Extra> | null {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw err
+  }
+  try {
+    const size = statSync(path).size
+    const trailer = readAt(fd, size - TRAILER_BYTES, TRAILER_BYTES, path)
+    if (Buffer.compare(trailer.subarray(24), MAGIC) !== 0) throw damaged(path, 'its end is missing')
+    const length = Number(trailer.readBigUInt64LE(8))
+    const packed = readAt(fd, Number(trailer.readBigUInt64LE(0)), length, path)
+    if (xxh64(packed) !== trailer.readBigUInt64LE(16)) throw damaged(path, 'its footer has another digest')
+    return packr.unpack(packed) as RunFooter<Extra>
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Reads `length` bytes at `position`, all of them. */
+export function readAt(fd: number, position: number, length: number, path: string): Buffer {
+  const buf = Buffer.allocUnsafeSlow(Math.max(0, length))
+  let got = 0
+  while (got < buf.length) {
+    const n = readSync(fd, buf, got, buf.length - got, position + got)
+    if (n === 0) throw damaged(path, `it ends before byte ${position + length}`)
+    got += n
+  }
+  return buf
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  let done = 0
+  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done)
+}
+
+function damaged(path: string, found: string): MigrationError {
+  return new MigrationError('ERR_DEST', `Cannot read run "${path}": ${found}`, {
+    hint: 'Run again without --from-last: runs are made anew',
+  })
+}

@@ -1,0 +1,14 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Whether a process has an LMDB environment open on a slab: each of them holds a lock on the lock file. Device numbers are
+ * not compared, as file systems report them differently there: a chance hit only costs a copy.
+ */
+export function isInUse(slabDir: string): boolean {
+  const lockPath = join(slabDir, 'lock.mdb')
+  if (!existsSync(lockPath) || !existsSync('/proc/locks')) return false
+  const inode = String(statSync(lockPath).ino)
+  const lines = readFileSync('/proc/locks', 'utf8').split('\n')
+  return lines.some((line) => /^\d+: (POSIX|OFDLCK) /.test(line) && line.split(/\s+/)[5]?.split(':')[2] === inode)
+}

@@ -1,0 +1,42 @@
+import type { RowCursor, SlabReader } from '../page/page-reader.js'
+
+const STAR = 0x2a
+
+/**
+ * Finds the form of a node whose form row lies in another layer of the source. A buid is a hash over form and value, so
+ * any layer that holds the form row is right, whatever the order of the view.
+ */
+export class FormFinder {
+  private readonly cursors: RowCursor[]
+  private readonly seekKey = Buffer.alloc(33)
+
+  /**
+   * @param layers `layer.lmdb` of the other layers, those below in a view first
+   * @param known forms that were found by other means, by buid in hex
+   */
+  constructor(
+    layers: readonly SlabReader[],
+    private readonly known: ReadonlyMap<string, string>,
+  ) {
+    this.cursors = layers.flatMap((slab) => {
+      const db = slab.db('bybuid')
+      return db === undefined ? [] : [db.cursor()]
+    })
+    this.seekKey[32] = STAR
+  }
+
+  /** The form's name, or null when no layer knows it. */
+  find(buid: Uint8Array): string | null {
+    this.seekKey.set(buid)
+    for (const cursor of this.cursors) {
+      if (!cursor.seek(this.seekKey) || cursor.keyEnd - cursor.keyStart <= 33) continue
+      const key = Buffer.from(
+        cursor.buf.buffer,
+        cursor.buf.byteOffset + cursor.keyStart,
+        cursor.keyEnd - cursor.keyStart,
+      )
+      if (key.compare(this.seekKey, 0, 33, 0, 33) === 0) return key.toString('utf8', 33)
+    }
+    return this.known.size === 0 ? null : (this.known.get(Buffer.from(buid).toString('hex')) ?? null)
+  }
+}

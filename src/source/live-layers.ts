@@ -1,0 +1,48 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { SlabReader } from '../page/page-reader.js'
+import { isInUse } from '../slab/in-use.js'
+import { snapshotSlab } from '../slab/snapshot.js'
+
+/** The order matters: the splices of a live Cortex are copied first, so that its nodes are never behind its offsets. */
+const SLABS = ['splices', 'layer', 'nodedata'] as const
+
+/**
+ * Where to read the layers from: the source itself, or copies below the destination when a Cortex is writing to it. The
+ * page reader must not read what somebody writes to; a copy is one state that all threads share.
+ *
+ * @param fromLast whether copies of an earlier run are used again
+ * @returns a directory with `layers/<iden>/*.lmdb`
+ */
+export async function snapshotIfLive(
+  srcDir: string,
+  layers: readonly string[],
+  { destDir, fromLast }: { destDir: string; fromLast: boolean },
+  info: (text: string) => void,
+): Promise<string> {
+  const snapshotDir = snapshotDirOf(destDir)
+  if (fromLast && existsSync(snapshotDir)) return snapshotDir
+  rmSync(snapshotDir, { recursive: true, force: true })
+  const isLive = layers.some((iden) => SLABS.some((slab) => isInUse(slabPath(srcDir, iden, slab))))
+  if (!isLive) return srcDir
+  info('The source Cortex is running: its layers are copied first, and the copies are migrated')
+  const part = `${snapshotDir}.part`
+  rmSync(part, { recursive: true, force: true })
+  for (const iden of layers) {
+    mkdirSync(join(part, 'layers', iden), { recursive: true, mode: 0o700 })
+    for (const slab of SLABS) {
+      const path = slabPath(srcDir, iden, slab)
+      if (SlabReader.exists(path)) await snapshotSlab(path, slabPath(part, iden, slab))
+    }
+  }
+  renameSync(part, snapshotDir)
+  return snapshotDir
+}
+
+export function snapshotDirOf(destDir: string): string {
+  return join(destDir, 'migration', 'snapshot')
+}
+
+function slabPath(dir: string, iden: string, slab: string): string {
+  return join(dir, 'layers', iden, `${slab}.lmdb`)
+}

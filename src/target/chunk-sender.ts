@@ -1,0 +1,57 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { LeafSummary, PageChunk } from '../page/page-chunk.js'
+
+/** What a task sends to the writer thread over a port of its own. */
+export type StreamMessage =
+  | { readonly type: 'chunk'; readonly stream: number; readonly chunk: PageChunk }
+  | { readonly type: 'end'; readonly stream: number; readonly summary: LeafSummary; readonly records: PackedRecord[] }
+
+/** An error for the migration log, its value packed: values of ours would lose their classes on the way. */
+export interface PackedRecord {
+  readonly migrop: string
+  readonly key: Uint8Array
+  /** msgpack of a map. */
+  readonly value: Uint8Array
+}
+
+/** Bytes on their way to the writer, and how many may be; shared by all threads of a run. */
+export interface Credits {
+  readonly inFlightBytes: Int32Array
+  readonly budgetBytes: number
+}
+
+/**
+ * Sends finished pages to the writer thread. Tasks are synchronous, so back-pressure is a wait: nothing more is sent while
+ * the writer is behind by more than the budget.
+ */
+export class ChunkSender {
+  constructor(
+    private readonly port: MessagePort,
+    private readonly stream: number,
+    private readonly credits: Credits,
+  ) {}
+
+  send(chunk: PageChunk): void {
+    const { inFlightBytes, budgetBytes } = this.credits
+    for (;;) {
+      const now = Atomics.load(inFlightBytes, 0)
+      if (now <= budgetBytes) break
+      Atomics.wait(inFlightBytes, 0, now)
+    }
+    Atomics.add(inFlightBytes, 0, chunk.bytes.length)
+    const message: StreamMessage = { type: 'chunk', stream: this.stream, chunk }
+    this.port.postMessage(message, [chunk.bytes.buffer, chunk.fixups.buffer])
+  }
+
+  end(summary: LeafSummary, records: PackedRecord[]): void {
+    const message: StreamMessage = { type: 'end', stream: this.stream, summary, records }
+    this.port.postMessage(message)
+    this.port.close()
+  }
+}
+
+/** Called by the writer when it has placed a chunk. */
+export function release(credits: Credits, bytes: number): void {
+  Atomics.sub(credits.inFlightBytes, 0, bytes)
+  Atomics.notify(credits.inFlightBytes, 0)
+}

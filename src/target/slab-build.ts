@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { MessagePort } from 'node:worker_threads'
+import { assert } from '../errors.js'
+import { LeafBuilder } from '../page/leaf-builder.js'
+import type { LeafSummary, PageChunk, SlabBuildState } from '../page/page-chunk.js'
+import { SlabFileBuilder } from '../page/slab-file-builder.js'
+import { readRunFooter } from '../run/run-file.js'
+import { ensureOptsYaml } from '../slab/opts-yaml.js'
+import { type Credits, type PackedRecord, release, type StreamMessage } from './chunk-sender.js'
+
+/** Streams that the writer makes itself are numbered from here on; those of tasks are below. */
+const OWN_STREAMS = 2 ** 30
+
+/** What became of a stream once its last page is placed. */
+export interface StreamResult {
+  readonly entries: number
+  readonly pages: number
+}
+
+interface Stream {
+  summary: LeafSummary | null
+  records: PackedRecord[]
+  /** Number of the first row of a stream whose keys are numbered through; null while it is unknown. */
+  keyBase: number | null
+  readonly waiting: PageChunk[]
+  readonly finished: Promise<StreamResult>
+  finish: (result: StreamResult) => void
+}
+
+/**
+ * A destination slab on its way: pages are placed in a directory of their own, which takes the slab's name when it is
+ * complete. So the slab exists as a whole or not at all.
+ */
+export class SlabBuild {
+  private readonly builder: SlabFileBuilder
+  private readonly streams = new Map<number, Stream>()
+  private ownStreams = OWN_STREAMS
+
+  /** @param state of an interrupted build to go on with, or null for a new one */
+  constructor(
+    private readonly dir: string,
+    state: SlabBuildState | null,
+  ) {
+    if (state === null || !existsSync(join(dir, 'data.mdb'))) {
+      rmSync(dir, { recursive: true, force: true })
+      mkdirSync(dirname(dir), { recursive: true, mode: 0o700 })
+      this.builder = SlabFileBuilder.create(dir)
+    } else {
+      this.builder = SlabFileBuilder.resume(dir, state)
+    }
+  }
+
+  /**
+   * Takes the pages of a task from its port; resolves when the last is placed.
+   *
+   * @param previous for streams whose 8-byte keys are numbered through: the one before, or null for the first
+   */
+  receive(id: number, port: MessagePort, credits: Credits, previous?: number | null): Promise<StreamResult> {
+    const stream = this.open(id)
+    const isNumbered = previous !== undefined
+    if (!isNumbered || previous === null) stream.keyBase = 0
+    else {
+      const before = this.stream(previous)
+      before.finished.then(({ entries }) => {
+        stream.keyBase = (before.keyBase ?? 0) + entries
+        this.placeWaiting(id, stream, isNumbered)
+      })
+    }
+    port.on('message', (message: StreamMessage) => {
+      if (message.type === 'chunk') {
+        stream.waiting.push(message.chunk)
+        // Held chunks must not use up the credits: the stream that they wait for needs them.
+        release(credits, message.chunk.bytes.length)
+      } else {
+        stream.summary = message.summary
+        stream.records = message.records
+      }
+      this.placeWaiting(id, stream, isNumbered)
+    })
+    return stream.finished
+  }
+
+  /** Takes over a stream whose pages an earlier process has placed; its summary lies in the run that came with it. */
+  restore(id: number, summary: LeafSummary, keyBase = 0): void {
+    const stream = this.open(id)
+    stream.summary = summary
+    stream.keyBase = keyBase
+    stream.finish({ entries: summary.entries, pages: summary.pageCount })
+  }
+
+  restoreFromRun(id: number, runPath: string): void {
+    const footer = readRunFooter<LeafSummary>(runPath)
+    assert(footer !== null, () => `run "${runPath}" is gone`)
+    this.restore(id, footer.extra)
+  }
+
+  /** Gives up a stream: its pages are used again. */
+  drop(id: number): void {
+    this.streams.delete(id)
+    this.builder.drop(id)
+  }
+
+  /** Gives up every stream that is not listed. */
+  keepOnly(ids: readonly number[]): void {
+    const kept = new Set(ids)
+    for (const id of this.builder.streams()) if (!kept.has(id)) this.drop(id)
+  }
+
+  records(id: number): PackedRecord[] {
+    return this.stream(id).records
+  }
+
+  summary(id: number): LeafSummary {
+    const { summary } = this.stream(id)
+    assert(summary !== null, () => `stream ${id} has not ended`)
+    return summary
+  }
+
+  /** Makes everything placed so far durable and describes it. */
+  sync(): SlabBuildState {
+    this.builder.sync()
+    return this.builder.state()
+  }
+
+  /** Declares a database made of streams in key order. Says how many rows it has. */
+  finishDb(name: string, dupSort: boolean, ids: readonly number[]): number {
+    const parts = ids.map((id) => ({ stream: id, summary: this.summary(id) }))
+    this.builder.finishDb(name, dupSort, parts)
+    for (const id of ids) this.streams.delete(id)
+    return parts.reduce((sum, { summary }) => sum + summary.entries, 0)
+  }
+
+  /** Makes a small database of rows in key order. */
+  rowsDb(name: string, dupSort: boolean, rows: Iterable<readonly [Uint8Array, Uint8Array]>): void {
+    const id = this.ownStreams++
+    const builder = new LeafBuilder({ dupSort, emit: (chunk) => this.builder.place(id, chunk) })
+    for (const [key, value] of rows) builder.add(key, 0, key.length, value, 0, value.length)
+    this.builder.finishDb(name, dupSort, [{ stream: id, summary: builder.finish() }])
+  }
+
+  /** Completes the file and gives the slab its name; one that is there already is replaced. */
+  finish(finalDir: string): { bytes: number } {
+    const { bytes } = this.builder.finish()
+    const aside = `${finalDir}.replaced`
+    rmSync(aside, { recursive: true, force: true })
+    mkdirSync(dirname(finalDir), { recursive: true, mode: 0o700 })
+    if (existsSync(finalDir)) renameSync(finalDir, aside)
+    renameSync(this.dir, finalDir)
+    ensureOptsYaml(finalDir)
+    rmSync(aside, { recursive: true, force: true })
+    return { bytes }
+  }
+
+  close(): void {
+    this.builder.close()
+  }
+
+  private open(id: number): Stream {
+    let finish: (result: StreamResult) => void = () => {}
+    const finished = new Promise<StreamResult>((resolve) => {
+      finish = resolve
+    })
+    const stream: Stream = { summary: null, records: [], keyBase: null, waiting: [], finished, finish }
+    this.streams.set(id, stream)
+    return stream
+  }
+
+  private stream(id: number): Stream {
+    const stream = this.streams.get(id)
+    assert(stream !== undefined, () => `stream ${id} is unknown`)
+    return stream
+  }
+
+  private placeWaiting(id: number, stream: Stream, isNumbered: boolean): void {
+    if (stream.keyBase === null) return
+    for (const chunk of stream.waiting) {
+      if (isNumbered) this.builder.place(id, chunk, stream.keyBase)
+      else this.builder.place(id, chunk)
+    }
+    stream.waiting.length = 0
+    if (stream.summary !== null) stream.finish({ entries: stream.summary.entries, pages: stream.summary.pageCount })
+  }
+}

@@ -1,0 +1,182 @@
+import type { MessagePort } from 'node:worker_threads'
+import { decode } from '../bytes/msgpack.js'
+import { assert } from '../errors.js'
+import type { LeafSummary, SlabBuildState } from '../page/page-chunk.js'
+import { Checkpoints } from './checkpoints.js'
+import type { Credits, PackedRecord } from './chunk-sender.js'
+import { MigrationLog } from './migration-log.js'
+import { SlabBuild, type StreamResult } from './slab-build.js'
+import type { MigrOp, StepContext } from './steps/context.js'
+import { copyDirn } from './steps/dirn.js'
+import { writeOffsets, writeVersions } from './steps/reports.js'
+import { runCellSteps } from './steps/run-cell-steps.js'
+
+/**
+ * Everything that writes the destination, in the one thread that does. Its methods are called from the coordinator
+ * through `WriterClient`; arguments and results can be cloned.
+ */
+export class Writer {
+  private opened: MigrationLog | null = null
+  private saved: Checkpoints | null = null
+  private readonly builds = new Map<string, SlabBuild>()
+  private axonCopied: Promise<void> = Promise.resolve()
+
+  /** @param log takes the lines that the steps write */
+  constructor(private readonly log: StepContext['log']) {}
+
+  /** Step `dirn`; the axon may still be on its way when it returns, see finishDirn(). */
+  async copyDirn(args: { srcDir: string; destDir: string; layers: readonly string[] }): Promise<void> {
+    const { axon } = await copyDirn({ ...args, log: this.log })
+    this.axonCopied = axon
+  }
+
+  finishDirn(_: object): Promise<void> {
+    return this.axonCopied
+  }
+
+  async open({ destDir }: { destDir: string }): Promise<void> {
+    this.opened = await MigrationLog.open(destDir)
+    this.saved = await Checkpoints.open(destDir)
+  }
+
+  /** The steps that have to do with the cell as a whole, in their order. */
+  async cellSteps(args: {
+    srcDir: string
+    destDir: string
+    ops: readonly MigrOp[]
+    layers: readonly string[]
+    modelWarnings: readonly string[]
+    destDedicated: boolean
+  }): Promise<void> {
+    const { log, migrationLog: migrlog } = this
+    await runCellSteps({ ...args, ops: new Set(args.ops), log, migrlog, now: Date.now })
+  }
+
+  /** Writes the files that others go on from: offsets of the splice logs, versions. */
+  reports({ destDir, ops }: { destDir: string; ops: readonly MigrOp[] }): void {
+    const context = { destDir, ops: new Set(ops), migrlog: this.migrationLog, log: this.log }
+    writeOffsets(context)
+    writeVersions(context)
+  }
+
+  /** Starts building a slab, or goes on with one. */
+  build({ slab, dir, state }: { slab: string; dir: string; state: SlabBuildState | null }): void {
+    this.builds.set(slab, new SlabBuild(dir, state))
+  }
+
+  /** Places what a task sends; resolves when it is all in the file (not yet durable). */
+  receive(args: {
+    slab: string
+    stream: number
+    port: MessagePort
+    credits: Credits
+    previous?: number | null
+  }): Promise<StreamResult> {
+    return this.slab(args.slab).receive(args.stream, args.port, args.credits, args.previous)
+  }
+
+  restore({ slab, streams }: { slab: string; streams: { id: number; runPath: string }[] }): void {
+    const build = this.slab(slab)
+    build.keepOnly(streams.map(({ id }) => id))
+    for (const { id, runPath } of streams) build.restoreFromRun(id, runPath)
+  }
+
+  /** As restore(), for streams whose summaries lie in the checkpoint; their keys are numbered through. */
+  restoreNumbered({ slab, key }: { slab: string; key: string }): void {
+    const build = this.slab(slab)
+    const { summaries } = this.checkpoint({ key }) as { summaries: { id: number; summary: LeafSummary }[] }
+    build.keepOnly(summaries.map(({ id }) => id))
+    let keyBase = 0
+    for (const { id, summary } of summaries) {
+      build.restore(id, summary, keyBase)
+      keyBase += summary.entries
+    }
+  }
+
+  drop({ slab, streams }: { slab: string; streams: number[] }): void {
+    for (const stream of streams) this.slab(slab).drop(stream)
+  }
+
+  /**
+   * Makes the pages of some streams durable, then stores their errors and the checkpoint that vouches for them.
+   *
+   * @param checkpoint what the coordinator wants to find again; the state of the slab is added to it
+   */
+  commit(args: {
+    slab: string
+    streams: number[]
+    key: string
+    checkpoint: object
+    /** Streams whose summaries go into the checkpoint, as no run file keeps them. */
+    withSummaries?: number[]
+  }): void {
+    const build = this.slab(args.slab)
+    const state = build.sync()
+    const summaries = args.withSummaries?.map((id) => ({ id, summary: build.summary(id) })) ?? []
+    const records: PackedRecord[] = args.streams.flatMap((stream) => build.records(stream))
+    // A checkpoint vouches for pages and errors alike: it comes last.
+    this.migrationLog.putErrors(records)
+    this.checkpoints.put(args.key, { ...args.checkpoint, state, summaries })
+  }
+
+  finishDb({
+    slab,
+    name,
+    dupSort,
+    streams,
+  }: {
+    slab: string
+    name: string
+    dupSort: boolean
+    streams: number[]
+  }): number {
+    return this.slab(slab).finishDb(name, dupSort, streams)
+  }
+
+  rowsDb(args: { slab: string; name: string; dupSort: boolean; rows: [Uint8Array, Uint8Array][] }): void {
+    this.slab(args.slab).rowsDb(args.name, args.dupSort, args.rows)
+  }
+
+  finishSlab({ slab, finalDir }: { slab: string; finalDir: string }): { bytes: number } {
+    const done = this.slab(slab).finish(finalDir)
+    this.builds.delete(slab)
+    return done
+  }
+
+  /** The checkpoint of that key, or null. */
+  checkpoint({ key }: { key: string }): unknown {
+    return this.checkpoints.get(key)
+  }
+
+  /** Stores a checkpoint that vouches for nothing but what is durable already. */
+  putCheckpoint({ key, checkpoint }: { key: string; checkpoint: object }): void {
+    this.checkpoints.put(key, checkpoint)
+  }
+
+  /** Forgets all that earlier runs left of a step: its errors, its statistics and its checkpoints. */
+  forget({ migrop, checkpoints }: { migrop: string; checkpoints: string }): void {
+    for (const logtyp of ['error', 'stat', 'chkpnt', 'prog']) this.migrationLog.clear(migrop, logtyp)
+    this.checkpoints.clear(checkpoints)
+  }
+
+  /** Stores records of the migration log; values are msgpack. */
+  record({ records }: { records: { migrop: string; logtyp: string; key: string; value: Uint8Array }[] }): void {
+    this.migrationLog.put(...records.map(({ value, ...record }) => ({ ...record, val: decode(value) })))
+  }
+
+  get migrationLog(): MigrationLog {
+    assert(this.opened !== null, () => 'the migration log is not open')
+    return this.opened
+  }
+
+  private get checkpoints(): Checkpoints {
+    assert(this.saved !== null, () => 'the checkpoints are not open')
+    return this.saved
+  }
+
+  private slab(name: string): SlabBuild {
+    const build = this.builds.get(name)
+    assert(build !== undefined, () => `slab "${name}" is not being built`)
+    return build
+  }
+}

@@ -1,0 +1,431 @@
+import type { MessagePort } from 'node:worker_threads'
+import { encode, MsgpackError, PackMap, skip, type Value } from '../bytes/msgpack.js'
+import type { ModelData } from '../model/model.js'
+import { LeafBuilder } from '../page/leaf-builder.js'
+import type { RowCursor, SlabReader } from '../page/page-reader.js'
+import { RunWriter } from '../run/run-file.js'
+import { FormFinder } from '../source/form-finder.js'
+import { ChunkSender, type Credits, type PackedRecord } from '../target/chunk-sender.js'
+import { IndexRows } from '../translate/index-rows.js'
+import { Flag, type NodeFailure, NodeTranslator } from '../translate/node.js'
+import { packedName, SourceNode, strictText } from '../translate/source-node.js'
+import { openSource, workerModel } from './worker-state.js'
+
+const BUID_BYTES = 32
+const FORM_NOT_RESOLVED = 'Nodedata form not resolved from migrated node slab'
+
+export interface NodeExtractInput {
+  readonly layer: string
+  readonly partition: number
+  /** Path of the source's `layer.lmdb`. */
+  readonly layerPath: string
+  /** Path of the source's `nodedata.lmdb`, null when it is not to be migrated or not there. */
+  readonly nodedataPath: string | null
+  /** `layer.lmdb` of the source's other layers; empty when partial nodes are not resolved. */
+  readonly otherLayerPaths: readonly string[]
+  /** Forms of partial nodes that no other layer knows, by buid in hex. */
+  readonly knownForms: readonly (readonly [string, string])[]
+  /** Half-open range of buids; null is unbounded. */
+  readonly start: Uint8Array | null
+  readonly end: Uint8Array | null
+  readonly checks: boolean
+  readonly mapPartial: boolean
+  readonly model: ModelData
+  /** Where the sorted index rows go. */
+  readonly runPath: string
+  readonly stream: number
+  readonly port: MessagePort
+  readonly credits: Credits
+}
+
+/** What a partition's run file says of it beside its rows; all that the coordinator needs once it is on disk. */
+export interface NodeExtractCounts {
+  readonly partition: number
+  /** Rows of the source's `bybuid` and of its node data in the range. */
+  readonly sourceRows: number
+  readonly nodedataRows: number
+  /** Nodes read, and those translated. */
+  readonly nodes: number
+  readonly migrated: number
+  /** Nodes translated without a value or two. */
+  readonly reduced: number
+  readonly nodedataMigrated: number
+  readonly errorCount: number
+  /** Form rows read, and ndef rows written, by form. */
+  readonly sourceForms: readonly (readonly [string, number])[]
+  readonly forms: readonly (readonly [string, number])[]
+  /** Rows written to the destination's `bybuid`. */
+  readonly rows: number
+  readonly lastBuid: Uint8Array | null
+  /** Buids of partial nodes whose form is unknown, end to end. */
+  readonly unresolved: Uint8Array
+}
+
+/**
+ * Reads a range of buids from the source, translates its nodes and node data, sends the finished `bybuid` pages to the
+ * writer and leaves the rows of all other databases, sorted, in a run file.
+ */
+export function extractNodes(input: NodeExtractInput): NodeExtractCounts {
+  return new NodeExtract(input).run()
+}
+
+class NodeExtract {
+  private readonly translator: NodeTranslator
+  private readonly finder: FormFinder
+  private readonly builder: LeafBuilder
+  private readonly sender: ChunkSender
+  private readonly records: PackedRecord[] = []
+  private readonly node = new SourceNode()
+  private readonly data = new NodedataRows()
+  private buids = new Uint8Array(1 << 16)
+  private owners = 0
+  private readonly keyOut = Buffer.alloc(1024)
+  private valueOut = Buffer.alloc(1 << 12)
+
+  private nodes = 0
+  private migrated = 0
+  private reduced = 0
+  private errorCount = 0
+  private rows = 0
+  private readonly sourceForms = new Map<string, number>()
+  private readonly unresolved: Uint8Array[] = []
+
+  constructor(private readonly input: NodeExtractInput) {
+    this.translator = new NodeTranslator(workerModel(input.model), { checks: input.checks, layer: input.layer })
+    this.finder = new FormFinder(input.otherLayerPaths.map(openSource), new Map(input.knownForms))
+    this.sender = new ChunkSender(input.port, input.stream, input.credits)
+    this.builder = new LeafBuilder({ dupSort: false, emit: (chunk) => this.sender.send(chunk) })
+  }
+
+  run(): NodeExtractCounts {
+    const { input } = this
+    const nodes = new Scan(openSource(input.layerPath), input.start, input.end)
+    const data = input.nodedataPath === null ? null : new Scan(openSource(input.nodedataPath), input.start, input.end)
+    while (nodes.isOpen || data?.isOpen) {
+      if (nodes.isOpen && nodes.keyBytes < BUID_BYTES) this.shortKey('nodes', nodes)
+      else if (data?.isOpen && data.keyBytes < BUID_BYTES) this.shortKey('nodedata', data)
+      else if (data?.isOpen && (!nodes.isOpen || data.comesBefore(nodes))) this.dataOnly(data)
+      else this.oneNode(nodes, data)
+    }
+    this.finish()
+    return {
+      partition: input.partition,
+      sourceRows: nodes.rows,
+      nodedataRows: data?.rows ?? 0,
+      nodes: this.nodes,
+      migrated: this.migrated,
+      reduced: this.reduced,
+      nodedataMigrated: this.data.count,
+      errorCount: this.errorCount,
+      sourceForms: [...this.sourceForms],
+      forms: [...this.translator.formCounts],
+      rows: this.rows,
+      lastBuid: this.nodes > 0 ? Uint8Array.from(this.node.buid) : null,
+      unresolved: Buffer.concat(this.unresolved),
+    }
+  }
+
+  private oneNode(nodes: Scan, data: Scan | null): void {
+    const { node, translator } = this
+    this.readNode(nodes)
+    const owner = this.owner(node.buid)
+    const formName = node.formName()
+    if (formName !== null) this.countSourceForm(formName)
+    const known = formName === null && this.input.mapPartial ? this.finder.find(node.buid) : null
+    if (formName === null && known === null) this.unresolved.push(Uint8Array.from(node.buid))
+    const outcome = translator.translate(node, owner, known)
+    if (outcome !== null) this.nodeError(outcome.failure)
+    const isMigrated = outcome === null || outcome.kept
+    if (isMigrated) {
+      this.migrated++
+      if (outcome !== null) this.reduced++
+    }
+    const form = isMigrated ? translator.form : null
+    const hasData = this.takeData(data, node.buid, owner, form?.name ?? null)
+    if (form === null) return
+    for (let at = 0; at < translator.rowCount; at++) this.emitRow(at)
+    if (translator.hasForm || hasData) this.emitForm(node.buid, form.nameUtf8)
+  }
+
+  /** Node data of a node that has no other row in this layer. */
+  private dataOnly(data: Scan): void {
+    const buid = Uint8Array.prototype.slice.call(
+      data.cursor.buf,
+      data.cursor.keyStart,
+      data.cursor.keyStart + BUID_BYTES,
+    )
+    const form = this.input.mapPartial ? this.finder.find(buid) : null
+    const plan = form === null ? null : this.translator.plan(form)
+    if (form === null) this.unresolved.push(buid)
+    if (this.takeData(data, buid, this.owner(buid), plan?.name ?? null) && plan !== null)
+      this.emitForm(buid, plan.nameUtf8)
+  }
+
+  private readNode(scan: Scan): void {
+    const { node } = this
+    const { cursor } = scan
+    node.begin(cursor.buf, cursor.keyStart)
+    do {
+      node.add(
+        cursor.buf,
+        cursor.keyStart + BUID_BYTES,
+        cursor.keyEnd,
+        cursor.valueBuf,
+        cursor.valueStart,
+        cursor.valueEnd,
+      )
+    } while (scan.next() && scan.keyBytes >= BUID_BYTES && node.has(cursor.buf, cursor.keyStart))
+    this.nodes++
+  }
+
+  /** Takes the node data of a buid; without a form it is recorded as an error. Says whether any was taken. */
+  private takeData(scan: Scan | null, buid: Uint8Array, owner: number, form: string | null): boolean {
+    if (scan === null) return false
+    const lost: [Value, Value][] = []
+    let mesg = FORM_NOT_RESOLVED
+    const before = this.data.count
+    while (scan.isOpen && scan.hasBuid(buid)) {
+      const { cursor } = scan
+      const nameBytes: Uint8Array = Uint8Array.prototype.slice.call(
+        cursor.buf,
+        cursor.keyStart + BUID_BYTES,
+        cursor.keyEnd,
+      )
+      const name = strictText(nameBytes)
+      const packed = name === null ? null : packedName(name, null)
+      const isSound = isMsgpack(cursor.valueBuf, cursor.valueStart, cursor.valueEnd)
+      if (form === null || packed === null || !isSound || packed.length > 511) {
+        lost.push([name ?? nameBytes, cursor.value()])
+        if (form !== null) mesg = 'Nodedata could not be decoded'
+      } else {
+        this.data.add(owner, this.translator.propNames.id(packed), cursor.value())
+      }
+      scan.next()
+    }
+    if (lost.length > 0) {
+      this.errorCount += lost.length
+      // Values are raw msgpack bytes: some are here because they cannot be decoded.
+      this.record(
+        'nodedata',
+        buid,
+        new PackMap([
+          ['mesg', mesg],
+          ['nodedata', new PackMap(lost)],
+          ['layer', this.input.layer],
+        ]),
+      )
+    }
+    return this.data.count > before
+  }
+
+  private emitRow(at: number): void {
+    const { node, translator, keyOut } = this
+    const i = translator.rows[at]
+    const nameStart = node.nameStart[i] + translator.nameSkip[at]
+    const flag = translator.flags[at]
+    keyOut.set(node.buid)
+    keyOut[BUID_BYTES] = flag
+    let keyEnd = BUID_BYTES + 1
+    const nameBuf = node.nameBuf[i]
+    if (flag !== Flag.ndef) for (let n = nameStart; n < node.nameEnd[i]; n++) keyOut[keyEnd++] = nameBuf[n]
+    const rowBuf = node.rowBuf[i]
+    const valuStart = node.valuStart(i)
+    const valuEnd = translator.valuEnd[at]
+    const stor = translator.stor[at]
+    this.rows++
+    if (stor === null) {
+      this.builder.add(keyOut, 0, keyEnd, rowBuf, valuStart, valuEnd)
+      return
+    }
+    const form = translator.form
+    const need = valuEnd - valuStart + stor.length + 1 + 64 + (form?.nameBytes.length ?? 0)
+    if (need > this.valueOut.length) this.valueOut = Buffer.alloc(need * 2)
+    const { valueOut } = this
+    let end = 0
+    if (flag === Flag.ndef && form !== null) {
+      valueOut[end++] = 0x93
+      valueOut.set(form.nameBytes, end)
+      end += form.nameBytes.length
+    } else valueOut[end++] = 0x92
+    for (let n = valuStart; n < valuEnd; n++) valueOut[end++] = rowBuf[n]
+    for (let n = 0; n < stor.length; n++) valueOut[end++] = stor[n]
+    this.builder.add(keyOut, 0, keyEnd, valueOut, 0, end)
+  }
+
+  private emitForm(buid: Uint8Array, formUtf8: Uint8Array): void {
+    this.keyOut.set(buid)
+    this.keyOut[BUID_BYTES] = Flag.form
+    this.rows++
+    this.builder.add(this.keyOut, 0, BUID_BYTES + 1, formUtf8, 0, formUtf8.length)
+  }
+
+  private finish(): void {
+    const { translator, input } = this
+    const summary = this.builder.finish()
+    const props = translator.propNames.ranks()
+    const tags = translator.tagNames.ranks()
+    const tagProps = translator.tagPropNames.ranks()
+    const alone = (rank: Int32Array): [number, number][] => Array.from(rank, (place) => [place, -1])
+    const run = new RunWriter(input.runPath)
+    run.section('byprop', translator.byprop, alone(props.rank), this.buids)
+    run.section('byarray', translator.byarray, alone(props.rank), this.buids)
+    const pairs = translator.tagForms.map(([tag, form]): [number, number] => [tags.rank[tag], props.rank[form]])
+    run.section('bytag', translator.bytag, pairs, this.buids)
+    run.section('bytagprop', translator.bytagprop, alone(tagProps.rank), this.buids)
+    run.section('dataname', this.data.names, alone(props.rank), this.buids)
+    const start = run.position
+    for (const i of this.data.order(props.rank)) {
+      run.nodedata(
+        this.buids,
+        this.data.names.owners[i] * BUID_BYTES,
+        props.rank[this.data.names.groups[i]],
+        this.data.values[i],
+      )
+    }
+    run.finish({
+      propNames: props.sorted,
+      tagNames: tags.sorted,
+      tagPropNames: tagProps.sorted,
+      nodedata: { start, end: run.position, count: this.data.count },
+      extra: summary,
+    })
+    this.sender.end(summary, this.records)
+  }
+
+  private nodeError(failure: NodeFailure): void {
+    this.errorCount++
+    this.record(
+      'nodes',
+      this.node.buid,
+      new PackMap([
+        ['mesg', failure.mesg],
+        ['node', this.node.toRecord()],
+        ['layer', this.input.layer],
+      ]),
+    )
+  }
+
+  private shortKey(step: 'nodes' | 'nodedata', scan: Scan): void {
+    const key = scan.cursor.key()
+    const mesg = `A row key is shorter than a buid: ${key.length} of ${BUID_BYTES} bytes`
+    this.errorCount++
+    this.record(
+      step,
+      key,
+      new PackMap([
+        ['mesg', mesg],
+        ['rows', [[key, scan.cursor.value()]]],
+        ['layer', this.input.layer],
+      ]),
+    )
+    scan.next()
+  }
+
+  private record(step: string, key: Uint8Array, value: PackMap): void {
+    this.records.push({ migrop: step, key: Uint8Array.from(key), value: encode(value) })
+  }
+
+  private countSourceForm(name: Uint8Array): void {
+    const form = Buffer.from(name).toString('utf8')
+    this.sourceForms.set(form, (this.sourceForms.get(form) ?? 0) + 1)
+  }
+
+  private owner(buid: Uint8Array): number {
+    const owner = this.owners++
+    if (this.owners * BUID_BYTES > this.buids.length) {
+      const grown = new Uint8Array(this.buids.length * 2)
+      grown.set(this.buids)
+      this.buids = grown
+    }
+    this.buids.set(buid, owner * BUID_BYTES)
+    return owner
+  }
+}
+
+/** Rows of a `bybuid` whose buid lies in a range. */
+class Scan {
+  readonly cursor: RowCursor
+  isOpen: boolean
+  rows = 0
+
+  constructor(
+    slab: SlabReader,
+    start: Uint8Array | null,
+    private readonly end: Uint8Array | null,
+  ) {
+    const db = slab.db('bybuid')
+    if (db === undefined) throw slab.corrupt('it has no database "bybuid"')
+    this.cursor = db.cursor()
+    this.isOpen = this.cursor.seek(start) && this.isWithin()
+  }
+
+  get keyBytes(): number {
+    return this.cursor.keyEnd - this.cursor.keyStart
+  }
+
+  next(): boolean {
+    this.rows++
+    this.isOpen = this.cursor.next() && this.isWithin()
+    return this.isOpen
+  }
+
+  hasBuid(buid: Uint8Array): boolean {
+    const { buf, keyStart } = this.cursor
+    if (this.keyBytes < BUID_BYTES) return false
+    for (let i = 0; i < BUID_BYTES; i++) if (buf[keyStart + i] !== buid[i]) return false
+    return true
+  }
+
+  comesBefore(other: Scan): boolean {
+    const a = this.cursor
+    const b = other.cursor
+    for (let i = 0; i < BUID_BYTES; i++) {
+      const diff = a.buf[a.keyStart + i] - b.buf[b.keyStart + i]
+      if (diff !== 0) return diff < 0
+    }
+    return false
+  }
+
+  private isWithin(): boolean {
+    const { end } = this
+    if (end === null) return true
+    const { buf, keyStart, keyEnd } = this.cursor
+    for (let i = 0; i < end.length && keyStart + i < keyEnd; i++) {
+      const diff = buf[keyStart + i] - end[i]
+      if (diff !== 0) return diff < 0
+    }
+    return keyEnd - keyStart < end.length
+  }
+}
+
+/** Node data of a partition, kept until the ranks of the names are known. */
+class NodedataRows {
+  /** A row without index bytes for each value: its group is the name. */
+  readonly names = new IndexRows()
+  readonly values: Uint8Array[] = []
+
+  get count(): number {
+    return this.values.length
+  }
+
+  add(owner: number, name: number, value: Uint8Array): void {
+    this.names.add(name, owner, this.names.used)
+    this.values.push(value)
+  }
+
+  /** By buid, then by the rank of the name. */
+  order(rank: Int32Array): number[] {
+    const order = this.values.map((_, i) => i)
+    const { owners, groups } = this.names
+    return order.sort((a, b) => owners[a] - owners[b] || rank[groups[a]] - rank[groups[b]])
+  }
+}
+
+function isMsgpack(buf: Uint8Array, start: number, end: number): boolean {
+  try {
+    return skip(buf, start, end) === end
+  } catch (err) {
+    if (err instanceof MsgpackError) return false
+    throw err
+  }
+}

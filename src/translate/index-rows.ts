@@ -1,0 +1,62 @@
+/** One index has 503 bytes at most, see `writeIndex`. */
+const INDEX_ROOM_BYTES = 512
+
+/**
+ * Index rows of one destination database as they arise, unsorted: for each a group (the part of the key that holds
+ * abbreviations), the index bytes behind it, and the number of the node whose buid is the value. Typed arrays only:
+ * a node costs no object.
+ */
+export class IndexRows {
+  count = 0
+  groups = new Int32Array(1 << 12)
+  owners = new Int32Array(1 << 12)
+  starts = new Int32Array(1 << 12)
+  lengths = new Uint16Array(1 << 12)
+  bytes: Uint8Array = new Uint8Array(1 << 16)
+  used = 0
+
+  /** Makes room for one index; the caller writes it at `used` of `bytes` and calls `add` with its end. */
+  reserve(): Uint8Array {
+    if (this.used + INDEX_ROOM_BYTES > this.bytes.length) {
+      const grown = new Uint8Array(this.bytes.length * 2)
+      grown.set(this.bytes)
+      this.bytes = grown
+    }
+    return this.bytes
+  }
+
+  /** Adds the row whose index bytes lie at [used, end). */
+  add(group: number, owner: number, end: number): void {
+    this.addShared(group, owner, this.used, end)
+    this.used = end
+  }
+
+  /** Adds a row whose index bytes an earlier row has written already. */
+  addShared(group: number, owner: number, start: number, end: number): void {
+    const i = this.count
+    if (i === this.groups.length) this.growRows()
+    this.groups[i] = group
+    this.owners[i] = owner
+    this.starts[i] = start
+    this.lengths[i] = end - start
+    this.count = i + 1
+  }
+
+  /** Takes back all rows since a mark. */
+  reset(count: number, used: number): void {
+    this.count = count
+    this.used = used
+  }
+
+  private growRows(): void {
+    const size = this.groups.length * 2
+    const grow = <T extends Int32Array | Uint16Array>(old: T, grown: T): T => {
+      grown.set(old)
+      return grown
+    }
+    this.groups = grow(this.groups, new Int32Array(size))
+    this.owners = grow(this.owners, new Int32Array(size))
+    this.starts = grow(this.starts, new Int32Array(size))
+    this.lengths = grow(this.lengths, new Uint16Array(size))
+  }
+}

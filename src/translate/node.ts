@@ -1,0 +1,538 @@
+import { sha256 } from '../bytes/hash.js'
+import { decode, encode, MsgpackError, pyEquals, type Value } from '../bytes/msgpack.js'
+import { pyBytesRepr, pyStr } from '../bytes/py-repr.js'
+import type { Form, Model } from '../model/model.js'
+import { NormError } from '../model/norm-error.js'
+import { ARRAY, arraySpans, isKnownStorType, StorType, StorTypeError, writeIndex } from '../stortype/registry.js'
+import { IndexRows } from './index-rows.js'
+import { NameTable } from './name-table.js'
+import { packedName, RowKind, type SourceNode, strictText } from './source-node.js'
+
+/** Flag bytes of 0.2.x `bybuid` keys: buid + flag + name. */
+export const Flag = { ndef: 0x00, prop: 0x01, tag: 0x02, tagProp: 0x03, form: 0x09 } as const
+
+/** LMDB's `MDB_BAD_VALSIZE`, raised by the reference for keys that Synapse's slabs cannot hold. */
+const BAD_VALSIZE = 'mdb_put: MDB_BAD_VALSIZE: Unsupported size of key/DB name/data, or wrong DUPFIXED size'
+const MAX_KEY_BYTES = 511
+const MAX_NAME_BYTES = MAX_KEY_BYTES - 33
+/** Pairs of a tag and a form share one number: there are fewer than 2^26 forms and props. */
+const PAIR = 2 ** 26
+
+/** Why a node, or one value of it, was left out. */
+export interface NodeFailure {
+  readonly code: 'ROW' | 'FORM' | 'STORTYPE' | 'NORM' | 'BUID' | 'INDEX' | 'NULL' | 'INTERNAL'
+  /** The reference's text where it has one for this case. */
+  readonly mesg: string
+}
+
+/** `null` when nothing was left out; `kept` when the node was translated all the same. */
+export type NodeOutcome = null | { readonly failure: NodeFailure; readonly kept: boolean }
+
+export interface NodeTranslatorOptions {
+  /** Whether form values must norm to themselves and hash to their buid; `--safety-off` sets false. */
+  readonly checks: boolean
+  readonly layer: string
+}
+
+/**
+ * Translates 0.1.x nodes to 0.2.x rows. All rows of a node are computed before any of them counts: after `translate()`
+ * the `bybuid` rows of this node are in `flags`, `row*` and `stor`, its index rows in the tables, or nothing is.
+ */
+export class NodeTranslator {
+  readonly propNames = new NameTable()
+  readonly tagNames = new NameTable()
+  readonly tagPropNames = new NameTable()
+  readonly byprop = new IndexRows()
+  readonly byarray = new IndexRows()
+  /** Groups are numbers of `tagForms`. */
+  readonly bytag = new IndexRows()
+  readonly bytagprop = new IndexRows()
+  /** Groups of `bytag`: number of the tag, then of the form. */
+  readonly tagForms: [number, number][] = []
+  /** Nodes with a form row, by form. */
+  readonly formCounts = new Map<string, number>()
+
+  // The bybuid rows of the node translated last, in key order; the row of flag 09 is `form` and `hasForm`.
+  rowCount = 0
+  readonly flags: number[] = []
+  /** Index of the source row. */
+  readonly rows: number[] = []
+  /** First byte of the name within the source row's name. */
+  readonly nameSkip: number[] = []
+  readonly valuEnd: number[] = []
+  /** msgpack of the stortype; null for tags, whose value has none. */
+  readonly stor: (Uint8Array | null)[] = []
+  form: FormPlan | null = null
+  /** Whether the node has anything but its form row, so that Synapse has written the row of flag 09. */
+  hasForm = false
+
+  private readonly plans = new Map<string, FormPlan>()
+  private readonly tags = new Map<string, TagPlan>()
+  private readonly tagFormIds = new Map<number, number>()
+  private readonly marks: number[] = []
+  private dropped: NodeFailure | null = null
+  private readonly spans: number[] = []
+
+  constructor(
+    private readonly model: Model,
+    private readonly options: NodeTranslatorOptions,
+  ) {}
+
+  /**
+   * @param owner number of the node within the partition
+   * @param knownForm form of a node without a form row, if it is known
+   */
+  translate(node: SourceNode, owner: number, knownForm: string | null): NodeOutcome {
+    this.mark()
+    this.dropped = null
+    this.rowCount = 0
+    this.hasForm = false
+    this.form = null
+    try {
+      this.translateRows(node, owner, knownForm)
+    } catch (err) {
+      this.takeBack()
+      if (err instanceof Rejected) return { failure: err.failure, kept: false }
+      // A mistake of ours must cost neither the other nodes nor, as it is recorded whole, this one.
+      const mesg = err instanceof Error ? (err.stack ?? err.message) : String(err)
+      return { failure: { code: 'INTERNAL', mesg: `Unable to translate ${buidRepr(node)}: ${mesg}` }, kept: false }
+    }
+    return this.dropped === null ? null : { failure: this.dropped, kept: true }
+  }
+
+  /** The plan of a form, which is null if the model has none of that name. */
+  plan(form: string): FormPlan | null {
+    let plan = this.plans.get(form)
+    if (plan === undefined) {
+      const found = this.model.forms.get(form)
+      if (found === undefined) return null
+      plan = new FormPlan(found, this.propNames)
+      this.plans.set(form, plan)
+    }
+    return plan
+  }
+
+  private translateRows(node: SourceNode, owner: number, knownForm: string | null): void {
+    let formRow = -1
+    for (let i = 0; i < node.count; i++) {
+      if (node.nameStart[i] === node.nameEnd[i])
+        reject('ROW', `Unable to parse a row without a name of ${buidRepr(node)}`)
+      if (node.kind(i) === RowKind.form && formRow < 0) formRow = i
+    }
+    const form = formRow >= 0 ? this.nodeAdd(node, formRow, owner) : this.partial(node, knownForm)
+    this.form = form
+    let sorted = true
+    for (const kind of [RowKind.form, RowKind.prop, RowKind.tag, RowKind.tagProp]) {
+      const first = this.rowCount
+      for (let i = 0; i < node.count; i++) {
+        if (i === formRow || node.kind(i) !== kind) continue
+        if (kind === RowKind.tag) this.tag(node, i, form, owner)
+        else if (kind === RowKind.tagProp) this.tagProp(node, i, form, owner)
+        else this.prop(node, i, form, owner)
+      }
+      if (kind === RowKind.form && this.rowCount > first) sorted = false
+    }
+    // Only a second form row, taken for a property as the reference does, can break the order of the source.
+    if (!sorted) this.sortProps(node)
+    if (formRow >= 0) this.formCounts.set(form.name, (this.formCounts.get(form.name) ?? 0) + 1)
+  }
+
+  private nodeAdd(node: SourceNode, i: number, owner: number): FormPlan {
+    const name = this.rowName(node, i, 1)
+    const plan = this.plan(name)
+    if (plan === null) {
+      const why = this.options.checks ? `: 'NoneType' object has no attribute 'type'` : ''
+      throw new Rejected('FORM', `Unable to determine stortype for ${name}${why}`)
+    }
+    const valuEnd = this.valuEndOf(node, i)
+    const buf = node.rowBuf[i]
+    const start = node.valuStart(i)
+    if (this.options.checks) this.check(node, plan, buf, start, valuEnd)
+    this.index(plan.stortype, this.byprop, this.byarray, plan.group, -1, owner, buf, start, valuEnd, node, i)
+    this.row(Flag.ndef, i, 1, valuEnd, plan.storBytes)
+    return plan
+  }
+
+  private partial(node: SourceNode, knownForm: string | null): FormPlan {
+    if (knownForm === null) throw new Rejected('FORM', `No form name available for ${buidRepr(node)}`)
+    const plan = this.plan(knownForm)
+    if (plan === null) throw new Rejected('FORM', `Unable to determine stortype for ${knownForm}`)
+    return plan
+  }
+
+  private check(node: SourceNode, plan: FormPlan, buf: Uint8Array, start: number, end: number): void {
+    const valu = this.decodeValu(node, buf, start, end)
+    const { type } = plan.form
+    let normed: Value | undefined
+    let why = ''
+    try {
+      normed = type.isNormed(valu) ? valu : type.norm(valu).valu
+    } catch (err) {
+      if (!(err instanceof NormError)) throw err
+      why = err.message
+    }
+    const isRefused = normed === undefined && !type.keeps(valu)
+    if (isRefused) reject('NORM', `Buid/norming exception ${why}: ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
+    if (!this.hashesToBuid(node, plan, buf, start, end, valu)) {
+      reject('BUID', `Calculated buid does not match inbound ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
+    }
+    // The buid proves that 0.1.x normed it to this: what rc18 merely norms in another way is kept (D24).
+    if (normed === undefined || pyEquals(valu, normed) || type.keeps(valu)) return
+    reject('NORM', `Normed form val does not match inbound ${plan.name}, ${pyStr(valu)}, ${pyStr(normed)}`)
+  }
+
+  private hashesToBuid(
+    node: SourceNode,
+    plan: FormPlan,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    valu: Value,
+  ): boolean {
+    const { nameBytes } = plan
+    const raw = Buffer.allocUnsafe(1 + nameBytes.length + end - start)
+    raw[0] = 0x92
+    raw.set(nameBytes, 1)
+    raw.set(buf.subarray(start, end), 1 + nameBytes.length)
+    if (Buffer.compare(sha256(raw), node.buid) === 0) return true
+    // The stored bytes need not be those that msgpack-python would make of the value today.
+    return Buffer.compare(sha256(encode([plan.name, valu])), node.buid) === 0
+  }
+
+  private prop(node: SourceNode, i: number, form: FormPlan, owner: number): void {
+    const key = latin1(node.nameBuf[i], node.nameStart[i], node.nameEnd[i])
+    let plan = form.props.get(key)
+    if (plan === undefined) {
+      plan = this.propPlan(form, this.rowName(node, i, 0))
+      form.props.set(key, plan)
+    }
+    const valuEnd = this.valuEndOf(node, i)
+    const buf = node.rowBuf[i]
+    const start = node.valuStart(i)
+    if (buf[start] === 0xc0) {
+      this.dropNull(node, i)
+      return
+    }
+    this.index(
+      plan.stortype,
+      this.byprop,
+      this.byarray,
+      plan.group,
+      plan.univGroup,
+      owner,
+      buf,
+      start,
+      valuEnd,
+      node,
+      i,
+    )
+    this.row(Flag.prop, i, plan.nameSkip, valuEnd, plan.storBytes)
+    this.hasForm = true
+  }
+
+  private propPlan(form: FormPlan, rowName: string): PropPlan {
+    // A second form row is taken for a property, as in the reference: without its star.
+    const isStarred = rowName.startsWith('*')
+    const name = isStarred ? rowName.slice(1) : rowName
+    const isUniv = name.startsWith('.')
+    const prop = isUniv ? this.model.univs.get(name) : form.form.props.get(name)
+    if (prop === undefined) {
+      return reject('STORTYPE', `Unable to determine stortype for sprop ${name.replaceAll('*', '')}, form ${form.name}`)
+    }
+    const univGroup = isUniv ? this.nameId(this.propNames, null, name) : -1
+    return new PropPlan(prop.stortype, this.nameId(this.propNames, form.name, name), univGroup, isStarred ? 1 : 0)
+  }
+
+  private tag(node: SourceNode, i: number, form: FormPlan, owner: number): void {
+    const tag = this.tagPlan(node, node.nameBuf[i], node.nameStart[i] + 1, node.nameEnd[i])
+    const valuEnd = this.valuEndOf(node, i)
+    if (node.rowBuf[i][node.valuStart(i)] === 0xc0) {
+      this.dropNull(node, i)
+      return
+    }
+    const pair = tag.id * PAIR + form.group
+    let group = this.tagFormIds.get(pair)
+    if (group === undefined) {
+      group = this.tagForms.length
+      this.tagForms.push([tag.id, form.group])
+      this.tagFormIds.set(pair, group)
+    }
+    this.bytag.add(group, owner, this.bytag.used)
+    this.row(Flag.tag, i, 1, valuEnd, null)
+    this.hasForm = true
+  }
+
+  private tagProp(node: SourceNode, i: number, form: FormPlan, owner: number): void {
+    const colon = node.colon(i)
+    const tag = this.tagPlan(node, node.nameBuf[i], node.nameStart[i] + 1, colon)
+    const key = latin1(node.nameBuf[i], colon + 1, node.nameEnd[i])
+    let plan = tag.props.get(`${form.name} ${key}`)
+    if (plan === undefined) {
+      const name = this.rowName(node, i, colon + 1 - node.nameStart[i])
+      if (name.includes(':')) {
+        this.drop('ROW', `No 2.x release can read a tag prop of the name ${name}`, node, i)
+        return
+      }
+      const prop = this.model.tagProps.get(name)
+      if (prop === undefined) {
+        throw new Rejected(
+          'STORTYPE',
+          `Unable to determine stortype for tagprop ${name}: 'NoneType' object has no attribute 'base'`,
+        )
+      }
+      plan = new PropPlan(
+        prop.stortype,
+        this.nameId(this.tagPropNames, form.name, tag.name, name),
+        this.nameId(this.tagPropNames, null, tag.name, name),
+      )
+      tag.props.set(`${form.name} ${key}`, plan)
+    }
+    const valuEnd = this.valuEndOf(node, i)
+    const buf = node.rowBuf[i]
+    const start = node.valuStart(i)
+    if (buf[start] === 0xc0) {
+      this.dropNull(node, i)
+      return
+    }
+    this.index(
+      plan.stortype,
+      this.bytagprop,
+      this.bytagprop,
+      plan.group,
+      plan.univGroup,
+      owner,
+      buf,
+      start,
+      valuEnd,
+      node,
+      i,
+    )
+    this.row(Flag.tagProp, i, 1, valuEnd, plan.storBytes)
+    this.hasForm = true
+  }
+
+  private tagPlan(node: SourceNode, buf: Uint8Array, start: number, end: number): TagPlan {
+    const key = latin1(buf, start, end)
+    let plan = this.tags.get(key)
+    if (plan === undefined) {
+      const bytes = Uint8Array.prototype.slice.call(buf, start, end)
+      const name = strictText(bytes)
+      if (name === null) throw new Rejected('ROW', `A row name is no UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
+      if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
+      plan = new TagPlan(name, this.tagNames.id(bytes))
+      this.tags.set(key, plan)
+    }
+    return plan
+  }
+
+  /** Writes the index rows of a value under one group, or under two that share their bytes. */
+  private index(
+    stortype: number,
+    rows: IndexRows,
+    arrayRows: IndexRows,
+    group: number,
+    univGroup: number,
+    owner: number,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+    node: SourceNode,
+    i: number,
+  ): void {
+    try {
+      if ((stortype & ARRAY) === 0) {
+        this.indexOne(stortype, rows, group, univGroup, owner, buf, start, end)
+        return
+      }
+      this.spans.length = 0
+      arraySpans(buf, start, end, this.spans)
+      for (let s = 0; s < this.spans.length; s += 2) {
+        this.indexOne(stortype & ~ARRAY, arrayRows, group, univGroup, owner, buf, this.spans[s], this.spans[s + 1])
+      }
+      if (rows !== arrayRows) this.indexOne(StorType.msgp, rows, group, univGroup, owner, buf, start, end)
+    } catch (err) {
+      if (!(err instanceof StorTypeError)) throw err
+      throw new Rejected(
+        'INDEX',
+        `Unable to store nodeedits on ${this.options.layer}: ${err.message} (${rowRepr(node, i)})`,
+      )
+    }
+  }
+
+  private indexOne(
+    stortype: number,
+    rows: IndexRows,
+    group: number,
+    univGroup: number,
+    owner: number,
+    buf: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (!isKnownStorType(stortype)) this.unstorable(`stortype ${stortype} is unknown`)
+    const out = rows.reserve()
+    const from = rows.used
+    const to = writeIndex(stortype, buf, start, end, out, from)
+    rows.add(group, owner, to)
+    if (univGroup >= 0) rows.addShared(univGroup, owner, from, to)
+  }
+
+  private row(flag: number, i: number, nameSkip: number, valuEnd: number, stor: Uint8Array | null): void {
+    const at = this.rowCount++
+    this.flags[at] = flag
+    this.rows[at] = i
+    this.nameSkip[at] = nameSkip
+    this.valuEnd[at] = valuEnd
+    this.stor[at] = stor
+  }
+
+  private sortProps(node: SourceNode): void {
+    const names = (at: number) => node.name(this.rows[at]).subarray(this.nameSkip[at])
+    const order = Array.from({ length: this.rowCount }, (_, at) => at)
+    order.sort((a, b) => this.flags[a] - this.flags[b] || Buffer.compare(names(a), names(b)))
+    for (const list of [this.flags, this.rows, this.nameSkip, this.valuEnd, this.stor] as unknown[][]) {
+      const copy = list.slice(0, this.rowCount)
+      order.forEach((from, to) => {
+        list[to] = copy[from]
+      })
+    }
+  }
+
+  /** 2.x cannot index or merge a null (D26). */
+  private dropNull(node: SourceNode, i: number): void {
+    this.drop('NULL', 'Null value not migrated', node, i)
+  }
+
+  /** The value stays out, the node goes on. */
+  private drop(code: NodeFailure['code'], why: string, node: SourceNode, i: number): void {
+    this.dropped = { code, mesg: `${why}: ${rowRepr(node, i)} of ${buidRepr(node)}` }
+  }
+
+  private nameId(table: NameTable, ...parts: (string | null)[]): number {
+    const name = packedName(...parts)
+    if (name.length > MAX_KEY_BYTES) this.unstorable(BAD_VALSIZE)
+    return table.id(name)
+  }
+
+  private rowName(node: SourceNode, i: number, from: number): string {
+    const bytes = node.name(i).subarray(from)
+    const name = strictText(bytes)
+    if (name === null) throw new Rejected('ROW', `A row name is no UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
+    if (bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
+    return name
+  }
+
+  private valuEndOf(node: SourceNode, i: number): number {
+    try {
+      return node.valuEnd(i)
+    } catch (err) {
+      if (!(err instanceof MsgpackError)) throw err
+      throw new Rejected('ROW', `Unable to decode row ${rowRepr(node, i)} of ${buidRepr(node)}: ${err.message}`)
+    }
+  }
+
+  private decodeValu(node: SourceNode, buf: Uint8Array, start: number, end: number): Value {
+    try {
+      return decode(buf, start, end)
+    } catch (err) {
+      if (!(err instanceof MsgpackError)) throw err
+      throw new Rejected('ROW', `Unable to decode the form row of ${buidRepr(node)}: ${err.message}`)
+    }
+  }
+
+  private unstorable(why: string): never {
+    throw new Rejected('INDEX', `Unable to store nodeedits on ${this.options.layer}: ${why}`)
+  }
+
+  private mark(): void {
+    const { marks } = this
+    let at = 0
+    for (const rows of this.tables()) {
+      marks[at++] = rows.count
+      marks[at++] = rows.used
+    }
+  }
+
+  private takeBack(): void {
+    let at = 0
+    for (const rows of this.tables()) rows.reset(this.marks[at++], this.marks[at++])
+    this.rowCount = 0
+    this.hasForm = false
+  }
+
+  private tables(): IndexRows[] {
+    return [this.byprop, this.byarray, this.bytag, this.bytagprop]
+  }
+}
+
+/** What a form's nodes need, looked up once. */
+export class FormPlan {
+  readonly name: string
+  readonly nameBytes: Uint8Array
+  /** The raw name, as rows of flag 09 hold it. */
+  readonly nameUtf8: Uint8Array
+  readonly stortype: number
+  readonly storBytes: Uint8Array
+  readonly group: number
+  readonly props = new Map<string, PropPlan>()
+
+  constructor(
+    readonly form: Form,
+    names: NameTable,
+  ) {
+    this.name = form.name
+    this.nameBytes = encode(form.name)
+    this.nameUtf8 = Buffer.from(form.name)
+    this.stortype = form.stortype
+    this.storBytes = encode(form.stortype)
+    this.group = names.id(packedName(form.name, null))
+  }
+}
+
+class PropPlan {
+  readonly storBytes: Uint8Array
+
+  constructor(
+    readonly stortype: number,
+    readonly group: number,
+    readonly univGroup: number,
+    readonly nameSkip = 0,
+  ) {
+    this.storBytes = encode(stortype)
+  }
+}
+
+class TagPlan {
+  readonly props = new Map<string, PropPlan>()
+
+  constructor(
+    readonly name: string,
+    readonly id: number,
+  ) {}
+}
+
+class Rejected extends Error {
+  readonly failure: NodeFailure
+
+  constructor(code: NodeFailure['code'], mesg: string) {
+    super(mesg)
+    this.failure = { code, mesg }
+  }
+}
+
+function reject(code: NodeFailure['code'], mesg: string): never {
+  throw new Rejected(code, mesg)
+}
+
+function buidRepr(node: SourceNode): string {
+  return pyBytesRepr(Uint8Array.from(node.buid))
+}
+
+function rowRepr(node: SourceNode, i: number): string {
+  const bytes = node.name(i)
+  return strictText(bytes) ?? pyBytesRepr(bytes)
+}
+
+function latin1(buf: Uint8Array, start: number, end: number): string {
+  return (buf as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end)
+}

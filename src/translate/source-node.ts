@@ -1,0 +1,171 @@
+import { decode, encode, MsgpackError, PackMap, skip, type Value } from '../bytes/msgpack.js'
+
+const HASH = 0x23
+const STAR = 0x2a
+const COLON = 0x3a
+
+/** What the first character of a row's name makes of it. */
+export const RowKind = { form: 0, prop: 1, tag: 2, tagProp: 3 } as const
+
+/**
+ * The rows of one 0.1.x node as spans of the source's pages: `bybuid` rows whose key starts with the same 32 bytes. One
+ * object is used for node after node. The key goes on with the name in UTF-8 (`*form`, `#tag`, `#tag:prop`, else a
+ * property, universals with a leading dot); the value is the msgpack of `[valu, indx]`.
+ */
+export class SourceNode {
+  readonly buid = new Uint8Array(32)
+  count = 0
+  readonly nameBuf: Uint8Array[] = []
+  readonly nameStart: number[] = []
+  readonly nameEnd: number[] = []
+  readonly rowBuf: Uint8Array[] = []
+  readonly rowStart: number[] = []
+  readonly rowEnd: number[] = []
+
+  begin(buf: Uint8Array, keyStart: number): void {
+    for (let i = 0; i < 32; i++) this.buid[i] = buf[keyStart + i]
+    this.count = 0
+  }
+
+  has(buf: Uint8Array, keyStart: number): boolean {
+    for (let i = 0; i < 32; i++) if (this.buid[i] !== buf[keyStart + i]) return false
+    return true
+  }
+
+  add(
+    nameBuf: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    rowBuf: Uint8Array,
+    rowStart: number,
+    rowEnd: number,
+  ): void {
+    const i = this.count++
+    this.nameBuf[i] = nameBuf
+    this.nameStart[i] = nameStart
+    this.nameEnd[i] = nameEnd
+    this.rowBuf[i] = rowBuf
+    this.rowStart[i] = rowStart
+    this.rowEnd[i] = rowEnd
+  }
+
+  /** Forgets the pages, so that they can be freed. */
+  clear(): void {
+    this.count = 0
+    this.nameBuf.length = 0
+    this.rowBuf.length = 0
+  }
+
+  kind(i: number): number {
+    const buf = this.nameBuf[i]
+    const first = buf[this.nameStart[i]]
+    if (first === STAR) return RowKind.form
+    if (first !== HASH) return RowKind.prop
+    return this.colon(i) < 0 ? RowKind.tag : RowKind.tagProp
+  }
+
+  /** Position of a tag property's first colon, or -1. */
+  colon(i: number): number {
+    const buf = this.nameBuf[i]
+    for (let at = this.nameStart[i]; at < this.nameEnd[i]; at++) if (buf[at] === COLON) return at
+    return -1
+  }
+
+  /**
+   * Where the raw bytes of element 0 of row `i`'s `[valu, indx]` end; they start at `valuStart(i)`.
+   *
+   * @throws {MsgpackError} when the row is not exactly such a pair
+   */
+  valuEnd(i: number): number {
+    const buf = this.rowBuf[i]
+    const end = this.rowEnd[i]
+    const start = this.valuStart(i)
+    const valuEnd = skip(buf, start, end)
+    if (skip(buf, valuEnd, end) !== end) throw new MsgpackError('bytes are left behind the [valu, indx] pair')
+    return valuEnd
+  }
+
+  valuStart(i: number): number {
+    const buf = this.rowBuf[i]
+    const at = this.rowStart[i]
+    if (at < this.rowEnd[i]) {
+      if (buf[at] === 0x92) return at + 1
+      if (buf[at] === 0xdc && buf[at + 1] === 0 && buf[at + 2] === 2) return at + 3
+      if (buf[at] === 0xdd && buf[at + 1] === 0 && buf[at + 2] === 0 && buf[at + 3] === 0 && buf[at + 4] === 2)
+        return at + 5
+    }
+    throw new MsgpackError('the value is no [valu, indx] pair')
+  }
+
+  name(i: number): Uint8Array {
+    return this.nameBuf[i].subarray(this.nameStart[i], this.nameEnd[i])
+  }
+
+  /** A form row's form name, or null when the node has none; of several the first counts. */
+  formName(): Uint8Array | null {
+    for (let i = 0; i < this.count; i++) if (this.kind(i) === RowKind.form) return this.name(i).subarray(1)
+    return null
+  }
+
+  /**
+   * The node as the reference's error records hold it: `[buid, {ndef, props, tags, tagprops}]`, names as stored. Rows
+   * that cannot be decoded are added as they are under `rows`: `[[name bytes, value bytes], ...]`.
+   */
+  toRecord(): Value {
+    let ndef: Value = null
+    const props: [Value, Value][] = []
+    const tags: [Value, Value][] = []
+    const tagProps = new Map<string, [Value, Value][]>()
+    const raw: Value[] = []
+    for (let i = 0; i < this.count; i++) {
+      const name = strictText(this.name(i))
+      const valu = this.decoded(i)
+      if (name === null || valu === undefined) {
+        raw.push([Uint8Array.from(this.name(i)), this.rowBuf[i].slice(this.rowStart[i], this.rowEnd[i])])
+        continue
+      }
+      const kind = this.kind(i)
+      if (kind === RowKind.form && ndef === null) ndef = [name, valu]
+      else if (kind === RowKind.tag) tags.push([name, valu])
+      else if (kind === RowKind.tagProp) {
+        const colon = name.indexOf(':')
+        const tag = name.slice(0, colon)
+        const list = tagProps.get(tag) ?? []
+        list.push([name.slice(colon + 1), valu])
+        tagProps.set(tag, list)
+      } else props.push([name, valu])
+    }
+    const entries: [Value, Value][] = [
+      ['ndef', ndef],
+      ['props', new PackMap(props)],
+      ['tags', new PackMap(tags)],
+      ['tagprops', new PackMap([...tagProps].map(([tag, list]) => [tag, new PackMap(list)]))],
+    ]
+    if (raw.length > 0) entries.push(['rows', raw])
+    return [Uint8Array.from(this.buid), new PackMap(entries)]
+  }
+
+  private decoded(i: number): Value | undefined {
+    try {
+      return decode(this.rowBuf[i], this.valuStart(i), this.valuEnd(i))
+    } catch {
+      return undefined
+    }
+  }
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Names are strict UTF-8: null for anything else, surrogates included. */
+export function strictText(bytes: Uint8Array): string | null {
+  try {
+    return strictUtf8.decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+/** msgpack of a name of one of the abbreviation namespaces: `[form, prop]` or `[form, tag, prop]`, null where absent. */
+export function packedName(...parts: (string | null)[]): Uint8Array {
+  return encode(parts)
+}

@@ -1,0 +1,36 @@
+import { type ErrorCode, MigrationError } from './errors.js'
+
+/** An error as data: a class of ours would come out of another thread as a bare Error. */
+export interface WireError {
+  readonly code: ErrorCode | null
+  readonly message: string
+  readonly hint: string | undefined
+  readonly stack: string | undefined
+}
+
+/** What a call to another thread comes back with. */
+export type Wire<T> = { readonly ok: T } | { readonly error: WireError }
+
+export function toWire(err: unknown): WireError {
+  const error = err instanceof Error ? err : new Error(String(err))
+  const isOurs = err instanceof MigrationError
+  return {
+    code: isOurs ? err.code : null,
+    message: error.message,
+    hint: isOurs ? err.hint : undefined,
+    stack: error.stack,
+  }
+}
+
+export function fromWire(wire: WireError): Error {
+  const options = wire.hint === undefined ? {} : { hint: wire.hint }
+  const error = wire.code === null ? new Error(wire.message) : new MigrationError(wire.code, wire.message, options)
+  if (wire.stack !== undefined) error.stack = wire.stack
+  return error
+}
+
+/** The value, or the error thrown anew. */
+export function unwrap<T>(wire: Wire<T>): T {
+  if ('error' in wire) throw fromWire(wire.error)
+  return wire.ok
+}

@@ -1,0 +1,1 @@
+export * from '../src/task/entry.js'

@@ -1,0 +1,1 @@
+import '../src/target/writer-thread.js'
