@@ -35,7 +35,7 @@ export function parseIpv6(text: string): Uint8Array {
   const { high, low } = gap < 0 ? countWhole(parts, text) : countAround(parts, gap, text)
   const bytes = new Uint8Array(2 * HEXTETS)
   for (let i = 0; i < high; i++) writeHextet(bytes, i, parts[i], text)
-  for (let i = 1; i <= low; i++) writeHextet(bytes, HEXTETS - i, parts[parts.length - i], text)
+  for (let i = low; i > 0; i--) writeHextet(bytes, HEXTETS - i, parts[parts.length - i], text)
   return bytes
 }
 

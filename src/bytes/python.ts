@@ -1,4 +1,8 @@
+import { CharSet, unicodeTables } from './char-set.js'
 import { Ext, Float, PackMap, RawStr, utf8, type Value } from './msgpack.js'
+
+/** The characters for which Python's `str.isprintable()` holds. */
+export const printableChars = new CharSet(unicodeTables.printable)
 
 /** The name of the Python type that a value has once unpacked (arrays are tuples), for texts that quote Python's. */
 export function pyTypeName(value: Value): string {
@@ -102,7 +106,7 @@ function reprBytes(bytes: Uint8Array): string {
 function escaped(char: string): string {
   const short = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }[char]
   if (short !== undefined) return short
-  return char === ' ' || /[\p{L}\p{M}\p{N}\p{P}\p{S}]/u.test(char) ? char : hexEscape(char)
+  return printableChars.hasChar(char) ? char : hexEscape(char)
 }
 
 function hexEscape(char: string): string {

@@ -18,7 +18,7 @@ export class FloatType extends Type {
 
   /** 0.1.x has the longitude -180.0, which 0.2.x takes for too low. */
   override keeps(value: Value): boolean {
-    return this.isNormed(value) || (this.name === 'geo:longitude' && value instanceof Float && value.value === -180)
+    return super.keeps(value) || (this.name === 'geo:longitude' && value instanceof Float && value.value === -180)
   }
 
   protected override ofText(text: string): Value {

@@ -1,4 +1,4 @@
-import { CharSet, unicodeTables } from './char-set.js'
+import { CharSet, unicodeTables } from '../bytes/char-set.js'
 import { assignedChars, isAscii, lower } from './py-text.js'
 
 const ACE_PREFIX = 'xn--'

@@ -24,7 +24,8 @@ export interface TypeDef {
 /** A type by name and the options that a property adds. */
 export type TypeDefRef = readonly [string, Opts]
 
-const opts = z.record(z.string(), z.json())
+// Python takes a list of pairs for a map, and the core model has empty ones.
+const opts = z.union([z.record(z.string(), z.json()), z.array(z.tuple([z.string(), z.json()]))])
 const prop = z.object({ typedef: z.tuple([z.string(), opts]), univ: z.boolean().optional() })
 const type = z.object({
   ctor: z.string(),

@@ -1,6 +1,6 @@
+import { unicodeTables } from '../bytes/char-set.js'
 import type { Value } from '../bytes/msgpack.js'
 import { pyRepr } from '../bytes/python.js'
-import { unicodeTables } from './char-set.js'
 import { NormError } from './norm-error.js'
 import { isSpace } from './py-text.js'
 

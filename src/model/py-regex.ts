@@ -1,4 +1,4 @@
-import { CharSet, unicodeTables } from './char-set.js'
+import { CharSet, unicodeTables } from '../bytes/char-set.js'
 import { wordChars } from './py-text.js'
 import { ModelError } from './type.js'
 

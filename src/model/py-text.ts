@@ -1,5 +1,6 @@
+import { CharSet, unicodeTables } from '../bytes/char-set.js'
 import { RawStr, utf8 } from '../bytes/msgpack.js'
-import { CharSet, unicodeTables } from './char-set.js'
+import { printableChars } from '../bytes/python.js'
 
 /** Where the private characters that stand for surrogates begin. */
 const SHIELD = 0x10f000
@@ -13,7 +14,6 @@ const ascii = /^[\0-\x7f]*$/
 const printableAscii = /^[\x20-\x7e]*$/
 
 const assigned = new CharSet(unicodeTables.assigned)
-const printable = new CharSet(unicodeTables.printable)
 const digit = new CharSet(unicodeTables.digit)
 const word = new CharSet(unicodeTables.word)
 
@@ -67,7 +67,7 @@ export function splitOnce(text: string, separator: string): [string] | [string, 
 export function printables(text: string): string {
   if (printableAscii.test(text)) return text
   let out = ''
-  for (const char of text) if (printable.hasChar(char)) out += char
+  for (const char of text) if (printableChars.hasChar(char)) out += char
   return out
 }
 

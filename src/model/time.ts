@@ -161,8 +161,8 @@ function parseTime(text: string): Int {
     throw new NormError('ValueError', `unconverted data remains: ${found.slice(match[0].length)}`)
   }
   const [year, month = 1, day = 1, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(decimals)
-  const fraction = (match[7] ?? '').padEnd(3, '0')
-  return toMillis(year, month, day, hour, minute, second, Number(fraction))
+  const micros = Number((match[7] ?? '').padEnd(6, '0'))
+  return toMillis(year, month, day, hour, minute, second, micros)
 }
 
 function toMillis(
@@ -172,16 +172,23 @@ function toMillis(
   hour: number,
   minute: number,
   second: number,
-  millis: number,
+  micros: number,
 ): number {
   if (year === 0) throw new NormError('ValueError', 'year 0 is out of range')
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   if (date.getUTCDate() !== day) throw new NormError('ValueError', 'day is out of range for month')
   if (second > 59) throw new NormError('ValueError', 'second must be in 0..59')
-  const ms = date.getTime() + hour * HOUR + minute * MINUTE + second * SECOND + millis
+  const ms = date.getTime() + hour * HOUR + minute * MINUTE + second * SECOND
   // The reference goes by way of seconds as a float, which may lose a millisecond.
-  return Math.trunc((ms / 1000) * 1000)
+  return Math.trunc(exactSeconds(BigInt(ms) * 1000n + BigInt(micros)) * 1000)
+}
+
+/** The float nearest to a count of microseconds in seconds: a text is read without rounding twice. */
+function exactSeconds(micros: bigint): number {
+  const digits = (micros < 0n ? -micros : micros).toString().padStart(7, '0')
+  const seconds = Number(`${digits.slice(0, -6)}.${digits.slice(-6)}`)
+  return micros < 0n ? -seconds : seconds
 }
 
 function decimals(text: string): number {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 
-/** src/model/data/unicode.json, made by test/oracle/make_unicode.py: characters as Python 3.7 and its `regex` know them. */
+/** src/bytes/data/unicode.json, made by test/oracle/make_unicode.py: characters as Python 3.7 and its `regex` know them. */
 interface UnicodeTables {
   readonly assigned: string
   readonly printable: string
