@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { decode } from '../bytes/msgpack.js'
+import { MigrationError } from '../errors.js'
+import { SlabReader } from '../page/page-reader.js'
+import { Hive } from '../slab/hive.js'
+import { compareVersions, type Version, versionOf } from '../slab/version.js'
+
+export type DestState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unreadable'; readonly reason: string }
+  | {
+      readonly kind: 'cortex'
+      readonly guid: string | null
+      /** The Synapse version that has been started on it, or null when none was. */
+      readonly booted: string | null
+    }
+
+const FIRST_2X: Version = [0, 2, 0]
+
+/** What a destination directory is, judged by its cell slab. */
+export function destState(destDir: string): DestState {
+  const path = join(destDir, 'slabs', 'cell.lmdb')
+  if (!SlabReader.exists(path)) return { kind: 'none' }
+  let slab: SlabReader
+  try {
+    slab = SlabReader.open(path)
+  } catch (error) {
+    if (error instanceof MigrationError) return { kind: 'unreadable', reason: error.message }
+    throw error
+  }
+  try {
+    return { kind: 'cortex', guid: readGuid(destDir), booted: bootedVersion(slab) }
+  } finally {
+    slab.close()
+  }
+}
+
+/**
+ * A Cortex notes its own version when it starts; a migration leaves the source's. Releases up to 2.8 and far beyond note
+ * it in the hive, 2.256 in a db that older ones do not have.
+ */
+function bootedVersion(slab: SlabReader): string | null {
+  const info = slab.db('cell:info')?.get(Buffer.from('synapse:version'))
+  const inHive = Hive.from(slab.db('hive')?.rows() ?? []).get(['cellinfo', 'synapse:version'])
+  const version = versionOf(info === undefined ? inHive : decode(info))
+  return version !== null && compareVersions(version, FIRST_2X) >= 0 ? version.join('.') : null
+}
+
+function readGuid(destDir: string): string | null {
+  const path = join(destDir, 'cell.guid')
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
+}
