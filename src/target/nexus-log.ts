@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode, encode, PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -75,8 +76,27 @@ export class NexusLog {
   }
 }
 
+/**
+ * Reserves the indexes of all edit logs of a finished destination, see `NexusLog.reserve()`. Returns the index of the row,
+ * or null when none was needed.
+ *
+ * @param opened the nexus log, when this process has opened it to append
+ */
+export async function reserveEditIndexes(destDir: string, opened: NexusLog | null = null): Promise<number | null> {
+  const layersDir = join(destDir, 'layers')
+  const idens = existsSync(layersDir) ? readdirSync(layersDir) : []
+  const nextEdits = new Map(idens.sort().map((iden) => [iden, nextEditIndex(destDir, iden)]))
+  if ([...nextEdits.values()].every((next) => next === 0)) return null
+  const log = opened ?? (await NexusLog.open(destDir))
+  try {
+    return log.reserve(nextEdits)
+  } finally {
+    await log.close()
+  }
+}
+
 /** The next free index of the edit log of a layer of the destination, 0 when it has none. */
-export function nextEditIndex(destDir: string, layerIden: string): number {
+function nextEditIndex(destDir: string, layerIden: string): number {
   const path = join(destDir, 'layers', layerIden, 'nodeedits.lmdb')
   if (!SlabReader.exists(path)) return 0
   const slab = SlabReader.open(path)

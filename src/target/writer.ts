@@ -5,6 +5,7 @@ import type { LeafSummary, SlabBuildState } from '../page/page-chunk.js'
 import { Checkpoints } from './checkpoints.js'
 import type { Credits, PackedRecord } from './chunk-sender.js'
 import { MigrationLog } from './migration-log.js'
+import { reserveEditIndexes } from './nexus-log.js'
 import { SlabBuild, type StreamResult } from './slab-build.js'
 import type { MigrOp, StepContext } from './steps/context.js'
 import { copyDirn } from './steps/dirn.js'
@@ -52,11 +53,12 @@ export class Writer {
     await runCellSteps({ ...args, ops: new Set(args.ops), log, migrlog, now: Date.now })
   }
 
-  /** Writes the files that others go on from: offsets of the splice logs, versions. */
-  reports({ destDir, ops }: { destDir: string; ops: readonly MigrOp[] }): void {
+  /** Writes what others go on from: offsets of the splice logs, versions, where new node edits are numbered from. */
+  async reports({ destDir, ops }: { destDir: string; ops: readonly MigrOp[] }): Promise<void> {
     const context = { destDir, ops: new Set(ops), migrlog: this.migrationLog, log: this.log }
     writeOffsets(context)
     writeVersions(context)
+    await reserveEditIndexes(destDir)
   }
 
   /** Starts building a slab, or goes on with one. */
