@@ -1,0 +1,101 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+/** Time as the sync sees it, so that tests can make it run. */
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number
+  /** Resolves after `ms`, or at once when the signal is aborted: look at the signal then. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>
+  /** Lets everything else that is due run first. */
+  yield(): Promise<void>
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep(ms, signal) {
+    if (signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms)
+      signal.addEventListener('abort', done)
+    })
+  },
+  yield: () => nextTurn(),
+}
+
+/** Thrown out of a wait when the sync of a layer is stopped. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped'
+}
+
+/** Why waits are aborted; without a reason of its own each abort would make an exception with its stack. */
+export const END = 'ended'
+
+/** Waits for `promise`, but no longer than until the signal is aborted; then it throws Stopped. */
+export function untilStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) {
+    promise.catch(() => {})
+    return Promise.reject(new Stopped())
+  }
+  return new Promise<T>((resolve, reject) => {
+    const stop = () => reject(new Stopped())
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}
+
+/** Pauses between attempts: doubled each time up to a cap, and spread, so that many layers do not knock at once. */
+export class Backoff {
+  readonly #random: () => number
+  readonly #firstMs: number
+  readonly #capMs: number
+  #failures = 0
+
+  constructor(random: () => number, firstMs: number, capMs: number) {
+    this.#random = random
+    this.#firstMs = firstMs
+    this.#capMs = capMs
+  }
+
+  /** Attempts since the last success. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  nextMs(): number {
+    const ms = Math.min(this.#capMs, this.#firstMs * 2 ** Math.min(this.#failures++, 30))
+    return ms * (0.5 + this.#random() / 2)
+  }
+
+  reset(): void {
+    this.#failures = 0
+  }
+}
+
+/** A promise that is settled from outside. */
+export class Signal {
+  #resolve: () => void = () => {}
+  #promise: Promise<void>
+
+  constructor() {
+    this.#promise = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+
+  /** Resolves at the next `notify()`. */
+  wait(): Promise<void> {
+    return this.#promise
+  }
+
+  notify(): void {
+    this.#resolve()
+    this.#promise = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+  }
+}

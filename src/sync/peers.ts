@@ -1,0 +1,306 @@
+import type { Value } from '../bytes/msgpack.js'
+import { MigrationError } from '../errors.js'
+import type { OpenCortex, RemoteCortex, RemoteLayer, SyncConfig, SyncLog } from './api.js'
+import { Backoff, type Clock, END, Signal, Stopped, untilStopped } from './clock.js'
+import { DictModel } from './dict-model.js'
+import { addExtension, compareModels } from './model-extensions.js'
+import { sortFailure } from './remote-failure.js'
+
+/** An unknown form or prop makes the models be compared again, but not more often than this. */
+const MODEL_RELOAD_MS = 1_000
+export const FIRST_PAUSE_MS = 250
+/** The longest pause between attempts to connect. */
+export const LONGEST_PAUSE_MS = 30_000
+/** A wrong password does not become right by trying fast. */
+export const REFUSED_PAUSE_MS = 5_000
+
+/** One of the two Cortexes: opened when it is needed, and again when its connection has ended. */
+class Peer {
+  readonly #url: string | undefined
+  readonly #role: 'source' | 'destination'
+  readonly #openCortex: OpenCortex
+  #cortex: Promise<RemoteCortex> | null = null
+  version: readonly number[] | null = null
+
+  constructor(role: 'source' | 'destination', url: string | undefined, openCortex: OpenCortex) {
+    this.#role = role
+    this.#url = url
+    this.#openCortex = openCortex
+  }
+
+  /** @throws {MigrationError} when there is no url or the Cortex is of the wrong kind; LinkDown, TelepathError */
+  open(): Promise<RemoteCortex> {
+    if (this.#cortex !== null) return this.#cortex
+    const opening = this.#open()
+    this.#cortex = opening
+    // Only its own end makes room for the next: another one may have been opened since.
+    const forget = () => {
+      if (this.#cortex === opening) this.#cortex = null
+    }
+    opening.then((cortex) => cortex.closed.then(forget), forget)
+    return opening
+  }
+
+  async openLayer(iden: string): Promise<RemoteLayer> {
+    return (await this.open()).openLayer(iden)
+  }
+
+  /** Ends the connection; the next `open()` makes a new one. */
+  close(): void {
+    const cortex = this.#cortex
+    this.#cortex = null
+    cortex?.then((opened) => opened.close()).catch(() => {})
+  }
+
+  async #open(): Promise<RemoteCortex> {
+    const option = this.#role === 'source' ? 'src' : 'dest'
+    if (this.#url === undefined) {
+      throw new MigrationError('ERR_CONFIG', `Cannot open the ${this.#role}: no url is configured`, {
+        hint: `give its telepath url with --${option}, SYN_SYNCMIGRATOR_${option.toUpperCase()} or in cell.yaml`,
+      })
+    }
+    const cortex = await this.#openCortex(this.#url)
+    const [major, minor] = cortex.version
+    const isOld = major === 0 && minor === 1
+    const isNew = (major === 0 && minor === 2) || major === 2
+    if (this.#role === 'source' ? !isOld : !isNew) {
+      await cortex.close()
+      const expected = this.#role === 'source' ? '0.1.x' : '0.2.x or 2.x'
+      throw new MigrationError(
+        'ERR_CONFIG',
+        `Cannot use ${cortex.shownUrl} as ${this.#role}: its version is ${cortex.version.join('.')}, expected ${expected}`,
+        { hint: 'perhaps --src and --dest are exchanged' },
+      )
+    }
+    this.version = cortex.version
+    return cortex
+  }
+}
+
+export class SourcePeer extends Peer {
+  constructor(url: string | undefined, openCortex: OpenCortex) {
+    super('source', url, openCortex)
+  }
+
+  async model(): Promise<DictModel> {
+    return new DictModel(await (await this.open()).getModelDict())
+  }
+}
+
+export interface DestOptions {
+  readonly source: SourcePeer
+  readonly config: SyncConfig
+  readonly openCortex: OpenCortex
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: SyncLog
+  /** The operator's override: true or false; null is automatic. */
+  readonly override: () => boolean | null
+}
+
+/**
+ * The destination: its model, its migration mode, and a connection that is watched, so that the mode is on again soon
+ * after a restart even while nothing is pushed.
+ */
+export class DestPeer extends Peer {
+  readonly #options: DestOptions
+  readonly #ready = new Signal()
+  #isReady = false
+  #watcher: { readonly abort: AbortController; readonly done: Promise<void> } | null = null
+  #model: DictModel | null = null
+  #modelLoadedAt = Number.NEGATIVE_INFINITY
+  #loading: Promise<void> | null = null
+  /** Counts the models, so that whoever translates knows that there is a new one. */
+  modelVersion = 0
+  migrationMode: boolean | null = null
+  migrationModeError: string | null = null
+  /** What keeps the destination from being used now, one sentence; null when nothing does. */
+  trouble: string | null = null
+  modelNotes: readonly string[] = []
+
+  constructor(options: DestOptions) {
+    super('destination', options.config.dest, options.openCortex)
+    this.#options = options
+  }
+
+  get model(): DictModel {
+    return this.#model ?? EMPTY_MODEL
+  }
+
+  /** Connects, switches migration mode and compares the models once, for a start that tells what is wrong. */
+  async prepare(): Promise<void> {
+    await this.#applyMode()
+    await this.reloadModel()
+  }
+
+  /** Keeps the connection and the mode from now on; `prepare()` need not have succeeded. */
+  watch(): void {
+    if (this.#watcher !== null) return
+    const abort = new AbortController()
+    this.#watcher = { abort, done: this.#watch(abort.signal) }
+  }
+
+  async unwatch(): Promise<void> {
+    const watcher = this.#watcher
+    this.#watcher = null
+    this.#isReady = false
+    watcher?.abort.abort(END)
+    await watcher?.done
+  }
+
+  /**
+   * Waits until pushes may begin: connected, migration mode as it should be, model known. Called after every connect of a
+   * layer, as the destination may have been restarted in between.
+   */
+  async ready(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      while (!this.#isReady) await untilStopped(this.#ready.wait(), signal)
+      try {
+        await untilStopped(this.#applyMode(), signal)
+        return
+      } catch (error) {
+        if (error instanceof Stopped) throw error
+        this.#isReady = false
+        this.#failed(error)
+        this.close()
+      }
+    }
+  }
+
+  /** Switches the mode as the operator's override says, or on when there is none. */
+  async #applyMode(): Promise<void> {
+    if (this.#options.override() === false) {
+      await this.open()
+      return
+    }
+    await this.setMode(true)
+  }
+
+  /** @throws {MigrationError} when the destination does not know the call and must not go on without; LinkDown, TelepathError */
+  async setMode(on: boolean): Promise<void> {
+    const { config, log } = this.#options
+    try {
+      const cortex = await this.open()
+      await (on ? cortex.enableMigrationMode() : cortex.disableMigrationMode())
+      if (this.migrationMode !== on) log.info(`Migration mode ${on ? 'enabled' : 'disabled'} on the destination`)
+      this.migrationMode = on
+      this.migrationModeError = null
+    } catch (error) {
+      this.migrationMode = null
+      this.migrationModeError = (error as Error).message
+      if ((error as Error).name !== 'NoSuchMeth') throw error
+      if (config.noMigrationMode) return
+      throw new MigrationError('ERR_CONFIG', 'Cannot enable migration mode: this release of the destination has none', {
+        cause: error,
+        hint: 'its triggers and cron jobs would act on synced changes: disable them and pass --no-migration-mode',
+      })
+    }
+  }
+
+  /**
+   * Asks both Cortexes for their models because something is in neither, if the last time is long enough ago.
+   *
+   * @returns whether it asked
+   */
+  async freshenModel(): Promise<boolean> {
+    if (this.#options.clock.now() - this.#modelLoadedAt < MODEL_RELOAD_MS) return false
+    await this.reloadModel(true)
+    return true
+  }
+
+  /**
+   * Loads the destination's model and, as configured, adds the extensions of the source's that it lacks.
+   *
+   * @param needsSource whether it is of no use without the source's model
+   */
+  reloadModel(needsSource = false): Promise<void> {
+    this.#loading ??= this.#reloadModel(needsSource).finally(() => {
+      this.#loading = null
+    })
+    return this.#loading
+  }
+
+  async #reloadModel(needsSource: boolean): Promise<void> {
+    const cortex = await this.open()
+    const before = new DictModel(await cortex.getModelDict())
+    this.#model = before
+    this.modelVersion++
+    if (await this.#syncExtensions(cortex, before, needsSource)) {
+      this.#model = new DictModel(await cortex.getModelDict())
+      this.modelVersion++
+    }
+    this.#modelLoadedAt = this.#options.clock.now()
+  }
+
+  /** Says whether something was added. */
+  async #syncExtensions(cortex: RemoteCortex, dest: DictModel, needsSource: boolean): Promise<boolean> {
+    const { source, config, log } = this.#options
+    if (config.modelSync === 'off') return false
+    let sourceModel: DictModel
+    try {
+      sourceModel = await source.model()
+    } catch (error) {
+      if (needsSource) throw error
+      // It may be away for now; a splice that needs its model waits for it.
+      log.debug(`The source's model is not known now: ${(error as Error).message}`)
+      return false
+    }
+    const { missing, notes } = compareModels(sourceModel, dest)
+    const open: string[] = [...notes]
+    let added = false
+    for (const extension of missing) {
+      const { name } = extension
+      if (config.modelSync === 'report') {
+        open.push(`The destination's model lacks the extension ${name}`)
+        continue
+      }
+      try {
+        await addExtension(cortex, extension)
+        log.info(`Added the model extension ${name} to the destination`)
+        added = true
+      } catch (error) {
+        if (sortFailure(error) === 'link') throw error
+        open.push(`Cannot add the model extension ${name} to the destination: ${(error as Error).message}`)
+      }
+    }
+    for (const note of open) if (!this.modelNotes.includes(note)) log.warn(note)
+    this.modelNotes = open
+    return added
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options
+    const links = new Backoff(random, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+    const refusals = new Backoff(random, REFUSED_PAUSE_MS, LONGEST_PAUSE_MS)
+    while (!signal.aborted) {
+      try {
+        const cortex = await untilStopped(this.open(), signal)
+        await untilStopped(this.#applyMode(), signal)
+        if (this.#model === null) await untilStopped(this.reloadModel(), signal)
+        this.trouble = null
+        this.#isReady = true
+        this.#ready.notify()
+        links.reset()
+        refusals.reset()
+        await untilStopped(cortex.closed, signal)
+        this.#isReady = false
+        this.migrationMode = null
+      } catch (error) {
+        if (error instanceof Stopped) return
+        const refused = this.#failed(error)
+        this.close()
+        await clock.sleep((refused ? refusals : links).nextMs(), signal)
+      }
+    }
+  }
+
+  /** Notes why the destination cannot be used; says whether it refused, so that trying again soon is of no use. */
+  #failed(error: unknown): boolean {
+    const message = (error as Error).message
+    if (this.trouble !== message) this.#options.log.warn(`The destination cannot be used now: ${message}`)
+    this.trouble = message
+    return sortFailure(error) !== 'link'
+  }
+}
+
+const EMPTY_MODEL = new DictModel(null as Value)

@@ -1,0 +1,378 @@
+import { MigrationError } from '../errors.js'
+import type {
+  CreateSyncService,
+  LayerState,
+  OffsetStore,
+  OpenCortex,
+  RemoteLayer,
+  SyncConfig,
+  SyncError,
+  SyncLog,
+  SyncService,
+  SyncState,
+} from './api.js'
+import { type Clock, systemClock } from './clock.js'
+import { LayerSync, type RetryResult } from './layer-sync.js'
+import { readOffsetsFile } from './offsets-file.js'
+import { DestPeer, SourcePeer } from './peers.js'
+import { sortFailure } from './remote-failure.js'
+
+/** Told in every status: no release of 0.1.x logs these as splices. */
+export const NOT_CARRIED: readonly string[] = [
+  'Node data that was set or removed since the migration is not synced and cannot be detected: set it again',
+  'Users, roles, rules and passwords changed since the migration are not synced: repeat the changes by hand',
+  'Views, layers, triggers, cron jobs, queues and their items, Storm packages, services and dmons that were made or changed since the migration are not synced: repeat the changes by hand',
+]
+
+interface Parts {
+  readonly config: SyncConfig
+  readonly store: OffsetStore
+  readonly openCortex: OpenCortex
+  readonly log: SyncLog
+}
+
+/** Time and chance, for tests. */
+export interface Ground {
+  readonly clock: Clock
+  readonly random: () => number
+}
+
+export const createSyncService: CreateSyncService = (parts) => new LayerSyncs(parts)
+
+/** All layers of one service; see `SyncService`. Goes on by itself when it was syncing at the end of the last process. */
+export class LayerSyncs implements SyncService {
+  readonly #parts: Parts
+  readonly #ground: Ground
+  readonly #source: SourcePeer
+  readonly #dest: DestPeer
+  readonly #layers = new Map<string, LayerSync>()
+  #last: Promise<unknown> = Promise.resolve()
+  #resumeOrder: Promise<void> = Promise.resolve()
+
+  constructor(parts: Parts, ground: Ground = { clock: systemClock, random: Math.random }) {
+    this.#parts = parts
+    this.#ground = ground
+    const { config, store, openCortex, log } = parts
+    this.#source = new SourcePeer(config.src, openCortex)
+    this.#dest = new DestPeer({
+      source: this.#source,
+      config,
+      openCortex,
+      clock: ground.clock,
+      random: ground.random,
+      log,
+      override: () => store.migrationModeOverride(),
+    })
+    if (store.syncing()) this.#resumeOrder = this.#exclusive(() => this.#resume())
+    else if (store.migrationModeOverride() === true) this.#dest.watch()
+  }
+
+  /** The first work after a restart, for tests. */
+  get resumed(): Promise<void> {
+    return this.#resumeOrder
+  }
+
+  state(): SyncState {
+    const { store } = this.#parts
+    const dest = this.#dest
+    const layers = this.#layerStates()
+    const syncing = store.syncing()
+    const cutoverBlockers = this.#blockers(layers, syncing)
+    return {
+      syncing,
+      layers,
+      migrationModeOverride: store.migrationModeOverride(),
+      migrationMode: dest.migrationMode,
+      migrationModeError: dest.migrationModeError,
+      sourceVersion: this.#source.version,
+      destVersion: dest.version,
+      canCutover: cutoverBlockers.length === 0,
+      cutoverBlockers,
+      notCarried: [...NOT_CARRIED, ...dest.modelNotes],
+    }
+  }
+
+  startSyncFromFile(): Promise<[iden: string, offset: number][]> {
+    return this.#exclusive(async () => {
+      const starts = readOffsetsFile(this.#parts.config.offsfile)
+      return this.#start(
+        starts.map(([iden]) => iden),
+        () => starts,
+        true,
+      )
+    })
+  }
+
+  startSyncFromLast(): Promise<[iden: string, offset: number][]> {
+    return this.#exclusive(async () => {
+      const idens = this.#parts.store.layers().map(([iden]) => iden)
+      return idens.length === 0 ? [] : this.#start(idens, () => this.#lastOffsets(), false)
+    })
+  }
+
+  stopSync(): Promise<string[]> {
+    return this.#exclusive(async () => {
+      const { store, log } = this.#parts
+      await store.setSyncing(false)
+      const stopped = await this.#stopLayers()
+      await this.#dest.unwatch()
+      this.#source.close()
+      if (stopped.length > 0 && store.migrationModeOverride() !== true) {
+        await this.#dest.setMode(false).catch((error) => log.error(modeFailure('Disabling', error)))
+      }
+      if (store.migrationModeOverride() === true) this.#dest.watch()
+      else this.#dest.close()
+      if (stopped.length > 0) log.info('Sync stopped')
+      return stopped
+    })
+  }
+
+  enableMigrationMode(): Promise<string | null> {
+    return this.#override(true, true)
+  }
+
+  disableMigrationMode(): Promise<string | null> {
+    return this.#override(false, false)
+  }
+
+  automaticMigrationMode(): Promise<string | null> {
+    return this.#override(null, this.#parts.store.syncing())
+  }
+
+  errors(iden?: string, limit = Number.POSITIVE_INFINITY): SyncError[] {
+    const found: SyncError[] = []
+    for (const error of this.#parts.store.errors(iden)) {
+      if (found.length >= limit) break
+      found.push(error)
+    }
+    return found
+  }
+
+  async retryErrors(iden?: string): Promise<RetryResult> {
+    const { store } = this.#parts
+    const idens = [...new Set([...store.errors(iden)].map(({ layer }) => layer))]
+    const running = idens.map((each) => this.#layers.get(each)).filter((layer) => layer?.isRunning === true)
+    const results = await Promise.all(running.map((layer) => (layer as LayerSync).retry()))
+    const stopped = idens.filter((each) => this.#layers.get(each)?.isRunning !== true)
+    if (stopped.length > 0) results.push(await this.#exclusive(() => this.#retryStopped(stopped)))
+    return {
+      applied: results.reduce((sum, { applied }) => sum + applied, 0),
+      failed: results.reduce((sum, { failed }) => sum + failed, 0),
+    }
+  }
+
+  async untilCaughtUp(): Promise<void> {
+    await this.#resumeOrder
+    await this.#last
+    const layers = [...this.#layers.values()]
+    if (layers.length === 0) {
+      throw new MigrationError('ERR_USAGE', 'Cannot wait for the sync: it was not started', {
+        hint: 'start it from the offsets file or from last',
+      })
+    }
+    await Promise.all(layers.map((layer) => layer.caughtUp))
+  }
+
+  close(): Promise<void> {
+    return this.#exclusive(async () => {
+      const { store, log } = this.#parts
+      const stopped = await this.#stopLayers()
+      await this.#dest.unwatch()
+      this.#source.close()
+      this.#dest.close()
+      if (stopped.length > 0 && store.migrationModeOverride() !== false) {
+        log.info('Migration mode stays on at the destination, as the sync goes on when the service is started again')
+      }
+    })
+  }
+
+  // --- starting and stopping ----------------------------------------------------------------------------------------------
+
+  /** Checks everything before it changes anything, and stops these layers if they run. */
+  async #start(
+    idens: readonly string[],
+    starts: () => [iden: string, offset: number][],
+    resetErrors: boolean,
+  ): Promise<[iden: string, offset: number][]> {
+    try {
+      await this.#checkDest(idens)
+      await this.#checkSource(idens)
+    } catch (error) {
+      if (!this.#isSyncing()) {
+        this.#dest.close()
+        this.#source.close()
+      }
+      throw error
+    }
+    await this.#stopLayers(idens)
+    const { store } = this.#parts
+    const found = starts()
+    // The limit stops a layer at a recorded error: what was recorded before it has the same cause.
+    const retry = new Set(found.filter((start) => !resetErrors && store.error(...start)).map(([iden]) => iden))
+    await store.startLayers(found, resetErrors)
+    await store.setSyncing(true)
+    this.#dest.watch()
+    for (const [iden, offset] of found) this.#layer(iden).start(offset, retry.has(iden))
+    return found
+  }
+
+  async #resume(): Promise<void> {
+    const starts = this.#lastOffsets()
+    const { store, log } = this.#parts
+    log.info(`Going on with ${starts.length} layers that were in sync when the service ended`)
+    await store.startLayers(starts, false)
+    this.#dest.watch()
+    for (const [iden, offset] of starts) {
+      const stoppedAt = store.error(iden, offset)
+      if (stoppedAt === undefined) this.#layer(iden).start(offset)
+      else this.#layer(iden).halted(`Error limit reached at offset ${offset}: ${stoppedAt.message}`)
+    }
+  }
+
+  async #stopLayers(idens: readonly string[] = [...this.#layers.keys()]): Promise<string[]> {
+    const layers = idens.map((iden) => this.#layers.get(iden)).filter((layer) => layer !== undefined)
+    const had = await Promise.all(layers.map((layer) => layer.stop()))
+    return layers.filter((_, i) => had[i]).map((layer) => layer.iden)
+  }
+
+  #lastOffsets(): [iden: string, offset: number][] {
+    const { store } = this.#parts
+    return store.layers().map(([iden]) => [iden, store.pushOffset(iden)])
+  }
+
+  #layer(iden: string): LayerSync {
+    let layer = this.#layers.get(iden)
+    if (layer === undefined) {
+      const { config, store, log } = this.#parts
+      layer = new LayerSync({ iden, config, store, source: this.#source, dest: this.#dest, log, ...this.#ground })
+      this.#layers.set(iden, layer)
+    }
+    return layer
+  }
+
+  async #checkDest(idens: readonly string[]): Promise<void> {
+    try {
+      await this.#dest.prepare()
+      for (const iden of idens) await closing(this.#dest.openLayer(iden))
+    } catch (error) {
+      throw cannotStart('destination', error)
+    }
+  }
+
+  /** A source that is away for now is waited for; one that refuses is not. */
+  async #checkSource(idens: readonly string[]): Promise<void> {
+    try {
+      for (const iden of idens) await closing(this.#source.openLayer(iden))
+    } catch (error) {
+      if (!(error instanceof MigrationError) && sortFailure(error) === 'link') {
+        this.#parts.log.warn(`The source cannot be reached now and is waited for: ${(error as Error).message}`)
+        return
+      }
+      throw cannotStart('source', error)
+    }
+  }
+
+  async #retryStopped(idens: readonly string[]): Promise<RetryResult> {
+    const { store } = this.#parts
+    let [applied, failed] = [0, 0]
+    const isSyncing = this.#isSyncing()
+    try {
+      await this.#dest.prepare()
+      for (const iden of idens) {
+        const layer = this.#layer(iden)
+        const result = await (layer.isRunning ? layer.retry() : layer.retryStopped())
+        applied += result.applied
+        failed += result.failed
+      }
+    } finally {
+      if (!isSyncing && store.migrationModeOverride() !== true) {
+        await this.#dest.setMode(false).catch((error) => this.#parts.log.error(modeFailure('Disabling', error)))
+        this.#dest.close()
+        this.#source.close()
+      }
+    }
+    return { applied, failed }
+  }
+
+  #isSyncing(): boolean {
+    return [...this.#layers.values()].some((layer) => layer.isRunning)
+  }
+
+  #override(override: boolean | null, on: boolean): Promise<string | null> {
+    return this.#exclusive(async () => {
+      const { store } = this.#parts
+      await store.setMigrationModeOverride(override)
+      try {
+        await this.#dest.setMode(on)
+        if (override === true) this.#dest.watch()
+        return null
+      } catch (error) {
+        return modeFailure(on ? 'Enabling' : 'Disabling', error)
+      } finally {
+        if (!this.#isSyncing() && override !== true) {
+          await this.#dest.unwatch()
+          this.#dest.close()
+        }
+      }
+    })
+  }
+
+  /** Starts, stops and switches come one after the other. */
+  #exclusive<T>(action: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(action, action)
+    this.#last = run.catch(() => {})
+    return run
+  }
+
+  // --- state ----------------------------------------------------------------------------------------------------------------
+
+  #layerStates(): LayerState[] {
+    const states = this.#parts.store.layers().map(([iden]) => this.#layer(iden).state())
+    const { trouble } = this.#dest
+    if (trouble === null) return states
+    const note = `The destination cannot be used now: ${trouble}`
+    return states.map((state) =>
+      state.pushTask.status === 'active' && !state.notes.some((each) => each.includes(trouble))
+        ? { ...state, notes: [...state.notes, note] }
+        : state,
+    )
+  }
+
+  #blockers(layers: readonly LayerState[], syncing: boolean): string[] {
+    if (layers.length === 0) return ['No layer was ever started']
+    const blockers: string[] = []
+    if (!syncing) blockers.push('The sync is stopped')
+    for (const layer of layers) {
+      const { iden, pullStatus, pullTask, pushTask, lagSplices, errorCount, notes } = layer
+      const name = `Layer ${iden}`
+      if (pullTask.status !== 'active' || pushTask.status !== 'active') blockers.push(`${name} does not run`)
+      else if (pullStatus !== 'up_to_date')
+        blockers.push(`${name} is not read to the source's end: ${pullStatus ?? 'starting'}`)
+      if (lagSplices === null || lagSplices > 0) {
+        blockers.push(
+          `${name}: ${lagSplices ?? 'an unknown number of'} splices are not acknowledged by the destination`,
+        )
+      }
+      if (errorCount > 0) blockers.push(`${name} has ${errorCount} open errors`)
+      for (const note of notes) blockers.push(`${name}: ${note}`)
+    }
+    return blockers
+  }
+}
+
+function modeFailure(doing: 'Enabling' | 'Disabling', error: unknown): string {
+  return `${doing} migration mode on dest cortex encountered an error: ${(error as Error).message}`
+}
+
+function cannotStart(role: 'source' | 'destination', error: unknown): unknown {
+  if (error instanceof MigrationError) return error
+  sortFailure(error)
+  return new MigrationError('ERR_CONFIG', `Cannot start the sync: the ${role} says: ${(error as Error).message}`, {
+    cause: error,
+    hint: `check the url, user, password and permissions of the ${role}, and that it is running`,
+  })
+}
+
+async function closing(opening: Promise<RemoteLayer>): Promise<void> {
+  await (await opening).close()
+}

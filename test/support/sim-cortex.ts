@@ -1,0 +1,479 @@
+import { decode, encode, PackMap, type Value } from '../../src/bytes/msgpack.js'
+import type {
+  OffsetStore,
+  RawSplice,
+  RemoteCortex,
+  RemoteLayer,
+  SyncConfig,
+  SyncError,
+  SyncLog,
+} from '../../src/sync/api.js'
+import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
+import type { SimClock } from './sim-clock.js'
+
+export const SOURCE_URL = 'tcp://source/'
+export const DEST_URL = 'tcp://dest/'
+
+/** Values that the destination fails on. */
+export const POISON = 'poison'
+
+/** What may go wrong with one call. */
+export interface Faults {
+  readonly random: () => number
+  /** Chance that a call loses its connection. */
+  readonly lossRate: number
+  /** Longest time that a call takes. */
+  readonly slowMs: number
+}
+
+/** A process: when it has ended nothing that it had opened answers any more. */
+export class Process {
+  #alive = true
+
+  get isAlive(): boolean {
+    return this.#alive
+  }
+
+  kill(): void {
+    this.#alive = false
+  }
+}
+
+/** One 0.1.x or 2.x Cortex over a network that fails as told. */
+export class SimCortex {
+  readonly version: [number, number, number]
+  isUp = true
+  /** A TelepathError that every connect is answered with. */
+  refusal: TelepathError | null = null
+  migrationMode = false
+  hasMigrationMode = true
+  modelReads = 0
+  readonly #links = new Set<SimLink>()
+  /** Splices by layer (0.1.x). */
+  readonly logs = new Map<string, RawSplice[]>()
+  /** Node edits by layer as they were applied (2.x). */
+  readonly applied = new Map<string, Applied[]>()
+  pushes = 0
+  pushesAtOnce = 0
+  mostPushesAtOnce = 0
+  pushedWithoutMigrationMode = 0
+  model: Value = modelDict({})
+
+  constructor(
+    readonly clock: SimClock,
+    public faults: Faults,
+    kind: 'source' | 'dest',
+  ) {
+    this.version = kind === 'source' ? [0, 1, 58] : [2, 0, 0]
+  }
+
+  /** Ends and starts the process. */
+  restart(): void {
+    this.cut()
+    this.migrationMode = false
+  }
+
+  stop(): void {
+    this.isUp = false
+    this.restart()
+  }
+
+  /** Loses every connection. */
+  cut(): void {
+    for (const link of [...this.#links]) link.fail(new LinkDown('cut'))
+  }
+
+  async open(peer: Process): Promise<RemoteCortex> {
+    const link = await this.connect(peer)
+    return new SimRemote(this, link, peer)
+  }
+
+  async connect(peer: Process): Promise<SimLink> {
+    await this.delay(peer)
+    if (!this.isUp) throw new LinkDown('connection refused')
+    if (this.faults.random() < this.faults.lossRate) throw new LinkDown('no route')
+    if (this.refusal !== null) throw this.refusal
+    const link = new SimLink(() => this.#links.delete(link))
+    this.#links.add(link)
+    return link
+  }
+
+  async delay(peer: Process): Promise<void> {
+    await this.clock.wait(this.faults.random() * this.faults.slowMs)
+    if (!peer.isAlive) await new Promise(() => {})
+  }
+
+  /** One call over a link: it may fail before or after its effect. */
+  async call<T>(link: SimLink, peer: Process, effect: () => T): Promise<T> {
+    const { random, lossRate } = this.faults
+    await this.delay(peer)
+    link.check()
+    if (random() < lossRate) link.fail(new LinkDown('lost the request'))
+    link.check()
+    const result = effect()
+    await this.delay(peer)
+    link.check()
+    if (random() < lossRate) link.fail(new LinkDown('lost the reply'))
+    link.check()
+    return result
+  }
+}
+
+/** Edits of one node edit as `kind value`, with its node and meta. */
+export interface Applied {
+  readonly node: string
+  readonly edits: Value[][]
+  readonly meta: PackMap
+}
+
+class SimLink {
+  failure: Error | null = null
+  isClosed = false
+  readonly closed: Promise<Error | undefined>
+  #settle: (why: Error | undefined) => void = () => {}
+
+  constructor(private readonly ended: () => void) {
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  fail(error: Error): void {
+    if (this.failure !== null || this.isClosed) return
+    this.failure = error
+    this.ended()
+    this.#settle(error)
+  }
+
+  close(): void {
+    if (this.failure !== null || this.isClosed) return
+    this.isClosed = true
+    this.ended()
+    this.#settle(undefined)
+  }
+
+  check(): void {
+    if (this.failure !== null) throw this.failure
+    if (this.isClosed) throw new LinkDown('closed')
+  }
+}
+
+class SimRemote implements RemoteCortex {
+  readonly shownUrl = 'tcp://sim/'
+  readonly version: [number, number, number]
+  readonly closed: Promise<Error | undefined>
+
+  constructor(
+    private readonly cortex: SimCortex,
+    private readonly link: SimLink,
+    private readonly peer: Process,
+  ) {
+    this.version = cortex.version
+    this.closed = link.closed
+  }
+
+  getModelDict(): Promise<Value> {
+    return this.#call(() => {
+      this.cortex.modelReads++
+      return this.cortex.model
+    })
+  }
+
+  enableMigrationMode(): Promise<void> {
+    return this.#call(() => this.#mode(true))
+  }
+
+  disableMigrationMode(): Promise<void> {
+    return this.#call(() => this.#mode(false))
+  }
+
+  async openLayer(iden: string): Promise<RemoteLayer> {
+    const link = await this.cortex.connect(this.peer)
+    const { logs, applied } = this.cortex
+    if (!logs.has(iden) && !applied.has(iden)) throw TelepathError.of('NoSuchLayer', { iden })
+    return new SimLayer(iden, this.cortex, link, this.peer)
+  }
+
+  call(method: string, ...args: Value[]): Promise<Value> {
+    return this.#call(() => {
+      const [name, tdef] = method === 'addFormProp' ? args.slice(1) : args
+      const stortype = (tdef as Value[])[0] === 'int' ? 9 : 1
+      const entry: [Value, Value] = [
+        method === 'addUnivProp' ? `.${name}` : (name as string),
+        new PackMap([
+          ['type', tdef],
+          ['stortype', stortype],
+        ]),
+      ]
+      const dict = this.cortex.model as PackMap
+      if (method === 'addTagProp') (dict.get('tagprops') as PackMap).entries.push(entry)
+      else {
+        for (const [form, info] of (dict.get('forms') as PackMap).entries) {
+          if (method === 'addFormProp' && form !== args[0]) continue
+          ;((info as PackMap).get('props') as PackMap).entries.push(entry)
+        }
+      }
+      return null
+    })
+  }
+
+  generate(): AsyncIterable<Value> {
+    throw new Error('not simulated')
+  }
+
+  async close(): Promise<void> {
+    this.link.close()
+  }
+
+  #mode(on: boolean): void {
+    if (!this.cortex.hasMigrationMode) throw TelepathError.of('NoSuchMeth', { name: 'enableMigrationMode' })
+    this.cortex.migrationMode = on
+  }
+
+  #call<T>(effect: () => T): Promise<T> {
+    return this.cortex.call(this.link, this.peer, effect)
+  }
+}
+
+class SimLayer implements RemoteLayer {
+  readonly closed: Promise<Error | undefined>
+
+  constructor(
+    readonly iden: string,
+    private readonly cortex: SimCortex,
+    private readonly link: SimLink,
+    private readonly peer: Process,
+  ) {
+    this.closed = link.closed
+  }
+
+  async *splices(offs: number | bigint, size: number): AsyncIterable<RawSplice> {
+    const log = this.cortex.logs.get(this.iden)
+    if (log === undefined) throw TelepathError.of('TypeError', { mesg: 'offs must be a tuple' })
+    const start = Number(offs)
+    let end = await this.cortex.call(this.link, this.peer, () => log.length)
+    if (size >= 0) end = Math.min(end, start + size)
+    const { random, lossRate } = this.cortex.faults
+    for (let at = start; at < end; at++) {
+      this.link.check()
+      if (random() < lossRate / 8) this.link.fail(new LinkDown('lost a splice'))
+      this.link.check()
+      yield log[at]
+    }
+  }
+
+  async storNodeEditsNoLift(nodeedits: Uint8Array, meta: Uint8Array): Promise<void> {
+    const { cortex } = this
+    cortex.pushes++
+    cortex.mostPushesAtOnce = Math.max(cortex.mostPushesAtOnce, ++cortex.pushesAtOnce)
+    try {
+      await cortex.call(this.link, this.peer, () => this.#apply(decode(nodeedits) as Value[], decode(meta) as PackMap))
+    } finally {
+      cortex.pushesAtOnce--
+    }
+  }
+
+  async close(): Promise<void> {
+    this.link.close()
+  }
+
+  #apply(nodeedits: Value[], meta: PackMap): void {
+    const applied = this.cortex.applied.get(this.iden) as Applied[]
+    if (!this.cortex.migrationMode) this.cortex.pushedWithoutMigrationMode++
+    for (const [buid, , edits] of nodeedits as [Uint8Array, string, Value[][]][]) {
+      const done: Value[][] = []
+      // As the real one: edits before the one that fails stay.
+      applied.push({ node: Buffer.from(buid).toString('hex'), edits: done, meta })
+      for (const edit of edits) {
+        if ((edit[1] as Value[]).includes(POISON))
+          throw TelepathError.of('SynErr', { errx: 'IndexError', mesg: 'poisoned' })
+        done.push(edit)
+      }
+    }
+  }
+}
+
+/** Model dictionary of forms with their props and of tag props, by their stortypes. */
+export function modelDict(
+  forms: Record<string, Record<string, number>>,
+  tagProps: Record<string, number> = {},
+  withStortypes = true,
+): PackMap {
+  const prop = (stortype: number) => {
+    const type: [Value, Value] = ['type', [stortype === 9 ? 'int' : 'str', new PackMap([])]]
+    return new PackMap(withStortypes ? [type, ['stortype', stortype]] : [type])
+  }
+  const props = (found: Record<string, number>) =>
+    new PackMap(Object.entries(found).map(([name, stortype]) => [name, prop(stortype)]))
+  return new PackMap([
+    ['types', new PackMap([])],
+    [
+      'forms',
+      new PackMap(
+        Object.entries(forms).map(([name, found]) => [
+          name,
+          new PackMap(
+            withStortypes
+              ? [
+                  ['props', props(found)],
+                  ['stortype', 1],
+                ]
+              : [['props', props(found)]],
+          ),
+        ]),
+      ),
+    ],
+    ['tagprops', props(tagProps)],
+  ])
+}
+
+/** The `OffsetStore` in memory; writes become durable later, in order, and a crash loses those that are not. */
+export class SimStore implements OffsetStore {
+  readonly #durable: ((state: StoreState) => void)[] = []
+  readonly #state: StoreState
+  #pending = Promise.resolve()
+  writes = 0
+
+  constructor(
+    private readonly clock: SimClock,
+    private readonly delayMs: () => number,
+    private readonly peer: Process,
+    readonly durable: StoreState = emptyState(),
+    private readonly onAdvance: (iden: string, offset: number, durable: StoreState) => void = () => {},
+  ) {
+    this.#state = structuredClone(durable)
+  }
+
+  layers(): [string, number][] {
+    return [...this.#state.layers]
+  }
+
+  startLayers(starts: readonly (readonly [string, number])[], resetErrors: boolean): Promise<void> {
+    return this.#write((state) => {
+      for (const [iden, offset] of starts) {
+        state.layers.set(iden, offset)
+        state.pull.set(iden, offset)
+        state.push.set(iden, offset)
+        if (resetErrors) for (const [key, error] of state.errors) if (error.layer === iden) state.errors.delete(key)
+      }
+    })
+  }
+
+  pullOffset(iden: string): number {
+    return this.#state.pull.get(iden) ?? 0
+  }
+
+  pushOffset(iden: string): number {
+    return this.#state.push.get(iden) ?? 0
+  }
+
+  setPullOffset(iden: string, offset: number): Promise<void> {
+    return this.#write((state) => state.pull.set(iden, offset))
+  }
+
+  advance(iden: string, offset: number, errors: readonly SyncError[] = []): Promise<void> {
+    return this.#write((state) => {
+      state.push.set(iden, offset)
+      for (const error of errors) state.errors.set(keyOf(iden, error.offset), error)
+      if (state === this.durable) this.onAdvance(iden, offset, state)
+    })
+  }
+
+  *errors(iden?: string, from = 0): Iterable<SyncError> {
+    for (const key of [...this.#state.errors.keys()].sort()) {
+      const error = this.#state.errors.get(key) as SyncError
+      if ((iden === undefined || error.layer === iden) && error.offset >= from) yield error
+    }
+  }
+
+  error(iden: string, offset: number): SyncError | undefined {
+    return this.#state.errors.get(keyOf(iden, offset))
+  }
+
+  errorCount(iden: string): number {
+    return [...this.errors(iden)].length
+  }
+
+  removeError(iden: string, offset: number): Promise<void> {
+    return this.#write((state) => state.errors.delete(keyOf(iden, offset)))
+  }
+
+  migrationModeOverride(): boolean | null {
+    return this.#state.override
+  }
+
+  setMigrationModeOverride(value: boolean | null): Promise<void> {
+    return this.#write((state) => {
+      state.override = value
+    })
+  }
+
+  syncing(): boolean {
+    return this.#state.syncing
+  }
+
+  setSyncing(value: boolean): Promise<void> {
+    return this.#write((state) => {
+      state.syncing = value
+    })
+  }
+
+  #write(change: (state: StoreState) => void): Promise<void> {
+    this.writes++
+    change(this.#state)
+    this.#durable.push(change)
+    const at = this.#durable.length
+    this.#pending = this.#pending.then(() => this.#commit(at))
+    return this.#pending
+  }
+
+  /** Whatever waits is committed together. */
+  async #commit(upTo: number): Promise<void> {
+    if (this.#committed >= upTo) return
+    await this.clock.wait(this.delayMs())
+    if (!this.peer.isAlive) await new Promise(() => {})
+    for (; this.#committed < this.#durable.length; this.#committed++) this.#durable[this.#committed](this.durable)
+  }
+
+  #committed = 0
+}
+
+export interface StoreState {
+  readonly layers: Map<string, number>
+  readonly pull: Map<string, number>
+  readonly push: Map<string, number>
+  readonly errors: Map<string, SyncError>
+  override: boolean | null
+  syncing: boolean
+}
+
+export function emptyState(): StoreState {
+  return { layers: new Map(), pull: new Map(), push: new Map(), errors: new Map(), override: null, syncing: false }
+}
+
+function keyOf(iden: string, offset: number): string {
+  return `${iden} ${String(offset).padStart(16, '0')}`
+}
+
+export const simConfig: SyncConfig = {
+  src: SOURCE_URL,
+  dest: DEST_URL,
+  offsfile: undefined,
+  pollS: 60,
+  errLim: -1,
+  queueSize: 100_000,
+  offsLogging: 0,
+  modelSync: 'add',
+  noMigrationMode: false,
+}
+
+export const quietLog: SyncLog = { debug() {}, info() {}, warn() {}, error() {} }
+
+export function rawSplice(
+  type: string,
+  ndef: Value,
+  info: Record<string, Value>,
+  meta: Record<string, Value>,
+): RawSplice {
+  return encode([type, new PackMap(Object.entries({ ndef, ...info, ...meta }))])
+}
