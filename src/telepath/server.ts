@@ -52,6 +52,7 @@ export interface ServerParts<U> {
 
 interface ServerSession<U> {
   readonly user: U
+  readonly peer: string
   readonly shared: Shared<U>
 }
 
@@ -80,6 +81,11 @@ export class TelepathServer<U> {
   /** How many links and sessions there are. */
   get counts(): { readonly links: number; readonly sessions: number } {
     return { links: this.#guests.size, sessions: this.#sessions.size }
+  }
+
+  /** Who is connected. */
+  sessions(): { readonly peer: string; readonly user: U }[] {
+    return [...this.#sessions.values()].map(({ peer, user }) => ({ peer, user }))
   }
 
   /**
@@ -199,7 +205,7 @@ export class TelepathServer<U> {
     const [share, ...path] = typeof name === 'string' && name !== '' ? splitPath(name) : ['*']
     if (!this.parts.hasShare(share)) throw TelepathError.of('NoSuchName', { name: share })
     const user = await this.parts.authenticate(authOf(info.get('auth')), guest.unix)
-    return { user, shared: this.parts.open(share, path, user) }
+    return { user, peer: guest.link.peer, shared: this.parts.open(share, path, user) }
   }
 
   async #run(guest: Guest, info: PackMap): Promise<void> {

@@ -1,0 +1,198 @@
+import { join } from 'node:path'
+import type { Value } from '../../bytes/msgpack.js'
+import { MigrationError } from '../../errors.js'
+import { Slab } from '../../slab/slab.js'
+import { resolveUrl } from '../../telepath/aliases.js'
+import { BadUrl, TelepathError } from '../../telepath/errors.js'
+import { TelepathServer } from '../../telepath/server.js'
+import type { Shared } from '../../telepath/shared.js'
+import { showUrl, type TelepathUrl } from '../../telepath/url.js'
+import type { CreateSyncService, OpenCortex, SyncLog, SyncService } from '../api.js'
+import { StatusServer } from '../http/status-server.js'
+import { apiMethods, type Methods } from './api-methods.js'
+import { Auth, type User } from './auth.js'
+import { type CellDir, clearSocket } from './cell-dir.js'
+import type { CellConfig } from './config.js'
+import { Hive } from './hive.js'
+import { LmdbOffsetStore } from './offset-store.js'
+import { SERVICE_NAME } from './storm-package.js'
+
+/** The Synapse whose interface this service has: told in handshakes, where Cortexes look for a major version of 2. */
+const SYNAPSE_VERSION = [2, 0, 0] as const
+
+/** The class chain that clients see; a Cortex takes what ends in `StormSvc` for a Storm service. */
+const CLASSES = [
+  'synapse.tools.sync_020.SyncMigratorApi',
+  'synapse.lib.stormsvc.StormSvc',
+  'synapse.lib.cell.CellApi',
+  'synapse.lib.base.Base',
+]
+
+export interface CellOptions {
+  readonly dir: CellDir
+  readonly config: CellConfig
+  /** Where to listen for telepath. */
+  readonly telepath: string
+  /** Port of the status page on all addresses; 0: any free one; null: none. */
+  readonly https: number | null
+  readonly name: string | undefined
+  readonly version: readonly number[]
+  readonly log: SyncLog
+  readonly openCortex: OpenCortex
+  readonly createSyncService: CreateSyncService
+}
+
+/** The sync service with everything around it: state, users, telepath, status page. */
+export class SyncCell {
+  readonly auth: Auth
+  readonly #slabs: Slab[]
+  readonly #store: LmdbOffsetStore
+  readonly #telepath: TelepathServer<string>
+  readonly #options: CellOptions
+  #http: StatusServer | null = null
+  #service: SyncService | null = null
+  #methods: Methods = new Map()
+  #telepathPort: number | null = null
+  #fail: (error: unknown) => void = () => {}
+  /** Rejects when the service cannot go on, as when its state cannot be written. */
+  readonly failed: Promise<never>
+
+  /**
+   * Opens the state, listens, and only then starts what a former process was doing.
+   *
+   * @throws {MigrationError} ERR_CONFIG for a url or port that cannot be listened at; nothing is left behind then
+   */
+  static async open(options: CellOptions): Promise<SyncCell> {
+    const cellSlab = await Slab.open(options.dir.cellSlab)
+    const syncSlab = await Slab.open(options.dir.syncSlab)
+    const cell = new SyncCell(options, [cellSlab, syncSlab])
+    try {
+      await cell.#listen()
+    } catch (error) {
+      await cell.close()
+      throw error
+    }
+    cell.#start()
+    return cell
+  }
+
+  private constructor(options: CellOptions, slabs: [cell: Slab, sync: Slab]) {
+    this.#options = options
+    this.#slabs = slabs
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject
+    })
+    this.failed.catch(() => {})
+    const hive = new Hive(slabs[0])
+    this.auth = new Auth(hive)
+    if (options.config.authPasswd !== undefined) this.auth.setPasswd(this.auth.root.iden, options.config.authPasswd)
+    this.#store = new LmdbOffsetStore(slabs[1], hive, (error) => this.#fail(error))
+    this.#telepath = new TelepathServer<string>({
+      hasShare: (share) => share === '*' || share === options.name,
+      authenticate: async (auth, unix) => this.#authenticate(auth, unix).iden,
+      open: (_, path) => this.#shared(path),
+      certDirs: [join(options.dir.path, 'certs')],
+      log: (level, message, cause) => {
+        if (level === 'error') options.log.error(message, cause)
+        else options.log[level](message)
+      },
+    })
+  }
+
+  get service(): SyncService {
+    if (!this.#service) throw TelepathError.of('NotReady', { mesg: `${SERVICE_NAME} is starting` })
+    return this.#service
+  }
+
+  /** The telepath port, null for a unix socket; the port of the status page, null without one. */
+  get ports(): { readonly telepath: number | null; readonly https: number | null } {
+    return { telepath: this.#telepathPort, https: this.#http?.port ?? null }
+  }
+
+  /** Ends the sync at a safe point, then everything else. */
+  async close(): Promise<void> {
+    await this.#service?.close()
+    await this.#http?.close()
+    await this.#telepath.close()
+    await this.#store.flush().catch(() => {})
+    for (const slab of this.#slabs) await slab.close()
+  }
+
+  async #listen(): Promise<void> {
+    const { dir, https, log, telepath } = this.#options
+    if (https !== null) {
+      this.#http = await StatusServer.listen({
+        port: https,
+        dir,
+        auth: this.auth,
+        state: () => this.service.state(),
+        log,
+      })
+    }
+    this.#telepathPort = await this.#listenAt(telepathUrl(telepath))
+    clearSocket(dir)
+    try {
+      await this.#telepath.listen(resolveUrl(`unix://${dir.socket}`))
+    } catch (error) {
+      // The path may be longer than a socket's may be; everything but local access works without it.
+      log.error(`Cannot listen at ${dir.socket}: ${(error as Error).message}`)
+    }
+  }
+
+  async #listenAt(url: TelepathUrl): Promise<number | null> {
+    try {
+      return await this.#telepath.listen(url)
+    } catch (cause) {
+      const reason = cause instanceof BadUrl ? cause.message : `Cannot listen at ${showUrl(url)}: ${reasonOf(cause)}`
+      throw new MigrationError('ERR_CONFIG', reason, { cause })
+    }
+  }
+
+  #start(): void {
+    const { config, createSyncService, dir, log, openCortex, version } = this.#options
+    const service = createSyncService({ config, store: this.#store, openCortex, log })
+    this.#service = service
+    this.#methods = apiMethods({
+      service,
+      auth: this.auth,
+      cellIden: dir.iden,
+      version,
+      sessions: () => this.#telepath.sessions(),
+    })
+  }
+
+  #authenticate(auth: { name: string; passwd: Value } | null, unix: boolean): User {
+    if (!unix) {
+      if (auth === null) throw TelepathError.of('AuthDeny', { mesg: 'Unable to find cell user' })
+      return this.auth.login(auth.name, auth.passwd)
+    }
+    // Who may open the socket owns the directory, and could read and write everything in it.
+    if (auth === null) return this.auth.root
+    const user = this.auth.byName(auth.name)
+    if (!user) throw TelepathError.of('NoSuchUser', { name: auth.name, mesg: `No such user: ${auth.name}.` })
+    return user
+  }
+
+  #shared(path: readonly string[]): Shared<string> {
+    if (path.length > 0) throw TelepathError.of('NoSuchPath', { path: [...path] })
+    if (!this.#service) throw TelepathError.of('NotReady', { mesg: `${SERVICE_NAME} is starting` })
+    return { classes: CLASSES, version: SYNAPSE_VERSION, methods: this.#methods }
+  }
+}
+
+/** @throws {MigrationError} ERR_CONFIG */
+function telepathUrl(text: string): TelepathUrl {
+  try {
+    return resolveUrl(text)
+  } catch (cause) {
+    throw new MigrationError('ERR_CONFIG', `Cannot listen for telepath: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** What the system says, without its own name for it. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return 'the port is in use'
+  if (code === 'EACCES') return 'permission denied'
+  return message
+}

@@ -1,0 +1,285 @@
+import { decode, encode, PackMap, type Value } from '../../bytes/msgpack.js'
+import type { Db, Slab } from '../../slab/slab.js'
+import type { OffsetStore, SyncError } from '../api.js'
+import type { Hive } from './hive.js'
+
+/** Writes are collected for so long and committed together: an fsync per push would hold the pushes up. */
+const COMMIT_MS = 50
+
+const LAYERS = 'sync:layer'
+const MIGRATION_MODE = 'sync:migrmode'
+/** Not known to the reference service, which forgets at a restart that it was syncing. */
+const SYNCING = 'sync:syncing'
+
+type Write = () => void
+
+/**
+ * Offsets and error records in `slabs/migrsync.lmdb`, laid out as the reference service has them:
+ *
+ *     pull_offs, push_offs   16 bytes layer iden -> 8 bytes big-endian offset
+ *     errors                 16 bytes layer iden + 8 bytes big-endian offset -> msgpack record
+ *     count:errors           32 hex digits of the iden -> 8 bytes big-endian count
+ *
+ * and in the hive the layers with their start offsets, and the override of the migration mode.
+ */
+export class LmdbOffsetStore implements OffsetStore {
+  readonly #pull: OffsetDb
+  readonly #push: OffsetDb
+  readonly #counts: OffsetDb
+  readonly #errors: Db
+  /** Keys of the records by layer, so that nothing has to be read to count or to look for one. */
+  readonly #errorKeys = new Map<string, Set<string>>()
+  readonly #unwritten = new Map<string, Uint8Array>()
+  #pending: Write[] = []
+  #commit: Promise<void> | null = null
+  #commitNow = () => {}
+  #broken: { readonly error: unknown } | null = null
+
+  /** `onBroken` is told once when a commit fails; every later write fails too, so that none overtakes a lost one. */
+  constructor(
+    private readonly slab: Slab,
+    private readonly hive: Hive,
+    private readonly onBroken: (error: unknown) => void,
+  ) {
+    this.#pull = new OffsetDb(slab.db('pull_offs'), keyOf)
+    this.#push = new OffsetDb(slab.db('push_offs'), keyOf)
+    this.#counts = new OffsetDb(slab.db('count:errors'), (iden) => Buffer.from(iden))
+    this.#errors = slab.db('errors')
+    for (const { key } of this.#errors.rows()) this.#keysOf(Buffer.from(key).toString('hex', 0, 16)).add(hexOf(key))
+  }
+
+  layers(): [iden: string, startOffset: number][] {
+    return this.hive.names([LAYERS]).map((iden) => [iden, Number(this.hive.get([LAYERS, iden]) ?? 0)])
+  }
+
+  async startLayers(starts: readonly (readonly [iden: string, offset: number])[], resetErrors: boolean): Promise<void> {
+    const writes = starts.flatMap(([iden, offset]) => [
+      this.#pull.set(iden, offset),
+      this.#push.set(iden, offset),
+      ...(resetErrors ? this.#resetErrors(iden) : []),
+    ])
+    const done = this.#queue(...writes)
+    this.#commitNow()
+    await done
+    // Last: a layer without offsets would start at 0, one with offsets that is not listed does nothing.
+    this.hive.set(starts.map(([iden, offset]) => [[LAYERS, iden], offset]))
+  }
+
+  pullOffset(iden: string): number {
+    return this.#pull.get(iden)
+  }
+
+  pushOffset(iden: string): number {
+    return this.#push.get(iden)
+  }
+
+  setPullOffset(iden: string, offset: number): Promise<void> {
+    return this.#queue(this.#pull.set(iden, offset))
+  }
+
+  advance(iden: string, pushOffset: number, errors: readonly SyncError[] = []): Promise<void> {
+    const records = errors.map((error) => this.#putError(error))
+    const count = errors.length > 0 ? [this.#counts.set(iden, this.#keysOf(iden).size)] : []
+    return this.#queue(...records, ...count, this.#push.set(iden, pushOffset))
+  }
+
+  *errors(iden?: string, from = 0): Iterable<SyncError> {
+    const keys = iden === undefined ? [...this.#errorKeys.values()].flatMap((set) => [...set]) : [...this.#keysOf(iden)]
+    for (const key of keys.sort()) {
+      const error = this.#readError(key)
+      if (error && error.offset >= from) yield error
+    }
+  }
+
+  error(iden: string, offset: number): SyncError | undefined {
+    const key = errorKey(iden, offset)
+    return this.#keysOf(iden).has(key) ? this.#readError(key) : undefined
+  }
+
+  /** The reference counts on when it writes over a record, so its own count may be the larger one. */
+  errorCount(iden: string): number {
+    return this.#counts.get(iden)
+  }
+
+  async removeError(iden: string, offset: number): Promise<void> {
+    const key = errorKey(iden, offset)
+    if (!this.#keysOf(iden).has(key)) return
+    const write = this.#removeError(iden, key)
+    await this.#queue(write, this.#counts.set(iden, this.#keysOf(iden).size))
+  }
+
+  migrationModeOverride(): boolean | null {
+    const value = this.hive.get([MIGRATION_MODE])
+    return typeof value === 'boolean' ? value : null
+  }
+
+  async setMigrationModeOverride(value: boolean | null): Promise<void> {
+    this.hive.set([[[MIGRATION_MODE], value]])
+  }
+
+  syncing(): boolean {
+    return this.hive.get([SYNCING]) === true
+  }
+
+  async setSyncing(value: boolean): Promise<void> {
+    if (value !== this.syncing()) this.hive.set([[[SYNCING], value]])
+  }
+
+  /** Commits what waits, now. */
+  async flush(): Promise<void> {
+    const commit = this.#commit
+    this.#commitNow()
+    await commit
+  }
+
+  #queue(...writes: Write[]): Promise<void> {
+    if (this.#broken) return Promise.reject(this.#broken.error)
+    this.#pending.push(...writes)
+    if (this.#commit) return this.#commit
+    const commit = new Promise<void>((resolve, reject) => {
+      this.#commitNow = () => {
+        clearTimeout(timer)
+        this.#commitNow = () => {}
+        this.#commit = null
+        try {
+          this.#write()
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const timer = setTimeout(() => this.#commitNow(), COMMIT_MS)
+    })
+    // Few callers wait for a commit: its failure is told once, to the one who can end the service.
+    commit.catch((error) => {
+      this.#broken = { error }
+      this.onBroken(error)
+    })
+    this.#commit = commit
+    return commit
+  }
+
+  #write(): void {
+    const writes = this.#pending
+    this.#pending = []
+    this.slab.write(() => {
+      for (const write of writes) write()
+    })
+  }
+
+  #keysOf(iden: string): Set<string> {
+    let keys = this.#errorKeys.get(iden)
+    if (!keys) {
+      keys = new Set()
+      this.#errorKeys.set(iden, keys)
+    }
+    return keys
+  }
+
+  #resetErrors(iden: string): Write[] {
+    const removals = [...this.#keysOf(iden)].map((key) => this.#removeError(iden, key))
+    return [...removals, this.#counts.set(iden, 0)]
+  }
+
+  #putError(error: SyncError): Write {
+    const key = errorKey(error.layer, error.offset)
+    const value = encodeError(error)
+    this.#keysOf(error.layer).add(key)
+    this.#unwritten.set(key, value)
+    return () => {
+      this.#errors.put(Buffer.from(key, 'hex'), value)
+      if (this.#unwritten.get(key) === value) this.#unwritten.delete(key)
+    }
+  }
+
+  #removeError(iden: string, key: string): Write {
+    this.#keysOf(iden).delete(key)
+    this.#unwritten.delete(key)
+    return () => {
+      this.#errors.delete(Buffer.from(key, 'hex'))
+    }
+  }
+
+  #readError(key: string): SyncError | undefined {
+    const bytes = this.#unwritten.get(key) ?? this.#errors.get(Buffer.from(key, 'hex'))
+    const offset = Number(BigInt(`0x${key.slice(32)}`))
+    return bytes === undefined ? undefined : decodeError(key.slice(0, 32), offset, bytes)
+  }
+}
+
+/** Numbers by layer, the newest in memory and later in the db. */
+class OffsetDb {
+  readonly #now = new Map<string, number>()
+
+  constructor(
+    private readonly db: Db,
+    private readonly keyOf: (iden: string) => Uint8Array,
+  ) {}
+
+  get(iden: string): number {
+    const now = this.#now.get(iden)
+    if (now !== undefined) return now
+    const stored = this.db.get(this.keyOf(iden))
+    return stored === undefined ? 0 : Number(Buffer.from(stored).readBigUInt64BE())
+  }
+
+  /** Shows a number from now on; the write that is returned stores the one of then. */
+  set(iden: string, value: number): Write {
+    this.#now.set(iden, value)
+    const bytes = Buffer.alloc(8)
+    bytes.writeBigUInt64BE(BigInt(value))
+    return () => this.db.put(this.keyOf(iden), bytes)
+  }
+}
+
+function keyOf(iden: string): Uint8Array {
+  return Buffer.from(iden, 'hex')
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
+
+function errorKey(iden: string, offset: number): string {
+  return iden + BigInt(offset).toString(16).padStart(16, '0')
+}
+
+/** The reference's record, `{mesg, splices, nodeedits, meta}`, and the offsets that it lacks. */
+function encodeError(error: SyncError): Uint8Array {
+  const value = (raw: Uint8Array | null) => (raw === null ? null : decode(raw))
+  return encode(
+    new PackMap([
+      ['mesg', error.message],
+      ['splices', error.splices.map((raw) => decode(raw))],
+      ['nodeedits', value(error.nodeedits)],
+      ['meta', value(error.meta)],
+      ['offs', [error.offset, error.endOffset]],
+    ]),
+  )
+}
+
+/** Also reads the reference's records: `mesg` may be a map there, and one splice may stand under `splice`. */
+function decodeError(layer: string, offset: number, bytes: Uint8Array): SyncError {
+  const found = decode(bytes)
+  const record = found instanceof PackMap ? found : new PackMap([])
+  const one = record.get('splice')
+  const many = record.get('splices')
+  const splices = (Array.isArray(many) ? many : one === undefined ? [] : [one]).map((each) => encode(each))
+  const offs = record.get('offs')
+  const raw = (value: Value | undefined) => (value === undefined || value === null ? null : encode(value))
+  return {
+    layer,
+    offset,
+    endOffset: Array.isArray(offs) ? Number(offs[1]) : offset,
+    message: messageOf(record.get('mesg')),
+    splices,
+    nodeedits: raw(record.get('nodeedits')),
+    meta: raw(record.get('meta')),
+  }
+}
+
+function messageOf(mesg: Value | undefined): string {
+  if (typeof mesg === 'string') return mesg
+  if (!(mesg instanceof PackMap)) return 'no reason was recorded'
+  return [mesg.get('err'), mesg.get('errmsg')].filter((each) => typeof each === 'string').join(': ')
+}
