@@ -53,7 +53,7 @@ export function readConfig(
   const origins = new Map<string, string>()
   for (const { origin, values } of layers) {
     for (const [key, value] of Object.entries(values)) {
-      if (value === undefined || origins.has(key)) continue
+      if (value === undefined || value === null || origins.has(key)) continue
       merged[key] = value
       origins.set(key, origin)
     }

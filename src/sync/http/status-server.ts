@@ -187,14 +187,13 @@ function send(response: ServerResponse, status: number, type: string, body: stri
   response.end(response.req.method === 'HEAD' ? undefined : body)
 }
 
-/** Undefined when it is too long. */
+/** Undefined when it is too long; what is beyond is read and forgotten, or the client would never see the answer. */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of request) {
     length += (chunk as Buffer).length
-    if (length > MAX_BODY_BYTES) return undefined
-    chunks.push(chunk as Buffer)
+    if (length <= MAX_BODY_BYTES) chunks.push(chunk as Buffer)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return length > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString('utf8')
 }

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { readFileSync, statSync } from 'node:fs'
+import { request } from 'node:https'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
+import { MigrationError } from '../../src/errors.js'
+import { Slab } from '../../src/slab/slab.js'
+import { Auth } from '../../src/sync/cell/auth.js'
+import { openCellDir } from '../../src/sync/cell/cell-dir.js'
+import { Hive } from '../../src/sync/cell/hive.js'
+import { statusPage } from '../../src/sync/http/page.js'
+import { StatusServer, type StatusServerParts } from '../../src/sync/http/status-server.js'
+import { FakeSync, LAYER, layerState, memoryLog } from '../support/fake-sync.js'
+import { tempDir } from '../support/fixture.js'
+
+const fake = new FakeSync()
+const log = memoryLog()
+const dir = tempDir()
+let slab: Slab
+let auth: Auth
+let server: StatusServer
+let parts: StatusServerParts
+
+before(async () => {
+  slab = await Slab.open(join(dir, 'slabs', 'cell.lmdb'))
+  auth = new Auth(new Hive(slab))
+  auth.setPasswd(auth.root.iden, 'secret:with:colons')
+  parts = { port: 0, dir: await openCellDir(dir), auth, state: () => fake.state(), log }
+  server = await StatusServer.listen(parts)
+})
+
+after(async () => {
+  await server.close()
+  await slab.close()
+})
+
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string | string[] | undefined>
+  readonly body: string
+}
+
+function ask(path: string, options: { method?: string; body?: string; headers?: Record<string, string> } = {}) {
+  return new Promise<Answer>((resolve, reject) => {
+    const ca = readFileSync(join(dir, 'sslcert.pem'))
+    const { body, ...rest } = options
+    const sent = request(
+      { host: '127.0.0.1', port: server.port, path, ca, servername: 'localhost', ...rest },
+      (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk) => {
+          text += chunk
+        })
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }))
+      },
+    )
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
+
+function basic(user: string, passwd: string): Record<string, string> {
+  return { Authorization: `Basic ${Buffer.from(`${user}:${passwd}`).toString('base64')}` }
+}
+
+const ROOT = basic('root', 'secret:with:colons')
+
+test('StatusServer makes a certificate that names this host, with a key that only the owner reads', () => {
+  assert.equal(statSync(join(dir, 'sslkey.pem')).mode & 0o777, 0o600)
+  assert.match(readFileSync(join(dir, 'sslcert.pem'), 'utf8'), /BEGIN CERTIFICATE/)
+})
+
+test('StatusServer shows nothing without credentials', async () => {
+  const headers = [{}, basic('root', 'wrong'), basic('newp', 'x'), { Authorization: 'Basic !!' }, { Cookie: 'sess=x' }]
+  for (const path of ['/', '/metrics', '/api/v1/status', '/api/v1/healthcheck', '/newp']) {
+    for (const each of headers) {
+      const { status, headers: answered, body } = await ask(path, { headers: each as Record<string, string> })
+      assert.equal(status, 401)
+      assert.match(String(answered['www-authenticate']), /^Basic/)
+      assert.doesNotMatch(body, new RegExp(LAYER))
+    }
+  }
+  assert.deepEqual(JSON.parse((await ask('/api/v1/active')).body), { status: 'ok', result: { active: true } })
+})
+
+test('the login gives a cookie that serves until its user is locked', async () => {
+  const login = (user: unknown, passwd: unknown) =>
+    ask('/api/v1/login', { method: 'POST', body: JSON.stringify({ user, passwd }) })
+  const { body, headers } = await login('root', 'secret:with:colons')
+  assert.equal(JSON.parse(body).result.name, 'root')
+  const cookie = String(headers['set-cookie'])
+  assert.match(cookie, /Secure; HttpOnly; SameSite=Strict/)
+  const value = cookie.split(';')[0]
+  const asked = await ask('/api/v1/status', { headers: { Cookie: `a=b; ${value}` } })
+  assert.equal(asked.status, 200)
+  const forged = value.replace(/\.\d+\./, '.9999999999999.')
+  assert.equal((await ask('/api/v1/status', { headers: { Cookie: forged } })).status, 401)
+  assert.equal(JSON.parse((await login('root', 'wrong')).body).code, 'AuthDeny')
+  assert.equal(JSON.parse((await login('newp', 'wrong')).body).code, 'AuthDeny')
+  assert.equal((await login('root', 5)).status, 400)
+  assert.equal((await ask('/api/v1/login', { method: 'POST', body: 'x' })).status, 400)
+  assert.equal((await ask('/api/v1/login', { method: 'POST', body: 'x'.repeat(1 << 16) })).status, 413)
+  const visi = auth.add('visi', 'visi123', null)
+  const visiCookie = String((await login('visi', 'visi123')).headers['set-cookie']).split(';')[0]
+  assert.equal((await ask('/', { headers: { Cookie: visiCookie } })).status, 200)
+  auth.setInfo(visi.iden, { locked: true })
+  assert.equal((await ask('/', { headers: { Cookie: visiCookie } })).status, 401)
+})
+
+test('the page shows each layer, is one document, and may load nothing', async () => {
+  fake.layers = [
+    layerState({ pushOffset: 32000, lagSplices: 48, lagSeconds: 75, errorCount: 2, notes: ['<b>"odd" & so on</b>'] }),
+  ]
+  const { body, headers } = await ask('/', { headers: ROOT })
+  assert.match(body, /32,000 of 32,048/)
+  assert.match(body, /48 splices, 75 s/)
+  assert.match(body, /&#60;b&#62;&#34;odd&#34; &#38; so on/)
+  assert.doesNotMatch(body, /<script|src=|<b>"odd/)
+  assert.match(String(headers['content-security-policy']), /default-src 'none'; style-src 'sha256-/)
+  assert.equal((await ask('/', { method: 'HEAD', headers: ROOT })).body, '')
+  assert.equal((await ask('/', { method: 'POST', headers: ROOT })).status, 405)
+  assert.equal((await ask('/newp', { headers: ROOT })).status, 404)
+})
+
+test('statusPage() says what keeps from cutting over, and when nothing does', () => {
+  assert.match(statusPage(fake.state()), /Not ready to cut over<\/p><ul><li>No sync runs/)
+  const ready = { ...fake.state(), canCutover: true, cutoverBlockers: [], layers: [] }
+  assert.match(statusPage(ready), /Ready to cut over: the destination has everything/)
+})
+
+test('the metrics are in the text format of Prometheus', async () => {
+  fake.layers = [layerState({ sourceTip: null, lagSplices: 3 }), layerState({ iden: 'f'.repeat(32) })]
+  const { body, headers } = await ask('/metrics', { headers: ROOT })
+  assert.match(String(headers['content-type']), /version=0\.0\.4/)
+  const lines = body.trimEnd().split('\n')
+  const sample = /^synapse_migrator_sync_[a-z_]+(\{layer="[0-9a-f]{32}"\})? -?[0-9.]+$/
+  for (const line of lines) assert.ok(line.startsWith('# ') || sample.test(line), line)
+  assert.ok(lines.includes(`synapse_migrator_sync_layer_lag_splices{layer="${LAYER}"} 3`))
+  assert.ok(lines.includes('synapse_migrator_sync_can_cutover 0'))
+  assert.ok(!body.includes(`source_tip{layer="${LAYER}"}`))
+  const helped = lines.filter((line) => line.startsWith('# TYPE')).map((line) => line.split(' ')[2])
+  assert.equal(new Set(helped).size, helped.length)
+})
+
+test('a port that is taken and a certificate that is none are one sentence', async () => {
+  const taken = StatusServer.listen({ ...parts, port: server.port })
+  await assert.rejects(
+    taken,
+    (error) => error instanceof MigrationError && /port \d+: the port is in use/.test(error.message),
+  )
+})
+
+test('old TLS is refused', async () => {
+  const socket = connectTls({ host: '127.0.0.1', port: server.port, maxVersion: 'TLSv1.1', rejectUnauthorized: false })
+  await new Promise((resolve) => socket.once('error', resolve).once('close', resolve))
+  assert.equal(socket.authorized, false)
+})
