@@ -77,8 +77,19 @@ export class Migrator {
     })
     const results = await this.migrateLayers(source, layers, model, pool, writer)
     await writer.call('finishDirn', {})
+    await writer.call('nexus', {
+      destDir,
+      logLayers: options.addMode === 'nexus' && options.ops.has('nodes') ? layers : [],
+      batchSize: options.editBatchSize,
+    })
     await writer.call('reports', { destDir, ops: [...options.ops] })
-    rmSync(snapshotDirOf(destDir), { recursive: true, force: true })
+    for (const dir of [
+      snapshotDirOf(destDir),
+      join(destDir, 'migration', 'build'),
+      join(destDir, 'migration', 'runs'),
+    ]) {
+      rmSync(dir, { recursive: true, force: true })
+    }
     return {
       srcDir: source.dir,
       destDir,
@@ -130,6 +141,7 @@ export class Migrator {
     for (const step of ['nodes', 'nodedata', 'splices'] as const) {
       if (this.options.ops.has(step)) await writer.call('forget', { migrop: step, checkpoints: `${step}/` })
     }
+    if (this.options.ops.has('nodes')) await writer.call('forget', { migrop: 'nexus', checkpoints: 'nexus/' })
   }
 
   private async nodes(

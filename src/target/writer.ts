@@ -1,16 +1,22 @@
+import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { decode } from '../bytes/msgpack.js'
 import { assert } from '../errors.js'
 import type { LeafSummary, SlabBuildState } from '../page/page-chunk.js'
+import { SlabReader } from '../page/page-reader.js'
 import { Checkpoints } from './checkpoints.js'
 import type { Credits, PackedRecord } from './chunk-sender.js'
 import { MigrationLog } from './migration-log.js'
-import { reserveEditIndexes } from './nexus-log.js'
+import { nexusEdits } from './nexus-edits.js'
+import { NexusLog, reserveEditIndexes } from './nexus-log.js'
 import { SlabBuild, type StreamResult } from './slab-build.js'
 import type { MigrOp, StepContext } from './steps/context.js'
 import { copyDirn } from './steps/dirn.js'
 import { writeOffsets, writeVersions } from './steps/reports.js'
 import { runCellSteps } from './steps/run-cell-steps.js'
+
+/** Address space for the nexus log, which may become as large as all layers; it costs no memory. */
+const NEXUS_MAP_BYTES = 2 ** 42
 
 /**
  * Everything that writes the destination, in the one thread that does. Its methods are called from the coordinator
@@ -53,12 +59,28 @@ export class Writer {
     await runCellSteps({ ...args, ops: new Set(args.ops), log, migrlog, now: Date.now })
   }
 
-  /** Writes what others go on from: offsets of the splice logs, versions, where new node edits are numbered from. */
-  async reports({ destDir, ops }: { destDir: string; ops: readonly MigrOp[] }): Promise<void> {
+  /**
+   * Logs the node edits of layers in the nexus log (`--add-mode nexus`), and reserves the indexes of their edit logs for
+   * the releases that would write over them.
+   */
+  async nexus(args: { destDir: string; logLayers: readonly string[]; batchSize: number }): Promise<void> {
+    const { destDir, logLayers, batchSize } = args
+    const nexus = logLayers.length > 0 ? await NexusLog.open(destDir, NEXUS_MAP_BYTES) : null
+    for (const layer of logLayers) {
+      const key = `nexus/${layer}`
+      if (this.checkpoints.get(key) !== null) continue
+      const userIden = this.creatorOf(destDir, layer)
+      nexus?.append(nexusEdits(destDir, layer, { batchSize, userIden, now: Date.now }))
+      this.checkpoints.put(key, {})
+    }
+    await reserveEditIndexes(destDir, nexus)
+  }
+
+  /** Writes the files that others go on from: offsets of the splice logs, versions. */
+  reports({ destDir, ops }: { destDir: string; ops: readonly MigrOp[] }): void {
     const context = { destDir, ops: new Set(ops), migrlog: this.migrationLog, log: this.log }
     writeOffsets(context)
     writeVersions(context)
-    await reserveEditIndexes(destDir)
   }
 
   /** Starts building a slab, or goes on with one. */
@@ -169,6 +191,17 @@ export class Writer {
   get migrationLog(): MigrationLog {
     assert(this.opened !== null, () => 'the migration log is not open')
     return this.opened
+  }
+
+  private creatorOf(destDir: string, layer: string): string {
+    const slab = SlabReader.open(join(destDir, 'slabs', 'cell.lmdb'))
+    try {
+      const key = ['cortex', 'layers', layer, 'creator'].join('\0')
+      const value = slab.db('hive')?.get(Buffer.from(key))
+      return value === undefined ? '' : String(decode(value))
+    } finally {
+      slab.close()
+    }
   }
 
   private get checkpoints(): Checkpoints {

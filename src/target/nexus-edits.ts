@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import { decode, type Value } from '../bytes/msgpack.js'
+import { type RowCursor, SlabReader } from '../page/page-reader.js'
+import { Flag } from '../translate/node.js'
+import type { EditBatch } from './nexus-log.js'
+
+const BUID_BYTES = 32
+/** Kinds of edits of a 0.2.x node edit. */
+const Edit = { nodeAdd: 0, propSet: 2, tagSet: 4, tagPropSet: 6, nodedataSet: 8 } as const
+
+/**
+ * The node edits that make a migrated layer, in batches: first nodes in buid order, then node data. They are what
+ * `--add-mode nexus` puts into the nexus log.
+ */
+export function* nexusEdits(
+  destDir: string,
+  layerIden: string,
+  { batchSize, userIden, now }: { batchSize: number; userIden: string; now: () => number },
+): Generator<EditBatch> {
+  const layer = SlabReader.open(join(destDir, 'layers', layerIden, 'layer_v2.lmdb'))
+  const nodedata = SlabReader.open(join(destDir, 'layers', layerIden, 'nodedata.lmdb'))
+  try {
+    for (const edits of [nodeEdits(layer), nodedataEdits(layer, nodedata)]) {
+      let batch: Value[] = []
+      const take = (): EditBatch => ({ layerIden, nodeEdits: batch, timeMs: now(), userIden })
+      for (const edit of edits) {
+        batch.push(edit)
+        if (batch.length < batchSize) continue
+        yield take()
+        batch = []
+      }
+      if (batch.length > 0) yield take()
+    }
+  } finally {
+    layer.close()
+    nodedata.close()
+  }
+}
+
+function* nodeEdits(layer: SlabReader): Generator<Value> {
+  const cursor = layer.db('bybuid')?.cursor()
+  if (cursor === undefined) return
+  let more = cursor.seek(null)
+  while (more) {
+    const buid = cursor.key().slice(0, BUID_BYTES)
+    const edits: Value[] = []
+    let form = ''
+    do {
+      const key = cursor.key()
+      const edit = editOf(key, cursor)
+      if (edit !== null) edits.push(edit)
+      if (key[BUID_BYTES] === Flag.ndef) form = String((decode(cursor.value()) as Value[])[0])
+      if (key[BUID_BYTES] === Flag.form) form = Buffer.from(cursor.value()).toString('utf8')
+      more = cursor.next()
+    } while (more && Buffer.compare(cursor.key().subarray(0, BUID_BYTES), buid) === 0)
+    if (edits.length > 0) yield [buid, form, edits]
+  }
+}
+
+function editOf(key: Uint8Array, cursor: RowCursor): Value | null {
+  const name = Buffer.from(key.subarray(BUID_BYTES + 1)).toString('utf8')
+  const value = () => decode(cursor.value())
+  switch (key[BUID_BYTES]) {
+    case Flag.ndef: {
+      const [, valu, stortype] = value() as Value[]
+      return [Edit.nodeAdd, [valu, stortype], []]
+    }
+    case Flag.prop: {
+      const [valu, stortype] = value() as Value[]
+      return [Edit.propSet, [name, valu, null, stortype], []]
+    }
+    case Flag.tag:
+      return [Edit.tagSet, [name, value(), null], []]
+    case Flag.tagProp: {
+      const [valu, stortype] = value() as Value[]
+      const colon = name.indexOf(':')
+      return [Edit.tagPropSet, [name.slice(0, colon), name.slice(colon + 1), valu, null, stortype], []]
+    }
+    default:
+      return null
+  }
+}
+
+function* nodedataEdits(layer: SlabReader, nodedata: SlabReader): Generator<Value> {
+  const names = new Map<string, Value>()
+  for (const { key, value } of layer.db('propabrv:abrv2byts')?.rows() ?? []) {
+    names.set(Buffer.from(key).toString('hex'), (decode(value) as Value[])[0])
+  }
+  for (const { key, value } of nodedata.db('nodedata')?.rows() ?? []) {
+    const buid = key.slice(0, BUID_BYTES)
+    const formKey = Buffer.concat([buid, Buffer.of(Flag.form)])
+    const form = Buffer.from(layer.db('bybuid')?.get(formKey) ?? []).toString('utf8')
+    const name = names.get(Buffer.from(key.subarray(BUID_BYTES)).toString('hex')) ?? null
+    yield [buid, form, [[Edit.nodedataSet, [name, decode(value), null], []]]]
+  }
+}
