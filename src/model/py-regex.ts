@@ -17,13 +17,16 @@ interface Flags {
 
 /** White space of Python's `regex`, which is not that of its texts. */
 const SPACE = '\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
-const TEXT_START = '(?<![\\s\\S])'
-const TEXT_END = '(?![\\s\\S])'
+const TEXT_START = '^'
+const TEXT_END = '$'
+
+/** JavaScript repeats these only in a group. */
+const assertion = /^(?:\^|\$|\(\?<?[=!])/
 
 const posixClasses: { readonly [name: string]: string } = {
   alpha: '\\p{Alphabetic}',
-  digit: '\\p{Nd}',
-  alnum: '\\p{Alphabetic}\\p{Nd}',
+  digit: '0-9',
+  alnum: '\\p{Alphabetic}0-9',
   upper: '\\p{Uppercase}',
   lower: '\\p{Lowercase}',
   space: SPACE,
@@ -89,6 +92,7 @@ class Translator {
       const quantifier = this.quantifier()
       if (quantifier !== null) {
         if (last === '') throw this.refused('nothing to repeat')
+        if (assertion.test(last)) last = `(?:${last})`
         if (this.next('+')) last = this.atomic(last + quantifier)
         else last += quantifier + (this.next('?') ? '?' : '')
         flush()
@@ -225,6 +229,7 @@ class Translator {
     const lower = char.toLowerCase()
     if (lower === 'd' || lower === 's' || lower === 'w') return asClass(this.classOf(lower), char !== lower)
     if (lower === 'p') {
+      if (this.flags.ascii) throw this.refused('a property of ASCII alone')
       const [whole] = /^\{\^?[\w=: ]+\}/.exec(this.rest()) ?? []
       if (whole === undefined) throw this.refused('property')
       this.#pos += whole.length
