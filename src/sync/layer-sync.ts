@@ -171,7 +171,6 @@ export class LayerSync {
 
   /** Shows why the layer was not started again. */
   halted(message: string): void {
-    this.#pullStatus = 'stopped'
     this.#pullTask = { status: 'cancelled' }
     this.#pushTask = { status: 'exception', message }
     this.#caughtUp.reject(new Error(`Layer ${this.iden} does not run: ${message}`))
@@ -190,7 +189,6 @@ export class LayerSync {
     await ended
     this.#tasks = []
     await this.#lastWrite
-    if (this.#pullStatus !== null) this.#pullStatus = 'stopped'
     return true
   }
 
@@ -223,12 +221,12 @@ export class LayerSync {
     const lagSplices = tip === null ? null : Math.max(0, tip - pushOffset)
     return {
       iden,
-      pullStatus: this.#pullStatus,
+      pullStatus: this.#pullTask.status === 'active' || isIdle ? this.#pullStatus : 'stopped',
       pullOffset: isIdle ? store.pullOffset(iden) : this.#readOffset,
       pushOffset,
       inFlight: this.#batch === null ? 0 : this.#batch.endOffset - this.#batch.offset,
       sourceTip: tip,
-      queue: isIdle ? null : { finished: !this.#running, length: this.#readOffset - pushOffset },
+      queue: isIdle ? null : { finished: !this.#running, length: this.#running ? this.#readOffset - pushOffset : 0 },
       pullTask: this.#pullTask,
       pushTask: this.#pushTask,
       pullStartedAt: this.#pullStartedAt,
@@ -274,10 +272,7 @@ export class LayerSync {
     if (kind === 'push' && this.#pushTask.status === 'active') this.#pushTask = state
     this.#running = false
     this.#soft.abort(END)
-    if (state.status === 'exception') {
-      this.#hard.abort(END)
-      this.#pullStatus = 'stopped'
-    }
+    if (state.status === 'exception') this.#hard.abort(END)
     const why = state.status === 'exception' ? state.message : 'it was stopped'
     this.#caughtUp.reject(new Error(`Layer ${this.iden} ended before it was in sync: ${why}`))
     this.#retryWanted?.reject(new Error(`Layer ${this.iden} ended before its errors were applied: ${why}`))

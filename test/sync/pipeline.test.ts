@@ -1,0 +1,538 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Value } from '../../src/bytes/msgpack.js'
+import type { LayerState, RawSplice, SyncConfig } from '../../src/sync/api.js'
+import { LayerSyncs } from '../../src/sync/pipeline.js'
+import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
+import { tempDir } from '../support/fixture.js'
+import { SimClock, seeded } from '../support/sim-clock.js'
+import {
+  emptyState,
+  modelDict,
+  POISON,
+  Process,
+  quietLog,
+  rawSplice,
+  SimCortex,
+  SimStore,
+  SOURCE_URL,
+  type StoreState,
+  simConfig,
+} from '../support/sim-cortex.js'
+
+const A = 'a'.repeat(32)
+const B = 'b'.repeat(32)
+const META = { time: 1_600_000_000_000, user: 'u', prov: 'p' }
+
+/** Two Cortexes and a service between them, with nothing going wrong unless a test makes it. */
+class Bench {
+  readonly clock = new SimClock()
+  readonly source: SimCortex
+  readonly dest: SimCortex
+  readonly durable: StoreState
+  readonly store: SimStore
+  readonly service: LayerSyncs
+  readonly process = new Process()
+
+  constructor(config: Partial<SyncConfig> = {}, durable = emptyState()) {
+    const faults = { random: seeded(1), lossRate: 0, slowMs: 1 }
+    this.source = new SimCortex(this.clock, faults, 'source')
+    this.dest = new SimCortex(this.clock, { ...faults }, 'dest')
+    this.source.model = modelDict({ 'inet:ipv4': { asn: 9 } }, {}, false)
+    this.dest.model = modelDict({ 'inet:ipv4': { asn: 9, loc: 15 } })
+    for (const iden of [A, B]) {
+      this.source.logs.set(iden, [])
+      this.dest.applied.set(iden, [])
+    }
+    this.durable = durable
+    this.store = new SimStore(this.clock, () => 1, this.process, durable)
+    this.service = new LayerSyncs(
+      {
+        config: { ...simConfig, pollS: 1, ...config },
+        store: this.store,
+        openCortex: (url) => (url === SOURCE_URL ? this.source : this.dest).open(this.process),
+        log: quietLog,
+      },
+      { clock: this.clock, random: seeded(2) },
+    )
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.clock.run(promise)
+  }
+
+  wait(ms: number): Promise<void> {
+    return this.run(this.clock.wait(ms))
+  }
+
+  async start(...starts: [string, number][]): Promise<void> {
+    await this.run(this.store.startLayers(starts, true))
+    await this.run(this.service.startSyncFromLast())
+  }
+
+  add(iden: string, ...splices: RawSplice[]): void {
+    this.log(iden).push(...splices)
+  }
+
+  log(iden: string): RawSplice[] {
+    return this.source.logs.get(iden) as RawSplice[]
+  }
+
+  /** Values of the edits that a layer of the destination has got, in order. */
+  values(iden = A): Value[] {
+    return (this.dest.applied.get(iden) ?? []).flatMap(({ edits }) => edits.map(([, info]) => (info as Value[])[1]))
+  }
+
+  layer(iden = A): LayerState {
+    return this.service.state().layers.find((each) => each.iden === iden) as LayerState
+  }
+}
+
+function asn(valu: Value, node: Value = 1, meta: Record<string, Value> = META): RawSplice {
+  return rawSplice('prop:set', ['inet:ipv4', node], { prop: 'asn', valu }, meta)
+}
+
+function nope(prop = 'nope', node: Value = 1): RawSplice {
+  return rawSplice('prop:set', ['inet:ipv4', node], { prop, valu: 1 }, META)
+}
+
+function range(count: number, from = 0): number[] {
+  return Array.from({ length: count }, (_, i) => from + i)
+}
+
+test('LayerSyncs pushes the last splice too, and the offset is behind it', async () => {
+  const bench = new Bench()
+  bench.add(A, asn(1))
+  await bench.start([A, 0])
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual(bench.values(), [1])
+  bench.add(A, asn(2))
+  await bench.wait(3_000)
+  assert.deepEqual(bench.values(), [1, 2])
+  assert.equal(bench.durable.push.get(A), 2)
+  assert.equal(bench.service.state().canCutover, true)
+})
+
+test('LayerSyncs starts the layers of the offsets file where it says', async () => {
+  const offsfile = join(tempDir(), 'lyroffs.yaml')
+  writeFileSync(offsfile, `---\n${A}:\n  created: 1\n  nextoffs: 2\n${B}:\n  nextoffs: 0\n...\n`)
+  const bench = new Bench({ offsfile })
+  bench.add(A, ...range(5).map((valu) => asn(valu)))
+  assert.deepEqual(await bench.run(bench.service.startSyncFromFile()), [
+    [A, 2],
+    [B, 0],
+  ])
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual(bench.values(), [2, 3, 4])
+  const { layers } = bench.service.state()
+  assert.equal(
+    layers.filter(({ pullTask, pushTask }) => pullTask.status === 'active' && pushTask.status === 'active').length,
+    2,
+  )
+})
+
+test('LayerSyncs stops, says which layers, and goes on from last', async () => {
+  const bench = new Bench()
+  bench.add(A, asn(1))
+  assert.deepEqual(await bench.run(bench.service.startSyncFromLast()), [])
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(2_000)
+  assert.equal(bench.dest.migrationMode, true)
+  assert.deepEqual((await bench.run(bench.service.stopSync())).sort(), [A, B])
+  assert.equal(bench.dest.migrationMode, false)
+  for (const { pullTask, pushTask } of bench.service.state().layers) {
+    assert.deepEqual([pullTask.status, pushTask.status], ['cancelled', 'cancelled'])
+  }
+  assert.deepEqual(await bench.run(bench.service.stopSync()), [])
+  bench.add(A, asn(2))
+  assert.deepEqual(await bench.run(bench.service.startSyncFromLast()), [
+    [A, 1],
+    [B, 0],
+  ])
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual(bench.values(), [1, 2])
+})
+
+test('LayerSyncs stops although the destination is gone', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0], [B, 0])
+  bench.dest.stop()
+  await bench.wait(2_000)
+  assert.deepEqual((await bench.run(bench.service.stopSync())).sort(), [A, B])
+})
+
+test('LayerSyncs goes on by itself after a restart', async () => {
+  const first = new Bench()
+  await first.start([A, 0])
+  first.add(A, asn(1))
+  await first.wait(2_000)
+  await first.run(first.service.close())
+  assert.equal(first.dest.migrationMode, true)
+  const second = new Bench({}, first.durable)
+  second.add(A, asn(1), asn(2))
+  await second.wait(3_000)
+  assert.deepEqual(second.values(), [2])
+})
+
+test('LayerSyncs changes nothing when a start fails', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  await bench.run(bench.service.stopSync())
+  const before = structuredClone(bench.durable)
+  const refusals: [() => void, RegExp][] = [
+    [() => bench.dest.stop(), /destination says: connection refused/],
+    [
+      () => {
+        bench.dest.refusal = TelepathError.of('AuthDeny', { mesg: 'Invalid password' })
+      },
+      /destination says: AuthDeny/,
+    ],
+    [
+      () => {
+        bench.source.refusal = TelepathError.of('NoSuchUser', { user: 'x' })
+      },
+      /source says: NoSuchUser/,
+    ],
+    [() => bench.source.logs.delete(A), /source says: NoSuchLayer/],
+    [
+      () => {
+        bench.dest.version[0] = 3
+      },
+      /version is 3\.0\.0, expected 0\.2\.x or 2\.x/,
+    ],
+    [
+      () => {
+        bench.dest.hasMigrationMode = false
+      },
+      /this release of the destination has none/,
+    ],
+  ]
+  for (const [spoil, expected] of refusals) {
+    spoil()
+    await assert.rejects(bench.run(bench.service.startSyncFromLast()), expected)
+    assert.deepEqual(bench.durable, before)
+    assert.equal(bench.service.state().syncing, false)
+    bench.dest.isUp = true
+    bench.dest.refusal = null
+    bench.source.refusal = null
+    bench.source.logs.set(A, [])
+    bench.dest.version[0] = 2
+    bench.dest.hasMigrationMode = true
+  }
+  await bench.run(bench.service.startSyncFromLast())
+})
+
+test('LayerSyncs waits for a source that is away', async () => {
+  const bench = new Bench()
+  bench.source.stop()
+  await bench.start([A, 0])
+  await bench.wait(3_000)
+  assert.equal(bench.layer().pullStatus, 'connect_err')
+  bench.source.isUp = true
+  bench.add(A, asn(1))
+  await bench.wait(35_000)
+  assert.deepEqual(bench.values(), [1])
+  assert.deepEqual(bench.layer().notes, [])
+})
+
+test('LayerSyncs puts node edits of equal meta into one push, in order, and never two at once', async () => {
+  const bench = new Bench()
+  bench.add(A, ...range(3_000).map((valu) => asn(valu, valu % 50)))
+  bench.add(A, asn(3_000, 1, { ...META, time: 7 }))
+  await bench.start([A, 0])
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual(bench.values(), range(3_001))
+  assert.ok(bench.dest.pushes < 50, `${bench.dest.pushes} pushes`)
+  assert.equal(bench.dest.mostPushesAtOnce, 1)
+  assert.deepEqual(bench.dest.applied.get(A)?.at(-1)?.meta.get('time'), 7)
+})
+
+test('LayerSyncs keeps no more than queueSize splices in memory', async () => {
+  for (const queueSize of [1, 2, 11, 100]) {
+    const bench = new Bench({ queueSize })
+    bench.add(A, ...range(300).map((valu) => asn(valu, valu)))
+    await bench.start([A, 0])
+    let most = 0
+    const done = bench.service.untilCaughtUp()
+    let isDone = false
+    void done.then(() => {
+      isDone = true
+    })
+    while (!isDone) {
+      await bench.wait(1)
+      most = Math.max(most, bench.layer().queue?.length ?? 0)
+    }
+    assert.ok(most > 0 && most <= queueSize, `${most} of ${queueSize}`)
+    assert.deepEqual(bench.values(), range(300))
+  }
+})
+
+test('LayerSyncs pushes again what had an unknown outcome, before and after it was applied', async () => {
+  for (const outcome of ['lost', 'applied']) {
+    const bench = new Bench()
+    bench.add(A, asn(1), asn(2, 2, { ...META, time: 8 }))
+    const call = bench.dest.call.bind(bench.dest)
+    let cuts = 1
+    bench.dest.call = async (link, peer, effect) => {
+      if (bench.dest.pushes !== 2 || cuts-- <= 0) return call(link, peer, effect)
+      if (outcome === 'applied') effect()
+      bench.dest.cut()
+      throw new LinkDown('cut')
+    }
+    await bench.start([A, 0])
+    await bench.run(bench.service.untilCaughtUp())
+    assert.deepEqual(bench.values(), outcome === 'applied' ? [1, 2, 2] : [1, 2])
+    assert.equal(bench.layer().errorCount, 0)
+  }
+})
+
+test('LayerSyncs drops only the splice that cannot be stored or translated, recorded at its offset', async () => {
+  const bench = new Bench()
+  bench.add(A, asn(0), asn(POISON), asn(2), nope(), asn(4), asn(5, 2), asn(POISON, 3), asn(7, 4))
+  await bench.start([A, 0])
+  await bench.run(bench.service.untilCaughtUp())
+  await bench.wait(1_000)
+  assert.deepEqual(new Set(bench.values()), new Set([0, 2, 4, 5, 7]))
+  const errors = bench.service.errors(A)
+  assert.deepEqual(
+    errors.map(({ offset, endOffset }) => [offset, endOffset]),
+    [
+      [1, 2],
+      [3, 4],
+      [6, 7],
+    ],
+  )
+  assert.match(errors[0].message, /cannot store the edit: SynErr: .*poisoned/)
+  assert.equal(errors[1].message, 'Unable to determine stortype type for prop inet:ipv4:nope')
+  assert.deepEqual(Buffer.from(errors[1].splices[0]), Buffer.from(nope()))
+  assert.ok(errors[0].nodeedits !== null && errors[0].meta !== null)
+  assert.equal(bench.durable.push.get(A), 8)
+  const { canCutover, cutoverBlockers } = bench.service.state()
+  assert.equal(canCutover, false)
+  assert.deepEqual(cutoverBlockers, [`Layer ${A} has 3 open errors`])
+})
+
+test('LayerSyncs survives splices that are none', async () => {
+  const bench = new Bench()
+  bench.add(A, asn(0), rawSplice('node:add', 'bar', {}, META), Uint8Array.of(0xc1), asn(3))
+  await bench.start([A, 0])
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual(bench.values(), [0, 3])
+  assert.deepEqual(
+    bench.service.errors().map(({ offset }) => offset),
+    [1, 2],
+  )
+})
+
+test('LayerSyncs ends a layer at the limit of errors and tries them again at the next start', async () => {
+  const bench = new Bench({ errLim: 3 })
+  const isBad = (valu: number) => valu >= 5 && valu <= 7
+  bench.add(A, ...range(30).map((valu) => (isBad(valu) ? nope('late') : asn(valu, valu))))
+  await bench.start([A, 0])
+  await assert.rejects(bench.run(bench.service.untilCaughtUp()), /Error limit reached/)
+  await bench.wait(1_000)
+  assert.equal(bench.layer().errorCount, 3)
+  const { pullTask, pushTask, pullStatus } = bench.layer()
+  assert.equal(pullTask.status, 'cancelled')
+  assert.equal(pullStatus, 'stopped')
+  assert.ok(pushTask.status === 'exception' && pushTask.message.startsWith('Error limit reached'))
+  assert.equal(bench.durable.push.get(A), 7)
+
+  bench.dest.model = modelDict({ 'inet:ipv4': { asn: 9, late: 9 } })
+  bench.dest.applied.set(A, [])
+  await bench.run(bench.service.startSyncFromLast())
+  await bench.run(bench.service.untilCaughtUp())
+  await bench.wait(1_000)
+  assert.equal(bench.layer().errorCount, 0)
+  assert.deepEqual(bench.values(), [1, 1, 1, ...range(22, 8)])
+})
+
+test('LayerSyncs does not restart a layer by itself that the limit has ended', async () => {
+  const first = new Bench({ errLim: 1 })
+  first.add(A, asn(0), nope())
+  await first.start([A, 0])
+  await first.wait(5_000)
+  await first.run(first.service.close())
+  const second = new Bench({ errLim: 1 }, first.durable)
+  await second.wait(5_000)
+  const { pushTask } = second.layer()
+  assert.ok(pushTask.status === 'exception' && pushTask.message.startsWith('Error limit reached at offset 1'))
+  await assert.rejects(second.run(second.service.untilCaughtUp()), /does not run/)
+})
+
+test('retryErrors() applies errors again, and later splices of their nodes behind them', async () => {
+  for (const isRunning of [true, false]) {
+    const bench = new Bench()
+    const late = rawSplice('prop:set', ['inet:ipv4', 1], { prop: 'late', valu: 1 }, META)
+    const later = rawSplice('prop:set', ['inet:ipv4', 1], { prop: 'asn', valu: 2 }, META)
+    bench.add(A, asn(0, 9), late, later, asn(3, 9), nope())
+    await bench.start([A, 0])
+    await bench.run(bench.service.untilCaughtUp())
+    await bench.wait(1_000)
+    if (!isRunning) await bench.run(bench.service.stopSync())
+    assert.equal(bench.layer().errorCount, 2)
+    bench.dest.model = modelDict({ 'inet:ipv4': { asn: 9, late: 9 } })
+    bench.dest.applied.set(A, [])
+    assert.deepEqual(await bench.run(bench.service.retryErrors()), { applied: 1, failed: 1 })
+    assert.deepEqual(bench.values(), [1, 2])
+    assert.deepEqual(
+      bench.service.errors().map(({ offset }) => offset),
+      [4],
+    )
+    assert.equal(bench.dest.migrationMode, isRunning)
+    assert.equal(bench.dest.pushedWithoutMigrationMode, 0)
+  }
+})
+
+test('LayerSyncs looks for an unknown prop in a newer model before it is an error', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  await bench.wait(5_000)
+  bench.dest.model = modelDict({ 'inet:ipv4': { asn: 9, fresh: 9 }, 'fresh:form': { asn: 9 } }, { risk: 9 })
+  bench.add(A, nope('fresh'), rawSplice('node:add', ['fresh:form', 5], {}, META))
+  bench.add(A, rawSplice('tag:prop:set', ['inet:ipv4', 1], { tag: 't', prop: 'risk', valu: 5, curv: null }, META))
+  await bench.wait(10_000)
+  assert.equal(bench.layer().errorCount, 0)
+  assert.equal(bench.values().length, 3)
+  const reads = bench.dest.modelReads
+  bench.add(A, ...range(500).map(() => nope('never')))
+  await bench.wait(20_000)
+  assert.equal(bench.layer().errorCount, 500)
+  assert.ok(bench.dest.modelReads - reads <= 2, `${bench.dest.modelReads - reads} reads`)
+})
+
+test("LayerSyncs adds the source's model extensions before an edit needs them", async () => {
+  const extended = modelDict({ 'inet:ipv4': { asn: 9, _ext: 9, '._uni': 9 } }, { risk: 9 }, false)
+  const splices = [
+    nope('_ext'),
+    nope('._uni'),
+    rawSplice('tag:prop:set', ['inet:ipv4', 1], { tag: 't', prop: 'risk', valu: 5, curv: null }, META),
+  ]
+  for (const modelSync of ['add', 'report', 'off'] as const) {
+    const bench = new Bench({ modelSync })
+    await bench.start([A, 0])
+    bench.source.model = extended
+    bench.add(A, ...splices)
+    await bench.wait(20_000)
+    assert.equal(bench.layer().errorCount, modelSync === 'add' ? 0 : 3, modelSync)
+    const told = bench.service.state().notCarried.filter((note) => note.includes('extension'))
+    assert.deepEqual(told.length, modelSync === 'report' ? 3 : 0, modelSync)
+  }
+})
+
+test('LayerSyncs deletes the tag props of a deleted tag', async () => {
+  const bench = new Bench()
+  bench.dest.model = modelDict({ 'inet:ipv4': { asn: 9 } }, { risk: 9, note: 1 })
+  bench.add(A, rawSplice('tag:del', ['inet:ipv4', 1], { tag: 'foo', valu: [null, null] }, META))
+  await bench.start([A, 0])
+  await bench.run(bench.service.untilCaughtUp())
+  const [{ edits }] = bench.dest.applied.get(A) ?? []
+  assert.deepEqual(edits, [
+    [7, ['foo', 'note', null, 1], []],
+    [7, ['foo', 'risk', null, 9], []],
+    [5, ['foo', [null, null]], []],
+  ])
+})
+
+test('LayerSyncs enables migration mode again when the destination has been restarted while nothing came', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  await bench.wait(5_000)
+  bench.dest.restart()
+  assert.equal(bench.dest.migrationMode, false)
+  await bench.wait(3_000)
+  assert.equal(bench.dest.migrationMode, true)
+})
+
+test("LayerSyncs follows the operator's override of the migration mode", async () => {
+  const bench = new Bench()
+  assert.equal(await bench.run(bench.service.enableMigrationMode()), null)
+  assert.equal(bench.dest.migrationMode, true)
+  await bench.start([A, 0])
+  await bench.run(bench.service.stopSync())
+  assert.equal(bench.dest.migrationMode, true)
+  assert.equal(await bench.run(bench.service.disableMigrationMode()), null)
+  await bench.run(bench.service.startSyncFromLast())
+  assert.equal(bench.dest.migrationMode, false)
+  assert.equal(await bench.run(bench.service.automaticMigrationMode()), null)
+  assert.equal(bench.dest.migrationMode, true)
+  assert.equal(bench.durable.override, null)
+})
+
+test('LayerSyncs returns the text of a migration mode that cannot be switched', async () => {
+  const bench = new Bench()
+  bench.dest.stop()
+  const text = await bench.run(bench.service.enableMigrationMode())
+  assert.equal(text, 'Enabling migration mode on dest cortex encountered an error: connection refused')
+  assert.match(
+    (await bench.run(bench.service.disableMigrationMode())) ?? '',
+    /^Disabling migration mode on dest cortex/,
+  )
+})
+
+test('LayerSyncs goes on without migration mode only when told to', async () => {
+  const bench = new Bench({ noMigrationMode: true })
+  bench.dest.hasMigrationMode = false
+  bench.add(A, asn(1))
+  await bench.start([A, 0])
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual(bench.values(), [1])
+  assert.match(bench.service.state().migrationModeError ?? '', /NoSuchMeth/)
+})
+
+test('LayerSyncs never takes a refused push for an error of the data', async () => {
+  for (const name of ['AuthDeny', 'IsFini', 'NoSuchLayer']) {
+    const bench = new Bench()
+    bench.add(A, asn(1), asn(2, 2))
+    const call = bench.dest.call.bind(bench.dest)
+    let refusals = 3
+    bench.dest.call = async (link, peer, effect) => {
+      if (bench.dest.pushes > 0 && refusals-- > 0) throw TelepathError.of(name, { mesg: 'no' })
+      return call(link, peer, effect)
+    }
+    await bench.start([A, 0])
+    await bench.run(bench.service.untilCaughtUp())
+    assert.deepEqual([bench.values(), bench.layer().errorCount], [[1, 2], 0])
+  }
+})
+
+test("LayerSyncs warns when the source's log ends before the offset", async () => {
+  const bench = new Bench()
+  bench.add(A, asn(1))
+  await bench.start([A, 5])
+  await bench.wait(3_000)
+  assert.match(bench.layer().notes[0], /ends before offset 5/)
+  assert.equal(bench.service.state().canCutover, false)
+})
+
+test('LayerSyncs shows the tip of the source and the lag while it catches up', async () => {
+  const bench = new Bench({ queueSize: 100 })
+  const time = bench.clock.now() - 60_000
+  bench.add(A, ...range(12_345).map((valu) => asn(valu, valu, { ...META, time })))
+  bench.dest.faults = { ...bench.dest.faults, slowMs: 100 }
+  await bench.start([A, 0])
+  await bench.wait(2_000)
+  const { sourceTip, lagSplices, lagSeconds, pushOffset, rate } = bench.layer()
+  assert.equal(sourceTip, 12_345)
+  assert.equal(lagSplices, 12_345 - pushOffset)
+  assert.ok(lagSeconds !== null && lagSeconds >= 60)
+  assert.ok(rate > 0)
+})
+
+test('startSyncFromFile() on a running layer moves it without mixing old and new', async () => {
+  const offsfile = join(tempDir(), 'lyroffs.yaml')
+  writeFileSync(offsfile, `${A}: {nextoffs: 1}\n`)
+  const bench = new Bench({ offsfile, queueSize: 10 })
+  bench.add(A, ...range(200).map((valu) => asn(valu, valu)))
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(50)
+  const before = bench.values()
+  await bench.run(bench.service.startSyncFromFile())
+  await bench.run(bench.service.untilCaughtUp())
+  const at = bench.values().indexOf(1, Math.max(2, before.length - 10))
+  assert.ok(at > 0)
+  assert.deepEqual(bench.values().slice(at), range(199, 1))
+  assert.equal(bench.layer(B).pullTask.status, 'active')
+})
