@@ -156,8 +156,11 @@ export class Migrator {
     const layerDir = join(srcDir, 'layers', iden)
     const { modelVersion, nextSplice } = readLayerFacts({ iden, dir: layerDir })
     if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
-    await this.record(writer, 'nodes', 'vers', iden, modelVersion)
-    await this.record(writer, 'nodes', 'nextoffs', iden, [nextSplice ?? 0, Date.now()])
+    await this.record(
+      writer,
+      ['nodes', 'vers', iden, modelVersion],
+      ['nodes', 'nextoffs', iden, [nextSplice ?? 0, Date.now()]],
+    )
     log('INFO', `Saved splicelog next offset ${nextSplice ?? 0} for layer ${iden}`)
     if (options.srcDedicated) {
       for (const slab of ['layer', 'nodedata']) log('INFO', warmFile(join(layerDir, `${slab}.lmdb`, 'data.mdb')))
@@ -197,16 +200,19 @@ export class Migrator {
       `Migrated ${count(result.migrated)} of ${count(result.nodes)} nodes in ${seconds} seconds (${Math.round(result.nodes / seconds)} nodes/s avg)`,
     )
     log('INFO', `Completed node migration for ${iden}`)
-    const forms = new Set([...result.sourceForms.keys(), ...result.forms.keys()])
+    const forms = [...new Set([...result.sourceForms.keys(), ...result.forms.keys()])]
     const total = [...result.forms.values()].reduce((sum, n) => sum + n, 0)
-    for (const form of forms) {
-      const stat = [result.sourceForms.get(form) ?? 0, result.forms.get(form) ?? 0]
-      await this.record(writer, 'nodes', 'stat', `${iden}:form:${form}`, stat)
-    }
-    await this.record(writer, 'nodes', 'stat', `${iden}:totnodes`, [result.nodes, total])
-    await this.record(writer, 'nodes', 'stat', `${iden}:duration`, [result.nodes, result.elapsedMs])
-    await this.record(writer, 'nodes', 'chkpnt', iden, [result.lastBuid, result.nodes + 1, Date.now()])
-    await this.record(writer, 'nodes', 'prog', iden, Date.now())
+    await this.record(
+      writer,
+      ...forms.map((form): LogRow => {
+        const stat = [result.sourceForms.get(form) ?? 0, result.forms.get(form) ?? 0]
+        return ['nodes', 'stat', `${iden}:form:${form}`, stat]
+      }),
+      ['nodes', 'stat', `${iden}:totnodes`, [result.nodes, total]],
+      ['nodes', 'stat', `${iden}:duration`, [result.nodes, result.elapsedMs]],
+      ['nodes', 'chkpnt', iden, [result.lastBuid, result.nodes + 1, Date.now()]],
+      ['nodes', 'prog', iden, Date.now()],
+    )
     if (!this.options.ops.has('nodedata')) return
     const dataSeconds = Math.floor(result.nodedataElapsedMs / 1000) + 1
     log(
@@ -214,9 +220,12 @@ export class Migrator {
       `Migrated ${count(result.nodedataMigrated)} of ${count(result.nodedata)} nodedata entries in ${dataSeconds} seconds (${Math.trunc(result.nodedata / dataSeconds)} nodes/s avg)`,
     )
     log('INFO', `Completed nodedata migration for ${iden}`)
-    await this.record(writer, 'nodedata', 'stat', `${iden}:totnodes`, [result.nodedata, result.nodedataMigrated])
-    await this.record(writer, 'nodedata', 'stat', `${iden}:duration`, [result.nodedata, result.nodedataElapsedMs])
-    await this.record(writer, 'nodedata', 'prog', iden, Date.now())
+    await this.record(
+      writer,
+      ['nodedata', 'stat', `${iden}:totnodes`, [result.nodedata, result.nodedataMigrated]],
+      ['nodedata', 'stat', `${iden}:duration`, [result.nodedata, result.nodedataElapsedMs]],
+      ['nodedata', 'prog', iden, Date.now()],
+    )
   }
 
   private async splices(
@@ -235,7 +244,7 @@ export class Migrator {
         this.progress.show(`splices ${iden.slice(0, 8)}`, splices, totalSplices, 'splices'),
     }).run()
     if (result === null) {
-      await this.record(writer, 'splices', 'error', iden, 'noexist')
+      await this.record(writer, ['splices', 'error', iden, 'noexist'])
       return null
     }
     const count = (value: number) => value.toLocaleString('en-US')
@@ -249,14 +258,20 @@ export class Migrator {
     const last = count(result.lastOffset)
     log('INFO', `For target offset ${last}: read up to ${last}, wrote up to ${last}`)
     log('INFO', `Completed splice migration for ${iden}`)
-    await this.record(writer, 'splices', 'prog', iden, Date.now())
+    await this.record(writer, ['splices', 'prog', iden, Date.now()])
     return result
   }
 
-  private record(writer: WriterClient, migrop: MigrOp, logtyp: string, key: string, value: Value): Promise<void> {
-    return writer.call('record', { records: [{ migrop, logtyp, key, value: encode(value) }] })
+  /** Stores rows of the migration log in one commit. */
+  private record(writer: WriterClient, ...rows: LogRow[]): Promise<void> {
+    return writer.call('record', {
+      records: rows.map(([migrop, logtyp, key, value]) => ({ migrop, logtyp, key, value: encode(value) })),
+    })
   }
 }
+
+/** Step, kind, key and value. */
+type LogRow = readonly [migrop: MigrOp, logtyp: string, key: string, value: Value]
 
 function summaryOf(iden: string, nodes: LayerNodesResult | null, splices: LayerSplicesResult | null): LayerSummary {
   return {

@@ -14,7 +14,7 @@ import {
 } from './format.js'
 import { NodePage, nodeRoom, spareRoom } from './node-page.js'
 import type { LeafBuilderMethods, LeafBuilderOptions, LeafSummary } from './page-chunk.js'
-import { compareSpans, copySpan, viewOf } from './spans.js'
+import { compareSpans, copySpan, keptViewOf, viewOf } from './spans.js'
 
 /** Docs/decisions tells what other fills cost and gain. */
 export const DEFAULT_FILL = 0.9
@@ -80,11 +80,11 @@ export class LeafBuilder implements LeafBuilderMethods {
   ): void {
     if (keyBuf !== this.keyBuf) {
       this.keyBuf = keyBuf
-      this.keyView = viewOf(keyBuf)
+      this.keyView = keptViewOf(keyBuf)
     }
     if (valueBuf !== this.valueBuf) {
       this.valueBuf = valueBuf
-      this.valueView = valueBuf === keyBuf ? this.keyView : viewOf(valueBuf)
+      this.valueView = valueBuf === keyBuf ? this.keyView : keptViewOf(valueBuf)
     }
     const keyBytes = keyEnd - keyStart
     if (!(keyBytes >= 1 && keyBytes <= MAX_KEY_BYTES)) throw this.badSize('key', keyBytes)

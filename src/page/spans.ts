@@ -6,6 +6,18 @@ export function viewOf(buf: Uint8Array): DataView {
   return new DataView(buf.buffer, buf.byteOffset, buf.byteLength)
 }
 
+const views = new WeakMap<Uint8Array, DataView>()
+
+/** The same, kept with the buffer: a merge takes each row from another one, and a view costs more to make than a row to copy. */
+export function keptViewOf(buf: Uint8Array): DataView {
+  let view = views.get(buf)
+  if (view === undefined) {
+    view = viewOf(buf)
+    views.set(buf, view)
+  }
+  return view
+}
+
 /**
  * Copies `fromBuf[start, end)` to `at`. Each side comes as bytes and as a view of the same bytes. Rows are short, so this runs
  * four bytes at a time, the last four overlapping those before; `set(subarray())` costs 50 ns whatever the length.

@@ -5,6 +5,8 @@
 #   demo-cortex.nodes.jsonl.gz   its nodes as 0.1.58 reads them (export_nodes.py)
 #   demo-cortex.rc18.jsonl.gz    what the reference migrator makes of it, with --map-partial (dump.py)
 #   bad/<case>/rc18.jsonl.gz     the same for each damaged Cortex bad/<case>/src.tar.gz that the reference brings to an end
+#
+# usage: make_fixtures.sh [demo | <case>]...     all without arguments, in three minutes
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 fixtures=$here/../fixtures
@@ -14,6 +16,10 @@ trap 'rm -rf "$temp"' EXIT
 
 main() {
   "$here/setup.sh"
+  if [ $# -gt 0 ]; then
+    for name in "$@"; do if [ "$name" = demo ]; then demo; else bad "$name"; fi; done
+    return
+  fi
   demo
   for tar in "$fixtures"/bad/*/src.tar.gz; do bad "$(basename "$(dirname "$tar")")"; done
 }
@@ -48,4 +54,4 @@ migrate() {
   PYTHONPATH=$here python rc18 -m synapse.tools.migrate_020 --src "$src" --dest "$dest" --log-level CRITICAL "$@" 2>/dev/null
 }
 
-main
+main "$@"

@@ -1,0 +1,108 @@
+import { type Decision, type Difference, parseLine } from './compare.js'
+
+/**
+ * Where a result of ours differs from the reference's on purpose, by the numbers of docs/decisions. Each says exactly
+ * which lines of a dump it may touch: everything else is a defect.
+ */
+export const DECISIONS: readonly Decision[] = [
+  // Queue items stay with their queue: the old numbers of the queues are kept.
+  {
+    id: 'D11',
+    covers: (d) => d.path === 'slabs/queues.lmdb' && /^cortex:queue:(qdata|abrv:(byts2abrv|abrv2byts))$/.test(d.db),
+  },
+  // Equal triggers stay two: see steadyTriggers().
+  {
+    id: 'D15',
+    covers: (d) => ours(d) && d.row.includes('trigger-') && (isHive(d) || d.path === 'migration/authhier.mpk'),
+  },
+  // A layer keeps its name and what 2.x knows of its configuration.
+  {
+    id: 'D16',
+    covers: (d) =>
+      ours(d) && isHive(d) && /^\["cortex\\u0000layers\\u0000\w+\\u0000(name|growsize|lockmemory)"/.test(d.row),
+  },
+  // The view's owner becomes its creator and the Cortex's "dedicated" is noted, as the migrator of 2.0.0 does.
+  {
+    id: 'as 2.0.0',
+    covers: (d) =>
+      (isHive(d) &&
+        new RegExp(`^\\["cortex\\\\u0000views\\\\u0000\\w+\\\\u0000${ours(d) ? 'creator' : 'owner'}"`).test(d.row)) ||
+      (ours(d) && isLog(d) && d.row.startsWith('["cell\\u0000conf\\u0000dedicated"')),
+  },
+  // A layer's history is reserved against 2.8.0, which would write over it.
+  {
+    id: 'D33',
+    covers: (d) => ours(d) && (d.path === 'slabs/nexus.lmdb' || d.path === 'slabs/nexus.opts.yaml'),
+  },
+  // Where an interrupted run goes on.
+  { id: 'D3', covers: (d) => ours(d) && /^migration\/checkpoints\.(lmdb|opts\.yaml)$/.test(d.path) },
+]
+
+/** D12: tag props with options, stored and indexed by the type that they have, not by its base. */
+export function tagPropTypes(names: readonly string[]): Decision {
+  const name = names.join('|')
+  const node = new RegExp(`^\\["\\w{64}","tagprop","[^"]*:(${name})",`)
+  const index = new RegExp(`^\\[(null|"[^"]*"),"[^"]*","(${name})",`)
+  return {
+    id: 'D12',
+    covers: (d) =>
+      d.path.endsWith('layer_v2.lmdb') &&
+      ((d.db === 'bybuid' && node.test(d.row)) || (d.db === 'bytagprop' && index.test(d.row))),
+  }
+}
+
+/**
+ * D23: rows of nodes (buids in hex) that have no other row in their layer but node data or tag props, and the names that
+ * only they use. The reference reports them as errors and leaves them out.
+ */
+export function loneRows(buids: readonly string[]): Decision {
+  const mentions = (d: Difference) => buids.some((buid) => d.row.includes(buid))
+  return {
+    id: 'D23',
+    covers: (d) =>
+      ours(d)
+        ? mentions(d) || /:(byts2abrv|abrv2byts)$/.test(d.db) || isCount(d)
+        : isLog(d) && (mentions(d) || isCount(d)),
+  }
+}
+
+/** All lines but the node edits, which nodeEdits() reads: how many share a row is no difference (D10). */
+export function withoutNodeEdits(dump: readonly string[]): string[] {
+  return dump.filter((line) => !line.includes('/nodeedits.lmdb\tnodeedits\t'))
+}
+
+/**
+ * D15: the reference gives triggers idens made of their content, ours keep their own. Puts a name made of view and content
+ * in place of the iden everywhere.
+ */
+export function steadyTriggers(dump: readonly string[]): string[] {
+  const names = new Map<string, string>()
+  for (const line of dump) {
+    const { db, row } = parseLine(line)
+    const found = db === 'hive' && /^\["cortex\\u0000views\\u0000(\w+)\\u0000triggers\\u0000(\w{32})",(.*)\]$/.exec(row)
+    if (found)
+      names.set(found[2], `trigger-${found[1]}-${found[3].replace(/,"iden":"\w+"/, '').replaceAll(/[^\w:.]/g, '')}`)
+  }
+  return dump.map((line) => {
+    if (!line.startsWith('slabs/cell.lmdb\thive') && !line.startsWith('migration/authhier_')) return line
+    let named = line
+    for (const [iden, name] of names) named = named.replaceAll(iden, name)
+    return named
+  })
+}
+
+function ours(d: Difference): boolean {
+  return d.side === 'ours'
+}
+
+function isHive(d: Difference): boolean {
+  return d.path === 'slabs/cell.lmdb' && d.db === 'hive'
+}
+
+function isLog(d: Difference): boolean {
+  return d.path === 'migration/migr.lmdb' && d.db === 'migr'
+}
+
+function isCount(d: Difference): boolean {
+  return isLog(d) && /^\["(nodes|nodedata)\\u0000stat\\u0000/.test(d.row)
+}
