@@ -4,6 +4,7 @@
 #   demo-cortex.tar.gz           a 0.1.58 Cortex of about 300 nodes made by gen_cortex.py
 #   demo-cortex.nodes.jsonl.gz   its nodes as 0.1.58 reads them (export_nodes.py)
 #   demo-cortex.rc18.jsonl.gz    what the reference migrator makes of it, with --map-partial (dump.py)
+#   empty-cortex.tar.gz          a 0.1.58 Cortex without nodes (make_empty_cortex.py)
 #   bad/<case>/rc18.jsonl.gz     the same for each damaged Cortex bad/<case>/src.tar.gz that the reference brings to an end
 #
 # usage: make_fixtures.sh [demo | <case>]...     all without arguments, in three minutes
@@ -21,6 +22,7 @@ main() {
     return
   fi
   demo
+  empty
   for tar in "$fixtures"/bad/*/src.tar.gz; do bad "$(basename "$(dirname "$tar")")"; done
 }
 
@@ -30,6 +32,11 @@ demo() {
   migrate "$temp/src" "$temp/dest" --map-partial
   python rc18 "$here/dump.py" "$temp/dest" "$fixtures/demo-cortex.rc18.jsonl.gz"
   python 01x "$here/export_nodes.py" "$temp/src" "$fixtures/demo-cortex.nodes.jsonl.gz"
+}
+
+empty() {
+  python 01x "$here/make_empty_cortex.py" "$temp/empty"
+  tar -C "$temp/empty" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -Scf - . | gzip -9n >"$fixtures/empty-cortex.tar.gz"
 }
 
 bad() {
