@@ -165,7 +165,7 @@ function indexesOf(stortype: number, value: Value): string[] {
 }
 
 function writtenIndexes(stortype: number, packed: Uint8Array): string[] {
-  const out = new Uint8Array(1024)
+  const out = Buffer.alloc(1024)
   if ((stortype & ARRAY) === 0) return [hex(out.subarray(0, writeIndex(stortype, packed, 0, packed.length, out, 0)))]
   const spans: number[] = []
   arraySpans(packed, 0, packed.length, spans)

@@ -45,7 +45,7 @@ export const u128Index: IndexEncoder = { write: () => -1, index: unsignedInt(16)
 export const i128Index: IndexEncoder = { write: () => -1, index: signedInt(16) }
 
 /** Writes an int within 2^53 as a signed index of 8 bytes. */
-export function writeI64(value: number, out: Uint8Array, at: number): number {
+export function writeI64(value: number, out: Buffer, at: number): number {
   // value + 2^63 - 1 in halves of 32 bits
   const less = value - 1
   const high = Math.floor(less / TWO_32)
@@ -143,7 +143,7 @@ function readU32(buf: Uint8Array, pos: number): number {
   return ((buf[pos] << 24) | (buf[pos + 1] << 16) | (buf[pos + 2] << 8) | buf[pos + 3]) >>> 0
 }
 
-function writeU32(out: Uint8Array, at: number, value: number): void {
+function writeU32(out: Buffer, at: number, value: number): void {
   out[at] = value >>> 24
   out[at + 1] = value >>> 16
   out[at + 2] = value >>> 8

@@ -41,7 +41,7 @@ export function roundHalfEven(value: number): number {
   return rest > 0.5 || floor % 2 !== 0 ? floor + 1 : floor
 }
 
-function writeDegrees(value: number, out: Uint8Array, at: number): number {
+function writeDegrees(value: number, out: Buffer, at: number): number {
   if (!(value >= 0 && value < LIMIT)) return -1
   const high = Math.floor(value / 0x100000000)
   const low = value - high * 0x100000000

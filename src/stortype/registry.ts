@@ -60,7 +60,7 @@ export function writeIndex(
   buf: Uint8Array,
   start: number,
   end: number,
-  out: Uint8Array,
+  out: Buffer,
   at: number,
 ): number {
   const encoder = encoderOf(stortype)
@@ -119,7 +119,7 @@ function writeOdd(
   buf: Uint8Array,
   start: number,
   end: number,
-  out: Uint8Array,
+  out: Buffer,
   at: number,
 ): number {
   const index = limited(encoder.index(decode(buf, start, end)))

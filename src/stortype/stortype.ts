@@ -40,7 +40,7 @@ export interface IndexEncoder {
    * Writes the index of the msgpack value `buf[start, end)` behind `out[at]` and returns the position behind it, or -1
    * for a value that is not of the usual kind: `index` decides about that one.
    */
-  write(buf: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number
+  write(buf: Uint8Array, start: number, end: number, out: Buffer, at: number): number
 
   /**
    * The index of any value.

@@ -12,13 +12,13 @@ export class IndexRows {
   owners = new Int32Array(1 << 12)
   starts = new Int32Array(1 << 12)
   lengths = new Uint16Array(1 << 12)
-  bytes: Uint8Array = new Uint8Array(1 << 16)
+  bytes = Buffer.allocUnsafeSlow(1 << 16)
   used = 0
 
   /** Makes room for one index; the caller writes it at `used` of `bytes` and calls `add` with its end. */
-  reserve(): Uint8Array {
+  reserve(): Buffer {
     if (this.used + INDEX_ROOM_BYTES > this.bytes.length) {
-      const grown = new Uint8Array(this.bytes.length * 2)
+      const grown = Buffer.allocUnsafeSlow(this.bytes.length * 2)
       grown.set(this.bytes)
       this.bytes = grown
     }

@@ -1,4 +1,4 @@
-import { sha256 } from '../bytes/hash.js'
+import { sha256Latin1 } from '../bytes/hash.js'
 import { decode, encode, MsgpackError, pyEquals, type Value } from '../bytes/msgpack.js'
 import { pyBytesRepr, pyStr } from '../bytes/py-repr.js'
 import type { Form, Model } from '../model/model.js'
@@ -72,6 +72,7 @@ export class NodeTranslator {
   private readonly marks: number[] = []
   private dropped: NodeFailure | null = null
   private readonly spans: number[] = []
+  private hashed = Buffer.allocUnsafeSlow(1 << 10)
 
   constructor(
     private readonly model: Model,
@@ -190,13 +191,17 @@ export class NodeTranslator {
     valu: Value,
   ): boolean {
     const { nameBytes } = plan
-    const raw = Buffer.allocUnsafe(1 + nameBytes.length + end - start)
-    raw[0] = 0x92
-    raw.set(nameBytes, 1)
-    raw.set(buf.subarray(start, end), 1 + nameBytes.length)
-    if (Buffer.compare(sha256(raw), node.buid) === 0) return true
+    const length = 1 + nameBytes.length + end - start
+    if (length > this.hashed.length) this.hashed = Buffer.allocUnsafeSlow(2 * length)
+    const { hashed } = this
+    hashed[0] = 0x92
+    let at = 1
+    for (let i = 0; i < nameBytes.length; i++) hashed[at++] = nameBytes[i]
+    for (let i = start; i < end; i++) hashed[at++] = buf[i]
+    const buid = node.buid.toString('latin1', 0, 32)
+    if (sha256Latin1(hashed.subarray(0, length)) === buid) return true
     // The stored bytes need not be those that msgpack-python would make of the value today.
-    return Buffer.compare(sha256(encode([plan.name, valu])), node.buid) === 0
+    return sha256Latin1(encode([plan.name, valu])) === buid
   }
 
   private prop(node: SourceNode, i: number, form: FormPlan, owner: number): void {

@@ -13,7 +13,7 @@ export const RowKind = { form: 0, prop: 1, tag: 2, tagProp: 3 } as const
  * property, universals with a leading dot); the value is the msgpack of `[valu, indx]`.
  */
 export class SourceNode {
-  readonly buid = new Uint8Array(32)
+  readonly buid = Buffer.alloc(32)
   count = 0
   readonly nameBuf: Uint8Array[] = []
   readonly nameStart: number[] = []
