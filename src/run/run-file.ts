@@ -61,18 +61,22 @@ export class RunWriter {
   /**
    * Sorts and writes the rows of one database.
    *
-   * @param groups for each group number its ranks
+   * @param first rank of each group's first abbreviation
+   * @param second rank of its second one, or null where keys have but one
    * @param buids 32 bytes for each owner number
    */
-  section(name: string, rows: IndexRows, groups: readonly (readonly [number, number])[], buids: Uint8Array): void {
-    const byRank = groups.map((_, group) => group)
-    byRank.sort((x, y) => groups[x][0] - groups[y][0] || groups[x][1] - groups[y][1])
-    const rankOf = new Int32Array(groups.length)
-    byRank.forEach((group, rank) => {
+  section(name: string, rows: IndexRows, first: Int32Array, second: Int32Array | null, buids: Uint8Array): void {
+    const isUsed = new Uint8Array(first.length)
+    rows.markGroups(isUsed)
+    const used: number[] = []
+    for (let group = 0; group < first.length; group++) if (isUsed[group] === 1) used.push(group)
+    const secondOf = (group: number) => (second === null ? -1 : second[group])
+    used.sort((x, y) => first[x] - first[y] || secondOf(x) - secondOf(y))
+    const rankOf = new Int32Array(first.length)
+    used.forEach((group, rank) => {
       rankOf[group] = rank
     })
-    const { order, ends } = sortRows(rows, rankOf)
-    const used = byRank.filter((_, rank) => ends[rank] > (rank === 0 ? 0 : ends[rank - 1]))
+    const { order, ends } = sortRows(rows, rankOf, used.length)
     const section = {
       a: new Int32Array(used.length),
       b: new Int32Array(used.length),
@@ -84,29 +88,26 @@ export class RunWriter {
     const blockStart: number[] = []
     const blockKeys: Uint8Array[] = []
     let at = 0
-    let place = 0
-    for (let rank = 0; rank < byRank.length; rank++) {
-      const first = at
-      if (ends[rank] === first) continue
-      section.a[place] = groups[byRank[rank]][0]
-      section.b[place] = groups[byRank[rank]][1]
-      section.starts[place] = this.position
-      section.counts[place] = ends[rank] - first
+    used.forEach((group, rank) => {
+      const start = at
+      section.a[rank] = first[group]
+      section.b[rank] = secondOf(group)
+      section.starts[rank] = this.position
+      section.counts[rank] = ends[rank] - start
       let block = this.position
       for (; at < ends[rank]; at++) {
         const row = order[at]
-        const start = rows.starts[row]
-        if (at === first || this.position - block >= BLOCK_BYTES) {
+        const from = rows.starts[row]
+        if (at === start || this.position - block >= BLOCK_BYTES) {
           block = this.position
-          blockGroup.push(place)
+          blockGroup.push(rank)
           blockStart.push(block)
-          blockKeys.push(rows.bytes.slice(start, start + rows.lengths[row]))
+          blockKeys.push(Uint8Array.prototype.slice.call(rows.bytes, from, from + rows.lengths[row]))
         }
-        this.row(rows.bytes, start, rows.lengths[row], buids, rows.owners[row] * 32)
+        this.row(rows.bytes, from, rows.lengths[row], buids, rows.owners[row] * 32)
       }
-      section.ends[place] = this.position
-      place++
-    }
+      section.ends[rank] = this.position
+    })
     this.sections[name] = {
       ...section,
       blockGroup: Int32Array.from(blockGroup),

@@ -15,11 +15,15 @@ let places = new Int32Array(1 << 13)
  * equal index in the order in which they were added, which is the order of their buids. Keys of five bytes and a place
  * are sorted natively, without a comparator; only rows that tie go on to the next five.
  *
- * @param rankOf place of each group
+ * @param rankOf place of each group that has rows, below `rankCount`
  * @returns numbers of the rows in order, and for each rank where its rows end
  */
-export function sortRows(rows: IndexRows, rankOf: Int32Array): { order: Int32Array; ends: Int32Array } {
-  const ends = new Int32Array(rankOf.length)
+export function sortRows(
+  rows: IndexRows,
+  rankOf: Int32Array,
+  rankCount: number,
+): { order: Int32Array; ends: Int32Array } {
+  const ends = new Int32Array(rankCount)
   for (let i = 0; i < rows.count; i++) ends[rankOf[rows.groups[i]]]++
   for (let rank = 0, sum = 0; rank < ends.length; rank++) {
     const count = ends[rank]

@@ -114,14 +114,7 @@ function encoderOf(stortype: number): IndexEncoder {
   throw new StorTypeError('IndexError', 'list index out of range')
 }
 
-function writeOdd(
-  encoder: IndexEncoder,
-  buf: Uint8Array,
-  start: number,
-  end: number,
-  out: Buffer,
-  at: number,
-): number {
+function writeOdd(encoder: IndexEncoder, buf: Uint8Array, start: number, end: number, out: Buffer, at: number): number {
   const index = limited(encoder.index(decode(buf, start, end)))
   assert(
     at + index.length <= out.length,

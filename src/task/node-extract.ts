@@ -7,9 +7,9 @@ import { RunWriter } from '../run/run-file.js'
 import { FormFinder } from '../source/form-finder.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../target/chunk-sender.js'
 import { IndexRows } from '../translate/index-rows.js'
-import { Flag, type NodeFailure, NodeTranslator } from '../translate/node.js'
+import { Flag, type NodeFailure, type NodeTranslator } from '../translate/node.js'
 import { packedName, SourceNode, strictText } from '../translate/source-node.js'
-import { openSource, workerModel } from './worker-state.js'
+import { openSource, workerTranslator } from './worker-state.js'
 
 const BUID_BYTES = 32
 const FORM_NOT_RESOLVED = 'Nodedata form not resolved from migrated node slab'
@@ -91,7 +91,7 @@ class NodeExtract {
   private readonly unresolved: Uint8Array[] = []
 
   constructor(private readonly input: NodeExtractInput) {
-    this.translator = new NodeTranslator(workerModel(input.model), { checks: input.checks, layer: input.layer })
+    this.translator = workerTranslator(input.model, { checks: input.checks, layer: input.layer })
     this.finder = new FormFinder(input.otherLayerPaths.map(openSource), new Map(input.knownForms))
     this.sender = new ChunkSender(input.port, input.stream, input.credits)
     this.builder = new LeafBuilder({ dupSort: false, emit: (chunk) => this.sender.send(chunk) })
@@ -262,17 +262,13 @@ class NodeExtract {
   private finish(): void {
     const { translator, input } = this
     const summary = this.builder.finish()
-    const props = translator.propNames.ranks()
-    const tags = translator.tagNames.ranks()
-    const tagProps = translator.tagPropNames.ranks()
-    const alone = (rank: Int32Array): [number, number][] => Array.from(rank, (place) => [place, -1])
+    const { props, tags, tagProps, tagForms } = translator.ranks(this.data.names)
     const run = new RunWriter(input.runPath)
-    run.section('byprop', translator.byprop, alone(props.rank), this.buids)
-    run.section('byarray', translator.byarray, alone(props.rank), this.buids)
-    const pairs = translator.tagForms.map(([tag, form]): [number, number] => [tags.rank[tag], props.rank[form]])
-    run.section('bytag', translator.bytag, pairs, this.buids)
-    run.section('bytagprop', translator.bytagprop, alone(tagProps.rank), this.buids)
-    run.section('dataname', this.data.names, alone(props.rank), this.buids)
+    run.section('byprop', translator.byprop, props.rank, null, this.buids)
+    run.section('byarray', translator.byarray, props.rank, null, this.buids)
+    run.section('bytag', translator.bytag, tagForms.first, tagForms.second, this.buids)
+    run.section('bytagprop', translator.bytagprop, tagProps.rank, null, this.buids)
+    run.section('dataname', this.data.names, props.rank, null, this.buids)
     const start = run.position
     for (const i of this.data.order(props.rank)) {
       run.nodedata(

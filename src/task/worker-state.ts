@@ -1,9 +1,13 @@
 import { Model, type ModelData } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
+import { NodeTranslator, type NodeTranslatorOptions } from '../translate/node.js'
 import type { StortypeSource } from '../translate/stortypes.js'
 
 // A worker thread runs many tasks of one migration: what is dear to make is kept between them.
 const slabs = new Map<string, SlabReader>()
+/** What a translator remembers of names; a layer may have millions of tags. */
+const MOST_NAMES = 200_000
+let translator: { readonly key: string; readonly translator: NodeTranslator } | null = null
 let model: { readonly key: string; readonly model: Model } | null = null
 
 /** A reader of a source slab, opened once per thread. */
@@ -20,6 +24,16 @@ export function workerModel(data: ModelData): Model {
   const key = modelKey(data)
   if (model === null || model.key !== key) model = { key, model: Model.fromJSON(data) }
   return model.model
+}
+
+/** A translator of nodes, ready for a new partition. */
+export function workerTranslator(data: ModelData, options: NodeTranslatorOptions): NodeTranslator {
+  const key = `${modelKey(data)} ${options.checks} ${options.layer}`
+  if (translator?.key !== key || translator.translator.nameCount > MOST_NAMES) {
+    translator = { key, translator: new NodeTranslator(workerModel(data), options) }
+  }
+  translator.translator.reset()
+  return translator.translator
 }
 
 /** Tells models apart. */

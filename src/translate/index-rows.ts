@@ -42,6 +42,11 @@ export class IndexRows {
     this.count = i + 1
   }
 
+  /** Sets `isUsed` to 1 for the groups that have rows. */
+  markGroups(isUsed: Uint8Array): void {
+    for (let i = 0; i < this.count; i++) isUsed[this.groups[i]] = 1
+  }
+
   /** Takes back all rows since a mark. */
   reset(count: number, used: number): void {
     this.count = count

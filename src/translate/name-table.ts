@@ -1,7 +1,7 @@
 /**
- * Names of one abbreviation namespace, numbered in the order in which they are met. The numbers hold within one
- * partition only: when it is finished, `ranks()` renumbers the names in byte order, and as every partition does so,
- * numbers of partitions translate to those of the layer monotonically and sorted rows stay sorted.
+ * Names of one abbreviation namespace, numbered in the order in which a worker thread meets them. When a partition is
+ * finished `ranks()` renumbers the names that it uses in byte order: as every partition does so, its numbers translate
+ * to those of the layer monotonically, and sorted rows stay sorted.
  */
 export class NameTable {
   private readonly ids = new Map<string, number>()
@@ -23,11 +23,17 @@ export class NameTable {
     return id
   }
 
-  /** Number to place in byte order, and the names in that order. */
-  ranks(): { rank: Int32Array; sorted: Uint8Array[] } {
-    const order = this.names.map((_, id) => id)
+  /**
+   * Renumbers the names of a partition in byte order.
+   *
+   * @param isUsed by number, whether the partition has it: a table outlives partitions, and layers
+   * @returns place by number (of names in use), and the names in use in byte order
+   */
+  ranks(isUsed: Uint8Array): { rank: Int32Array; sorted: Uint8Array[] } {
+    const order: number[] = []
+    for (let id = 0; id < this.names.length; id++) if (isUsed[id] === 1) order.push(id)
     order.sort((a, b) => Buffer.compare(this.names[a], this.names[b]))
-    const rank = new Int32Array(order.length)
+    const rank = new Int32Array(this.names.length)
     order.forEach((id, place) => {
       rank[id] = place
     })

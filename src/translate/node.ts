@@ -79,6 +79,48 @@ export class NodeTranslator {
     private readonly options: NodeTranslatorOptions,
   ) {}
 
+  /** Makes room for another partition; what was learned of forms, props and tags is kept. */
+  reset(): void {
+    for (const rows of this.tables()) rows.reset(0, 0)
+    this.formCounts.clear()
+  }
+
+  /**
+   * The names that the partition uses, each table in byte order, and the ranks of the groups of `bytag`.
+   *
+   * @param dataNames further rows whose groups are numbers of `propNames`
+   */
+  ranks(dataNames: IndexRows) {
+    const isTagForm = new Uint8Array(this.tagForms.length)
+    this.bytag.markGroups(isTagForm)
+    const isProp = new Uint8Array(this.propNames.size)
+    for (const rows of [this.byprop, this.byarray, dataNames]) rows.markGroups(isProp)
+    const isTag = new Uint8Array(this.tagNames.size)
+    this.tagForms.forEach(([tag, form], group) => {
+      if (isTagForm[group] === 0) return
+      isTag[tag] = 1
+      isProp[form] = 1
+    })
+    const isTagProp = new Uint8Array(this.tagPropNames.size)
+    this.bytagprop.markGroups(isTagProp)
+    const props = this.propNames.ranks(isProp)
+    const tags = this.tagNames.ranks(isTag)
+    return {
+      props,
+      tags,
+      tagProps: this.tagPropNames.ranks(isTagProp),
+      tagForms: {
+        first: Int32Array.from(this.tagForms, ([tag]) => tags.rank[tag]),
+        second: Int32Array.from(this.tagForms, ([, form]) => props.rank[form]),
+      },
+    }
+  }
+
+  /** How many names are remembered. */
+  get nameCount(): number {
+    return this.propNames.size + this.tagNames.size + this.tagPropNames.size + this.tagForms.length
+  }
+
   /**
    * @param owner number of the node within the partition
    * @param knownForm form of a node without a form row, if it is known
