@@ -144,7 +144,6 @@ export class LayerNodes {
         checkpoint: { ...begun, done: [...this.done.values()], isBuilt: true, state: null },
       })
       rmSync(this.runsDir, { recursive: true, force: true })
-      rmSync(this.buildDir, { recursive: true, force: true })
       return this.result(startedMs, plan.isLimited, false, Date.now() - mergeStartedMs)
     } finally {
       layer.close()

@@ -67,7 +67,7 @@ export class Migrator {
     else log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
     await writer.call('open', { destDir })
     const { model, modelWarnings } = this.loadModel(source)
-    await writer.call('cellSteps', {
+    const cellErrors = await writer.call('cellSteps', {
       srcDir: source.dir,
       destDir,
       ops: [...options.ops],
@@ -95,7 +95,7 @@ export class Migrator {
       destDir,
       elapsedMs: Date.now() - this.startedMs,
       layers: results,
-      errorCount: results.reduce((sum, layer) => sum + layer.errorCount, 0),
+      errorCount: results.reduce((sum, layer) => sum + layer.errorCount, cellErrors),
       notes: this.notes,
     }
   }

@@ -54,9 +54,9 @@ export class Writer {
     layers: readonly string[]
     modelWarnings: readonly string[]
     destDedicated: boolean
-  }): Promise<void> {
+  }): Promise<number> {
     const { log, migrationLog: migrlog } = this
-    await runCellSteps({ ...args, ops: new Set(args.ops), log, migrlog, now: Date.now })
+    return runCellSteps({ ...args, ops: new Set(args.ops), log, migrlog, now: Date.now })
   }
 
   /**

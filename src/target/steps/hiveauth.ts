@@ -7,8 +7,11 @@ import { type LogRecord, MIGRATION_DIR } from '../migration-log.js'
 import { recordProgress, type StepContext } from './context.js'
 import { showValue } from './show-value.js'
 
-/** Step `hiveauth`: users, roles, rules, and the gates of layers, views, triggers, queues and cron jobs. */
-export function migrateHiveAuth(context: StepContext, destQueues: DestQueues): void {
+/**
+ * Step `hiveauth`: users, roles, rules, and the gates of layers, views, triggers, queues and cron jobs. Returns how many
+ * errors there were: queues that get no gate, as nobody owns them.
+ */
+export function migrateHiveAuth(context: StepContext, destQueues: DestQueues): number {
   const { cell, migrlog, log } = context
   const owned: [string, string][] = []
   const errors: LogRecord[] = []
@@ -36,4 +39,5 @@ export function migrateHiveAuth(context: StepContext, destQueues: DestQueues): v
   log('INFO', `Saved msgpackd user hierarchy to ${path}`)
   log('INFO', 'Completed HiveAuth migration')
   recordProgress(context, 'hiveauth')
+  return errors.length
 }

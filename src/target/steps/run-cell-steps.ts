@@ -16,9 +16,11 @@ export interface CellStepOptions extends Omit<StepContext, 'cell'> {
 
 /**
  * Runs those of the steps cell, dmodel, hivelyr, triggers, cron, hiveauth and queues that are asked for, in this order, on
- * a destination that step dirn has made. Each commits on its own and may be run again.
+ * a destination that step dirn has made. Each commits on its own and may be run again. Returns how many errors they
+ * recorded.
  */
-export async function runCellSteps(options: CellStepOptions): Promise<void> {
+export async function runCellSteps(options: CellStepOptions): Promise<number> {
+  let errorCount = 0
   const { ops, destDir, log } = options
   const cell = await DestCell.open(destDir)
   const context: StepContext = { ...options, cell }
@@ -31,19 +33,21 @@ export async function runCellSteps(options: CellStepOptions): Promise<void> {
       recordProgress(context, 'dmodel')
     }
     if (ops.has('hivelyr')) migrateHiveLayers(context, options)
-    if (ops.has('triggers')) migrateTriggers(context)
+    if (ops.has('triggers')) errorCount += migrateTriggers(context)
     if (ops.has('cron')) migrateCron(context)
-    if (ops.has('hiveauth') || ops.has('queues')) await runQueueSteps(context)
+    if (ops.has('hiveauth') || ops.has('queues')) errorCount += await runQueueSteps(context)
+    return errorCount
   } finally {
     await cell.close()
   }
 }
 
-async function runQueueSteps(context: StepContext): Promise<void> {
+async function runQueueSteps(context: StepContext): Promise<number> {
   const queues = await DestQueues.open(context.destDir)
   try {
-    if (context.ops.has('hiveauth')) migrateHiveAuth(context, queues)
+    const errorCount = context.ops.has('hiveauth') ? migrateHiveAuth(context, queues) : 0
     if (context.ops.has('queues')) migrateQueues(queues)
+    return errorCount
   } finally {
     await queues.close()
   }

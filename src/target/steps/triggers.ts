@@ -4,8 +4,11 @@ import type { LogRecord } from '../migration-log.js'
 import { recordProgress, type StepContext } from './context.js'
 import { showValue } from './show-value.js'
 
-/** Step `triggers`: moves triggers to the views that they belong to. What cannot be moved stays, and is recorded. */
-export function migrateTriggers(context: StepContext): void {
+/**
+ * Step `triggers`: moves triggers to the views that they belong to. What cannot be moved stays, and is recorded. Returns
+ * how many errors there were.
+ */
+export function migrateTriggers(context: StepContext): number {
   const { cell, migrlog, log } = context
   const { hive } = cell
   const views = new Set(hive.children(['cortex', 'views']))
@@ -40,6 +43,7 @@ export function migrateTriggers(context: StepContext): void {
   })
   log('INFO', `Completed trigger migration for ${moved.length} of ${rows.length}`)
   recordProgress(context, 'triggers')
+  return errors.length
 }
 
 /** A damaged rule is reported as the bytes that are there. */
