@@ -22,11 +22,15 @@ export class Ipv4 extends Type {
   }
 
   override ofText(text: string): number {
-    const shown = printables(refanged(text))
-    const int = parseAton(shown)
-    if (int === null) throw this.bad('illegal IP address string passed to inet_aton', shown)
+    const int = parseIpv4Text(text)
+    if (int === null) throw this.bad('illegal IP address string passed to inet_aton', printables(refanged(text)))
     return int
   }
+}
+
+/** What inet:ipv4 norms a text to, or null. */
+export function parseIpv4Text(text: string): number | null {
+  return parseAton(printables(refanged(text)))
 }
 
 /** An IPv6 address as a text; IPv4 addresses are mapped ones. */

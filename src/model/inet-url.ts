@@ -1,6 +1,7 @@
 import { formatIpv4 } from '../bytes/ip.js'
 import type { Value } from '../bytes/msgpack.js'
 import { bracketed } from './inet-addr.js'
+import { parseIpv4Text } from './inet-ip.js'
 import { NormError } from './norm-error.js'
 import { lower, splitOnce } from './py-text.js'
 import { OwnStr } from './str.js'
@@ -37,8 +38,8 @@ export class Url extends OwnStr {
       return match === null ? { host: `${ipv6}`, port: null } : { host: `[${ipv6}]`, port: match[2] }
     }
     const [name, port = null] = splitOnce(text, ':')
-    const ipv4 = this.tried('inet:ipv4', name)
-    const host = ipv4 === null ? this.tried('inet:fqdn', name) : formatIpv4(ipv4 as number)
+    const ipv4 = parseIpv4Text(name)
+    const host = ipv4 === null ? this.tried('inet:fqdn', name) : formatIpv4(ipv4)
     if (host === null) throw this.bad('No valid host', url)
     return { host: host as string, port }
   }
