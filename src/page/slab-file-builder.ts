@@ -169,10 +169,10 @@ export class SlabFileBuilder {
 
   /** Makes everything placed so far durable. */
   sync(): void {
-    fdatasyncSync(this.fd)
+    this.attempt(() => fdatasyncSync(this.fd))
   }
 
-  /** What a later process needs to go on from here; worth storing only after `sync()`. */
+  /** What a later process needs to go on from here; worth storing only after `sync()`. Main rows are not in it. */
   state(): SlabBuildState {
     return {
       nextPage: this.nextPage,
@@ -198,11 +198,10 @@ export class SlabFileBuilder {
     this.flushOwn()
     const lastPage = this.nextPage - 1
     const bytes = this.nextPage * PAGE_BYTES
-    ftruncateSync(this.fd, bytes)
-    fdatasyncSync(this.fd)
-    const meta = metaPages(mainDb, freeDb, lastPage, this.options.mapSize ?? mapSizeFor(bytes))
-    writeAll(this.fd, meta, 0)
-    fsyncSync(this.fd)
+    this.attempt(() => ftruncateSync(this.fd, bytes))
+    this.sync()
+    this.write(metaPages(mainDb, freeDb, lastPage, this.options.mapSize ?? mapSizeFor(bytes)), 0)
+    this.attempt(() => fsyncSync(this.fd))
     closeSync(this.fd)
     syncDir(this.dir)
     return { lastPage, bytes }
@@ -231,7 +230,23 @@ export class SlabFileBuilder {
   }
 
   private write(bytes: Uint8Array, firstPage: number): void {
-    writeAll(this.fd, bytes, firstPage * PAGE_BYTES)
+    this.attempt(() => {
+      const position = firstPage * PAGE_BYTES
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(this.fd, bytes, done, bytes.length - done, position + done)
+      }
+    })
+  }
+
+  private attempt(act: () => void): void {
+    try {
+      act()
+    } catch (cause) {
+      throw new MigrationError('ERR_DEST', `Cannot write slab "${this.dir}": ${(cause as Error).message}`, {
+        cause,
+        hint: 'Check the disk of the destination and its free space',
+      })
+    }
   }
 
   private checkParts(name: string, parts: readonly StreamPart[]): void {
@@ -461,10 +476,6 @@ function addToKey(view: DataView, at: number, keyBase: number): void {
   const low = view.getUint32(at + 4) + (keyBase % 0x1_0000_0000)
   view.setUint32(at + 4, low % 0x1_0000_0000)
   view.setUint32(at, view.getUint32(at) + Math.floor(keyBase / 0x1_0000_0000) + (low >= 0x1_0000_0000 ? 1 : 0))
-}
-
-function writeAll(fd: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done)
 }
 
 function syncDir(dir: string): void {

@@ -1,7 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after } from 'node:test'
 import { LeafBuilder } from '../../src/page/leaf-builder.js'
 import type { LeafSummary, PageChunk } from '../../src/page/page-chunk.js'
 import { SlabReader } from '../../src/page/page-reader.js'
@@ -17,18 +13,13 @@ export interface BuildOptions {
   readonly chunkBytes?: number
   /** How many builders share the keys of the db. */
   readonly parts?: number
+  /** Rows of a stream that is placed first and given up, as a repeated task's: its pages are reused, or free in the end. */
+  readonly droppedRows?: number
 }
 
 export interface DbRows {
   readonly dupSort: boolean
   readonly rows: readonly Row[]
-}
-
-/** A directory for this test file, removed when its tests are done. */
-export function tempDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'page-'))
-  after(() => rmSync(dir, { recursive: true, force: true }))
-  return dir
 }
 
 /** Rows in LMDB's order: by key, then by value. */
@@ -60,7 +51,9 @@ export function buildStream(
 /** Builds a slab of these dbs, whose rows must be sorted; a key never spans two parts. */
 export function buildSlab(dir: string, dbs: Readonly<Record<string, DbRows>>, options: BuildOptions = {}): void {
   const file = SlabFileBuilder.create(dir, { mapSize: 1 << 28 })
-  let stream = 0
+  let stream = 1
+  for (const chunk of chunksOf(numbered(0, options.droppedRows ?? 0)).chunks) file.place(0, chunk)
+  file.drop(0)
   for (const [name, { dupSort, rows }] of Object.entries(dbs)) {
     const parts = splitRows(rows, options.parts ?? 1).map((part) => {
       const id = stream++

@@ -5,16 +5,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { walkSlab } from '../../src/page/page-walker.js'
 import { Slab } from '../../src/slab/slab.js'
-import {
-  asStored,
-  type BuildOptions,
-  buildSlab,
-  type DbRows,
-  type Row,
-  readRows,
-  rowText,
-  tempDir,
-} from './built-slab.js'
+import { tempDir } from '../support/fixture.js'
+import { asStored, type BuildOptions, buildSlab, type DbRows, type Row, readRows, rowText } from './built-slab.js'
 
 const MAP_BYTES = 1 << 27
 const dir = tempDir()

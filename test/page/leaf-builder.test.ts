@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import { MigrationError } from '../../src/errors.js'
 import type { PageChunk } from '../../src/page/page-chunk.js'
 import { walkSlab } from '../../src/page/page-walker.js'
-import { buildSlab, buildStream, type Row, readRows, rowText, tempDir } from './built-slab.js'
+import { tempDir } from '../support/fixture.js'
+import { buildSlab, buildStream, type Row, readRows, rowText } from './built-slab.js'
 
 const dir = tempDir()
 let slabs = 0

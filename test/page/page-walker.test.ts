@@ -5,7 +5,8 @@ import { before, test } from 'node:test'
 import { MigrationError } from '../../src/errors.js'
 import { NodeFlag, PageFlag } from '../../src/page/format.js'
 import { walkSlab } from '../../src/page/page-walker.js'
-import { buildSlab, numbered, type Row, sorted, tempDir } from './built-slab.js'
+import { tempDir } from '../support/fixture.js'
+import { buildSlab, numbered, type Row, sorted } from './built-slab.js'
 
 const dir = tempDir()
 const SOUND = join(dir, 'sound')

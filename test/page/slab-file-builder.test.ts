@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,7 +11,8 @@ import type { SlabBuildState } from '../../src/page/page-chunk.js'
 import { walkSlab } from '../../src/page/page-walker.js'
 import { mapSizeFor, SlabFileBuilder } from '../../src/page/slab-file-builder.js'
 import { Slab } from '../../src/slab/slab.js'
-import { buildSlab, chunksOf, numbered, partOf, type Row, readRows, rowText, tempDir } from './built-slab.js'
+import { tempDir } from '../support/fixture.js'
+import { buildSlab, chunksOf, numbered, partOf, type Row, readRows, rowText } from './built-slab.js'
 
 const dir = tempDir()
 const PLACE_SCRIPT = fileURLToPath(new URL('place-chunks.js', import.meta.url))
@@ -162,6 +163,17 @@ test('SlabFileBuilder.resume() goes on after SIGKILL: every page is reachable or
     file.finish()
     isSound(path, { rows: numbered(0, 3000) })
   }
+})
+
+test('SlabFileBuilder names the slab and the reason when the disk takes no more', () => {
+  const path = join(dir, 'full')
+  const limited = `trap '' XFSZ; ulimit -f 40; exec "$@"`
+  const { status, stderr } = spawnSync('bash', ['-c', limited, 'bash', process.execPath, PLACE_SCRIPT, path], {
+    encoding: 'utf8',
+  })
+  assert.notEqual(status, 0)
+  assert.match(stderr, /Cannot write slab ".*full": EFBIG/)
+  assert.match(stderr, /ERR_DEST/)
 })
 
 test('mapSizeFor() doubles from 1 GiB on, and leaves a tenth free', () => {
