@@ -221,6 +221,8 @@ export class NodeTranslator {
     }
     // The buid proves that 0.1.x normed it to this: what rc18 merely norms in another way is kept (D24).
     if (normed === undefined || pyEquals(valu, normed) || type.keeps(valu)) return
+    // The reference excuses every host of inet:server and inet:client: their norm is another MD5 each time.
+    if (type.subof === 'inet:addr' && typeof valu === 'string' && valu.startsWith('host://')) return
     reject('NORM', `Normed form val does not match inbound ${plan.name}, ${pyStr(valu)}, ${pyStr(normed)}`)
   }
 
