@@ -1,7 +1,7 @@
 import { pyEquals, type Value } from '../bytes/msgpack.js'
 import { ARRAY } from '../stortype/registry.js'
 import { pySet, pySorted } from './py-order.js'
-import { modelError, type Opts, Type, type TypeModel } from './type.js'
+import { ModelError, modelError, type Opts, Type, type TypeModel } from './type.js'
 
 /** Values of one type; `uniq` leaves one of each, `sorted` orders them. */
 export class ArrayType extends Type {
@@ -15,7 +15,7 @@ export class ArrayType extends Type {
       throw modelError('BadTypeDef', { mesg: 'Array type requires type= option.' })
     }
     const base = model.type(type)
-    if (base === undefined) throw modelError('AttributeError', {})
+    if (base === undefined) throw new ModelError('AttributeError', "'NoneType' object has no attribute 'clone'")
     this.#item = model.clone(base, typeopts)
     if (this.#item instanceof ArrayType) throw modelError('BadTypeDef', {})
     this.stortype = ARRAY | this.#item.stortype

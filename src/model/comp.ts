@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
 import { StorType } from '../stortype/registry.js'
-import { NormError, PyList } from './norm-error.js'
-import { modelError, type Opts, Type } from './type.js'
+import { NormError, PyList, synError } from './norm-error.js'
+import { ModelError, type Opts, Type } from './type.js'
 
 type Field = readonly [string, string | readonly [string, Opts]]
 
@@ -13,13 +13,13 @@ export class Comp extends Type {
   override isNormed(value: Value): boolean {
     const { fields } = this
     if (fields === undefined || !Array.isArray(value) || value.length !== fields.length) return false
-    return value.every((item, i) => this.fieldType(i).isNormed(item))
+    return value.every((item, i) => this.knownType(i)?.isNormed(item) ?? false)
   }
 
   override keeps(value: Value): boolean {
     const { fields } = this
     if (fields === undefined || !Array.isArray(value) || value.length !== fields.length) return false
-    return value.every((item, i) => this.fieldType(i).keeps(item))
+    return value.every((item, i) => this.knownType(i)?.keeps(item) ?? false)
   }
 
   protected override ofText(text: string): Value {
@@ -45,18 +45,28 @@ export class Comp extends Type {
     return (this.opts.fields ?? undefined) as readonly Field[] | undefined
   }
 
-  /** Fields may name types that come later in the model: they are looked up when first used. */
+  /** @throws {NormError} for a field whose type is in no model, or whose options make no sense */
   private fieldType(index: number): Type {
-    this.#types[index] ??= this.findType((this.fields as readonly Field[])[index][1])
-    return this.#types[index] as Type
+    const type = this.knownType(index)
+    if (type !== undefined) return type
+    const valu = (this.fields as readonly Field[])[index][1] as Value
+    throw synError('BadTypeDef', { valu, mesg: 'type is not present in datamodel' })
   }
 
-  private findType(def: string | readonly [string, Opts]): Type {
+  /** Fields may name types that come later in the model: they are looked up when first used. */
+  private knownType(index: number): Type | undefined {
+    this.#types[index] ??= this.findType((this.fields as readonly Field[])[index][1])
+    return this.#types[index]
+  }
+
+  private findType(def: string | readonly [string, Opts]): Type | undefined {
     const [name, opts] = typeof def === 'string' ? [def, {}] : def
     const base = this.model.type(name)
-    if (base === undefined) {
-      throw modelError('BadTypeDef', { valu: def as string, mesg: 'type is not present in datamodel' })
+    try {
+      return base === undefined ? undefined : this.model.clone(base, opts)
+    } catch (error) {
+      if (error instanceof ModelError) return undefined
+      throw error
     }
-    return typeof def === 'string' ? base : this.model.clone(base, opts)
   }
 }

@@ -71,7 +71,7 @@ function checkOutput(vector: Vector, normed: Value | NormError, type: Type, inpu
     return { what: 'same', expected: vector.same, got: isSame }
   }
   const outx = typeof vector.outx === 'string' ? vector.outx : hexOrNull(fromJson(vector.out))
-  if (vector.unordered === true) return differs('norm', sortedHex(fromJson(vector.out)), sortedHex(normed))
+  if (vector.unordered === true) return differs('norm', sortedJson(fromJson(vector.out)), sortedJson(normed))
   if (outx === null) return differs('norm', vector.out, toJson(normed))
   return differs('norm', outx, hexOrNull(normed))
 }
@@ -111,8 +111,8 @@ function typeOf(vector: Vector, model: Model): Type {
   return model.typeOf([vector.type as string, opts])
 }
 
-function sortedHex(value: Value): string[] {
-  return (value as Value[]).map((item) => hex(encode(item))).sort()
+function sortedJson(value: Value): string[] {
+  return (value as Value[]).map((item) => JSON.stringify(toJson(item))).sort()
 }
 
 function sortedItems(items: unknown): unknown {

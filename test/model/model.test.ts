@@ -111,6 +111,16 @@ test('addModelFile() adds types and forms, whose options come with their parents
   assert.deepEqual(model.type('ndef')?.norm(['gold:pair', [0, 'X']]).valu, ['gold:pair', [0, 'x']])
 })
 
+test('a comp with a field of an unknown type refuses its values and keeps none', () => {
+  const model = Model.core()
+  const field = '{ctor: Comp, subof: comp, opts: {fields: [[a, no:such], [b, [int, {size: 3}]]]}}'
+  model.addModelFile(parseModelFile(`types: {gold:odd: ${field}}`, 'odd.yaml'))
+  const type = model.type('gold:odd')
+  assert.throws(() => type?.norm(['x', 1]), { name: 'NormError', errName: 'BadTypeDef' })
+  assert.equal(type?.isNormed(['x', 1]), false)
+  assert.equal(type?.keeps(['x', 1]), false)
+})
+
 test('a type of a class of somebody’s own lets every value pass and is named', () => {
   const model = Model.core()
   model.addModelFile(parseModelFile(customModel, 'custom.yaml'))
