@@ -112,7 +112,7 @@ export class LayerNodes {
     private readonly events: LayerNodesEvents,
   ) {
     const { iden, srcDir, destDir } = options
-    this.buildDir = join(destDir, 'migration', 'build', iden)
+    this.buildDir = join(destDir, 'migration', 'build', iden, 'nodes')
     this.runsDir = join(destDir, 'migration', 'runs', iden)
     this.key = `nodes/${iden}`
     this.layerPath = join(srcDir, 'layers', iden, 'layer.lmdb')
