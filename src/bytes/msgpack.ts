@@ -372,12 +372,8 @@ function skipMany(buf: Uint8Array, pos: number, end: number, count: number, dept
 
 function skipText(buf: Uint8Array, start: number, length: number, end: number): number {
   const stop = within(start + length, end)
-  for (let i = start; i < stop; i++) {
-    if (buf[i] >= 0x80) {
-      utf8Kind(buf, i, stop)
-      break
-    }
-  }
+  const at = asciiEnd(buf, start, stop)
+  if (at < stop) utf8Kind(buf, at, stop)
   return stop
 }
 
@@ -415,8 +411,25 @@ function asBuffer(buf: Uint8Array): BufferSlices {
 // --- text ---------------------------------------------------------------------------------------------------------------
 
 function isAscii(buf: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (buf[i] >= 0x80) return false
-  return true
+  return asciiEnd(buf, start, end) === end
+}
+
+// Values come from pages that are read one after the other: the view of the last one is kept.
+let viewed: Uint8Array = new Uint8Array(0)
+let view = new DataView(viewed.buffer)
+
+/** Where the first byte that is no ASCII lies, or `end`; four bytes at a time, as most text is ASCII. */
+function asciiEnd(buf: Uint8Array, start: number, end: number): number {
+  let i = start
+  if (end - start >= 8) {
+    if (buf !== viewed) {
+      viewed = buf
+      view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength)
+    }
+    for (const last = end - 4; i <= last; i += 4) if ((view.getInt32(i, true) & 0x80808080) !== 0) break
+  }
+  while (i < end && buf[i] < 0x80) i++
+  return i
 }
 
 /** 'wtf8' when there are surrogates, 'raw' when two of them would fuse to one character in a JavaScript string. */

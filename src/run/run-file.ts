@@ -45,6 +45,7 @@ export interface RunFooter<Extra> {
 export class RunWriter {
   private readonly fd: number
   private readonly buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  private readonly view = new DataView(this.buf.buffer)
   private used = 0
   private flushed = 0
   private readonly sections: Record<string, RunSection> = {}
@@ -66,6 +67,7 @@ export class RunWriter {
    * @param buids 32 bytes for each owner number
    */
   section(name: string, rows: IndexRows, first: Int32Array, second: Int32Array | null, buids: Uint8Array): void {
+    const buidView = new DataView(buids.buffer, buids.byteOffset, buids.byteLength)
     const isUsed = new Uint8Array(first.length)
     rows.markGroups(isUsed)
     const used: number[] = []
@@ -104,7 +106,7 @@ export class RunWriter {
           blockStart.push(block)
           blockKeys.push(Uint8Array.prototype.slice.call(rows.bytes, from, from + rows.lengths[row]))
         }
-        this.row(rows.bytes, from, rows.lengths[row], buids, rows.owners[row] * 32)
+        this.row(rows.bytes, from, rows.lengths[row], buidView, rows.owners[row] * 32)
       }
       section.ends[rank] = this.position
     })
@@ -144,15 +146,15 @@ export class RunWriter {
     return { bytes: this.flushed }
   }
 
-  private row(bytes: Uint8Array, start: number, length: number, buids: Uint8Array, buidStart: number): void {
+  private row(bytes: Uint8Array, start: number, length: number, buids: DataView, buidStart: number): void {
     if (this.used + length + 34 > BUFFER_BYTES) this.flush()
-    const { buf } = this
+    const { buf, view } = this
     let at = this.used
     buf[at++] = length & 0xff
     buf[at++] = length >> 8
     for (let i = 0; i < length; i++) buf[at++] = bytes[start + i]
-    for (let i = 0; i < 32; i++) buf[at++] = buids[buidStart + i]
-    this.used = at
+    for (let i = 0; i < 32; i += 4) view.setInt32(at + i, buids.getInt32(buidStart + i, true), true)
+    this.used = at + 32
   }
 
   private write(bytes: Uint8Array, start: number, length: number): void {

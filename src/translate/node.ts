@@ -1,6 +1,7 @@
 import { sha256Latin1 } from '../bytes/hash.js'
 import { decode, encode, MsgpackError, pyEquals, type Value } from '../bytes/msgpack.js'
 import { pyBytesRepr, pyStr } from '../bytes/py-repr.js'
+import { SpanMap } from '../bytes/span-map.js'
 import type { Form, Model } from '../model/model.js'
 import { NormError } from '../model/norm-error.js'
 import { ARRAY, arraySpans, isKnownStorType, StorType, StorTypeError, writeIndex } from '../stortype/registry.js'
@@ -67,7 +68,7 @@ export class NodeTranslator {
   hasForm = false
 
   private readonly plans = new Map<string, FormPlan>()
-  private readonly tags = new Map<string, TagPlan>()
+  private readonly tags = new SpanMap<TagPlan>()
   private readonly tagFormIds = new Map<number, number>()
   private readonly marks: number[] = []
   private dropped: NodeFailure | null = null
@@ -160,7 +161,7 @@ export class NodeTranslator {
     for (let i = 0; i < node.count; i++) {
       if (node.nameStart[i] === node.nameEnd[i])
         reject('ROW', `Unable to parse a row without a name of ${buidRepr(node)}`)
-      if (node.kind(i) === RowKind.form && formRow < 0) formRow = i
+      if (node.kinds[i] === RowKind.form && formRow < 0) formRow = i
     }
     const form = formRow >= 0 ? this.nodeAdd(node, formRow, owner) : this.partial(node, knownForm)
     this.form = form
@@ -168,7 +169,7 @@ export class NodeTranslator {
     for (const kind of [RowKind.form, RowKind.prop, RowKind.tag, RowKind.tagProp]) {
       const first = this.rowCount
       for (let i = 0; i < node.count; i++) {
-        if (i === formRow || node.kind(i) !== kind) continue
+        if (i === formRow || node.kinds[i] !== kind) continue
         if (kind === RowKind.tag) this.tag(node, i, form, owner)
         else if (kind === RowKind.tagProp) this.tagProp(node, i, form, owner)
         else this.prop(node, i, form, owner)
@@ -249,11 +250,10 @@ export class NodeTranslator {
   }
 
   private prop(node: SourceNode, i: number, form: FormPlan, owner: number): void {
-    const key = latin1(node.nameBuf[i], node.nameStart[i], node.nameEnd[i])
-    let plan = form.props.get(key)
+    let plan = form.props.get(node.nameBuf[i], node.nameStart[i], node.nameEnd[i])
     if (plan === undefined) {
       plan = this.propPlan(form, this.rowName(node, i, 0))
-      form.props.set(key, plan)
+      form.props.add(node.nameBuf[i], node.nameStart[i], node.nameEnd[i], plan)
     }
     const valuEnd = this.valuEndOf(node, i)
     const buf = node.rowBuf[i]
@@ -312,10 +312,14 @@ export class NodeTranslator {
   }
 
   private tagProp(node: SourceNode, i: number, form: FormPlan, owner: number): void {
-    const colon = node.colon(i)
+    const colon = node.colons[i]
     const tag = this.tagPlan(node, node.nameBuf[i], node.nameStart[i] + 1, colon)
-    const key = latin1(node.nameBuf[i], colon + 1, node.nameEnd[i])
-    let plan = tag.props.get(`${form.name} ${key}`)
+    let plans = tag.props[form.group]
+    if (plans === undefined) {
+      plans = new SpanMap()
+      tag.props[form.group] = plans
+    }
+    let plan = plans.get(node.nameBuf[i], colon + 1, node.nameEnd[i])
     if (plan === undefined) {
       const name = this.rowName(node, i, colon + 1 - node.nameStart[i])
       if (name.includes(':')) {
@@ -334,7 +338,7 @@ export class NodeTranslator {
         this.nameId(this.tagPropNames, form.name, tag.name, name),
         this.nameId(this.tagPropNames, null, tag.name, name),
       )
-      tag.props.set(`${form.name} ${key}`, plan)
+      plans.add(node.nameBuf[i], colon + 1, node.nameEnd[i], plan)
     }
     const valuEnd = this.valuEndOf(node, i)
     const buf = node.rowBuf[i]
@@ -361,15 +365,14 @@ export class NodeTranslator {
   }
 
   private tagPlan(node: SourceNode, buf: Uint8Array, start: number, end: number): TagPlan {
-    const key = latin1(buf, start, end)
-    let plan = this.tags.get(key)
+    let plan = this.tags.get(buf, start, end)
     if (plan === undefined) {
       const bytes = Uint8Array.prototype.slice.call(buf, start, end)
       const name = strictText(bytes)
       if (name === null) throw new Rejected('ROW', `A row name is no UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
       if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
       plan = new TagPlan(name, this.tagNames.id(bytes))
-      this.tags.set(key, plan)
+      this.tags.add(buf, start, end, plan)
     }
     return plan
   }
@@ -523,7 +526,7 @@ export class FormPlan {
   readonly stortype: number
   readonly storBytes: Uint8Array
   readonly group: number
-  readonly props = new Map<string, PropPlan>()
+  readonly props = new SpanMap<PropPlan>()
 
   constructor(
     readonly form: Form,
@@ -552,7 +555,8 @@ class PropPlan {
 }
 
 class TagPlan {
-  readonly props = new Map<string, PropPlan>()
+  /** By group of the form, then by name of the tag property. */
+  readonly props: SpanMap<PropPlan>[] = []
 
   constructor(
     readonly name: string,
@@ -580,8 +584,4 @@ function buidRepr(node: SourceNode): string {
 function rowRepr(node: SourceNode, i: number): string {
   const bytes = node.name(i)
   return strictText(bytes) ?? pyBytesRepr(bytes)
-}
-
-function latin1(buf: Uint8Array, start: number, end: number): string {
-  return (buf as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end)
 }

@@ -21,6 +21,10 @@ export class SourceNode {
   readonly rowBuf: Uint8Array[] = []
   readonly rowStart: number[] = []
   readonly rowEnd: number[] = []
+  /** A `RowKind` for each row. */
+  readonly kinds: number[] = []
+  /** Position of a tag property's first colon, else -1. */
+  readonly colons: number[] = []
 
   begin(buf: Uint8Array, keyStart: number): void {
     for (let i = 0; i < 32; i++) this.buid[i] = buf[keyStart + i]
@@ -47,6 +51,18 @@ export class SourceNode {
     this.rowBuf[i] = rowBuf
     this.rowStart[i] = rowStart
     this.rowEnd[i] = rowEnd
+    const first = nameBuf[nameStart]
+    let colon = -1
+    if (first === HASH) {
+      for (let at = nameStart + 1; at < nameEnd; at++) {
+        if (nameBuf[at] !== COLON) continue
+        colon = at
+        break
+      }
+    }
+    this.colons[i] = colon
+    if (first === HASH) this.kinds[i] = colon < 0 ? RowKind.tag : RowKind.tagProp
+    else this.kinds[i] = first === STAR ? RowKind.form : RowKind.prop
   }
 
   /** Forgets the pages, so that they can be freed. */
@@ -54,21 +70,6 @@ export class SourceNode {
     this.count = 0
     this.nameBuf.length = 0
     this.rowBuf.length = 0
-  }
-
-  kind(i: number): number {
-    const buf = this.nameBuf[i]
-    const first = buf[this.nameStart[i]]
-    if (first === STAR) return RowKind.form
-    if (first !== HASH) return RowKind.prop
-    return this.colon(i) < 0 ? RowKind.tag : RowKind.tagProp
-  }
-
-  /** Position of a tag property's first colon, or -1. */
-  colon(i: number): number {
-    const buf = this.nameBuf[i]
-    for (let at = this.nameStart[i]; at < this.nameEnd[i]; at++) if (buf[at] === COLON) return at
-    return -1
   }
 
   /**
@@ -103,7 +104,7 @@ export class SourceNode {
 
   /** A form row's form name, or null when the node has none; of several the first counts. */
   formName(): Uint8Array | null {
-    for (let i = 0; i < this.count; i++) if (this.kind(i) === RowKind.form) return this.name(i).subarray(1)
+    for (let i = 0; i < this.count; i++) if (this.kinds[i] === RowKind.form) return this.name(i).subarray(1)
     return null
   }
 
@@ -124,7 +125,7 @@ export class SourceNode {
         raw.push([Uint8Array.from(this.name(i)), this.rowBuf[i].slice(this.rowStart[i], this.rowEnd[i])])
         continue
       }
-      const kind = this.kind(i)
+      const kind = this.kinds[i]
       if (kind === RowKind.form && ndef === null) ndef = [name, valu]
       else if (kind === RowKind.tag) tags.push([name, valu])
       else if (kind === RowKind.tagProp) {
