@@ -139,10 +139,12 @@ export class LayerNodes {
       nodedata?.assertUnchanged()
       const mergeStartedMs = Date.now()
       await this.merge(nodedata !== null)
+      // The slabs are complete: who finds this checkpoint has but to give them their names.
       await this.writer.call('putCheckpoint', {
         key: this.key,
         checkpoint: { ...begun, done: [...this.done.values()], isBuilt: true, state: null },
       })
+      await this.install()
       rmSync(this.runsDir, { recursive: true, force: true })
       return this.result(startedMs, plan.isLimited, false, Date.now() - mergeStartedMs)
     } finally {
@@ -199,17 +201,31 @@ export class LayerNodes {
       this.events.info(`Layer ${iden} was begun with another --nodelim, starting it afresh`)
       return null
     }
-    const isThere = found.done.every(({ counts }) => existsSync(this.runPath(counts.partition)))
-    if (found.isBuilt || isThere) return found
-    this.events.warn(`Runs of layer ${iden} are gone, starting it afresh`)
+    const files = [join(this.slabDir, 'data.mdb'), ...found.done.map(({ counts }) => this.runPath(counts.partition))]
+    const isThere = found.isBuilt ? await this.install() : files.every((file) => existsSync(file))
+    if (isThere) return found
+    this.events.warn(`What layer ${iden} was migrated to is gone, starting it afresh`)
     return null
   }
 
+  private install(): Promise<boolean> {
+    const layerDir = join(this.options.destDir, 'layers', this.options.iden)
+    return this.writer.call('installSlabs', {
+      slabs: [
+        { dir: this.dataDir, finalDir: join(layerDir, 'nodedata.lmdb') },
+        { dir: this.slabDir, finalDir: join(layerDir, 'layer_v2.lmdb') },
+      ],
+    })
+  }
+
   private async begin(checkpoint: Checkpoint | null): Promise<void> {
-    if (checkpoint === null) rmSync(this.runsDir, { recursive: true, force: true })
+    if (checkpoint === null) {
+      await this.writer.call('dropCheckpoint', { key: this.key })
+      rmSync(this.runsDir, { recursive: true, force: true })
+    }
     mkdirSync(this.runsDir, { recursive: true, mode: 0o700 })
     const state = checkpoint?.state ?? null
-    await this.writer.call('build', { slab: this.slabName, dir: join(this.buildDir, 'layer_v2.lmdb'), state })
+    await this.writer.call('build', { slab: this.slabName, dir: this.slabDir, state })
     if (checkpoint === null) return
     for (const partition of checkpoint.done) {
       this.done.set(partition.counts.partition, partition)
@@ -313,7 +329,7 @@ export class LayerNodes {
     const partitions = [...this.done.values()].sort((a, b) => a.counts.partition - b.counts.partition)
     const sources = this.readRuns(partitions)
     const names = this.mapAll(sources)
-    await writer.call('build', { slab: dataName, dir: join(this.buildDir, 'nodedata.lmdb'), state: null })
+    await writer.call('build', { slab: dataName, dir: this.dataDir, state: null })
     await writer.call('finishDb', {
       slab: slabName,
       name: 'bybuid',
@@ -348,9 +364,8 @@ export class LayerNodes {
     await inTurn(jobs, 2 * this.pool.workers, (job) => job())
     for (const db of dbs) await writer.call('finishDb', db)
     await this.writeSmallDbs(names)
-    const layerDir = join(this.options.destDir, 'layers', this.options.iden)
-    await writer.call('finishSlab', { slab: dataName, finalDir: join(layerDir, 'nodedata.lmdb') })
-    await writer.call('finishSlab', { slab: slabName, finalDir: join(layerDir, 'layer_v2.lmdb') })
+    await writer.call('finishSlab', { slab: dataName })
+    await writer.call('finishSlab', { slab: slabName })
   }
 
   private async streamTask(
@@ -473,6 +488,14 @@ export class LayerNodes {
 
   private runPath(partition: number): string {
     return join(this.runsDir, `${String(partition).padStart(6, '0')}.run`)
+  }
+
+  private get slabDir(): string {
+    return join(this.buildDir, 'layer_v2.lmdb')
+  }
+
+  private get dataDir(): string {
+    return join(this.buildDir, 'nodedata.lmdb')
   }
 
   private get slabName(): string {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ModelData } from '../model/model.js'
 import type { SlabBuildState } from '../page/page-chunk.js'
@@ -84,6 +84,7 @@ export class LayerSplices {
       this.events.warn(`Splice slab not found for ${this.options.iden}, unable to migrate`)
       await this.writer.call('build', { slab: this.key, dir: this.buildDir, state: null })
       await this.finishSlab([])
+      await this.install()
       return null
     }
     const slab = SlabReader.open(this.slabPath)
@@ -115,6 +116,7 @@ export class LayerSplices {
         key: this.key,
         checkpoint: { fingerprint, starts, done: this.done, isBuilt: true, state: null },
       })
+      await this.install()
       return this.result(startedMs, lastOffset, false)
     } finally {
       slab.close()
@@ -128,12 +130,18 @@ export class LayerSplices {
       return null
     }
     checkpointDiffers(this.options.iden, found.fingerprint, fingerprint)
+    const isThere = found.isBuilt ? await this.install() : existsSync(join(this.buildDir, 'data.mdb'))
+    if (!isThere) {
+      this.events.warn(`What the splices of layer ${this.options.iden} became is gone; restarting from 0`)
+      return null
+    }
     const offset = (found.done.at(-1)?.counts.lastOffset ?? -1) + 1
     this.events.info(`Found splice migration checkpoint for ${this.options.iden} at offset ${offset}`)
     return found
   }
 
   private async begin(checkpoint: Checkpoint | null): Promise<void> {
+    if (checkpoint === null) await this.writer.call('dropCheckpoint', { key: this.key })
     await this.writer.call('build', { slab: this.key, dir: this.buildDir, state: checkpoint?.state ?? null })
     if (checkpoint === null) return
     await this.writer.call('restoreNumbered', { slab: this.key, key: this.key })
@@ -187,10 +195,13 @@ export class LayerSplices {
   }
 
   private async finishSlab(streams: number[]): Promise<void> {
-    const { destDir, iden } = this.options
     await this.writer.call('finishDb', { slab: this.key, name: 'nodeedits', dupSort: false, streams })
-    await this.writer.call('finishSlab', { slab: this.key, finalDir: join(destDir, 'layers', iden, 'nodeedits.lmdb') })
-    rmSync(this.buildDir, { recursive: true, force: true })
+    await this.writer.call('finishSlab', { slab: this.key })
+  }
+
+  private install(): Promise<boolean> {
+    const finalDir = join(this.options.destDir, 'layers', this.options.iden, 'nodeedits.lmdb')
+    return this.writer.call('installSlabs', { slabs: [{ dir: this.buildDir, finalDir }] })
   }
 
   private checkCounts(slab: SlabReader, total: number): void {

@@ -38,11 +38,8 @@ export class SlabBuild {
   private ownStreams = OWN_STREAMS
 
   /** @param state of an interrupted build to go on with, or null for a new one */
-  constructor(
-    private readonly dir: string,
-    state: SlabBuildState | null,
-  ) {
-    if (state === null || !existsSync(join(dir, 'data.mdb'))) {
+  constructor(dir: string, state: SlabBuildState | null) {
+    if (state === null) {
       rmSync(dir, { recursive: true, force: true })
       mkdirSync(dirname(dir), { recursive: true, mode: 0o700 })
       this.builder = SlabFileBuilder.create(dir)
@@ -139,17 +136,9 @@ export class SlabBuild {
     this.builder.finishDb(name, dupSort, [{ stream: id, summary: builder.finish() }])
   }
 
-  /** Completes the file and gives the slab its name; one that is there already is replaced. */
-  finish(finalDir: string): { bytes: number } {
-    const { bytes } = this.builder.finish()
-    const aside = `${finalDir}.replaced`
-    rmSync(aside, { recursive: true, force: true })
-    mkdirSync(dirname(finalDir), { recursive: true, mode: 0o700 })
-    if (existsSync(finalDir)) renameSync(finalDir, aside)
-    renameSync(this.dir, finalDir)
-    ensureOptsYaml(finalDir)
-    rmSync(aside, { recursive: true, force: true })
-    return { bytes }
+  /** Completes the file and makes it durable; `installSlab()` then gives it its name. */
+  finish(): { bytes: number } {
+    return this.builder.finish()
   }
 
   close(): void {
@@ -181,4 +170,24 @@ export class SlabBuild {
     stream.waiting.length = 0
     if (stream.summary !== null) stream.finish({ entries: stream.summary.entries, pages: stream.summary.pageCount })
   }
+}
+
+/**
+ * Gives a finished slab its name; one that is there already is replaced. May be repeated: an earlier process may have
+ * come to its end in the middle of it.
+ *
+ * @returns whether the slab is there
+ */
+export function installSlab(dir: string, finalDir: string): boolean {
+  const aside = `${finalDir}.replaced`
+  if (existsSync(join(dir, 'data.mdb'))) {
+    rmSync(aside, { recursive: true, force: true })
+    mkdirSync(dirname(finalDir), { recursive: true, mode: 0o700 })
+    if (existsSync(finalDir)) renameSync(finalDir, aside)
+    renameSync(dir, finalDir)
+  }
+  if (!existsSync(join(finalDir, 'data.mdb'))) return false
+  ensureOptsYaml(finalDir)
+  rmSync(aside, { recursive: true, force: true })
+  return true
 }

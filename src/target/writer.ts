@@ -9,7 +9,7 @@ import type { Credits, PackedRecord } from './chunk-sender.js'
 import { MigrationLog } from './migration-log.js'
 import { nexusEdits } from './nexus-edits.js'
 import { NexusLog, reserveEditIndexes } from './nexus-log.js'
-import { SlabBuild, type StreamResult } from './slab-build.js'
+import { installSlab, SlabBuild, type StreamResult } from './slab-build.js'
 import type { MigrOp, StepContext } from './steps/context.js'
 import { copyDirn } from './steps/dirn.js'
 import { writeOffsets, writeVersions } from './steps/reports.js'
@@ -161,15 +161,26 @@ export class Writer {
     this.slab(args.slab).rowsDb(args.name, args.dupSort, args.rows)
   }
 
-  finishSlab({ slab, finalDir }: { slab: string; finalDir: string }): { bytes: number } {
-    const done = this.slab(slab).finish(finalDir)
+  /** Completes a slab where it is built. */
+  finishSlab({ slab }: { slab: string }): { bytes: number } {
+    const done = this.slab(slab).finish()
     this.builds.delete(slab)
     return done
+  }
+
+  /** Gives finished slabs their names, or finds that they have them; says whether all are there. */
+  installSlabs({ slabs }: { slabs: { dir: string; finalDir: string }[] }): boolean {
+    return slabs.map(({ dir, finalDir }) => installSlab(dir, finalDir)).every((isThere) => isThere)
   }
 
   /** The checkpoint of that key, or null. */
   checkpoint({ key }: { key: string }): unknown {
     return this.checkpoints.get(key)
+  }
+
+  /** Forgets the checkpoint of that key: what it vouches for is about to go. */
+  dropCheckpoint({ key }: { key: string }): void {
+    this.checkpoints.clear(key)
   }
 
   /** Stores a checkpoint that vouches for nothing but what is durable already. */
