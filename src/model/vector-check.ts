@@ -5,7 +5,7 @@ import { ARRAY, arraySpans, indexOf, StorType, StorTypeError, writeIndex } from 
 import type { Model } from './model.js'
 import { NormError } from './norm-error.js'
 import { plainOpts } from './opts.js'
-import type { Type } from './type.js'
+import { ModelError, type Type } from './type.js'
 
 /** One line of a vector file; see docs/model-file.md for the fields. */
 export type Vector = { [key: string]: Json }
@@ -46,7 +46,9 @@ export function indexHex(stortype: number, value: Value, packed: Uint8Array | nu
 }
 
 function checkNorm(vector: Vector, model: Model): Difference | null {
-  const type = typeOf(vector, model)
+  const type = typeOrError(vector, model)
+  if (type instanceof ModelError)
+    return differs('type', vector.err ?? 'a type', vector.err === undefined ? type.message : type.errName)
   const input = inputOf(vector)
   const normed = normOrError(type, input)
   const stortype = differs('stortype', vector.stortype ?? type.stortype, type.stortype)
@@ -82,6 +84,8 @@ function differsInText(vector: Vector, normed: Value | NormError): Difference | 
 }
 
 function checkIndexes(vector: Vector, type: Type, value: Value): Difference | null {
+  // A vector may tell of the norm alone.
+  if (vector.indx === undefined && vector.indxerr === undefined && vector.indxrandom === undefined) return null
   const packed = bytesOrNull(value)
   const indexes = indexHex(type.stortype, value, packed)
   if (vector.indxrandom === true) return differs('indx', { err: 'ValueError' }, indexes)
@@ -106,9 +110,14 @@ function normOrError(type: Type, input: Value): Value | NormError {
   }
 }
 
-function typeOf(vector: Vector, model: Model): Type {
-  const opts = vector.opts === undefined ? {} : plainOpts(fromJson(vector.opts))
-  return model.typeOf([vector.type as string, opts])
+function typeOrError(vector: Vector, model: Model): Type | ModelError {
+  try {
+    const opts = vector.opts === undefined || vector.opts === null ? {} : plainOpts(fromJson(vector.opts))
+    return model.typeOf([vector.type as string, opts])
+  } catch (error) {
+    if (error instanceof ModelError) return error
+    throw error
+  }
 }
 
 function sortedJson(value: Value): string[] {
