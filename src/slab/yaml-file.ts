@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { parseDocument, stringify } from 'yaml'
+import { parseDocument, stringify, type Tags } from 'yaml'
 import { MigrationError } from '../errors.js'
 
-/** Synapse reads YAML 1.1: `on`, `yes` and `0o17`-less octals mean there what they do not mean in 1.2. */
-const VERSION = '1.1'
+/** Synapse reads YAML 1.1, where `on` and `yes` are true; its parser never took `y` and `n` for booleans, though. */
+const OPTIONS = { version: '1.1', customTags: (tags: Tags) => tags.map(withoutLetters) } as const
 
 export type YamlMap = Record<string, unknown>
 
@@ -15,7 +15,7 @@ export type YamlMap = Record<string, unknown>
  */
 export function readYamlFile(path: string): YamlMap | null {
   if (!existsSync(path)) return null
-  const doc = parseDocument(readFileSync(path, 'utf8'), { version: VERSION })
+  const doc = parseDocument(readFileSync(path, 'utf8'), OPTIONS)
   const [error] = doc.errors
   if (error !== undefined) throw badYaml(path, error.message.split('\n')[0])
   const value: unknown = doc.toJS()
@@ -28,13 +28,20 @@ export function readYamlFile(path: string): YamlMap | null {
 export function yamlDocument(map: YamlMap): string {
   if (Object.keys(map).length === 0) return '--- {}\n...\n'
   const body = stringify(map, {
-    version: VERSION,
+    ...OPTIONS,
     sortMapEntries: true,
     indentSeq: false,
     lineWidth: 0,
     aliasDuplicateObjects: false,
   })
   return `---\n${body}...\n`
+}
+
+function withoutLetters(tag: Tags[number]): Tags[number] {
+  if (typeof tag === 'string' || tag.tag !== 'tag:yaml.org,2002:bool' || !('test' in tag)) return tag
+  const { test } = tag
+  if (test === undefined) return tag
+  return { ...tag, test: new RegExp(`^(?=..)(?:${test.source})`) }
 }
 
 function badYaml(path: string, found: string): MigrationError {

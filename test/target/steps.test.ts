@@ -23,6 +23,7 @@ interface Run {
   readonly srcDir: string
   readonly destDir: string
   readonly lines: string[]
+  readonly errorCount: number
 }
 
 test('the cell steps leave the hive that the reference leaves, but for what they correct', async (t) => {
@@ -147,7 +148,8 @@ test('users without values, empty rules, unknown roles, users and owners end no 
 })
 
 test('the triggers step takes triggers without view to the default view and reports the others', async (t) => {
-  const { destDir, lines } = await migrated(t, 'bad/trigger-noview/src.tar.gz')
+  const { destDir, lines, errorCount } = await migrated(t, 'bad/trigger-noview/src.tar.gz')
+  assert.equal(errorCount, 1)
   const found = triggersOf(hiveOf(destDir)).map(([, iden]) => iden)
   assert.ok(found.includes('1'.repeat(32)) && found.includes('2'.repeat(32)) && !found.includes('3'.repeat(32)))
   const log = readMigrationLog(destDir) ?? []
@@ -160,7 +162,8 @@ test('the triggers step takes triggers without view to the default view and repo
 }) // biome-ignore format: a list
 
 test('the hiveauth step reports queues without an owner as the reference does', async (t) => {
-  const { destDir } = await migrated(t, 'bad/queue-bad/src.tar.gz')
+  const { destDir, errorCount } = await migrated(t, 'bad/queue-bad/src.tar.gz')
+  assert.equal(errorCount, 2)
   const log = readMigrationLog(destDir) ?? []
   const errors = log.filter(({ migrop, logtyp }) => migrop === 'hiveauth' && logtyp === 'error')
   assert.deepEqual(errors.map(({ key }) => key), ['queue:q1', 'queue:q2'])
@@ -249,9 +252,9 @@ async function migrated(t: TestContext, source: string, ops: readonly MigrOp[] =
   const { axon } = await copyDirn(context)
   await axon
   const migrlog = await MigrationLog.open(destDir)
-  await runCellSteps({ ...context, migrlog, modelWarnings: [], destDedicated: false })
+  const errorCount = await runCellSteps({ ...context, migrlog, modelWarnings: [], destDedicated: false })
   await migrlog.close()
-  return { srcDir, destDir, lines }
+  return { srcDir, destDir, lines, errorCount }
 }
 
 /** A slab is opened once in a process: a further run is a further process. */

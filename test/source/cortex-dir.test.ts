@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { MigrationError } from '../../src/errors.js'
+import {
+  countStorm,
+  readExtModel,
+  readLayerFacts,
+  readSettled,
+  readSource,
+  readTriggers,
+} from '../../src/source/cortex-dir.js'
+import { tempDir, unpack } from '../support/cortex.js'
+
+const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
+
+test('readSource() tells the layers of the hive from directories that it does not know (D16)', (t) => {
+  const dir = unpack('bad/orphan-layerdir/src.tar.gz', tempDir(t))
+  mkdirSync(join(dir, 'layers', 'lost+found'))
+  mkdirSync(join(dir, 'layers', 'f'.repeat(32)))
+  writeFileSync(join(dir, 'layers', 'note.txt'), '')
+  const source = readSource(dir)
+  assert.equal(source.cellGuid, readFileSync(join(dir, 'cell.guid'), 'utf8').trim())
+  assert.deepEqual(source.layers, [{ iden: LAYER, dir: join(dir, 'layers', LAYER) }])
+  assert.equal(source.orphans.length, 1)
+  assert.deepEqual([...source.strays].sort(), ['f'.repeat(32), 'lost+found', 'note.txt'])
+  assert.deepEqual([source.missing, source.remote], [[], []])
+  rmSync(join(dir, 'layers', LAYER), { recursive: true })
+  assert.deepEqual(readSource(dir).missing, [LAYER])
+})
+
+test('readSource() lists remote layers apart', (t) => {
+  const source = readSource(unpack('bad/remotelayer/src.tar.gz', tempDir(t)))
+  assert.deepEqual(source.remote, ['e'.repeat(32)])
+  assert.deepEqual(source.missing, [])
+})
+
+test('readSource() refuses what is no Cortex directory', (t) => {
+  const dir = tempDir(t)
+  assert.throws(() => readSource(join(dir, 'absent')), { code: 'ERR_SOURCE', message: /it does not exist$/ })
+  assert.throws(() => readSource(dir), { code: 'ERR_SOURCE', message: /there is no slab "slabs\/cell\.lmdb" in it$/ })
+})
+
+test('readLayerFacts() reads version, next splice and sizes, and does without slabs', (t) => {
+  const facts = (name: string) => {
+    const [layer] = readSource(unpack(`bad/${name}/src.tar.gz`, tempDir(t))).layers
+    return readLayerFacts(layer)
+  }
+  const { usedBytes, ...intact } = facts('intact')
+  assert.deepEqual(intact, {
+    hasLayerSlab: true,
+    hasNodeData: true,
+    modelVersion: [0, 1, 3],
+    nextSplice: 142,
+    feedOffsets: new Map(),
+  })
+  assert.ok(usedBytes > 0 && usedBytes % 4096 === 0)
+  assert.deepEqual(facts('wrongversion').modelVersion, [0, 1, 2])
+  assert.equal(facts('noversion').modelVersion, null)
+  assert.equal(facts('nosplices').nextSplice, null)
+  assert.equal(facts('nonodedata').hasNodeData, false)
+  const none = facts('nolayerslab')
+  assert.deepEqual([none.hasLayerSlab, none.modelVersion], [false, null])
+})
+
+test('readTriggers(), countStorm() and readExtModel() read what a Cortex keeps beside nodes', (t) => {
+  const dir = unpack('source/cell.tar.gz', tempDir(t))
+  const source = readSource(dir)
+  assert.equal(readTriggers(dir).size, 20)
+  assert.deepEqual(countStorm(source), { triggers: 20, crons: 6, commands: 2 })
+  const { props, univs, tagprops } = readExtModel(source.hive)
+  assert.deepEqual([props.length, univs.length, tagprops.length], [9, 3, 9])
+  assert.equal((props[0] as unknown[])[0], 'file:bytes')
+})
+
+test('readSettled() reads again when the slab changed meanwhile, and reports damage at once', (t) => {
+  const path = join(unpack('bad/intact/src.tar.gz', tempDir(t)), 'slabs', 'cell.lmdb')
+  let reads = 0
+  const names = readSettled(path, (slab) => {
+    reads++
+    if (reads < 3) commitNothing(join(path, 'data.mdb'))
+    return slab.dbNames()
+  })
+  assert.deepEqual([reads, names.includes('hive')], [3, true])
+  reads = 0
+  const damaged = () => {
+    reads++
+    throw new MigrationError('ERR_SLAB_CORRUPT', 'damaged')
+  }
+  assert.throws(() => readSettled(path, damaged), { code: 'ERR_SLAB_CORRUPT' })
+  assert.equal(reads, 1)
+})
+
+/** Makes the older meta page the newer one, with the same content: what a commit of nothing would leave. */
+function commitNothing(file: string): void {
+  const bytes = readFileSync(file)
+  const meta = (page: number) => page * 4096 + 16
+  const txn = (page: number) => bytes.readBigUInt64LE(meta(page) + 128)
+  const [older, newer] = txn(0) < txn(1) ? [0, 1] : [1, 0]
+  const next = txn(newer) + 1n
+  bytes.copy(bytes, meta(older), meta(newer), meta(newer) + 136)
+  bytes.writeBigUInt64LE(next, meta(older) + 128)
+  writeFileSync(file, bytes)
+}
