@@ -17,7 +17,8 @@ import { ProgressScreen } from './progress-screen.js'
 
 const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
 
-interface Parsed {
+/** The options as commander leaves them. */
+export interface ParsedMigrate {
   src: string
   dest?: string
   migrOps?: MigrOp[]
@@ -42,16 +43,8 @@ interface Parsed {
 
 /** Runs `migrate_020` with the arguments behind its name; returns the exit code. */
 export async function migrateCommand(args: readonly string[], name = 'migrate_020'): Promise<number> {
-  const command = defineCommand(name)
-  let parsed: Parsed
-  try {
-    parsed = command.parse(completePrefixes(command, args), { from: 'user' }).opts<Parsed>()
-  } catch (err) {
-    if (err instanceof CommanderError) return err.exitCode === 0 ? ExitCode.ok : ExitCode.usage
-    if (!(err instanceof AmbiguousOption)) throw err
-    process.stderr.write(`error: ${err.message}\n`)
-    return ExitCode.usage
-  }
+  const parsed = parseMigrate(migrateOptionsOf(name), args)
+  if (typeof parsed === 'number') return parsed
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
   const log = createLog(logLevel(parsed.logLevel), { before: () => screen.hide() })
   try {
@@ -65,6 +58,21 @@ export async function migrateCommand(args: readonly string[], name = 'migrate_02
   } catch (err) {
     screen.stop()
     return reportFailure(err)
+  }
+}
+
+/** Parses the options of a command that has those of `migrate_020`; returns the exit code when there is nothing to run. */
+export function parseMigrate<Options extends ParsedMigrate>(
+  command: Command,
+  args: readonly string[],
+): Options | ExitCode {
+  try {
+    return command.parse(completePrefixes(command, args), { from: 'user' }).opts<Options>()
+  } catch (err) {
+    if (err instanceof CommanderError) return err.exitCode === 0 ? ExitCode.ok : ExitCode.usage
+    if (!(err instanceof AmbiguousOption)) throw err
+    process.stderr.write(`error: ${err.message}\n`)
+    return ExitCode.usage
   }
 }
 
@@ -85,7 +93,8 @@ export function reportFailure(err: unknown): number {
   return ExitCode.internal
 }
 
-function defineCommand(name: string): Command {
+/** The command line of `migrate_020`. */
+export function migrateOptionsOf(name: string): Command {
   const list = (value: string, before: string[] | undefined) => [...(before ?? []), value]
   return new Command(name)
     .description('Migrates a Synapse 0.1.x Cortex to 0.2.x / 2.x. The source is never written.')
@@ -140,7 +149,8 @@ function defineCommand(name: string): Command {
     .option('--restart', 'rebuild layers of a destination that another tool has made')
 }
 
-function migrateOptions(parsed: Parsed): MigrateOptions {
+/** What the options ask for, checked; model files are read. */
+export function migrateOptions(parsed: ParsedMigrate): MigrateOptions {
   if (parsed.dest === undefined) {
     throw new MigrationError('ERR_USAGE', 'Destination dirn must be specified for migration.', {
       hint: 'Give the directory to make with --dest',
@@ -173,7 +183,7 @@ function readModelFile(path: string) {
   return parseModelFile(readFileSync(path, 'utf8'), path)
 }
 
-function dump(parsed: Parsed, log: Log): number {
+function dump(parsed: ParsedMigrate, log: Log): number {
   if (parsed.dest === undefined) {
     throw new MigrationError('ERR_USAGE', 'Destination dirn must be specified to dump errors.')
   }
@@ -184,7 +194,7 @@ function dump(parsed: Parsed, log: Log): number {
   return ExitCode.ok
 }
 
-function form(parsed: Parsed): number {
+function form(parsed: ParsedMigrate): number {
   for (const counts of countForms(parsed.src, parsed.dest ?? null)) {
     if (parsed.dest !== undefined && !counts.inDest)
       process.stderr.write(`Layer ${counts.iden} not present in destination\n`)

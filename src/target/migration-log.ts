@@ -9,7 +9,7 @@ import type { PackedRecord } from './chunk-sender.js'
 export const MIGRATION_DIR = 'migration'
 
 /** `migr.lmdb` has this one db; its keys are `migrop NUL logtyp NUL key`, its values msgpack. */
-const DB_NAME = 'migr'
+export const LOG_DB = 'migr'
 
 /** Steps whose errors are kept under the buid (32 bytes) of the node; all other keys are text. */
 const BUID_KEYED = new Set(['nodes', 'nodedata'])
@@ -37,7 +37,7 @@ export class MigrationLog {
 
   private constructor(slab: Slab) {
     this.#slab = slab
-    this.#db = slab.db(DB_NAME)
+    this.#db = slab.db(LOG_DB)
   }
 
   /** Stores records in one commit; a record of the same step, type and key is replaced. */
@@ -71,7 +71,7 @@ export class MigrationLog {
 
   /** All records of a step and type in key order; without a type, or without both, of more. */
   *records(migrop?: string, logtyp?: string): Generator<LogRecord> {
-    yield* matching(this.#db.rows(), migrop, logtyp)
+    yield* logRecords(this.#db.rows(), migrop, logtyp)
   }
 
   /** Removes the records of a step and type, or of those only the ones that `which` chooses; returns how many. */
@@ -96,13 +96,14 @@ export function readMigrationLog(destDir: string): LogRecord[] | null {
   if (!existsSync(join(path, 'data.mdb'))) return null
   const slab = SlabReader.open(path)
   try {
-    return [...matching(slab.db(DB_NAME)?.rows() ?? [])]
+    return [...logRecords(slab.db(LOG_DB)?.rows() ?? [])]
   } finally {
     slab.close()
   }
 }
 
-function* matching(
+/** The records of a step and type among the rows of db `migr`; without a type, or without both, of more. */
+export function* logRecords(
   rows: Iterable<{ key: Uint8Array; value: Uint8Array }>,
   migrop?: string,
   logtyp?: string,

@@ -47,6 +47,11 @@ export function migrate(...args: string[]): Ended {
   return run(process.execPath, [join(ROOT, 'bin', 'migrate_020.mjs'), ...args])
 }
 
+/** Runs `synapse-migrator` to its end, whatever that is, not on a terminal; `env` is added to the environment. */
+export function synapseMigrator(args: readonly string[], env: NodeJS.ProcessEnv = {}): Ended {
+  return run(process.execPath, [join(ROOT, 'bin', 'synapse-migrator.mjs'), ...args], { ...process.env, ...env })
+}
+
 /** Runs `migrate_020` and kills it after `delayMs`; tells whether it had ended before. */
 export async function migrateKilled(delayMs: number, ...args: string[]): Promise<{ ended: boolean }> {
   const child = spawn(process.execPath, [join(ROOT, 'bin', 'migrate_020.mjs'), ...args], { stdio: 'ignore' })

@@ -1,0 +1,46 @@
+import { ExitCode } from '../errors.js'
+import { type Finding, type Preflight, preflight } from '../plan/preflight.js'
+import { readSource } from '../source/cortex-dir.js'
+import { migrateOptions, migrateOptionsOf, type ParsedMigrate, parseMigrate, reportFailure } from './migrate-command.js'
+import { printJson } from './run-command.js'
+import { type Style, styleOf } from './style.js'
+
+/** Runs `synapse-migrator preflight`: the checks of a migration with the same options, and nothing else. */
+export async function preflightCommand(args: readonly string[], name: string): Promise<number> {
+  const command = migrateOptionsOf(name)
+    .description(
+      'Checks source and destination as a migration does before it writes anything, and writes nothing. It takes the\n' +
+        'options of migrate; those that say how to migrate are without effect.',
+    )
+    .option('--json', 'print one JSON document')
+  const parsed = parseMigrate<ParsedMigrate & { json?: boolean }>(command, args)
+  if (typeof parsed === 'number') return parsed
+  try {
+    const options = migrateOptions(parsed)
+    const found = await preflight(readSource(options.srcDir), options)
+    if (parsed.json === true) printJson({ schema_version: 1, ok: found.problems.length === 0, ...found })
+    else process.stdout.write(preflightText(found, options, styleOf(process.stdout)))
+    return found.problems.length === 0 ? ExitCode.ok : ExitCode.preflight
+  } catch (err) {
+    return reportFailure(err)
+  }
+}
+
+function preflightText(found: Preflight, dirs: { srcDir: string; destDir: string }, style: Style): string {
+  const { problems, warnings, notes, layers } = found
+  const lines = [`Preflight of a migration of ${dirs.srcDir} to ${dirs.destDir}: ${plural(layers.length, 'layer')}`]
+  for (const problem of problems) lines.push(...findingLines(style.red('problem'), problem, style))
+  for (const warning of warnings) lines.push(...findingLines(style.yellow('warning'), warning, style))
+  for (const note of notes) lines.push(`${style.dim('note')}: ${note}`)
+  const counts = `${plural(problems.length, 'problem')}, ${plural(warnings.length, 'warning')}`
+  const verdict = problems.length > 0 ? style.red('It would be refused') : style.green('It would start')
+  return `${[...lines, `${verdict}: ${counts}`].join('\n')}\n`
+}
+
+function findingLines(kind: string, { text, hint }: Finding, style: Style): string[] {
+  return hint === '' ? [`${kind}: ${text}`] : [`${kind}: ${text}`, style.dim(`  hint: ${hint}`)]
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

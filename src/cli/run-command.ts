@@ -1,0 +1,29 @@
+import { type Command, CommanderError, InvalidArgumentError } from 'commander'
+import { ExitCode } from '../errors.js'
+import { reportFailure } from './migrate-command.js'
+
+/** Parses the arguments of a command and runs it; returns the exit code, and says on standard error what went wrong. */
+export async function runCommand<Options extends object>(
+  command: Command,
+  args: readonly string[],
+  run: (options: Options, operands: string[]) => number | Promise<number>,
+): Promise<number> {
+  try {
+    command.exitOverride().parse(args, { from: 'user' })
+    return await run(command.opts<Options>(), command.args)
+  } catch (err) {
+    if (err instanceof CommanderError) return err.exitCode === 0 ? ExitCode.ok : ExitCode.usage
+    return reportFailure(err)
+  }
+}
+
+/** Parses a whole number of 1 or more. */
+export function atLeastOne(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('it must be a whole number, 1 or more')
+  return Number(text)
+}
+
+/** Prints JSON on standard output: one document, indented for people. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}

@@ -1,0 +1,36 @@
+/** A cell; numbers are set flush right, with thousands separated, null as `?`. */
+export type Cell = string | number | null
+
+/** Rows as lines of aligned columns, the first row being the heads; a column of numbers has its head flush right. */
+export function tableLines(rows: readonly (readonly Cell[])[]): string[] {
+  const isNumeric = (rows[0] ?? []).map((_, column) => {
+    const cells = rows.slice(1).map((row) => row[column])
+    return cells.some((cell) => typeof cell === 'number') && cells.every((cell) => typeof cell !== 'string')
+  })
+  const texts = rows.map((row) => row.map(showCell))
+  const widths = isNumeric.map((_, column) => Math.max(...texts.map((row) => row[column].length)))
+  return texts.map((row) =>
+    row
+      .map((text, column) => (isNumeric[column] ? text.padStart(widths[column]) : text.padEnd(widths[column])))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+export function count(value: number): string {
+  return value.toLocaleString('en-US')
+}
+
+/** Text without characters that a terminal would act on. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]/gu, (char) => {
+    const code = char.codePointAt(0) ?? 0
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
+  })
+}
+
+function showCell(cell: Cell): string {
+  if (cell === null) return '?'
+  return typeof cell === 'number' ? count(cell) : printable(cell)
+}

@@ -1,0 +1,262 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { decode, text, type Value } from '../bytes/msgpack.js'
+import { toJson } from '../bytes/value-json.js'
+import { MigrationError } from '../errors.js'
+import { SlabReader } from '../page/page-reader.js'
+import { Hive } from '../slab/hive.js'
+import { isInUse } from '../slab/in-use.js'
+import { compareVersions, type Version, versionOf } from '../slab/version.js'
+import { readYamlFile } from '../slab/yaml-file.js'
+import { readSettled } from '../source/cortex-dir.js'
+
+const BUID_BYTES = 32
+const FIRST_2X: Version = [0, 2, 0]
+const IDEN = /^[0-9a-f]{32}$/
+
+/** What a Cortex directory is. Null stands for what cannot be told: newer releases keep some of it in places of their own. */
+export interface CortexReport {
+  readonly dir: string
+  readonly cellGuid: string | null
+  /** `0.1.x` or `2.x`, by the version that the Cortex last noted, or by its layers. */
+  readonly generation: '0.1.x' | '2.x'
+  /** The release that was started on it last; a migrated Cortex that was never started has that of its source. */
+  readonly synapseVersion: string | null
+  /** `cellinfo/cortex:version` of the hive: what the Cortex has brought its data up to. */
+  readonly cortexVersion: string | null
+  /** Whether a process has it open. */
+  readonly inUse: boolean
+  /** Whether it is the result of a migration, and has its log. */
+  readonly migrated: boolean
+  readonly layers: readonly LayerReport[]
+  readonly views: readonly ViewReport[]
+  /** Python modules of cell.yaml. */
+  readonly modules: readonly string[]
+  /** What the Cortex has added to the model, by name. */
+  readonly model: {
+    readonly forms: readonly string[]
+    readonly props: readonly string[]
+    readonly univs: readonly string[]
+    readonly tagProps: readonly string[]
+  }
+  readonly queues: readonly { readonly name: string; readonly size: number | null }[]
+  readonly triggers: number
+  readonly crons: number
+  readonly users: readonly { readonly name: string; readonly admin: boolean; readonly locked: boolean }[]
+  readonly roles: readonly string[]
+  readonly stormCommands: number
+  readonly stormPackages: number
+  readonly services: number
+}
+
+export interface LayerReport {
+  readonly iden: string
+  readonly name: string | null
+  /** `known` to the hive and here; only one of the two; or in another Cortex. */
+  readonly state: 'known' | 'orphan' | 'missing' | 'remote'
+  readonly layout: '0.1.x' | '2.x' | null
+  readonly modelVersion: string | null
+  /** Views that it is in. */
+  readonly views: readonly string[]
+  /** Nodes with anything in this layer; null when they were not counted. */
+  readonly nodes: number | null
+  /** Rows of the nodes themselves, without indexes. */
+  readonly nodeRows: number | null
+  readonly nodedata: number | null
+  /** Entries of the history: splices of 0.1.x, node edits of 2.x. */
+  readonly edits: number | null
+  /** Bytes of all pages that the layer's slabs use. */
+  readonly usedBytes: number
+}
+
+export interface ViewReport {
+  readonly iden: string
+  readonly name: string | null
+  readonly layers: readonly string[]
+  readonly parent: string | null
+  readonly isDefault: boolean
+}
+
+export interface InspectOptions {
+  /** Whether to count nodes, for which all their rows must be read. */
+  readonly countNodes: boolean
+  readonly progress: (layer: string, rows: number, totalRows: number) => void
+}
+
+/**
+ * Reads a Cortex directory of either generation without changing anything in it, and without an LMDB environment; the
+ * Cortex may be running.
+ *
+ * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory
+ */
+export function inspectCortex(dir: string, options: InspectOptions): CortexReport {
+  const cellSlab = join(dir, 'slabs', 'cell.lmdb')
+  if (!SlabReader.exists(cellSlab)) {
+    throw new MigrationError('ERR_SOURCE', `Cannot inspect "${dir}": there is no slab "slabs/cell.lmdb" in it`, {
+      hint: 'give the directory of a Cortex, the one that holds cell.guid',
+    })
+  }
+  const cell = readSettled(cellSlab, (slab) => ({
+    hive: Hive.from(slab.db('hive')?.rows() ?? []),
+    triggers: slab.db('triggers')?.entries ?? 0,
+    info: slab.db('cell:info')?.get(Buffer.from('synapse:version')),
+  }))
+  const { hive } = cell
+  const synapseVersion = versionOf(
+    cell.info === undefined ? hive.get(['cellinfo', 'synapse:version']) : decode(cell.info),
+  )
+  const cortexVersion = versionOf(hive.get(['cellinfo', 'cortex:version']))
+  const views = viewsOf(hive)
+  const layers = layersOf(dir, hive, views, options)
+  const modern = [synapseVersion, cortexVersion].some(
+    (found) => found !== null && compareVersions(found, FIRST_2X) >= 0,
+  )
+  const names = (kind: string) => hive.children(['cortex', 'model', kind])
+  return {
+    dir,
+    cellGuid: readGuid(dir),
+    generation: modern || layers.some(({ layout }) => layout === '2.x') ? '2.x' : '0.1.x',
+    synapseVersion: synapseVersion?.join('.') ?? null,
+    cortexVersion: cortexVersion?.join('.') ?? null,
+    inUse: isInUse(cellSlab),
+    migrated: SlabReader.exists(join(dir, 'migration', 'migr.lmdb')),
+    layers,
+    views,
+    modules: modulesOf(dir),
+    model: { forms: names('forms'), props: names('props'), univs: names('univs'), tagProps: names('tagprops') },
+    queues: queuesOf(dir),
+    triggers: cell.triggers + views.reduce((sum, { iden }) => sum + triggersOf(hive, iden), 0),
+    crons: hive.children(['agenda', 'appts']).length,
+    users: hive.children(['auth', 'users']).map((iden) => userOf(hive, iden)),
+    roles: hive.children(['auth', 'roles']).map((iden) => hive.getText(['auth', 'roles', iden]) ?? iden),
+    stormCommands: hive.children(['cortex', 'storm', 'cmds']).length,
+    stormPackages: hive.children(['cortex', 'storm', 'packages']).length,
+    services: hive.children(['cortex', 'storm', 'services']).length,
+  }
+}
+
+function viewsOf(hive: Hive): ViewReport[] {
+  const defaultView = hive.getText(['cellinfo', 'defaultview'])
+  return hive.children(['cortex', 'views']).map((iden) => {
+    const path = ['cortex', 'views', iden]
+    const layers = hive.get([...path, 'layers'])
+    return {
+      iden,
+      name: hive.getText([...path, 'name']) ?? null,
+      layers: Array.isArray(layers) ? layers.map(String) : [],
+      parent: hive.getText([...path, 'parent']) ?? null,
+      isDefault: iden === defaultView,
+    }
+  })
+}
+
+function layersOf(dir: string, hive: Hive, views: readonly ViewReport[], options: InspectOptions): LayerReport[] {
+  const layersDir = join(dir, 'layers')
+  const entries = existsSync(layersDir) ? readdirSync(layersDir, { withFileTypes: true }) : []
+  const dirs = entries.flatMap((entry) => (entry.isDirectory() && IDEN.test(entry.name) ? [entry.name] : []))
+  const known = hive.children(['cortex', 'layers'])
+  return [...new Set([...known, ...dirs])].sort().map((iden) => {
+    const path = ['cortex', 'layers', iden]
+    const isRemote = hive.get([...path, 'type']) === 'remote'
+    const state = isRemote ? 'remote' : !dirs.includes(iden) ? 'missing' : known.includes(iden) ? 'known' : 'orphan'
+    return {
+      iden,
+      name: hive.getText([...path, 'name']) ?? null,
+      state,
+      views: views.flatMap((view) => (view.layers.includes(iden) ? [view.iden] : [])),
+      ...slabsOf(join(layersDir, iden), iden, options),
+    }
+  })
+}
+
+type SlabFacts = Pick<
+  LayerReport,
+  'layout' | 'modelVersion' | 'nodes' | 'nodeRows' | 'nodedata' | 'edits' | 'usedBytes'
+>
+
+function slabsOf(dir: string, iden: string, options: InspectOptions): SlabFacts {
+  const path = (name: string) => join(dir, `${name}.lmdb`)
+  const has = (name: string) => SlabReader.exists(path(name))
+  const layout = has('layer_v2') ? '2.x' : has('layer') ? '0.1.x' : null
+  const entries = (slab: string, db: string) =>
+    has(slab) ? readSettled(path(slab), (reader) => reader.db(db)?.entries ?? null) : null
+  const used = ['layer', 'layer_v2', 'nodedata', 'splices', 'nodeedits'].filter(has)
+  const usedBytes = used.reduce(
+    (sum, name) => sum + readSettled(path(name), (slab) => (slab.lastPage + 1) * slab.pageSize),
+    0,
+  )
+  if (layout === null) return { layout, modelVersion: null, nodes: null, nodeRows: null, nodedata: null, edits: null, usedBytes } // biome-ignore format: all null
+  const is01x = layout === '0.1.x'
+  const slab = is01x ? 'layer' : 'layer_v2'
+  const main = readSettled(path(slab), (reader) => ({
+    version: reader.mainRows().find(({ key }) => Buffer.from(key).toString('latin1') === 'layer:model:version')?.value,
+    nodes: options.countNodes ? countBuids(reader, (rows, total) => options.progress(iden, rows, total)) : null,
+  }))
+  return {
+    layout,
+    modelVersion: versionOf(main.version === undefined ? undefined : decode(main.version))?.join('.') ?? null,
+    nodes: main.nodes,
+    nodeRows: entries(slab, 'bybuid'),
+    nodedata: entries('nodedata', is01x ? 'bybuid' : 'nodedata'),
+    edits: is01x ? entries('splices', 'splices') : entries('nodeedits', 'nodeedits'),
+    usedBytes,
+  }
+}
+
+/** Null for newer releases, which keep nodes in another db. */
+function countBuids(slab: SlabReader, progress: (rows: number, total: number) => void): number | null {
+  const db = slab.db('bybuid')
+  if (db === undefined) return null
+  const last = Buffer.alloc(BUID_BYTES)
+  const cursor = db.cursor()
+  let [buids, rows] = [0, 0]
+  for (let more = cursor.seek(null); more; more = cursor.next()) {
+    if (++rows % 2 ** 20 === 0) progress(rows, db.entries)
+    const { buf, keyStart } = cursor
+    let i = 0
+    while (i < BUID_BYTES && buf[keyStart + i] === last[i]) i++
+    if (i === BUID_BYTES && buids > 0) continue
+    buids++
+    last.set(buf.subarray(keyStart, Math.min(keyStart + BUID_BYTES, cursor.keyEnd)))
+  }
+  progress(rows, db.entries)
+  return buids
+}
+
+function queuesOf(dir: string): { name: string; size: number | null }[] {
+  const path = join(dir, 'slabs', 'queues.lmdb')
+  if (!SlabReader.exists(path)) return []
+  return readSettled(path, (slab) => {
+    const sizes = slab.db('cortex:queue:sizes')
+    return [...(slab.db('cortex:queue:meta')?.rows() ?? [])].map(({ key }) => {
+      const size = sizes?.get(key)
+      const value = size === undefined ? null : decode(size)
+      return { name: shown(text(key) as Value), size: typeof value === 'number' ? value : null }
+    })
+  })
+}
+
+function triggersOf(hive: Hive, view: string): number {
+  return hive.children(['cortex', 'views', view, 'triggers']).length
+}
+
+function userOf(hive: Hive, iden: string): { name: string; admin: boolean; locked: boolean } {
+  const path = ['auth', 'users', iden]
+  const flag = (name: string) => hive.get([...path, name]) === true
+  return { name: shown(hive.get(path) ?? iden), admin: flag('admin'), locked: flag('locked') }
+}
+
+function modulesOf(dir: string): string[] {
+  const modules = readYamlFile(join(dir, 'cell.yaml'))?.modules
+  const list = Array.isArray(modules) ? modules : []
+  return list.map((entry: unknown) => String(Array.isArray(entry) ? entry[0] : entry))
+}
+
+function readGuid(dir: string): string | null {
+  const path = join(dir, 'cell.guid')
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
+}
+
+function shown(value: Value): string {
+  return typeof value === 'string' ? value : JSON.stringify(toJson(value))
+}

@@ -1,0 +1,137 @@
+import { join } from 'node:path'
+import { decode, PackMap, type Value } from '../bytes/msgpack.js'
+import { toJson } from '../bytes/value-json.js'
+import { SlabReader } from '../page/page-reader.js'
+import { LOG_DB, type LogRecord, logRecords, MIGRATION_DIR, migrationLogPath } from './migration-log.js'
+
+/** Something that was not migrated, with what the log kept of it. */
+export interface ErrorRecord {
+  /** The step of the migration: `nodes`, `nodedata`, `splices`, `triggers` … */
+  readonly step: string
+  /** What kind of error it is, see `ERROR_CODES`. */
+  readonly code: ErrorCode
+  readonly layer: string | null
+  readonly form: string | null
+  /** Of the node; null for errors of other things. */
+  readonly buid: Uint8Array | null
+  /** Of the splice; null for errors of other things. */
+  readonly offset: number | null
+  /** The key in the log: text, or bytes where it is a buid. */
+  readonly key: string | Uint8Array
+  readonly message: string
+  /** All that the log holds. */
+  readonly val: Value
+}
+
+/** Kinds of errors, told by their messages: the log has no place for them. */
+export const ERROR_CODES = {
+  FORM: 'the form is not in the model, or no layer tells it',
+  STORTYPE: 'a prop or tag prop is not in the model',
+  NORM: 'the form value is not what the model makes of it',
+  BUID: 'the form value does not hash to the buid',
+  INDEX: 'a value cannot be indexed',
+  NULL: 'a value is null, which 2.x cannot hold; the rest of the node was migrated',
+  ROW: 'a row cannot be read',
+  EDIT: 'a splice is of an unknown kind, or lacks a part',
+  INTERNAL: 'a mistake of this program: please report it',
+  CELL: 'something of the Cortex as a whole, not of a layer',
+} as const
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+const LAYER_STEPS = new Set(['nodes', 'nodedata', 'splices'])
+const PATTERNS: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/^Unable to determine stortype (type )?for (sprop|tagprop|prop|tag prop) /, 'STORTYPE'],
+  [/^(Unable to determine stortype|No form name available|Nodedata form not resolved)/, 'FORM'],
+  [/^(Buid\/norming exception|Normed form val)/, 'NORM'],
+  [/^Calculated buid/, 'BUID'],
+  [/^Unable to store nodeedits/, 'INDEX'],
+  [/^Null value/, 'NULL'],
+  [/^(Unrecognized splice edit|Cannot translate splice)/, 'EDIT'],
+  [/^Unable to translate /, 'INTERNAL'],
+]
+
+/**
+ * Reads the errors of a migration log, in the order of their keys, without opening it for writing; those that the
+ * reference keeps of splices come last.
+ *
+ * @returns null when there is no migration log
+ */
+export function readErrorRecords(destDir: string): Generator<ErrorRecord> | null {
+  return SlabReader.exists(migrationLogPath(destDir)) ? errorRecords(destDir) : null
+}
+
+function* errorRecords(destDir: string): Generator<ErrorRecord> {
+  const own = SlabReader.open(migrationLogPath(destDir))
+  try {
+    for (const record of logRecords(own.db(LOG_DB)?.rows() ?? [], undefined, 'error')) yield* errorsOf(record)
+    own.assertUnchanged()
+  } finally {
+    own.close()
+  }
+  yield* referenceSpliceErrors(destDir)
+}
+
+/** Errors of the reference's splice cell: the key is the layer's iden in bytes and the offset. */
+function* referenceSpliceErrors(destDir: string): Generator<ErrorRecord> {
+  const path = join(destDir, MIGRATION_DIR, 'splices', 'slabs', 'migrsync.lmdb')
+  if (!SlabReader.exists(path)) return
+  const slab = SlabReader.open(path)
+  try {
+    for (const { key, value } of slab.db('errors')?.rows() ?? []) {
+      const layer = Buffer.from(key.subarray(0, 16)).toString('hex')
+      const offset = key.length === 24 ? Number(Buffer.from(key).readBigUInt64BE(16)) : null
+      yield { ...errorOf('splices', key, decode(value)), layer, offset }
+    }
+  } finally {
+    slab.close()
+  }
+}
+
+/** The errors of several layers for one buid share a record. */
+function* errorsOf({ migrop, key, val }: LogRecord): Generator<ErrorRecord> {
+  const more = val instanceof PackMap ? val.get('more') : undefined
+  if (!(val instanceof PackMap) || !Array.isArray(more)) {
+    yield errorOf(migrop, key, val)
+    return
+  }
+  yield errorOf(migrop, key, new PackMap(val.entries.filter(([name]) => name !== 'more')))
+  for (const other of more) yield errorOf(migrop, key, other)
+}
+
+function errorOf(step: string, key: string | Uint8Array, val: Value): ErrorRecord {
+  const message = messageOf(val)
+  const field = (name: string) => (val instanceof PackMap ? val.get(name) : undefined)
+  const [layer, offset] = [field('layer'), field('offset')]
+  return {
+    step,
+    code: codeOf(step, message),
+    layer: typeof layer === 'string' ? layer : null,
+    form: formOf(field('node'), field('splices')),
+    buid: typeof key !== 'string' && step !== 'splices' ? key : null,
+    offset: typeof offset === 'number' ? offset : null,
+    key,
+    message,
+    val,
+  }
+}
+
+/** The reference notes some errors as bare text, and those of the cell's steps under `err`. */
+function messageOf(val: Value): string {
+  if (typeof val === 'string') return val
+  const text = val instanceof PackMap ? (val.get('mesg') ?? val.get('err')) : undefined
+  return typeof text === 'string' ? text : JSON.stringify(toJson(val))
+}
+
+function codeOf(step: string, message: string): ErrorCode {
+  if (!LAYER_STEPS.has(step)) return 'CELL'
+  return PATTERNS.find(([pattern]) => pattern.test(message))?.[1] ?? 'ROW'
+}
+
+/** From `[buid, {ndef: [*form, valu]}]` of a node, or the first of a list of `[type, {ndef: [form, valu]}]` of splices. */
+function formOf(node: Value | undefined, splices: Value | undefined): string | null {
+  const from = Array.isArray(node) ? node : Array.isArray(splices) && Array.isArray(splices[0]) ? splices[0] : []
+  const ndef = from[1] instanceof PackMap ? from[1].get('ndef') : undefined
+  const form = Array.isArray(ndef) ? ndef[0] : undefined
+  return typeof form === 'string' ? form.replace(/^\*/, '') : null
+}
