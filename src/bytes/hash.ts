@@ -25,6 +25,24 @@ export const sha256Latin1: (data: Uint8Array) => string =
     ? (data) => oneShot('sha256', data, 'binary')
     : (data) => createHash('sha256').update(data).digest('binary')
 
+/** A span is hashed from a buffer of its very length: making a view of it would cost as much as the copy and more. */
+const exact: Buffer[] = []
+const MOST_EXACT_BYTES = 512
+
+/** A buffer of exactly this length for a moment: the next call with the same length gives the same one. */
+export function exactScratch(length: number): Buffer {
+  if (length > MOST_EXACT_BYTES) return Buffer.allocUnsafeSlow(length)
+  exact[length] ??= Buffer.allocUnsafeSlow(length)
+  return exact[length]
+}
+
+/** A copy of `buf[start, end)` in an `exactScratch()`. */
+export function exactSpan(buf: Uint8Array, start: number, end: number): Buffer {
+  const span = exactScratch(end - start)
+  for (let i = start, at = 0; i < end; i++, at++) span[at] = buf[i]
+  return span
+}
+
 /** MD5 as 32 lower-case hex digits: Synapse's `guid` of a value is this over its msgpack. */
 export function md5Hex(data: Uint8Array): string {
   return createHash('md5').update(data).digest('hex')

@@ -1,5 +1,5 @@
 import { isCanonical } from '../bytes/canonical.js'
-import { sha256, sha256Into } from '../bytes/hash.js'
+import { exactSpan, sha256, sha256Into } from '../bytes/hash.js'
 import { encode, type Value } from '../bytes/msgpack.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 
@@ -9,7 +9,7 @@ const NULL = 0xc0
 export const msgpIndex: IndexEncoder = {
   write(buf, start, end, out, at) {
     if (buf[start] === NULL || !isCanonical(buf, start, end)) return -1
-    sha256Into(buf.subarray(start, end), out, at)
+    sha256Into(exactSpan(buf, start, end), out, at)
     return at + 32
   },
 

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { encode, MsgpackError, PackMap, skip, type Value } from '../bytes/msgpack.js'
+import { SpanMap } from '../bytes/span-map.js'
 import type { ModelData } from '../model/model.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
 import type { RowCursor, SlabReader } from '../page/page-reader.js'
@@ -87,7 +88,8 @@ class NodeExtract {
   private reduced = 0
   private errorCount = 0
   private rows = 0
-  private readonly sourceForms = new Map<string, number>()
+  private readonly sourceForms: { readonly name: string; count: number }[] = []
+  private readonly formsByName = new SpanMap<{ readonly name: string; count: number }>()
   private readonly unresolved: Uint8Array[] = []
 
   constructor(private readonly input: NodeExtractInput) {
@@ -117,7 +119,7 @@ class NodeExtract {
       reduced: this.reduced,
       nodedataMigrated: this.data.count,
       errorCount: this.errorCount,
-      sourceForms: [...this.sourceForms],
+      sourceForms: this.sourceForms.map(({ name, count }) => [name, count] as const),
       forms: [...this.translator.formCounts],
       rows: this.rows,
       lastBuid: this.nodes > 0 ? Uint8Array.from(this.node.buid) : null,
@@ -129,10 +131,10 @@ class NodeExtract {
     const { node, translator } = this
     this.readNode(nodes)
     const owner = this.owner(node.buid)
-    const formName = node.formName()
-    if (formName !== null) this.countSourceForm(formName)
-    const known = formName === null && this.input.mapPartial ? this.finder.find(node.buid) : null
-    if (formName === null && known === null) this.unresolved.push(Uint8Array.from(node.buid))
+    const formRow = node.formRow()
+    if (formRow >= 0) this.countSourceForm(node.nameBuf[formRow], node.nameStart[formRow] + 1, node.nameEnd[formRow])
+    const known = formRow < 0 && this.input.mapPartial ? this.finder.find(node.buid) : null
+    if (formRow < 0 && known === null) this.unresolved.push(Uint8Array.from(node.buid))
     const outcome = translator.translate(node, owner, known)
     if (outcome !== null) this.nodeError(outcome.failure)
     const isMigrated = outcome === null || outcome.kept
@@ -321,9 +323,14 @@ class NodeExtract {
     this.records.push({ migrop: step, key: Uint8Array.from(key), value: encode(value) })
   }
 
-  private countSourceForm(name: Uint8Array): void {
-    const form = Buffer.from(name).toString('utf8')
-    this.sourceForms.set(form, (this.sourceForms.get(form) ?? 0) + 1)
+  private countSourceForm(buf: Uint8Array, start: number, end: number): void {
+    let form = this.formsByName.get(buf, start, end)
+    if (form === undefined) {
+      form = { name: Buffer.from(buf.subarray(start, end)).toString('utf8'), count: 0 }
+      this.formsByName.add(buf, start, end, form)
+      this.sourceForms.push(form)
+    }
+    form.count++
   }
 
   private owner(buid: Uint8Array): number {

@@ -1,4 +1,4 @@
-import { sha256Latin1 } from '../bytes/hash.js'
+import { exactScratch, sha256Latin1 } from '../bytes/hash.js'
 import { decode, encode, MsgpackError, pyEquals, type Value } from '../bytes/msgpack.js'
 import { pyBytesRepr, pyStr } from '../bytes/py-repr.js'
 import { SpanMap } from '../bytes/span-map.js'
@@ -68,12 +68,13 @@ export class NodeTranslator {
   hasForm = false
 
   private readonly plans = new Map<string, FormPlan>()
+  /** The same by the bytes of the name. */
+  private readonly formPlans = new SpanMap<FormPlan>()
   private readonly tags = new SpanMap<TagPlan>()
   private readonly tagFormIds = new Map<number, number>()
   private readonly marks: number[] = []
   private dropped: NodeFailure | null = null
   private readonly spans: number[] = []
-  private hashed = Buffer.allocUnsafeSlow(1 << 10)
 
   constructor(
     private readonly model: Model,
@@ -182,9 +183,14 @@ export class NodeTranslator {
   }
 
   private nodeAdd(node: SourceNode, i: number, owner: number): FormPlan {
-    const name = this.rowName(node, i, 1)
-    const plan = this.plan(name)
+    const nameBuf = node.nameBuf[i]
+    let plan = this.formPlans.get(nameBuf, node.nameStart[i] + 1, node.nameEnd[i]) ?? null
     if (plan === null) {
+      plan = this.plan(this.rowName(node, i, 1))
+      if (plan !== null) this.formPlans.add(nameBuf, node.nameStart[i] + 1, node.nameEnd[i], plan)
+    }
+    if (plan === null) {
+      const name = this.rowName(node, i, 1)
       const why = this.options.checks ? `: 'NoneType' object has no attribute 'type'` : ''
       throw new Rejected('FORM', `Unable to determine stortype for ${name}${why}`)
     }
@@ -237,14 +243,13 @@ export class NodeTranslator {
   ): boolean {
     const { nameBytes } = plan
     const length = 1 + nameBytes.length + end - start
-    if (length > this.hashed.length) this.hashed = Buffer.allocUnsafeSlow(2 * length)
-    const { hashed } = this
+    const hashed = exactScratch(length)
     hashed[0] = 0x92
     let at = 1
     for (let i = 0; i < nameBytes.length; i++) hashed[at++] = nameBytes[i]
     for (let i = start; i < end; i++) hashed[at++] = buf[i]
     const buid = node.buid.toString('latin1', 0, 32)
-    if (sha256Latin1(hashed.subarray(0, length)) === buid) return true
+    if (sha256Latin1(hashed) === buid) return true
     // The stored bytes need not be those that msgpack-python would make of the value today.
     return sha256Latin1(encode([plan.name, valu])) === buid
   }

@@ -102,10 +102,10 @@ export class SourceNode {
     return this.nameBuf[i].subarray(this.nameStart[i], this.nameEnd[i])
   }
 
-  /** A form row's form name, or null when the node has none; of several the first counts. */
-  formName(): Uint8Array | null {
-    for (let i = 0; i < this.count; i++) if (this.kinds[i] === RowKind.form) return this.name(i).subarray(1)
-    return null
+  /** The node's form row, the first if there are several, or -1. */
+  formRow(): number {
+    for (let i = 0; i < this.count; i++) if (this.kinds[i] === RowKind.form) return i
+    return -1
   }
 
   /**
