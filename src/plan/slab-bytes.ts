@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { SlabReader } from '../page/page-reader.js'
-import { readSettled } from '../source/cortex-dir.js'
+import { readSettled } from '../slab/read-settled.js'
 
 /** Bytes of all files below a directory; of slabs, which are sparse files, only the pages in use. */
 export function slabBytes(dir: string): number {

@@ -1,12 +1,10 @@
 /** The process that `snapshotSlabs()` starts: jobs come as JSON on stdin, a line of JSON goes out for each. */
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   mkdirSync,
   mkdtempSync,
   openSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -16,8 +14,10 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { MigrationError } from '../errors.js'
-import { SlabReader } from '../page/page-reader.js'
+import type { SlabReader } from '../page/page-reader.js'
 import { loadLmdb } from './binding.js'
+import { isInUse } from './in-use.js'
+import { readSettled } from './read-settled.js'
 import type { SnapshotAnswer, SnapshotJob } from './snapshot.js'
 
 const MAX_DBS = 256
@@ -53,8 +53,7 @@ async function snapshot(job: SnapshotJob): Promise<SnapshotAnswer> {
 /** Copies one state of a slab and returns how many rows all its dbs have; null when that was not possible unregistered. */
 async function copy({ source, registered }: SnapshotJob, dest: string): Promise<number | null> {
   // A reader that is registered in the source's own lock file: its writer leaves our pages alone.
-  if (registered === true || isOpenElsewhere(source))
-    return (await copyAndCompare(source, source, dest)) ?? countRows(dest)
+  if (registered === true || isInUse(source)) return (await copyAndCompare(source, source, dest)) ?? countRows(dest)
   // A directory of our own with a link to the data: LMDB makes its lock file there, and the source stays as it is.
   const own = mkdtempSync(join(tmpdir(), 'snapshot-'))
   try {
@@ -67,66 +66,57 @@ async function copy({ source, registered }: SnapshotJob, dest: string): Promise<
 
 /** Null when the source was written to meanwhile, else the number of rows, which both sides agree on. */
 async function copyAndCompare(source: string, envPath: string, dest: string): Promise<number | null> {
-  const before = SlabReader.open(source)
+  const before = stateOf(source)
   try {
-    const lmdb = await loadLmdb()
-    const mapSize = Math.max(statSync(join(source, 'data.mdb')).size, 2 ** 20)
-    const options = { noSubdir: false, readOnly: true, maxDbs: MAX_DBS, mapSize, encoding: 'binary' } as const
-    const env = lmdb.open({ path: envPath, ...options })
-    mkdirSync(dest, { recursive: true })
-    await env.backup(dest, true)
-    await env.close()
-    syncFile(join(dest, 'data.mdb'))
-    if (hasChanged(before)) return null
-    const found = entriesOf(dest)
-    if (JSON.stringify([...found]) !== JSON.stringify([...dbEntries(before)])) {
-      throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot copy slab "${source}": the copy has other row counts`, {
-        hint: 'the slab is damaged: restore it from a backup',
-      })
-    }
-    return sum(found)
-  } finally {
-    before.close()
+    await backup(source, envPath, dest)
+  } catch (error) {
+    if (envPath !== source && stateOf(source)?.txnId !== before?.txnId) return null
+    throw error
+  }
+  const after = stateOf(source)
+  if (before === null || after === null || before.txnId !== after.txnId) return null
+  const copied = readSettled(dest, entriesOf)
+  if (JSON.stringify([...copied]) !== JSON.stringify([...before.entries])) {
+    throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot copy slab "${source}": the copy has other row counts`, {
+      hint: 'the slab is damaged: restore it from a backup',
+    })
+  }
+  return sum(copied)
+}
+
+async function backup(source: string, envPath: string, dest: string): Promise<void> {
+  const lmdb = await loadLmdb()
+  const fileBytes = statSync(join(source, 'data.mdb')).size
+  // A slab in use may grow between this line and LMDB's look at it: a map that is too small then is an error.
+  const mapSize = envPath === source ? 2 * fileBytes + 2 ** 30 : Math.max(fileBytes, 2 ** 20)
+  const options = { noSubdir: false, readOnly: true, maxDbs: MAX_DBS, mapSize, encoding: 'binary' } as const
+  const env = lmdb.open({ path: envPath, ...options })
+  mkdirSync(dest, { recursive: true })
+  await env.backup(dest, true)
+  await env.close()
+  syncFile(join(dest, 'data.mdb'))
+}
+
+/** Null when the slab does not stand still long enough to be looked at. */
+function stateOf(path: string): { txnId: number; entries: Map<string, number> } | null {
+  try {
+    return readSettled(path, (slab) => ({ txnId: slab.txnId, entries: entriesOf(slab) }))
+  } catch (error) {
+    if (error instanceof MigrationError && error.code === 'ERR_SOURCE_CHANGED') return null
+    throw error
   }
 }
 
 function countRows(path: string): number {
-  return sum(entriesOf(path))
+  return sum(readSettled(path, entriesOf))
 }
 
-function entriesOf(path: string): Map<string, number> {
-  const slab = SlabReader.open(path)
-  try {
-    return dbEntries(slab)
-  } finally {
-    slab.close()
-  }
-}
-
-function dbEntries(slab: SlabReader): Map<string, number> {
+function entriesOf(slab: SlabReader): Map<string, number> {
   return new Map(slab.dbNames().map((name) => [name, slab.db(name)?.entries ?? 0]))
 }
 
 function sum(entries: Map<string, number>): number {
   return [...entries.values()].reduce((total, count) => total + count, 0)
-}
-
-function hasChanged(slab: SlabReader): boolean {
-  try {
-    slab.assertUnchanged()
-    return false
-  } catch {
-    return true
-  }
-}
-
-/** Every process that has an LMDB environment open holds a lock on its lock file; inode numbers are enough for a guess. */
-function isOpenElsewhere(slabPath: string): boolean {
-  const lockPath = join(slabPath, 'lock.mdb')
-  if (!existsSync(lockPath) || !existsSync('/proc/locks')) return false
-  const inode = String(statSync(lockPath).ino)
-  const lines = readFileSync('/proc/locks', 'utf8').split('\n')
-  return lines.some((line) => /^\d+: (POSIX|OFDLCK) /.test(line) && line.split(/\s+/)[5]?.split(':')[2] === inode)
 }
 
 function syncFile(path: string): void {

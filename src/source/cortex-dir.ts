@@ -4,12 +4,10 @@ import { decode, type Value } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
+import { readSettled } from '../slab/read-settled.js'
 
 /** A Cortex names its layers, views and users by 32 hex digits. */
 const IDEN = /^[0-9a-f]{32}$/
-/** How often a small slab is read again when the running Cortex commits meanwhile. */
-const READ_ATTEMPTS = 20
-
 /** The facts of a 0.1.x Cortex directory that decide how it is migrated; no layer data. */
 export interface SourceCortex {
   readonly dir: string
@@ -124,32 +122,6 @@ export function readExtModel(hive: Hive): { props: Value[]; univs: Value[]; tagp
     return hive.children(path).map((name) => hive.get([...path, name]) ?? null)
   }
   return { props: all('props'), univs: all('univs'), tagprops: all('tagprops') }
-}
-
-/** Reads a small slab; when its owner commits meanwhile it is read again, so that what is returned is one state. */
-export function readSettled<T>(path: string, read: (slab: SlabReader) => T): T {
-  for (let attempt = 1; ; attempt++) {
-    const slab = SlabReader.open(path)
-    try {
-      const result = read(slab)
-      slab.assertUnchanged()
-      return result
-    } catch (error) {
-      if (attempt === READ_ATTEMPTS || !isTorn(slab)) throw error
-    } finally {
-      slab.close()
-    }
-  }
-}
-
-/** Pages that a writer reused look damaged: only a slab that nobody has written to is. */
-function isTorn(slab: SlabReader): boolean {
-  try {
-    slab.assertUnchanged()
-    return false
-  } catch {
-    return true
-  }
 }
 
 function layerSlabFacts(slab: SlabReader): { modelVersion: Value | null; feedOffsets: Map<string, bigint> } {
