@@ -6,9 +6,9 @@ import { MigrationError } from '../errors.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
 import { isInUse } from '../slab/in-use.js'
+import { readSettled } from '../slab/read-settled.js'
 import { compareVersions, type Version, versionOf } from '../slab/version.js'
 import { readYamlFile } from '../slab/yaml-file.js'
-import { readSettled } from '../source/cortex-dir.js'
 
 const BUID_BYTES = 32
 const FIRST_2X: Version = [0, 2, 0]
