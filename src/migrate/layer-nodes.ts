@@ -16,6 +16,7 @@ import type { NodeExtractCounts } from '../task/node-extract.js'
 import { modelKey } from '../task/worker-state.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
 import { GroupCommit, inTurn } from './in-turn.js'
+import type { PieceSizes } from './options.js'
 
 /** Counts up when partitions, runs or checkpoints change: an older run is then not resumed. */
 const SCHEMA = 1
@@ -47,6 +48,7 @@ export interface LayerNodesOptions {
   readonly fromLast: boolean
   /** Memory for rows on their way, of all threads together. */
   readonly memoryBytes: number
+  readonly pieces: PieceSizes
 }
 
 export interface LayerNodesEvents {
@@ -173,6 +175,7 @@ export class LayerNodes {
       borders: planPartitions(data === undefined ? [bybuid] : [bybuid, data], layer.pageSize, {
         workers: this.pool.workers,
         memoryBytes: options.memoryBytes,
+        partitionBytes: options.pieces.partitionBytes,
       }),
       fingerprint: {
         schema: SCHEMA,
@@ -341,7 +344,7 @@ export class LayerNodes {
     const dbs: { slab: string; name: string; dupSort: boolean; streams: number[] }[] = []
     const indexes = [...INDEX_DBS.map((db) => ({ db, slab: slabName })), { db: 'dataname' as const, slab: dataName }]
     for (const { db, slab } of indexes) {
-      const units = planMerge(db, sources)
+      const units = planMerge(db, sources, this.options.pieces.unitBytes)
       const streams = units.map((unit) => {
         const id = stream++
         jobs.push(() => this.streamTask('mergeRuns', slab, id, unit))

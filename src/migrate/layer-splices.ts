@@ -10,6 +10,7 @@ import type { SpliceRangeCounts } from '../task/splice-range.js'
 import { modelKey } from '../task/worker-state.js'
 import { checkpointDiffers, type Fingerprint } from './checkpoint-differs.js'
 import { GroupCommit, inTurn } from './in-turn.js'
+import type { PieceSizes } from './options.js'
 
 const SCHEMA = 1
 /** Source bytes of one range; the writer may hold the pages of as many ranges as are worked on. */
@@ -21,6 +22,7 @@ export interface LayerSplicesOptions {
   readonly destDir: string
   readonly model: ModelData
   readonly fromLast: boolean
+  readonly pieces: PieceSizes
 }
 
 export interface LayerSplicesEvents {
@@ -106,7 +108,7 @@ export class LayerSplices {
         this.done.push(...checkpoint.done)
         return this.result(startedMs, lastOffset, true)
       }
-      const starts = checkpoint?.starts ?? planStarts(slab)
+      const starts = checkpoint?.starts ?? planStarts(slab, this.options.pieces.rangeBytes)
       await this.begin(checkpoint)
       await this.extractAll(starts, fingerprint, total)
       slab.assertUnchanged()
@@ -226,11 +228,11 @@ export class LayerSplices {
 }
 
 /** First offsets of the ranges: 0, then keys that cut the log into parts of similar size. */
-function planStarts(slab: SlabReader): number[] {
+function planStarts(slab: SlabReader, rangeBytes = RANGE_BYTES): number[] {
   const db = slab.db('splices')
   if (db === undefined) return [0]
   const bytes = (db.record.leafPages + db.record.overflowPages) * slab.pageSize
-  const count = Math.ceil(bytes / RANGE_BYTES)
+  const count = Math.ceil(bytes / rangeBytes)
   const keys = db.separators(count * 4)
   const starts = [0]
   for (let i = 1; i < count; i++) {

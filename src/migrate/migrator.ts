@@ -17,7 +17,7 @@ import type { MigrOp } from '../target/steps/context.js'
 import { inTurn } from './in-turn.js'
 import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
 import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
-import type { MigrateOptions } from './options.js'
+import type { MigrateOptions, PieceSizes } from './options.js'
 import { RunLock } from './run-lock.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
@@ -126,7 +126,8 @@ export class Migrator {
     }
     const results: LayerSummary[] = []
     await inTurn(layers, LAYERS_AT_ONCE, async (iden) => {
-      const shared = { iden, srcDir: layersDir, destDir: options.destDir, model, fromLast: options.fromLast }
+      const { destDir, fromLast, pieces = {} } = options
+      const shared = { iden, srcDir: layersDir, destDir, model, fromLast, pieces }
       this.log('INFO', `Starting migration for layer ${iden}`)
       const [nodes, splices] = await Promise.all([
         has('nodes') || has('nodedata') ? this.nodes(shared, source, pool, writer, credits) : null,
@@ -145,7 +146,7 @@ export class Migrator {
   }
 
   private async nodes(
-    shared: { iden: string; srcDir: string; destDir: string; model: ModelData; fromLast: boolean },
+    shared: LayerShared,
     source: SourceCortex,
     pool: TaskPool,
     writer: WriterClient,
@@ -229,7 +230,7 @@ export class Migrator {
   }
 
   private async splices(
-    shared: { iden: string; srcDir: string; destDir: string; model: ModelData; fromLast: boolean },
+    shared: LayerShared,
     pool: TaskPool,
     writer: WriterClient,
     credits: Credits,
@@ -268,6 +269,16 @@ export class Migrator {
       records: rows.map(([migrop, logtyp, key, value]) => ({ migrop, logtyp, key, value: encode(value) })),
     })
   }
+}
+
+/** What all steps of a layer are told. */
+interface LayerShared {
+  readonly iden: string
+  readonly srcDir: string
+  readonly destDir: string
+  readonly model: ModelData
+  readonly fromLast: boolean
+  readonly pieces: PieceSizes
 }
 
 /** Step, kind, key and value. */

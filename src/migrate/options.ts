@@ -3,6 +3,16 @@ import type { MigrOp } from '../target/steps/context.js'
 
 export type AddMode = 'nexus' | 'nonexus' | 'editor'
 
+/** How finely the work is cut, in bytes; what is not given follows from the memory budget. Only tests give it. */
+export interface PieceSizes {
+  /** Source pages of one partition of nodes. */
+  readonly partitionBytes?: number
+  /** Rows of one merge task. */
+  readonly unitBytes?: number
+  /** Source pages of one range of splices. */
+  readonly rangeBytes?: number
+}
+
 /** What a migration is asked to do; the command line's options, checked. */
 export interface MigrateOptions {
   readonly srcDir: string
@@ -24,6 +34,7 @@ export interface MigrateOptions {
   readonly restart: boolean
   readonly workers: number
   readonly memoryBytes: number
+  readonly pieces?: PieceSizes
   /** Model files given with `--model`: what Python modules would add. */
   readonly modelFiles: readonly ModelFile[]
 }

@@ -135,9 +135,13 @@ export class SlabReader {
   }
 
   private newestMeta() {
-    const found = [this.metaAt(0), this.metaAt(this.firstPageSize())].filter((meta) => meta !== null)
-    if (found.length === 0) throw this.corrupt('neither meta page is valid')
-    return found.reduce((a, b) => (b.txnId > a.txnId ? b : a))
+    const metas = [0, this.firstPageSize()].map((position, number) => {
+      const meta = this.metaAt(position)
+      // As LMDB does: the other one alone may speak of an older state, or of an empty file.
+      if (meta === null) throw this.corrupt(`meta page ${number} is not valid`)
+      return meta
+    })
+    return metas.reduce((a, b) => (b.txnId > a.txnId ? b : a))
   }
 
   private firstPageSize(): number {
@@ -151,7 +155,7 @@ export class SlabReader {
   private metaAt(position: number) {
     const head = Buffer.alloc(Meta.txnId + 8)
     if (readSync(this.fd, head, 0, head.length, position) !== head.length) return null
-    if (head.readUInt32LE(Meta.magic) !== MAGIC) return null
+    if (head.readUInt32LE(Meta.magic) !== MAGIC || (head.readUInt16LE(10) & PageFlag.meta) === 0) return null
     const version = head.readUInt32LE(Meta.version)
     if (version !== DATA_VERSION) {
       throw new MigrationError(

@@ -19,14 +19,18 @@ const SMALL_BYTES = 1 << 20
 export function planPartitions(
   dbs: readonly DbReader[],
   pageSize: number,
-  { workers, memoryBytes }: { workers: number; memoryBytes: number },
+  {
+    workers,
+    memoryBytes,
+    partitionBytes,
+  }: { workers: number; memoryBytes: number; partitionBytes?: number | undefined },
 ): Uint8Array[] {
   const bytes = dbs.map(({ record }) => (record.leafPages + record.overflowPages) * pageSize)
   const total = bytes.reduce((sum, n) => sum + n, 0)
-  if (total < SMALL_BYTES) return []
+  if (partitionBytes === undefined && total < SMALL_BYTES) return []
   const wanted = memoryBytes / workers / WORKING_FACTOR
-  const partitionBytes = Math.min(MOST_PARTITION_BYTES, Math.max(LEAST_PARTITION_BYTES, wanted))
-  const count = Math.max(Math.ceil(total / partitionBytes), LEAST_PER_WORKER * workers)
+  const each = partitionBytes ?? Math.min(MOST_PARTITION_BYTES, Math.max(LEAST_PARTITION_BYTES, wanted))
+  const count = Math.max(Math.ceil(total / each), LEAST_PER_WORKER * workers)
   // The larger database decides where to cut: buids are hashes, so it serves the other one as well.
   const largest = dbs[bytes.indexOf(Math.max(...bytes))]
   const keys = largest.separators(count * 4).map((key) => key.subarray(0, BUID_BYTES))

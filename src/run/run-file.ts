@@ -50,7 +50,11 @@ export class RunWriter {
   private flushed = 0
   private readonly sections: Record<string, RunSection> = {}
 
-  constructor(private readonly path: string) {
+  /** @param blockBytes how far apart the entry points into a group are */
+  constructor(
+    private readonly path: string,
+    private readonly blockBytes = BLOCK_BYTES,
+  ) {
     this.fd = openSync(`${path}.part`, 'w', 0o600)
     this.write(MAGIC, 0, MAGIC.length)
   }
@@ -100,7 +104,7 @@ export class RunWriter {
       for (; at < ends[rank]; at++) {
         const row = order[at]
         const from = rows.starts[row]
-        if (at === start || this.position - block >= BLOCK_BYTES) {
+        if (at === start || this.position - block >= this.blockBytes) {
           block = this.position
           blockGroup.push(rank)
           blockStart.push(block)
