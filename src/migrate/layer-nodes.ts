@@ -255,6 +255,7 @@ export class LayerNodes {
       await this.writer.call('commit', {
         slab: this.slabName,
         streams: batch.map(({ stream }) => stream),
+        runPaths: batch.map(({ counts }) => this.runPath(counts.partition)),
         key: this.key,
         checkpoint: { ...begun, done: [...this.done.values()], isBuilt: false },
       })

@@ -1,4 +1,5 @@
-import { closeSync, fdatasyncSync, openSync, readSync, renameSync, statSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readSync, renameSync, statSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Packr } from 'msgpackr'
 import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
@@ -41,7 +42,7 @@ export interface RunFooter<Extra> {
   readonly extra: Extra
 }
 
-/** Writes one run; the file has its name only once it is complete and durable. */
+/** Writes one run; the file has its name only once it is complete. Whoever vouches for it makes it durable: `syncRun()`. */
 export class RunWriter {
   private readonly fd: number
   private readonly buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
@@ -132,7 +133,7 @@ export class RunWriter {
     this.write(value, 0, value.length)
   }
 
-  /** Writes the footer, makes the file durable and gives it its name. */
+  /** Writes the footer and gives the file its name. */
   finish<Extra>(footer: Omit<RunFooter<Extra>, 'sections'>): { bytes: number } {
     const packed = packr.pack({ ...footer, sections: this.sections })
     const footerStart = this.position
@@ -144,7 +145,6 @@ export class RunWriter {
     MAGIC.copy(trailer, 24)
     this.write(trailer, 0, TRAILER_BYTES)
     this.flush()
-    fdatasyncSync(this.fd)
     closeSync(this.fd)
     renameSync(`${this.path}.part`, this.path)
     return { bytes: this.flushed }
@@ -176,6 +176,18 @@ export class RunWriter {
     writeAll(this.fd, this.buf.subarray(0, this.used))
     this.flushed += this.used
     this.used = 0
+  }
+}
+
+/** Makes a run durable, and its name. */
+export function syncRun(path: string): void {
+  for (const place of [path, dirname(path)]) {
+    const fd = openSync(place, 'r')
+    try {
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
   }
 }
 

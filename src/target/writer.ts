@@ -4,6 +4,7 @@ import { decode } from '../bytes/msgpack.js'
 import { assert } from '../errors.js'
 import type { LeafSummary, SlabBuildState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
+import { syncRun } from '../run/run-file.js'
 import { Checkpoints } from './checkpoints.js'
 import type { Credits, PackedRecord } from './chunk-sender.js'
 import { MigrationLog } from './migration-log.js'
@@ -131,10 +132,13 @@ export class Writer {
     streams: number[]
     key: string
     checkpoint: object
+    /** Run files that belong to the streams. */
+    runPaths?: string[]
     /** Streams whose summaries go into the checkpoint, as no run file keeps them. */
     withSummaries?: number[]
   }): void {
     const build = this.slab(args.slab)
+    for (const path of args.runPaths ?? []) syncRun(path)
     const state = build.sync()
     const summaries = args.withSummaries?.map((id) => ({ id, summary: build.summary(id) })) ?? []
     const records: PackedRecord[] = args.streams.flatMap((stream) => build.records(stream))

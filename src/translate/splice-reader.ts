@@ -107,74 +107,74 @@ export class SpliceReader {
     if (count < 0) return -1
     let pos = bodyOf(buf, start)
     for (let i = 0; i < count; i++) {
-      const keyEnd = skip(buf, pos, end)
+      // Keys of three or four characters are those that are known; any other is checked to be msgpack at all.
+      const tag = buf[pos]
+      const isShort = (tag === 0xa4 || tag === 0xa3) && pos + 5 < end
+      const keyEnd = isShort ? pos + 1 + (tag & 0x1f) : skip(buf, pos, end)
       const valueEnd = skip(buf, keyEnd, end)
-      this.#entry(buf, pos, keyEnd, valueEnd)
+      if (!this.#entry(buf, pos, keyEnd, valueEnd) && isShort) skip(buf, pos, end)
       pos = valueEnd
     }
     return pos
   }
 
-  #entry(buf: Uint8Array, key: number, start: number, end: number): void {
+  /** Notes the value of a key, if it is one of those that are known. */
+  #entry(buf: Uint8Array, key: number, start: number, end: number): boolean {
     const tag = buf[key]
-    if (tag === 0xa3) {
-      if (same(buf, key + 1, TAG)) {
-        this.tagStart = start
-        this.tagEnd = end
-      }
-      return
-    }
-    if (tag !== 0xa4) return
     const name = key + 1
+    if (tag === 0xa3) {
+      if (!same(buf, name, TAG)) return false
+      this.tagStart = start
+      this.tagEnd = end
+      return true
+    }
+    if (tag !== 0xa4) return false
     switch (buf[name]) {
       case 0x6e: // n
-        if (same(buf, name, NDEF)) {
-          this.ndefStart = start
-          this.ndefEnd = end
-        }
-        break
+        if (!same(buf, name, NDEF)) return false
+        this.ndefStart = start
+        this.ndefEnd = end
+        return true
       case 0x74: // t
-        if (same(buf, name, TIME)) {
-          if (this.timeKey < 0) this.timeKey = key
-          this.timeStart = start
-          this.timeEnd = end
-        }
-        break
+        if (!same(buf, name, TIME)) return false
+        if (this.timeKey < 0) this.timeKey = key
+        this.timeStart = start
+        this.timeEnd = end
+        return true
       case 0x75: // u
-        if (same(buf, name, USER)) {
-          if (this.userKey < 0) this.userKey = key
-          this.userStart = start
-          this.userEnd = end
-        }
-        break
+        if (!same(buf, name, USER)) return false
+        if (this.userKey < 0) this.userKey = key
+        this.userStart = start
+        this.userEnd = end
+        return true
       case 0x70: // p
         if (same(buf, name, PROP)) {
           this.propStart = start
           this.propEnd = end
-        } else if (same(buf, name, PROV)) {
-          if (this.provKey < 0) this.provKey = key
-          this.provStart = start
-          this.provEnd = end
+          return true
         }
-        break
+        if (!same(buf, name, PROV)) return false
+        if (this.provKey < 0) this.provKey = key
+        this.provStart = start
+        this.provEnd = end
+        return true
       case 0x76: // v
-        if (same(buf, name, VALU)) {
-          this.valuStart = start
-          this.valuEnd = end
-        }
-        break
+        if (!same(buf, name, VALU)) return false
+        this.valuStart = start
+        this.valuEnd = end
+        return true
       case 0x6f: // o
-        if (same(buf, name, OLDV)) {
-          this.oldvStart = start
-          this.oldvEnd = end
-        }
-        break
+        if (!same(buf, name, OLDV)) return false
+        this.oldvStart = start
+        this.oldvEnd = end
+        return true
       case 0x63: // c
-        if (same(buf, name, CURV)) {
-          this.curvStart = start
-          this.curvEnd = end
-        }
-        break
+        if (!same(buf, name, CURV)) return false
+        this.curvStart = start
+        this.curvEnd = end
+        return true
+      default:
+        return false
     }
   }
 
@@ -252,7 +252,11 @@ function head(buf: Uint8Array, pos: number, end: number, fix: number, tag16: num
 function kindOf(buf: Uint8Array, start: number, end: number): number {
   if (!isText(buf, start)) return SpliceKind.unknown
   const body = bodyOf(buf, start)
-  return KINDS.findIndex((name) => name.length === end - body && same(buf, body, name))
+  for (let kind = 0; kind < KINDS.length; kind++) {
+    const name = KINDS[kind]
+    if (name.length === end - body && name[0] === buf[body] && same(buf, body, name)) return kind
+  }
+  return SpliceKind.unknown
 }
 
 /** The caller has made sure that `name` fits behind `pos`. */
