@@ -10,6 +10,8 @@ const BUID_BYTES = 32
 export interface DestFacts {
   readonly layers: number
   readonly nodes: number
+  /** Rows of all databases of all layers, duplicates counted one by one. */
+  readonly rows: number
   /** Rows of the node edit log, and the single changes in them: the reference cuts them into rows at its batches. */
   readonly nodeEdits: number
   readonly changes: number
@@ -19,7 +21,7 @@ export interface DestFacts {
 }
 
 export function readDest(dir: string): DestFacts {
-  const facts = { layers: 0, nodes: 0, nodeEdits: 0, changes: 0, layerPages: 0, freePages: 0 }
+  const facts = { layers: 0, nodes: 0, rows: 0, nodeEdits: 0, changes: 0, layerPages: 0, freePages: 0 }
   for (const layer of readdirSync(join(dir, 'layers'))) {
     facts.layers++
     const layerDir = join(dir, 'layers', layer)
@@ -28,11 +30,16 @@ export function readDest(dir: string): DestFacts {
       facts.freePages += free
       facts.layerPages += slab.lastPage + 1 - free
       facts.nodes += countNodes(slab)
+      facts.rows += countRows(slab)
     })
     withSlab(join(layerDir, 'nodeedits.lmdb'), (slab) => {
       const { rows, changes } = countChanges(slab)
       facts.nodeEdits += rows
       facts.changes += changes
+      facts.rows += countRows(slab)
+    })
+    withSlab(join(layerDir, 'nodedata.lmdb'), (slab) => {
+      facts.rows += countRows(slab)
     })
   }
   return facts
@@ -46,6 +53,10 @@ function withSlab(path: string, read: (slab: SlabReader) => void): void {
   } finally {
     slab.close()
   }
+}
+
+function countRows(slab: SlabReader): number {
+  return slab.dbNames().reduce((sum, name) => sum + (slab.db(name)?.entries ?? 0), 0)
 }
 
 /** Nodes of a layer are its ndef rows. */

@@ -1,14 +1,13 @@
 // The reference and ours in turns, whole processes, on the same Cortex: `npm run bench:whole -- --nodes 250000 --runs 3`
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, homedir, tmpdir, totalmem } from 'node:os'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type DestFacts, readDest } from './dest-facts.js'
+import { machineText } from './machine.js'
+import { LAUNCHER, makeCortex, settle, warm } from './made-cortex.js'
 import { type Measured, measureProcess, tailOf } from './measured-process.js'
 import { spreadOf, tableText } from './statistics.js'
-import { makeSyntheticCortex } from './synthetic-layer.js'
 
 const USAGE = `npm run bench:whole -- [options]
 
@@ -29,7 +28,6 @@ Runs migrate_020 of Synapse 0.2.0rc18 and ours in turns on one 0.1.x Cortex and 
 
 The reference is $SYNAPSE_ORACLE_DIR/rc18, by default in ~/.cache/synapse-migrator/oracle: test/oracle/setup.sh installs it.
 `
-const LAUNCHER = fileURLToPath(new URL('../../bin/migrate_020.mjs', import.meta.url))
 /** What each choice of `--ops` runs, on both sides: a model is needed by all. */
 const OPS: Readonly<Record<string, readonly string[]>> = {
   all: [],
@@ -75,10 +73,15 @@ async function main(): Promise<void> {
   mkdirSync(args.dir, { recursive: true })
   const dir = mkdtempSync(join(resolve(args.dir), 'bench-whole-'))
   try {
-    const src = await takeSource(dir)
-    console.log(machineText())
-    const results: Record<string, unknown> = { machine: machineText(), src: args.src ?? src.made }
-    for (const op of ops) results[op] = await compare(op, src.dir, dir, python)
+    const src = takeSource(dir)
+    const machine = machineText()
+    console.log(machine)
+    const { nodes, seed } = args
+    const results: Record<string, unknown> = {
+      machine,
+      source: args.src ?? { nodes: Number(nodes), seed: Number(seed) },
+    }
+    for (const op of ops) results[op] = await compare(op, src, dir, python)
     if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify(results, null, 2)}\n`)
   } finally {
     if (args.keep) console.log(`Kept in ${dir}`)
@@ -234,32 +237,14 @@ function checkCounts(runs: readonly Run[]): string {
   return `COUNTS DIFFER: ${text(first)}; ${text(odd)}`
 }
 
-async function takeSource(dir: string): Promise<{ dir: string; made?: unknown }> {
-  const src = args.src ?? join(dir, 'src')
-  let made: unknown
-  if (args.src === undefined) {
-    const startedMs = Date.now()
-    made = { nodes: Number(args.nodes), seed: Number(args.seed) }
-    await makeSyntheticCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed) })
-    process.stderr.write(`Made ${args.nodes} nodes in ${seconds(Date.now() - startedMs)} s\n`)
+function takeSource(dir: string): string {
+  if (args.src !== undefined) {
+    warm(args.src)
+    return args.src
   }
-  warm(src)
-  return { dir: src, made }
-}
-
-/** Reads all slabs once: no run shall pay for what the next one finds in the page cache. */
-function warm(src: string): void {
-  for (const layer of readdirSync(join(src, 'layers'))) {
-    for (const slab of readdirSync(join(src, 'layers', layer))) {
-      const file = join(src, 'layers', layer, slab, 'data.mdb')
-      if (existsSync(file)) spawnSync('cp', [file, '/dev/null'])
-    }
-  }
-}
-
-/** Writes back what earlier runs have left dirty. */
-function settle(): void {
-  spawnSync('sync')
+  const src = join(dir, 'src')
+  makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed) })
+  return src
 }
 
 function oursCommand(src: string, dest: string, op: string): string[] {
@@ -278,12 +263,6 @@ function referencePython(): string | null {
   const python = join(dir, 'rc18', 'bin', 'python')
   if (existsSync(python)) return python
   throw new Error(`There is no ${python}: run test/oracle/setup.sh, or give --ours-only`)
-}
-
-function machineText(): string {
-  const [cpu] = cpus()
-  const load = readFileSync('/proc/loadavg', 'utf8').split(' ')[0]
-  return `${cpus().length} x ${cpu?.model ?? 'CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}, load ${load}`
 }
 
 function seconds(ms: number): string {

@@ -1,0 +1,112 @@
+// Ours alone over sizes and worker threads: `npm run bench:scale -- --nodes 30000,300000,3000000 --workers 1,2`
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type DestFacts, readDest } from './dest-facts.js'
+import { machineText } from './machine.js'
+import { LAUNCHER, makeCortex, settle } from './made-cortex.js'
+import { type Measured, measureProcess, tailOf } from './measured-process.js'
+import { tableText } from './statistics.js'
+
+interface Point extends Measured, DestFacts {
+  readonly workers: number
+}
+
+const { values: args } = parseArgs({
+  options: {
+    /** Sizes and numbers of worker threads, by comma. */
+    nodes: { type: 'string', default: '30000,300000,3000000' },
+    workers: { type: 'string', default: workersUpTo(availableParallelism()).join(',') },
+    /** Of each the fastest counts. */
+    runs: { type: 'string', default: '2' },
+    seed: { type: 'string', default: '1' },
+    /** Of ours, like 512M. */
+    memory: { type: 'string' },
+    /** Where to work: about 8 KB a node. */
+    dir: { type: 'string', default: tmpdir() },
+    json: { type: 'string' },
+  },
+})
+
+mkdirSync(args.dir, { recursive: true })
+const dir = mkdtempSync(join(resolve(args.dir), 'bench-scale-'))
+const machine = machineText()
+console.log(machine)
+try {
+  const points: Point[] = []
+  for (const nodes of numbersOf(args.nodes)) {
+    const src = join(dir, 'src')
+    rmSync(src, { recursive: true, force: true })
+    makeCortex(src, { nodes, seed: Number(args.seed) })
+    for (const workers of numbersOf(args.workers)) points.push(await fastest(src, workers))
+  }
+  console.log(`\n${pointsText(points)}\n\n${growthText(points)}`)
+  if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify({ machine, points }, null, 2)}\n`)
+} finally {
+  rmSync(dir, { recursive: true, force: true })
+}
+
+async function fastest(src: string, workers: number): Promise<Point> {
+  const dest = join(dir, 'dest')
+  const logPath = join(dir, 'run.log')
+  const memory = args.memory === undefined ? [] : ['--memory', args.memory]
+  const command = [process.execPath, LAUNCHER, '--src', src, '--dest', dest, '--workers', String(workers), ...memory]
+  const points: Point[] = []
+  for (let run = 0; run < Number(args.runs); run++) {
+    rmSync(dest, { recursive: true, force: true })
+    settle()
+    const measured = await measureProcess(command, { logPath })
+    if (measured.exitCode !== 0) throw new Error(`migrate_020 ended with ${measured.exitCode}\n${tailOf(logPath)}`)
+    points.push({ workers, ...measured, ...readDest(dest) })
+    rmSync(dest, { recursive: true, force: true })
+    process.stderr.write(`${points[run].nodes} nodes, ${workers} workers: ${seconds(measured.wallMs)} s\n`)
+  }
+  const best = points.reduce((a, b) => (b.wallMs < a.wallMs ? b : a))
+  // Memory is what the hungriest run took: an operator has to have it.
+  const highest = (pick: (point: Point) => number) => Math.max(...points.map(pick))
+  return { ...best, peakRssBytes: highest((p) => p.peakRssBytes), peakOwnBytes: highest((p) => p.peakOwnBytes) }
+}
+
+function pointsText(points: readonly Point[]): string {
+  const head = ['nodes', 'workers', 'wall, s', 'CPU, s', 'k nodes/s', 'M rows/s', 'own MiB', 'RSS MiB']
+  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0)
+  const rows = points.map((point) => [
+    String(point.nodes),
+    String(point.workers),
+    seconds(point.wallMs),
+    seconds(point.userMs + point.sysMs),
+    (point.nodes / point.wallMs).toFixed(1),
+    (point.rows / point.wallMs / 1000).toFixed(2),
+    mib(point.peakOwnBytes),
+    mib(point.peakRssBytes),
+  ])
+  return tableText(head, rows)
+}
+
+/** How time grows from each size to the next, with the same workers. */
+function growthText(points: readonly Point[]): string {
+  const lines = points.flatMap((point) => {
+    const smaller = points.filter(({ workers, nodes }) => workers === point.workers && nodes < point.nodes)
+    const before = smaller.at(-1)
+    if (before === undefined) return []
+    const factor = (value: number) => value.toFixed(1)
+    return `${before.nodes} -> ${point.nodes} nodes, ${point.workers} workers: ${factor(point.nodes / before.nodes)}x the data in ${factor(point.wallMs / before.wallMs)}x the time`
+  })
+  return lines.join('\n')
+}
+
+function numbersOf(list: string): number[] {
+  return list.split(',').map(Number)
+}
+
+/** 1, 2, 4 ... and the number of cores. */
+function workersUpTo(cores: number): number[] {
+  const counts = [cores]
+  for (let n = 1; n < cores; n *= 2) counts.push(n)
+  return counts.sort((a, b) => a - b)
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(2)
+}
