@@ -202,10 +202,13 @@ export function readRunFooter<Extra>(path: string): RunFooter<Extra> | null {
   }
   try {
     const size = statSync(path).size
+    if (size < TRAILER_BYTES) throw damaged(path, 'its end is missing')
     const trailer = readAt(fd, size - TRAILER_BYTES, TRAILER_BYTES, path)
     if (Buffer.compare(trailer.subarray(24), MAGIC) !== 0) throw damaged(path, 'its end is missing')
+    const start = Number(trailer.readBigUInt64LE(0))
     const length = Number(trailer.readBigUInt64LE(8))
-    const packed = readAt(fd, Number(trailer.readBigUInt64LE(0)), length, path)
+    if (start + length + TRAILER_BYTES !== size) throw damaged(path, 'its footer does not end where its trailer begins')
+    const packed = readAt(fd, start, length, path)
     if (xxh64(packed) !== trailer.readBigUInt64LE(16)) throw damaged(path, 'its footer has another digest')
     return packr.unpack(packed) as RunFooter<Extra>
   } finally {

@@ -4,6 +4,7 @@ import type { IndexRows } from '../translate/index-rows.js'
 const INSERTION_ROWS = 12
 /** Bytes of a row that one pass of the native sort compares; the other 24 bits of a key are the row's place. */
 const WINDOW_BYTES = 5
+const MOST_PLACES = 2 ** 24
 
 let keyBytes = new ArrayBuffer(1 << 16)
 let halves = new Uint32Array(keyBytes)
@@ -48,6 +49,10 @@ function sortRange(rows: IndexRows, order: Int32Array, start: number, end: numbe
   }
   const depth = commonPrefix(rows, order, start, end, from)
   if (depth < 0) return
+  if (count > MOST_PLACES) {
+    compareSort(rows, order, start, end, depth)
+    return
+  }
   const { starts, lengths, bytes } = rows
   reserve(count)
   let isSorted = true

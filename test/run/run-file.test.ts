@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { closeSync, existsSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { SegmentReader } from '../../src/run/merger.js'
+import { type RunSection, RunWriter, readAt, readRunFooter } from '../../src/run/run-file.js'
+import { tempDir } from '../support/fixture.js'
+import { randomOf } from '../support/random.js'
+import { buidsOf, indexRows, type TestRow } from './index-rows.js'
+
+const dir = tempDir()
+const extra = { entries: 7, lastKey: Uint8Array.of(1, 2, 3), text: 'ü' }
+const names = ['a', 'bb', 'ccc'].map((name) => Buffer.from(name))
+
+function randomRows(count: number): TestRow[] {
+  const random = randomOf(count)
+  return Array.from({ length: count }, (_, owner) => {
+    const index = Buffer.alloc(random(60), random(256))
+    return { group: random(3), owner, index }
+  })
+}
+
+function writeRun(path: string, rows: readonly TestRow[], values: readonly Uint8Array[], blockBytes?: number): void {
+  const run = new RunWriter(path, blockBytes)
+  const buids = buidsOf(Math.max(rows.length, values.length))
+  run.section('one', indexRows(rows), Int32Array.of(2, 0, 1), null, buids)
+  run.section('two', indexRows(rows), Int32Array.of(1, 0, 1), Int32Array.of(5, 9, 3), buids)
+  run.section('none', indexRows([]), new Int32Array(0), null, buids)
+  const start = run.position
+  values.forEach((value, owner) => {
+    run.nodedata(buids, owner * 32, owner % 3, value)
+  })
+  const { bytes } = run.finish({
+    propNames: names,
+    tagNames: names.slice(0, 1),
+    tagPropNames: [],
+    nodedata: { start, end: run.position, count: values.length },
+    extra,
+  })
+  assert.equal(bytes, readFileSync(path).length)
+}
+
+test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
+  for (const count of [0, 1, 500, 30_000]) {
+    const path = join(dir, `round-${count}.run`)
+    const rows = randomRows(count)
+    writeRun(path, rows, [], 1000)
+    const footer = readRunFooter<typeof extra>(path)
+    assert.ok(footer !== null)
+    assert.deepEqual(footer.extra, extra)
+    assert.deepEqual([footer.propNames, footer.tagNames.length, footer.tagPropNames], [names, 1, []])
+    const fd = openSync(path, 'r')
+    for (const [name, keys] of [
+      ['one', [2, 0, 1].map((a) => ({ a, b: -1 }))],
+      ['two', [5, 9, 3].map((b, group) => ({ a: [1, 0, 1][group], b }))],
+    ] as const) {
+      const section: RunSection = footer.sections[name]
+      const order = [0, 1, 2].sort((x, y) => keys[x].a - keys[y].a || keys[x].b - keys[y].b)
+      const groups = order.filter((group) => rows.some((row) => row.group === group))
+      assert.deepEqual(
+        [...section.a],
+        groups.map((group) => keys[group].a),
+      )
+      assert.deepEqual(
+        [...section.b],
+        groups.map((group) => keys[group].b),
+      )
+      groups.forEach((group, place) => {
+        const wanted = rows
+          .filter((row) => row.group === group)
+          .sort((x, y) => Buffer.compare(x.index, y.index) || x.owner - y.owner)
+        assert.equal(section.counts[place], wanted.length)
+        const reader = new SegmentReader({ fd, path, start: section.starts[place], end: section.ends[place] })
+        reader.take(wanted.length)
+        for (const { index, owner } of wanted) {
+          assert.ok(reader.next())
+          assert.deepEqual(reader.buf.subarray(reader.keyStart, reader.keyEnd), index)
+          assert.equal(reader.buf.readUInt32BE(reader.keyEnd), owner)
+        }
+        assert.equal(reader.next(), false)
+      })
+      // Entry points are in order and lead to rows of the group with the bytes they say.
+      section.blockStart.forEach((start, i) => {
+        const head = readAt(fd, start, 2 + section.blockKeys[i].length, path)
+        assert.equal(head.readUInt16LE(0), section.blockKeys[i].length)
+        assert.deepEqual(head.subarray(2), Buffer.from(section.blockKeys[i]))
+        const group = section.blockGroup[i]
+        assert.ok(start >= section.starts[group] && start < section.ends[group])
+      })
+      if (count === 30_000) assert.ok(section.blockStart.length > 100)
+    }
+    assert.equal(footer.sections.none.a.length, 0)
+    closeSync(fd)
+  }
+})
+
+test('RunWriter keeps values of node data of any size', () => {
+  const path = join(dir, 'nodedata.run')
+  const values = [0, 1, 100, 1 << 20, (1 << 20) + 1, 5 << 20, 3].map((size, i) => new Uint8Array(size).fill(i + 1))
+  writeRun(path, randomRows(10), values)
+  const footer = readRunFooter(path)
+  const bytes = readFileSync(path)
+  let at = footer?.nodedata.start ?? 0
+  for (const [owner, value] of values.entries()) {
+    assert.equal(bytes.readUInt32BE(at), owner)
+    assert.equal(bytes.readUInt32LE(at + 32), owner % 3)
+    assert.equal(bytes.readUInt32LE(at + 36), value.length)
+    assert.equal(Buffer.compare(bytes.subarray(at + 40, at + 40 + value.length), value), 0)
+    at += 40 + value.length
+  }
+  assert.equal(at, footer?.nodedata.end)
+})
+
+test('RunWriter gives the file its name only when it is complete', () => {
+  const path = join(dir, 'part.run')
+  const run = new RunWriter(path)
+  run.section('one', indexRows(randomRows(10)), Int32Array.of(0, 1, 2), null, buidsOf(10))
+  assert.equal(existsSync(path), false)
+  assert.equal(readRunFooter(path), null)
+})
+
+test('readRunFooter() is null for a run that is not there', () => {
+  assert.equal(readRunFooter(join(dir, 'none.run')), null)
+})
+
+test('readRunFooter() refuses a run whose end is damaged or missing', () => {
+  const path = join(dir, 'damaged.run')
+  writeRun(path, randomRows(100), [])
+  const whole = readFileSync(path)
+  const footerStart = Number(whole.readBigUInt64LE(whole.length - 32))
+  for (let at = footerStart; at < whole.length; at += 7) {
+    const bytes = Buffer.from(whole)
+    bytes[at] ^= 1
+    writeFileSync(path, bytes)
+    assert.throws(
+      () => readRunFooter(path),
+      { code: 'ERR_DEST', message: /^Cannot read run ".*damaged.run": / },
+      `${at}`,
+    )
+  }
+  for (const size of [0, 1, 31, 32, footerStart, whole.length - 1]) {
+    writeFileSync(path, whole)
+    truncateSync(path, size)
+    assert.throws(() => readRunFooter(path), { code: 'ERR_DEST' }, `${size} bytes`)
+  }
+})
+
+test('SegmentReader says so when the file ends before its segment', () => {
+  const path = join(dir, 'short.run')
+  writeRun(path, randomRows(500), [])
+  truncateSync(path, 5000)
+  const fd = openSync(path, 'r')
+  const reader = new SegmentReader({ fd, path, start: 8, end: 10_000 })
+  reader.take(500)
+  assert.throws(
+    () => {
+      while (reader.next());
+    },
+    { code: 'ERR_DEST' },
+  )
+  closeSync(fd)
+})

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { sortRows } from '../../src/run/sort-rows.js'
+import { randomOf } from '../support/random.js'
+import { indexRows, type TestRow } from './index-rows.js'
+
+const GROUPS = 4
+
+/** Sorts with a comparator; equal rows stay in their order. */
+function expected(list: readonly TestRow[], rankOf: Int32Array): number[] {
+  const order = list.map((_, i) => i)
+  return order.sort((x, y) => {
+    const byRank = rankOf[list[x].group] - rankOf[list[y].group]
+    return byRank || Buffer.compare(list[x].index, list[y].index) || x - y
+  })
+}
+
+function check(list: readonly TestRow[], rankOf: Int32Array): void {
+  const { order, ends } = sortRows(indexRows(list), rankOf, rankOf.length)
+  assert.deepEqual([...order], expected(list, rankOf))
+  const counts = [...rankOf.keys()].map((rank) => list.filter(({ group }) => rankOf[group] === rank).length)
+  let sum = 0
+  assert.deepEqual(
+    [...ends],
+    counts.map((count) => {
+      sum += count
+      return sum
+    }),
+  )
+}
+
+/** Index bytes that share long prefixes, are prefixes of each other, or differ only in zeros at their end. */
+const index = fc.oneof(
+  fc.uint8Array({ maxLength: 12 }),
+  fc.array(fc.constantFrom(0, 1, 255), { maxLength: 9 }).map((bytes) => Uint8Array.from(bytes)),
+  fc.tuple(fc.integer({ min: 0, max: 30 }), fc.uint8Array({ maxLength: 6 })).map(([shared, rest]) => {
+    return Buffer.concat([Buffer.alloc(shared, 7), rest])
+  }),
+  fc.integer({ min: 0, max: 6 }).map((length) => new Uint8Array(length)),
+)
+const row = fc.record({ group: fc.integer({ min: 0, max: GROUPS - 1 }), index })
+const ranks = fc.shuffledSubarray([0, 1, 2, 3], { minLength: GROUPS }).map((list) => Int32Array.from(list))
+
+test('sortRows() sorts as a comparator does and keeps equal rows in their order', () => {
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 300, size: 'max' }), ranks, (list, rankOf) => {
+      check(
+        list.map((one, owner) => ({ ...one, owner })),
+        rankOf,
+      )
+    }),
+    { numRuns: 300, seed: 1 },
+  )
+})
+
+test('sortRows() sorts thousands of rows whose keys tie for many windows', () => {
+  for (const [seed, length] of [0, 1, 4, 5, 6, 10, 11, 40, 300, 503].entries()) {
+    const random = randomOf(seed)
+    const list = Array.from({ length: 3000 }, (_, owner) => {
+      const index = Buffer.alloc(random(4) === 0 ? random(length + 1) : length)
+      for (let i = 0; i < 3 && index.length > 0; i++) index[random(index.length)] = random(3)
+      return { group: random(GROUPS), owner, index }
+    })
+    check(list, Int32Array.of(2, 0, 3, 1))
+  }
+})
+
+test('sortRows() sorts rows that lie in order already, in reverse order, and that are all equal', () => {
+  const number = (value: number) => {
+    const bytes = Buffer.alloc(8)
+    bytes.writeUInt32BE(value, 4)
+    return bytes
+  }
+  for (const value of [(i: number) => i, (i: number) => 9999 - i, () => 5]) {
+    check(
+      Array.from({ length: 9999 }, (_, owner) => ({ group: 0, owner, index: number(value(owner)) })),
+      Int32Array.of(0),
+    )
+  }
+})
+
+test('sortRows() takes no rows at all', () => {
+  const { order, ends } = sortRows(indexRows([]), Int32Array.of(0, 1), 2)
+  assert.deepEqual([order.length, ...ends], [0, 0, 0])
+})
