@@ -1,0 +1,13 @@
+// The public API: what the executables are made of. Everything else is internal.
+export { type ErrorCode, ExitCode, MigrationError } from './errors.js'
+export { createLog, type Log, type LogLevel } from './log.js'
+export { Migrator } from './migrate/migrator.js'
+export type { AddMode, MigrateOptions } from './migrate/options.js'
+export { type LayerSummary, type MigrateSummary, summaryText } from './migrate/summary.js'
+export { Model } from './model/model.js'
+export { type ModelFile, parseModelFile } from './model/model-file.js'
+export { SlabReader } from './page/page-reader.js'
+export { walkSlab } from './page/page-walker.js'
+export { type Finding, type Preflight, preflight } from './plan/preflight.js'
+export { readSource, type SourceCortex } from './source/cortex-dir.js'
+export { MIGR_OPS, type MigrOp } from './target/steps/context.js'
