@@ -2,6 +2,7 @@ import { existsSync, realpathSync, statfsSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Value } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
+import { SlabReader } from '../page/page-reader.js'
 import { loadLmdb } from '../slab/binding.js'
 import type { Hive } from '../slab/hive.js'
 import { compareVersions, showVersion, type Version, versionOf } from '../slab/version.js'
@@ -29,6 +30,8 @@ export interface PreflightOptions {
   /** Whether to migrate layer directories that the hive does not know. */
   readonly orphanLayers: boolean
   readonly fromLast: boolean
+  /** Whether layers that the reference has migrated are made anew. */
+  readonly restart: boolean
   /** Model files given, which stand for the Python modules of cell.yaml. */
   readonly modelFiles: readonly unknown[]
 }
@@ -66,7 +69,13 @@ export async function preflight(
   const layers = [...chosen].sort((a, b) => (a.iden < b.iden ? -1 : 1))
   const facts = new Map(layers.map((layer) => [layer, readLayerFacts(layer)]))
   problems.push(...(await checkBinding()), ...checkPaths(source.dir, options.destDir))
-  problems.push(...checkDest(source, options), ...checkRemote(source), ...checkLayers(facts), ...checkYaml(source.dir))
+  problems.push(
+    ...checkDest(source, options),
+    ...checkLayerMakers(layers, options),
+    ...checkRemote(source),
+    ...checkLayers(facts),
+    ...checkYaml(source.dir),
+  )
   checkVersion(source, problems, warnings)
   checkSpace(source, facts, options, freeBytes(nearestDir(options.destDir)), problems, warnings)
   warnings.push(
@@ -130,6 +139,26 @@ function checkDest(source: SourceCortex, { destDir, ops }: PreflightOptions): Fi
     })
   }
   return found
+}
+
+/** A layer that somebody else has made is not replaced unasked: nobody here can tell what it holds. */
+function checkLayerMakers(layers: readonly SourceLayer[], { destDir, ops, restart }: PreflightOptions): Finding[] {
+  const isOurs = SlabReader.exists(join(destDir, 'migration', 'checkpoints.lmdb'))
+  if (isOurs || !['nodes', 'nodedata', 'splices'].some((op) => ops.has(op))) return []
+  const there = layers.filter(({ iden }) => SlabReader.exists(join(destDir, 'layers', iden, 'layer_v2.lmdb')))
+  if (there.length === 0) return []
+  const isMigrated = SlabReader.exists(join(destDir, 'migration', 'migr.lmdb'))
+  if (isMigrated && restart) return []
+  const list = there.map(({ iden }) => iden).join(', ')
+  const made = isMigrated ? 'another tool has migrated' : 'there is no record of who made'
+  return [
+    {
+      text: `Cannot migrate into "${destDir}": ${made} layer ${list}`,
+      hint: isMigrated
+        ? 'add --restart to make these layers anew, or give --dest a new directory'
+        : 'give --dest a new directory',
+    },
+  ]
 }
 
 function checkRemote({ remote }: SourceCortex): Finding[] {

@@ -66,6 +66,20 @@ test('preflight() refuses source and destination that are the same or nested, li
   assert.deepEqual((await check(srcDir, join(dir, 'src2'))).problems, [])
 })
 
+test('preflight() leaves layers that another tool has migrated alone without --restart', async (t) => {
+  const srcDir = unpack('bad/oldform/src.tar.gz', tempDir(t))
+  const destDir = join(unpack('reference/oldform.tar.gz', tempDir(t)), 'dest')
+  const [problem, ...others] = (await check(srcDir, destDir)).problems
+  assert.match(problem.text, /^Cannot migrate into ".*": another tool has migrated layer da20/)
+  assert.match(problem.hint, /--restart/)
+  assert.deepEqual(others, [])
+  assert.deepEqual((await check(srcDir, destDir, { restart: true })).problems, [])
+  assert.deepEqual((await check(srcDir, destDir, { ops: new Set(['cell']) })).problems, [])
+  rmSync(join(destDir, 'migration'), { recursive: true })
+  const unknown = (await check(srcDir, destDir, { restart: true })).problems
+  assert.match(unknown[0].text, /there is no record of who made layer da20/)
+})
+
 test('preflight() refuses a destination on which a Cortex has been started (D28)', async (t) => {
   const srcDir = unpack('bad/oldform/src.tar.gz', tempDir(t))
   for (const [release, version] of [['rc18', '0.2.0'], ['280', '2.8.0'], ['latest', '2.256.0']]) {
@@ -78,7 +92,8 @@ test('preflight() refuses a destination on which a Cortex has been started (D28)
 
 test('preflight() takes a destination that has been migrated but not started, and refuses that of another Cortex', async (t) => {
   const destDir = join(unpack('reference/oldform.tar.gz', tempDir(t)), 'dest')
-  assert.deepEqual((await check(unpack('bad/oldform/src.tar.gz', tempDir(t)), destDir)).problems, [])
+  const cell = await check(unpack('bad/oldform/src.tar.gz', tempDir(t)), destDir, { ops: new Set(['dirn', 'cell']) })
+  assert.deepEqual(cell.problems, [])
   const { problems } = await check(unpack('source/cell.tar.gz', tempDir(t)), destDir, {
     ops: new Set(['dirn', 'cell']),
   })
@@ -174,7 +189,15 @@ function check(srcDir: string, destDir: string, overrides: Partial<PreflightOpti
 }
 
 function options(destDir: string, overrides: Partial<PreflightOptions>): PreflightOptions {
-  return { destDir, ops: new Set(MIGR_OPS), orphanLayers: false, fromLast: false, modelFiles: [], ...overrides }
+  return {
+    destDir,
+    ops: new Set(MIGR_OPS),
+    orphanLayers: false,
+    fromLast: false,
+    restart: false,
+    modelFiles: [],
+    ...overrides,
+  }
 }
 
 function texts({ warnings }: Preflight): string[] {
