@@ -19,7 +19,9 @@ export const DECISIONS: readonly Decision[] = [
   {
     id: 'D16',
     covers: (d) =>
-      ours(d) && isHive(d) && /^\["cortex\\u0000layers\\u0000\w+\\u0000(name|growsize|lockmemory)"/.test(d.row),
+      isHive(d) &&
+      ((ours(d) && /^\["cortex\\u0000layers\\u0000\w+\\u0000(name|growsize|lockmemory)"/.test(d.row)) ||
+        /^\["cortex\\u0000layers\\u0000\w+\\u0000lockmemory",false\]$/.test(d.row)),
   },
   // The view's owner becomes its creator and the Cortex's "dedicated" is noted, as the migrator of 2.0.0 does.
   {
@@ -27,12 +29,15 @@ export const DECISIONS: readonly Decision[] = [
     covers: (d) =>
       (isHive(d) &&
         new RegExp(`^\\["cortex\\\\u0000views\\\\u0000\\w+\\\\u0000${ours(d) ? 'creator' : 'owner'}"`).test(d.row)) ||
-      (ours(d) && isLog(d) && d.row.startsWith('["cell\\u0000conf\\u0000dedicated"')),
+      (ours(d) && isLog(d) && /^\["cell\\u0000(conf\\u0000dedicated|prog\\u0000none)"/.test(d.row)),
   },
   // A layer's history is reserved against 2.8.0, which would write over it.
   {
     id: 'D33',
-    covers: (d) => ours(d) && (d.path === 'slabs/nexus.lmdb' || d.path === 'slabs/nexus.opts.yaml'),
+    covers: (d) =>
+      ours(d) &&
+      (d.path === 'slabs/nexus.opts.yaml' ||
+        (d.path === 'slabs/nexus.lmdb' && /^\["nexuslog",false\]$|"edits",\[\[\],\{\}\],\{\},\{\}\]\]$/.test(d.row))),
   },
   // Where an interrupted run goes on.
   { id: 'D3', covers: (d) => ours(d) && /^migration\/checkpoints\.(lmdb|opts\.yaml)$/.test(d.path) },
