@@ -446,7 +446,11 @@ export class NodeTranslator {
   private sortProps(node: SourceNode): void {
     const names = (at: number) => node.name(this.rows[at]).subarray(this.nameSkip[at])
     const order = Array.from({ length: this.rowCount }, (_, at) => at)
-    order.sort((a, b) => this.flags[a] - this.flags[b] || Buffer.compare(names(a), names(b)))
+    order.sort((a, b) => {
+      const diff = this.flags[a] - this.flags[b] || Buffer.compare(names(a), names(b))
+      if (diff === 0) reject('ROW', `Two values of property ${rowRepr(node, this.rows[a])} of ${buidRepr(node)}`)
+      return diff
+    })
     for (const list of [this.flags, this.rows, this.nameSkip, this.valuEnd, this.stor] as unknown[][]) {
       const copy = list.slice(0, this.rowCount)
       order.forEach((from, to) => {
