@@ -21,15 +21,13 @@ export type Log = (level: LogLevel, text: string, where?: string) => void
  * A log on standard error with lines as the reference writes them:
  * `2026-11-22 14:22:01,131 [INFO] message [where:synapse-migrator]`. Lines are written at once, so a crash loses none.
  *
- * @param before called before each line, to take a progress bar off the screen, and `after` to put it back
+ * @param write takes the lines; a screen with a progress bar has to put them above it
  */
-export function createLog(level: LogLevel, screen: { before?: () => void; after?: () => void } = {}): Log {
+export function createLog(level: LogLevel, write: (line: string) => void = (line) => process.stderr.write(line)): Log {
   const stream = {
     write(json: string) {
       const { level: value, time, msg, where } = JSON.parse(json)
-      screen.before?.()
-      process.stderr.write(`${timestamp(time)} [${names.get(value)}] ${msg} [${where}:synapse-migrator]\n`)
-      screen.after?.()
+      write(`${timestamp(time)} [${names.get(value)}] ${msg} [${where}:synapse-migrator]\n`)
     },
   }
   const logger = pino({ level: pinoLevels[level], base: null }, stream)

@@ -46,7 +46,7 @@ export async function migrateCommand(args: readonly string[], name = 'migrate_02
   const parsed = parseMigrate(migrateOptionsOf(name), args)
   if (typeof parsed === 'number') return parsed
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
-  const log = createLog(logLevel(parsed.logLevel), { before: () => screen.hide() })
+  const log = createLog(logLevel(parsed.logLevel), (line) => screen.write(line))
   try {
     if (parsed.dumpErrors) return dump(parsed, log)
     if (parsed.formCounts) return form(parsed)

@@ -1,85 +1,103 @@
-import { SingleBar } from 'cli-progress'
+import { MultiBar, type SingleBar } from 'cli-progress'
 
-/** How often a line is written where no bar can be drawn. */
+/** How often a line is written where no bars can be drawn. */
 const LINE_EVERY_MS = 10_000
-const BAR = '{task} {bar} {percentage}% | {value}/{total} {unit} | {rate}/s | ETA {eta_formatted}'
+const BAR = '{task} {bar} {percentage}% | {count} of {all} {unit} | {rate}/s | ETA {left}'
 
 export interface Progress {
-  /** What is worked on, how much of it is done, and of how much. */
+  /** What is worked on, how much of it is done, and of how much; first with 0, when it starts. */
   show(task: string, done: number, total: number, unit: string): void
-  stop(): void
 }
 
-/** A bar per task on a terminal, a plain line now and then elsewhere; both on standard error. */
+interface Task {
+  done: number
+  total: number
+  readonly unit: string
+  readonly startedMs: number
+  shownMs: number
+  bar: SingleBar | null
+}
+
+/** A bar for each task on a terminal, a plain line now and then elsewhere; both on standard error. */
 export class ProgressScreen implements Progress {
-  private readonly tasks = new Map<
-    string,
-    { done: number; total: number; unit: string; startedMs: number; shownMs: number }
-  >()
-  private bar: SingleBar | null = null
-  private shown = ''
+  private readonly tasks = new Map<string, Task>()
+  private bars: MultiBar | null = null
 
   constructor(
     private readonly isTerminal: boolean,
     private readonly line: (text: string) => void,
+    private readonly out: NodeJS.WritableStream = process.stderr,
   ) {}
 
   show(name: string, done: number, total: number, unit: string): void {
+    if (total === 0) return
     const now = Date.now()
-    const task = this.tasks.get(name) ?? { done, total, unit, startedMs: now, shownMs: now }
+    const task = this.tasks.get(name) ?? { done, total, unit, startedMs: now, shownMs: now, bar: null }
     Object.assign(task, { done, total })
     this.tasks.set(name, task)
-    if (this.isTerminal) this.draw(name)
+    if (this.isTerminal) this.draw(name, task, now)
     else if (now - task.shownMs >= LINE_EVERY_MS) {
       task.shownMs = now
       this.line(lineOf(name, task, now))
     }
   }
 
-  /** Takes the bar off the screen, so that a line can be written; it comes back with the next progress. */
-  hide(): void {
-    this.bar?.stop()
-    this.bar = null
+  /** Writes a line of the log: above the bars, if there are any. */
+  write(text: string): void {
+    if (this.bars === null) this.out.write(text)
+    else this.bars.log(text)
   }
 
+  /** Takes the bars off the screen. */
   stop(): void {
-    this.hide()
+    this.bars?.stop()
+    this.bars = null
     this.tasks.clear()
   }
 
-  private draw(name: string): void {
-    if (this.shown !== name) this.hide()
-    this.shown = name
-    const task = this.tasks.get(name)
-    if (task === undefined) return
-    const rate = Math.round((task.done * 1000) / Math.max(1, Date.now() - task.startedMs)).toLocaleString('en-US')
-    const payload = { task: name, unit: task.unit, rate }
-    if (this.bar === null) {
-      this.bar = new SingleBar({
-        format: BAR,
-        stream: process.stderr,
-        clearOnComplete: true,
-        hideCursor: true,
-        etaBuffer: 50,
-      })
-      this.bar.start(task.total, task.done, payload)
-    }
-    this.bar.update(task.done, payload)
-    if (task.done >= task.total) {
-      this.hide()
-      this.tasks.delete(name)
-    }
+  private draw(name: string, task: Task, now: number): void {
+    this.bars ??= new MultiBar({ format: BAR, stream: this.out, clearOnComplete: true, hideCursor: true })
+    const payload = payloadOf(name, task, now)
+    task.bar ??= this.bars.create(task.total, task.done, payload)
+    task.bar.update(task.done, payload)
+    if (task.done < task.total) return
+    this.bars.remove(task.bar)
+    this.tasks.delete(name)
+    if ([...this.tasks.values()].some(({ bar }) => bar !== null)) return
+    this.bars.stop()
+    this.bars = null
   }
 }
 
-function lineOf(
-  name: string,
-  task: { done: number; total: number; unit: string; startedMs: number },
-  now: number,
-): string {
-  const elapsedS = Math.max(0.001, (now - task.startedMs) / 1000)
-  const rate = task.done / elapsedS
-  const leftS = rate > 0 ? Math.round((task.total - task.done) / rate) : 0
-  const count = (n: number) => Math.round(n).toLocaleString('en-US')
-  return `${name}: ${count(task.done)} of ${count(task.total)} ${task.unit}, ${count(rate)}/s, about ${leftS} s left`
+function payloadOf(name: string, task: Task, now: number) {
+  const { rate, leftS } = paceOf(task, now)
+  return {
+    task: name,
+    count: count(task.done),
+    all: count(task.total),
+    unit: task.unit,
+    rate: count(rate),
+    left: time(leftS),
+  }
+}
+
+function lineOf(name: string, task: Task, now: number): string {
+  const { rate, leftS } = paceOf(task, now)
+  return `${name}: ${count(task.done)} of ${count(task.total)} ${task.unit}, ${count(rate)}/s, about ${time(leftS)} left`
+}
+
+function paceOf({ done, total, startedMs }: Task, now: number): { rate: number; leftS: number | null } {
+  const rate = (done * 1000) / Math.max(1, now - startedMs)
+  return { rate, leftS: rate > 0 ? Math.round((total - done) / rate) : null }
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+function time(seconds: number | null): string {
+  if (seconds === null) return '?'
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }

@@ -55,7 +55,9 @@ export interface LayerNodesEvents {
   warn(text: string): void
   info(text: string): void
   /** Source rows read so far, of so many. */
-  progress(done: { rows: number; totalRows: number; nodes: number; phase: 'extract' | 'merge' }): void
+  progress(done: { rows: number; totalRows: number; nodes: number }): void
+  /** Parts of the index databases that are merged, of so many. */
+  merged(done: number, total: number): void
 }
 
 export interface LayerNodesResult {
@@ -264,6 +266,7 @@ export class LayerNodes {
       this.count(partition.counts)
       commits.add(partition)
     }
+    this.showProgress()
     const deferred: Partition[] = []
     const open = ranges.map((_, index) => index).filter((index) => !this.done.has(index))
     await inTurn(open, 2 * this.pool.workers, async (index) => {
@@ -365,7 +368,12 @@ export class LayerNodes {
       dataStreams.push(id)
     }
     dbs.push({ slab: dataName, name: 'nodedata', dupSort: false, streams: dataStreams })
-    await inTurn(jobs, 2 * this.pool.workers, (job) => job())
+    let merged = 0
+    this.events.merged(0, jobs.length)
+    await inTurn(jobs, 2 * this.pool.workers, async (job) => {
+      await job()
+      this.events.merged(++merged, jobs.length)
+    })
     for (const db of dbs) await writer.call('finishDb', db)
     await this.writeSmallDbs(names)
     await writer.call('finishSlab', { slab: dataName })
@@ -487,7 +495,11 @@ export class LayerNodes {
   private count(counts: NodeExtractCounts): void {
     this.rows += counts.sourceRows + counts.nodedataRows
     this.nodeCount += counts.nodes
-    this.events.progress({ rows: this.rows, totalRows: this.totalRows, nodes: this.nodeCount, phase: 'extract' })
+    this.showProgress()
+  }
+
+  private showProgress(): void {
+    this.events.progress({ rows: this.rows, totalRows: this.totalRows, nodes: this.nodeCount })
   }
 
   private runPath(partition: number): string {

@@ -163,6 +163,7 @@ export class LayerSplices {
         withSummaries: this.done.map(({ stream }) => stream),
       })
     })
+    this.events.progress({ splices: this.seen, totalSplices: total })
     let next = this.done.length
     const open = starts.map((_, index) => index).slice(next)
     await inTurn(open, 2 * this.pool.workers, async (index) => {

@@ -184,6 +184,7 @@ export class Migrator {
         warn: (text) => log('WARNING', text),
         info: (text) => log('INFO', text),
         progress: ({ rows, totalRows }) => this.progress.show(`nodes ${iden.slice(0, 8)}`, rows, totalRows, 'rows'),
+        merged: (done, total) => this.progress.show(`indexes ${iden.slice(0, 8)}`, done, total, 'parts'),
       },
     )
     const result = await job.run()
