@@ -24,6 +24,7 @@ const layers = [
     'migrate',
     ['pool', 'plan', 'task', 'target', 'source', 'translate', 'run', 'page', 'slab', 'model', 'stortype', 'bytes'],
   ],
+  ['bench', ['task', 'plan', 'target', 'source', 'run', 'page', 'slab', 'model', 'bytes']],
   ['sync', ['telepath', 'target', 'source', 'translate', 'slab', 'model', 'stortype', 'bytes']],
   ['pool', ['bytes']],
   ['task', ['target', 'source', 'translate', 'run', 'page', 'slab', 'model', 'stortype', 'bytes']],

@@ -37,6 +37,11 @@ const COMMANDS: Readonly<Record<string, SubCommand>> = {
     about: 'list what could not be migrated',
     run: async (args, name) => (await import('./errors-command.js')).errorsCommand(args, name),
   },
+  'bench-disk': {
+    usage: 'DIR [--src CORTEX]',
+    about: 'measure a disk, and forecast a migration to it',
+    run: async (args, name) => (await import('./bench-disk-command.js')).benchDiskCommand(args, name),
+  },
   setup: {
     usage: '',
     about: 'build the LMDB binding that Synapse files need',

@@ -1,0 +1,160 @@
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { LeafBuilder } from '../page/leaf-builder.js'
+import type { PageChunk } from '../page/page-chunk.js'
+import { SlabFileBuilder } from '../page/slab-file-builder.js'
+import type { DiskRates } from './forecast.js'
+
+const MIB = 2 ** 20
+/** Chunks of 1 MiB to place over and over. */
+const CHUNKS = 8
+/** The writer makes durable what has come meanwhile: about so much at a time. */
+const SYNC_BYTES = 32 * MIB
+/** Of the bytes written about one third goes to sorted runs. */
+const RUN_SHARE = 1 / 3
+const FSYNCS = 100
+const KEY_BYTES = 40
+const VALUE_BYTES = 60
+/** WebAssembly's memory begins at a page, as direct reads want it; it comes in pieces of 64 KiB. */
+declare const WebAssembly: { readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } }
+const WASM_PAGE_BYTES = 65_536
+
+export interface DiskMeasure extends DiskRates {
+  readonly writtenBytes: number
+  /** Rows a second through the writer thread, their pages ready-made: into the page cache, and made durable. */
+  readonly placeRowsPerSecond: number
+  readonly durableRowsPerSecond: number
+  /** Whether reading went around the page cache; else the rate is that of memory. */
+  readonly isDirectRead: boolean
+}
+
+/** Writes as a migration does below `dir` (it is removed again), and measures. */
+export function measureDisk(dir: string, sizeBytes: number): DiskMeasure {
+  const work = mkdtempSync(join(dir, 'bench-disk-'))
+  try {
+    const { chunks, rows } = readyChunks()
+    placeAll(join(work, 'warm'), chunks, CHUNKS * MIB, false)
+    const pageBytes = Math.ceil(sizeBytes * (1 - RUN_SHARE))
+    const cached = placeAll(join(work, 'cached'), chunks, Math.min(pageBytes, 256 * MIB), false)
+    rmSync(join(work, 'cached'), { recursive: true })
+    const durable = placeAll(join(work, 'slab'), chunks, pageBytes, true)
+    const run = writeRun(join(work, 'run'), Math.ceil(sizeBytes * RUN_SHARE))
+    const read = readBack(join(work, 'slab', 'data.mdb'))
+    const fsyncMs = fsyncTimes(join(work, 'fsync'))
+    const rowsPerByte = rows / chunks.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    const writtenBytes = durable.bytes + run.bytes
+    return {
+      writtenBytes,
+      writeBytesPerMs: writtenBytes / (durable.elapsedMs + run.elapsedMs),
+      readBytesPerMs: read.bytesPerMs,
+      isDirectRead: read.isDirect,
+      fsyncP50Ms: fsyncMs[Math.floor(FSYNCS * 0.5)],
+      fsyncP99Ms: fsyncMs[Math.floor(FSYNCS * 0.99)],
+      placeBytesPerMs: cached.bytes / cached.elapsedMs,
+      placeRowsPerSecond: (cached.bytes * rowsPerByte * 1000) / cached.elapsedMs,
+      durableRowsPerSecond: (durable.bytes * rowsPerByte * 1000) / durable.elapsedMs,
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+function readyChunks(): { chunks: PageChunk[]; rows: number } {
+  const chunks: PageChunk[] = []
+  const builder = new LeafBuilder({ dupSort: false, emit: (chunk) => chunks.push(chunk) })
+  const row = new Uint8Array(KEY_BYTES + VALUE_BYTES)
+  const view = new DataView(row.buffer)
+  let rows = 0
+  for (; chunks.length < CHUNKS; rows++) {
+    view.setUint32(0, rows)
+    // No two rows alike: some disks compress.
+    for (let at = KEY_BYTES, seed = rows; at + 4 <= row.length; at += 4) {
+      seed = Math.imul(seed + at, 0x9e3779b1)
+      view.setUint32(at, seed)
+    }
+    builder.add(row, 0, KEY_BYTES, row, KEY_BYTES, row.length)
+  }
+  return { chunks, rows }
+}
+
+function placeAll(dir: string, chunks: readonly PageChunk[], wantBytes: number, isDurable: boolean) {
+  const file = SlabFileBuilder.create(dir)
+  const startedMs = performance.now()
+  let bytes = 0
+  for (let stream = 0; bytes < wantBytes; stream++) {
+    for (const chunk of chunks) {
+      // Placing patches page numbers into the bytes.
+      file.place(stream, { ...chunk, bytes: chunk.bytes.slice() })
+      bytes += chunk.bytes.length
+      if (isDurable && bytes % SYNC_BYTES < chunk.bytes.length) file.sync()
+      if (bytes >= wantBytes) break
+    }
+  }
+  if (isDurable) file.sync()
+  const elapsedMs = performance.now() - startedMs
+  file.close()
+  return { bytes, elapsedMs }
+}
+
+function writeRun(path: string, wantBytes: number) {
+  const buf = Buffer.alloc(MIB)
+  for (let at = 0; at < buf.length; at += 4) buf.writeUInt32LE(Math.imul(at + 1, 0x9e3779b1) >>> 0, at)
+  const fd = openSync(path, 'w', 0o600)
+  const startedMs = performance.now()
+  let bytes = 0
+  while (bytes < wantBytes) bytes += writeSync(fd, buf)
+  fdatasyncSync(fd)
+  const elapsedMs = performance.now() - startedMs
+  closeSync(fd)
+  return { bytes, elapsedMs }
+}
+
+/** Reads around the page cache where the file system can do that. */
+function readBack(path: string): { bytesPerMs: number; isDirect: boolean } {
+  const buf = new Uint8Array(new WebAssembly.Memory({ initial: MIB / WASM_PAGE_BYTES }).buffer)
+  try {
+    return { bytesPerMs: readAll(path, constants.O_RDONLY | constants.O_DIRECT, buf), isDirect: true }
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code !== 'EINVAL') throw err
+    return { bytesPerMs: readAll(path, constants.O_RDONLY, buf), isDirect: false }
+  }
+}
+
+function readAll(path: string, flags: number, buf: Uint8Array): number {
+  const fd = openSync(path, flags)
+  try {
+    // The end of a file need not be aligned.
+    const size = Math.floor(fstatSync(fd).size / buf.length) * buf.length
+    const startedMs = performance.now()
+    let bytes = 0
+    while (bytes < size) bytes += readSync(fd, buf, 0, buf.length, bytes)
+    return bytes / (performance.now() - startedMs)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Times of small durable writes, ascending. */
+function fsyncTimes(path: string): number[] {
+  const fd = openSync(path, 'w', 0o600)
+  const page = Buffer.alloc(4096, 7)
+  const times: number[] = []
+  for (let i = 0; i < FSYNCS; i++) {
+    const startedMs = performance.now()
+    writeSync(fd, page)
+    fdatasyncSync(fd)
+    times.push(performance.now() - startedMs)
+  }
+  closeSync(fd)
+  return times.sort((a, b) => a - b)
+}

@@ -1,0 +1,138 @@
+import { mkdirSync, statfsSync, writeFileSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import { Command, InvalidArgumentError } from 'commander'
+import { type DiskNeed, diskNeed, type Forecast, forecast } from '../bench/forecast.js'
+import { durationText, forecastChart } from '../bench/forecast-chart.js'
+import { type DiskMeasure, measureDisk } from '../bench/measure-disk.js'
+import { sampleWork, type WorkSample } from '../bench/sample-work.js'
+import { ExitCode, MigrationError } from '../errors.js'
+import { formatBytes, parseBytes } from './bytes.js'
+import { atLeastOne, printJson, runCommand } from './run-command.js'
+import { type Style, styleOf } from './style.js'
+import { tableLines } from './table.js'
+
+const CORES = [1, 2, 4, 8, 16, 32, 64]
+/** The migration's default. */
+const MEMORY_BYTES = Math.min(2 ** 30, Math.floor(totalmem() / 4))
+
+interface Options {
+  readonly src?: string
+  readonly size: number
+  readonly parts: number
+  readonly memory: number
+  readonly svg?: string
+  readonly json?: boolean
+}
+
+/** Runs `synapse-migrator bench-disk DIR`. */
+export function benchDiskCommand(args: readonly string[], name = 'synapse-migrator bench-disk'): Promise<number> {
+  const command = new Command(name)
+    .description(
+      'Measures a disk as a migration uses it and, with --src, forecasts time, room and memory for a Cortex.',
+    )
+    .argument('<dir>', 'directory on the disk to measure; what is written there is removed again')
+    .option('--src <dir>', 'a 0.1.x Cortex: parts of it are translated for real, nothing in it is changed')
+    .option('--size <bytes>', 'how much to write, like 512M; more than a disk has cache', sizeOf, 256 * 2 ** 20)
+    .option('--parts <n>', 'parts of the Cortex to translate, 8 MiB each', atLeastOne, 4)
+    .option('--memory <bytes>', 'of the migration, like 512M', sizeOf, MEMORY_BYTES)
+    .option('--svg <file>', 'write the forecast as a chart')
+    .option('--json', 'print one JSON document')
+  return runCommand<Options>(command, args, (options, [dir]) => {
+    const { src, parts, memory: memoryBytes } = options
+    if (options.svg !== undefined && src === undefined) {
+      throw new MigrationError('ERR_USAGE', 'Cannot draw --svg: without --src there is no forecast')
+    }
+    mkdirSync(dir, { recursive: true })
+    const disk = measureDisk(dir, options.size)
+    const sample =
+      src === undefined ? null : sampleWork(src, { dir, parts, workers: availableParallelism(), memoryBytes })
+    const forecasts = sample === null ? [] : CORES.map((n) => forecast(sample.workload, disk, n, memoryBytes))
+    const need = sample === null ? null : diskNeed(sample.workload)
+    if (options.svg !== undefined) {
+      writeFileSync(options.svg, forecastChart(`Migration of ${src}`, forecasts))
+    }
+    if (options.json === true) printJson({ schema_version: 1, dir, disk, sample, need, forecasts })
+    else process.stdout.write(reportText(dir, disk, sample, need, forecasts, styleOf(process.stdout)))
+    return ExitCode.ok
+  })
+}
+
+function reportText(
+  dir: string,
+  disk: DiskMeasure,
+  sample: WorkSample | null,
+  need: DiskNeed | null,
+  forecasts: readonly Forecast[],
+  style: Style,
+): string {
+  const lines = [style.bold(`Disk of ${dir}`), ...indented(tableLines(diskRows(disk)).slice(1))]
+  if (sample === null || need === null) {
+    lines.push('', 'Give --src with a 0.1.x Cortex for a forecast')
+    return `${lines.join('\n')}\n`
+  }
+  const { workload } = sample
+  lines.push('', style.bold(`About ${million(workload.nodes)} nodes, ${million(workload.rows)} rows to write`))
+  lines.push(...indented(tableLines(workRows(sample)).slice(1)))
+  const free = freeBytes(dir)
+  const isTight = free < need.peakBytes
+  const room = `room for the result ${formatBytes(need.finalBytes)}, while it runs ${formatBytes(need.peakBytes)}, free ${formatBytes(free)}`
+  lines.push(`  ${isTight ? style.red(room) : room}`)
+  lines.push('', style.bold('Forecast'), ...indented(tableLines(forecastRows(forecasts))))
+  return `${lines.join('\n')}\n`
+}
+
+function diskRows(disk: DiskMeasure) {
+  const mbPerSecond = (bytesPerMs: number) => `${(bytesPerMs / 1000).toFixed(0)} MB/s`
+  return [
+    ['', ''],
+    ['written and made durable', mbPerSecond(disk.writeBytesPerMs)],
+    [disk.isDirectRead ? 'read' : 'read, from memory', mbPerSecond(disk.readBytesPerMs)],
+    ['fsync, median', `${disk.fsyncP50Ms.toFixed(2)} ms`],
+    ['fsync, 99 of 100', `${disk.fsyncP99Ms.toFixed(2)} ms`],
+    ['rows placed by the writer thread', `${million(disk.placeRowsPerSecond)}/s`],
+    ['rows placed and made durable', `${million(disk.durableRowsPerSecond)}/s`],
+  ]
+}
+
+function workRows({ nodes, workload }: WorkSample) {
+  const { extract, splices, merge } = workload
+  return [
+    ['', ''],
+    ['translated for this forecast', `${nodes} nodes`],
+    ['nodes, one thread', durationText(extract.workMs)],
+    ['splices, one thread', durationText(splices.workMs)],
+    ['merge, one thread', durationText(merge.workMs)],
+  ]
+}
+
+function forecastRows(forecasts: readonly Forecast[]) {
+  const head = ['cores', 'time', 'bound by', 'memory']
+  return [
+    head,
+    ...forecasts.map(({ cores, elapsedMs, boundBy, memoryBytes }) => [
+      cores,
+      durationText(elapsedMs),
+      boundBy,
+      formatBytes(memoryBytes),
+    ]),
+  ]
+}
+
+function freeBytes(dir: string): number {
+  const { bavail, bsize } = statfsSync(dir)
+  return bavail * bsize
+}
+
+function million(value: number): string {
+  return value < 1e6 ? `${(value / 1000).toFixed(0)} k` : `${(value / 1e6).toFixed(1)} M`
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`)
+}
+
+function sizeOf(text: string): number {
+  const bytes = parseBytes(text)
+  if (bytes === null || bytes < 16 * 2 ** 20) throw new InvalidArgumentError('give 16M or more, like 512M or 2G')
+  return bytes
+}
