@@ -42,7 +42,12 @@ TRIES = (
     ('run a command', 'ex.cmd --x hi'),
     ('import a module', '$mod=$lib.import(ex.mod) $lib.print($mod.twice(4))'),
     ('list services', 'service.list'),
+    ('add a trigger', 'trigger.add node:add --form it:dev:str --query {[ +#%s ]}'),
+    ('disable a trigger', 'trigger.disable %trigger'),
+    ('disable a cron job', 'cron.disable %cron'),
 )
+# the same in the fork of the main view
+FORKTRIES = ('lift', 'add a node', 'set a prop', 'add a tag', 'del a tag', 'del a node', 'add a trigger')
 TARGET = '[ inet:fqdn=target.com ._origin=me +#target ]'
 
 class Facts:
@@ -66,6 +71,7 @@ class Facts:
             'daemons': sorted(self.daemons()),
             'variables': {name: canon(valu) for name, valu in sorted(core.stormvars.items())},
             'allowed': {name: await self.allowed(user) for name, user in users.items()},
+            'allowed in the fork': {name: await self.allowed(user, self.fork()) for name, user in users.items()},
         }
 
     async def storm(self, text, user=None, view=None):
@@ -123,12 +129,29 @@ class Facts:
             return [dmon.ddef['name'] for dmon in self.core.stormdmons.values()]
         return [dmon.ddef['name'] for dmon in self.core.stormdmons.dmons.values()]
 
-    async def allowed(self, user):
+    def fork(self):
+        fork, = [view for view in self.core.views.values() if len(view.layers) == 2]
+        return fork
+
+    def ownedby(self, name):
+        '''A trigger of the main view and a cron job that belong to a user, by their idens.'''
+        iden = self.users[name].iden
+        trigs = [tiden for tiden, trig in self.core.view.triggers.list() if iden == (trig.useriden if OLD else trig.tdef['user'])]
+        jobs = [appt.iden for appt in self.core.agenda.appts.values() if iden == (appt.useriden if OLD else appt.creator)]
+        return sorted(trigs)[0], sorted(jobs)[0]
+
+    async def allowed(self, user, view=None):
         retn = {}
+        trigger, job = self.ownedby('ben')
         for what, text in TRIES:
-            await self.storm(TARGET)
+            if view is not None and what not in FORKTRIES:
+                continue
+            await self.storm(TARGET, view=view)
+            words = {'%trigger': trigger, '%cron': job, '%s': 'user%d' % list(self.users).index(user.name)}
+            for word, valu in words.items():
+                text = text.replace(word, valu)
             try:
-                await self.storm(text.replace('%s', 'user%d' % list(self.users).index(user.name)), user=user)
+                await self.storm(text, user=user, view=view)
                 retn[what] = 'yes'
             except Exception as e:
                 retn[what] = type(e).__name__
