@@ -198,7 +198,7 @@ export class NodeTranslator {
     const buf = node.rowBuf[i]
     const start = node.valuStart(i)
     if (this.options.checks) this.check(node, plan, buf, start, valuEnd)
-    this.index(plan.stortype, this.byprop, this.byarray, plan.group, -1, owner, buf, start, valuEnd, node, i)
+    this.index(plan, this.byprop, this.byarray, node, i, start, valuEnd, owner)
     this.row(Flag.ndef, i, 1, valuEnd, plan.storBytes)
     return plan
   }
@@ -260,27 +260,27 @@ export class NodeTranslator {
       plan = this.propPlan(form, this.rowName(node, i, 0))
       form.props.add(node.nameBuf[i], node.nameStart[i], node.nameEnd[i], plan)
     }
-    const valuEnd = this.valuEndOf(node, i)
-    const buf = node.rowBuf[i]
+    this.value(Flag.prop, plan, this.byprop, this.byarray, node, i, owner)
+  }
+
+  /** Index rows and `bybuid` row of a property or tag property. */
+  private value(
+    flag: number,
+    plan: PropPlan,
+    rows: IndexRows,
+    arrayRows: IndexRows,
+    node: SourceNode,
+    i: number,
+    owner: number,
+  ): void {
+    const end = this.valuEndOf(node, i)
     const start = node.valuStart(i)
-    if (buf[start] === 0xc0) {
+    if (node.rowBuf[i][start] === 0xc0) {
       this.dropNull(node, i)
       return
     }
-    this.index(
-      plan.stortype,
-      this.byprop,
-      this.byarray,
-      plan.group,
-      plan.univGroup,
-      owner,
-      buf,
-      start,
-      valuEnd,
-      node,
-      i,
-    )
-    this.row(Flag.prop, i, plan.nameSkip, valuEnd, plan.storBytes)
+    this.index(plan, rows, arrayRows, node, i, start, end, owner)
+    this.row(flag, i, plan.nameSkip, end, plan.storBytes)
     this.hasForm = true
   }
 
@@ -342,31 +342,11 @@ export class NodeTranslator {
         prop.stortype,
         this.nameId(this.tagPropNames, form.name, tag.name, name),
         this.nameId(this.tagPropNames, null, tag.name, name),
+        1,
       )
       plans.add(node.nameBuf[i], colon + 1, node.nameEnd[i], plan)
     }
-    const valuEnd = this.valuEndOf(node, i)
-    const buf = node.rowBuf[i]
-    const start = node.valuStart(i)
-    if (buf[start] === 0xc0) {
-      this.dropNull(node, i)
-      return
-    }
-    this.index(
-      plan.stortype,
-      this.bytagprop,
-      this.bytagprop,
-      plan.group,
-      plan.univGroup,
-      owner,
-      buf,
-      start,
-      valuEnd,
-      node,
-      i,
-    )
-    this.row(Flag.tagProp, i, 1, valuEnd, plan.storBytes)
-    this.hasForm = true
+    this.value(Flag.tagProp, plan, this.bytagprop, this.bytagprop, node, i, owner)
   }
 
   private tagPlan(node: SourceNode, buf: Uint8Array, start: number, end: number): TagPlan {
@@ -382,49 +362,45 @@ export class NodeTranslator {
     return plan
   }
 
-  /** Writes the index rows of a value under one group, or under two that share their bytes. */
+  /** Writes the index rows of a value, under two groups if the plan has two: they share their bytes. */
   private index(
-    stortype: number,
+    plan: ValuePlan,
     rows: IndexRows,
     arrayRows: IndexRows,
-    group: number,
-    univGroup: number,
-    owner: number,
-    buf: Uint8Array,
-    start: number,
-    end: number,
     node: SourceNode,
     i: number,
+    start: number,
+    end: number,
+    owner: number,
   ): void {
+    const { stortype } = plan
+    const buf = node.rowBuf[i]
     try {
       if ((stortype & ARRAY) === 0) {
-        this.indexOne(stortype, rows, group, univGroup, owner, buf, start, end)
+        this.indexOne(stortype, plan, rows, buf, start, end, owner)
         return
       }
-      this.spans.length = 0
-      arraySpans(buf, start, end, this.spans)
-      for (let s = 0; s < this.spans.length; s += 2) {
-        this.indexOne(stortype & ~ARRAY, arrayRows, group, univGroup, owner, buf, this.spans[s], this.spans[s + 1])
+      const { spans } = this
+      spans.length = 0
+      arraySpans(buf, start, end, spans)
+      for (let s = 0; s < spans.length; s += 2) {
+        this.indexOne(stortype & ~ARRAY, plan, arrayRows, buf, spans[s], spans[s + 1], owner)
       }
-      if (rows !== arrayRows) this.indexOne(StorType.msgp, rows, group, univGroup, owner, buf, start, end)
+      if (rows !== arrayRows) this.indexOne(StorType.msgp, plan, rows, buf, start, end, owner)
     } catch (err) {
       if (!(err instanceof StorTypeError)) throw err
-      throw new Rejected(
-        'INDEX',
-        `Unable to store nodeedits on ${this.options.layer}: ${err.message} (${rowRepr(node, i)})`,
-      )
+      reject('INDEX', `Unable to store nodeedits on ${this.options.layer}: ${err.message} (${rowRepr(node, i)})`)
     }
   }
 
   private indexOne(
     stortype: number,
+    { group, univGroup }: ValuePlan,
     rows: IndexRows,
-    group: number,
-    univGroup: number,
-    owner: number,
     buf: Uint8Array,
     start: number,
     end: number,
+    owner: number,
   ): void {
     if (!isKnownStorType(stortype)) this.unstorable(`stortype ${stortype} is unknown`)
     const out = rows.reserve()
@@ -526,8 +502,15 @@ export class NodeTranslator {
   }
 }
 
+/** How a value is indexed: by its stortype, under a group, and under a second one (-1: none). */
+interface ValuePlan {
+  readonly stortype: number
+  readonly group: number
+  readonly univGroup: number
+}
+
 /** What a form's nodes need, looked up once. */
-export class FormPlan {
+export class FormPlan implements ValuePlan {
   readonly name: string
   readonly nameBytes: Uint8Array
   /** The raw name, as rows of flag 09 hold it. */
@@ -535,6 +518,7 @@ export class FormPlan {
   readonly stortype: number
   readonly storBytes: Uint8Array
   readonly group: number
+  readonly univGroup = -1
   readonly props = new SpanMap<PropPlan>()
 
   constructor(
@@ -550,7 +534,8 @@ export class FormPlan {
   }
 }
 
-class PropPlan {
+/** What the values of a property need. `nameSkip` bytes of the source row's name are not part of the destination's. */
+class PropPlan implements ValuePlan {
   readonly storBytes: Uint8Array
 
   constructor(
