@@ -3,6 +3,7 @@ const layers = [
   [
     'cli',
     [
+      'verify',
       'migrate',
       'sync',
       'bench',
@@ -20,6 +21,7 @@ const layers = [
       'bytes',
     ],
   ],
+  ['verify', ['migrate', 'pool', 'plan', 'task', 'target', 'source', 'page', 'slab', 'model', 'bytes']],
   [
     'migrate',
     ['pool', 'plan', 'task', 'target', 'source', 'translate', 'run', 'page', 'slab', 'model', 'stortype', 'bytes'],

@@ -11,10 +11,15 @@ import { dumpErrors } from '../target/error-dump.js'
 import { countForms, formCountTable } from '../target/form-counts.js'
 import { migrationLogPath } from '../target/migration-log.js'
 import { MIGR_OPS, type MigrOp } from '../target/steps/context.js'
+import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
 import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
 import { parseBytes } from './bytes.js'
 import { ProgressScreen } from './progress-screen.js'
+import { styleOf } from './style.js'
+import { verifyText } from './verify-text.js'
 
+/** Differences that `--verify` describes; all are counted. */
+export const MOST_DIFFERENCES = 100
 const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
 
 /** The options as commander leaves them. */
@@ -39,6 +44,7 @@ export interface ParsedMigrate {
   model: string[]
   orphanLayers?: boolean
   restart?: boolean
+  verify?: boolean
 }
 
 /** Runs `migrate_020` with the arguments behind its name; returns the exit code. */
@@ -51,9 +57,11 @@ export async function migrateCommand(args: readonly string[], name = 'migrate_02
     if (parsed.dumpErrors) return dump(parsed, log)
     if (parsed.formCounts) return form(parsed)
     const options = migrateOptions(parsed)
+    if (parsed.verify === true) refuseSourceInUse(options.srcDir)
     const summary = await new Migrator(options, log, screen).run()
     screen.stop()
     process.stdout.write(summaryText(summary))
+    if (parsed.verify === true && !(await verify(options, log, screen))) return ExitCode.differs
     return summary.errorCount > 0 ? ExitCode.quarantined : ExitCode.ok
   } catch (err) {
     screen.stop()
@@ -147,6 +155,7 @@ export function migrateOptionsOf(name: string): Command {
     )
     .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
     .option('--restart', 'rebuild layers of a destination that another tool has made')
+    .option('--verify', 'in the end compare every row with the source, as synapse-migrator verify does')
 }
 
 /** What the options ask for, checked; model files are read. */
@@ -176,11 +185,24 @@ export function migrateOptions(parsed: ParsedMigrate): MigrateOptions {
   }
 }
 
-function readModelFile(path: string) {
+/** Reads a file of `--model`. */
+export function readModelFile(path: string) {
   if (!existsSync(path)) {
     throw new MigrationError('ERR_CONFIG', `Cannot read model file "${path}": it does not exist`)
   }
   return parseModelFile(readFileSync(path, 'utf8'), path)
+}
+
+/** Compares the result with the source and prints what it found; says whether they are the same. */
+async function verify(options: MigrateOptions, log: Log, screen: ProgressScreen): Promise<boolean> {
+  log('INFO', 'Comparing the destination with the source')
+  const report = await verifyMigration(
+    { ...options, sample: null },
+    { progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, 'rows') },
+  )
+  screen.stop()
+  process.stdout.write(verifyText(report, MOST_DIFFERENCES, styleOf(process.stdout)))
+  return report.differenceCount === 0
 }
 
 function dump(parsed: ParsedMigrate, log: Log): number {
@@ -238,13 +260,14 @@ function atLeastOne(text: string): number {
   return value
 }
 
-function memoryOf(text: string): number {
+/** Parses `--memory`. */
+export function memoryOf(text: string): number {
   const bytes = parseBytes(text)
   if (bytes === null || bytes < 32 * 2 ** 20) throw new InvalidArgumentError('give 32M or more, like 512M or 2G')
   return bytes
 }
 
 /** A quarter of the machine's memory, 1 GiB at most: more has not made it faster. */
-function defaultMemory(): number {
+export function defaultMemory(): number {
   return Math.min(2 ** 30, Math.floor(totalmem() / 4))
 }

@@ -37,6 +37,11 @@ const COMMANDS: Readonly<Record<string, SubCommand>> = {
     about: 'list what could not be migrated',
     run: async (args, name) => (await import('./errors-command.js')).errorsCommand(args, name),
   },
+  verify: {
+    usage: '--src DIR --dest DIR',
+    about: 'compare a migrated Cortex with its source, row by row',
+    run: async (args, name) => (await import('./verify-command.js')).verifyCommand(args, name),
+  },
   'bench-disk': {
     usage: 'DIR [--src CORTEX]',
     about: 'measure a disk, and forecast a migration to it',
@@ -88,8 +93,9 @@ const EXAMPLES = `
 Examples:
   $ synapse-migrator inspect ./cortex-01x
   $ synapse-migrator preflight --src ./cortex-01x --dest ./cortex-2x
-  $ synapse-migrator migrate --src ./cortex-01x --dest ./cortex-2x
+  $ synapse-migrator migrate --src ./cortex-01x --dest ./cortex-2x --verify
   $ synapse-migrator errors ./cortex-2x
+  $ synapse-migrator verify --src ./cortex-01x --dest ./cortex-2x
 
 Data goes to standard output, everything else to standard error. The README lists the exit codes.
 `

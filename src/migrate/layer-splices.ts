@@ -229,7 +229,7 @@ export class LayerSplices {
 }
 
 /** First offsets of the ranges: 0, then keys that cut the log into parts of similar size. */
-function planStarts(slab: SlabReader, rangeBytes = RANGE_BYTES): number[] {
+export function planStarts(slab: SlabReader, rangeBytes = RANGE_BYTES): number[] {
   const db = slab.db('splices')
   if (db === undefined) return [0]
   const bytes = (db.record.leafPages + db.record.overflowPages) * slab.pageSize

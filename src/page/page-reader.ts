@@ -220,6 +220,11 @@ export class DbReader {
     return cursor.seek(key) && Buffer.compare(cursor.key(), key) === 0 ? cursor.value() : undefined
   }
 
+  /** Whether there is a row of exactly this key and value. */
+  has(key: Uint8Array, value: Uint8Array): boolean {
+    return this.cursor().seekRow(key, value)
+  }
+
   /** The last row, or undefined. */
   last(): { key: Uint8Array; value: Uint8Array } | undefined {
     const cursor = this.cursor()
@@ -301,6 +306,13 @@ export class RowCursor {
     this.index = gte === null ? 0 : leaf.firstAtOrAbove(gte)
     if (this.index >= leaf.count && !this.nextLeaf()) return false
     return this.load()
+  }
+
+  /** Goes to the row of exactly this key and value, and tells whether it is there; the cursor is then used up. */
+  seekRow(key: Uint8Array, value: Uint8Array): boolean {
+    if (!this.seek(key) || compareBytes(this.buf, this.keyStart, this.keyEnd, key) !== 0) return false
+    if (this.dups !== null) return this.dups.has(value)
+    return compareBytes(this.valueBuf, this.valueStart, this.valueEnd, value) === 0
   }
 
   seekLast(): boolean {
@@ -448,6 +460,14 @@ class Dups {
     }
   }
 
+  has(value: Uint8Array): boolean {
+    const { tree, page } = this
+    if (tree !== null) return tree.seek(value) && compareBytes(tree.buf, tree.keyStart, tree.keyEnd, value) === 0
+    if (page === null) return false
+    const index = page.firstAtOrAbove(value)
+    return index < page.count && Buffer.compare(page.key(index), value) === 0
+  }
+
   next(): boolean {
     this.index++
     if (this.tree !== null) {
@@ -552,6 +572,10 @@ class Page {
 }
 
 const empty = new Uint8Array(0)
+
+function compareBytes(buf: Uint8Array, start: number, end: number, other: Uint8Array): number {
+  return Buffer.compare(buf.subarray(start, end), other)
+}
 
 function dataFile(path: string): string {
   return existsSync(path) && statSync(path).isDirectory() ? join(path, 'data.mdb') : path

@@ -210,6 +210,7 @@ function countBuids(slab: SlabReader, progress: (rows: number, total: number) =>
   const last = Buffer.alloc(BUID_BYTES)
   const cursor = db.cursor()
   let [buids, rows] = [0, 0]
+  progress(0, db.entries)
   for (let more = cursor.seek(null); more; more = cursor.next()) {
     if (++rows % 2 ** 20 === 0) progress(rows, db.entries)
     const { buf, keyStart } = cursor

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Packr } from 'msgpackr'
+import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
 import { MIGRATION_DIR } from './migration-log.js'
 
@@ -37,5 +38,19 @@ export class Checkpoints {
     this.slab.write(() => {
       for (const key of gone) this.db.delete(key)
     })
+  }
+}
+
+/** Reads all checkpoints of a destination without opening them for writing; empty when there are none. */
+export function readCheckpoints(destDir: string): Map<string, unknown> {
+  const path = join(destDir, MIGRATION_DIR, 'checkpoints.lmdb')
+  if (!SlabReader.exists(path)) return new Map()
+  const slab = SlabReader.open(path)
+  try {
+    const rows = [...(slab.db('checkpoints')?.rows() ?? [])]
+    slab.assertUnchanged()
+    return new Map(rows.map(({ key, value }) => [Buffer.from(key).toString('utf8'), packr.unpack(value)]))
+  } finally {
+    slab.close()
   }
 }

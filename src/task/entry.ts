@@ -2,6 +2,10 @@ import { toWire, type Wire } from '../wire-error.js'
 import { copyNodedata as copy, mergeRuns as merge } from './merge-runs.js'
 import { extractNodes as extract } from './node-extract.js'
 import { extractSpliceRange as splices } from './splice-range.js'
+import { verifyIndex as index } from './verify-index.js'
+import { verifyNodes as nodes } from './verify-nodes.js'
+import { verifyEdits as edits, verifySplices as history } from './verify-splices.js'
+import { walk } from './walk-slab.js'
 
 /** What worker threads can be asked for. */
 export interface Tasks {
@@ -9,12 +13,22 @@ export interface Tasks {
   mergeRuns: typeof merge
   copyNodedata: typeof copy
   extractSpliceRange: typeof splices
+  verifyNodes: typeof nodes
+  verifyIndex: typeof index
+  verifySplices: typeof history
+  verifyEdits: typeof edits
+  walkSlab: typeof walk
 }
 
 export const extractNodes = overWire(extract)
 export const mergeRuns = overWire(merge)
 export const copyNodedata = overWire(copy)
 export const extractSpliceRange = overWire(splices)
+export const verifyNodes = overWire(nodes)
+export const verifyIndex = overWire(index)
+export const verifySplices = overWire(history)
+export const verifyEdits = overWire(edits)
+export const walkSlab = overWire(walk)
 
 function overWire<Input, Output>(task: (input: Input) => Output): (input: Input) => Wire<Output> {
   return (input) => {

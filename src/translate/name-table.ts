@@ -23,6 +23,11 @@ export class NameTable {
     return id
   }
 
+  /** The name of a number. */
+  name(id: number): Uint8Array {
+    return this.names[id]
+  }
+
   /**
    * Renumbers the names of a partition in byte order.
    *

@@ -1,0 +1,71 @@
+import { availableParallelism } from 'node:os'
+import { Command, Option } from 'commander'
+import { ExitCode } from '../errors.js'
+import { verifyMigration } from '../verify/verifier.js'
+import { defaultMemory, MOST_DIFFERENCES, memoryOf, readModelFile } from './migrate-command.js'
+import { ProgressScreen } from './progress-screen.js'
+import { atLeastOne, printJson, runCommand } from './run-command.js'
+import { styleOf } from './style.js'
+import { verifyJson, verifyText } from './verify-text.js'
+
+interface Options {
+  readonly src: string
+  readonly dest: string
+  readonly sample?: number
+  readonly workers: number
+  readonly memory: number
+  readonly model: readonly string[]
+  readonly limit: number
+  readonly json?: boolean
+}
+
+/** Runs `synapse-migrator verify`. */
+export function verifyCommand(args: readonly string[], name: string): Promise<number> {
+  return runCommand<Options>(defineCommand(name), args, async (options) => {
+    const { src, dest, sample = null, limit } = options
+    const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
+    const unit = sample === null ? 'rows' : 'nodes'
+    try {
+      const report = await verifyMigration(
+        {
+          srcDir: src,
+          destDir: dest,
+          sample,
+          workers: options.workers,
+          memoryBytes: options.memory,
+          modelFiles: options.model.map(readModelFile),
+        },
+        { progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, unit) },
+      )
+      screen.stop()
+      if (options.json === true) printJson(verifyJson(report, limit))
+      else process.stdout.write(verifyText(report, limit, styleOf(process.stdout)))
+      return report.differenceCount === 0 ? ExitCode.ok : ExitCode.differs
+    } finally {
+      screen.stop()
+    }
+  })
+}
+
+function defineCommand(name: string): Command {
+  const list = (value: string, before: readonly string[]) => [...before, value]
+  return new Command(name)
+    .description(
+      'Compares a migrated Cortex with its source: reads and translates the source anew, and looks at every row of its\n' +
+        'layers, every index row, the history and the pages of the slabs. Nodes that are in the migration log as errors\n' +
+        'are no differences. Neither of the two may be in use. Writes nothing. Ends with 7 when there are differences.',
+    )
+    .requiredOption('--src <dir>', 'directory of the 0.1.x Cortex that was migrated')
+    .requiredOption('--dest <dir>', 'directory of the migrated Cortex')
+    .addOption(new Option('--full', 'compare everything (the default)').conflicts('sample'))
+    .option('--sample <n>', 'compare only n nodes of each layer, chosen by chance, with their index rows', atLeastOne)
+    .option('--workers <n>', 'worker threads', atLeastOne, availableParallelism())
+    .option('--memory <bytes>', 'memory for rows on their way, like 512M', memoryOf, defaultMemory())
+    .addOption(
+      new Option('--model <file>', 'model of a custom module that the migration was given; may be given again')
+        .argParser(list)
+        .default([], 'none'),
+    )
+    .option('--limit <n>', 'describe n differences at most; all are counted', atLeastOne, MOST_DIFFERENCES)
+    .option('--json', 'print one JSON document')
+}

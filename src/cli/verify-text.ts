@@ -1,0 +1,118 @@
+import { decode, MsgpackError } from '../bytes/msgpack.js'
+import { type Json, toJson } from '../bytes/value-json.js'
+import type { Difference, VerifyReport } from '../verify/report.js'
+import type { Style } from './style.js'
+import { count, printable, tableLines } from './table.js'
+
+/** A value may be large; `--json` shows all of it. */
+const MOST_VALUE_CHARS = 200
+/** Databases whose differences are told by keys, which are no msgpack. */
+const INDEX_PLACES = new Set(['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'])
+
+/** The report as people read it, with so many differences one by one. */
+export function verifyText(report: VerifyReport, limit: number, style: Style): string {
+  const { differences, differenceCount, expected } = report
+  const lines = [headLine(report), ...tableLines(layerRows(report)).map((line) => `  ${line}`)]
+  for (const why of expected) lines.push(`${style.yellow('note')}: ${why}: differences are to be expected`)
+  for (const difference of differences.slice(0, limit)) lines.push('', ...differenceLines(difference, style))
+  const left = differenceCount - Math.min(limit, differences.length)
+  if (left > 0) lines.push('', `… and ${count(left)} more: give --limit to see more of them`)
+  if (differenceCount > 0) lines.push('')
+  lines.push(verdict(report, style))
+  return `${lines.join('\n')}\n`
+}
+
+/** The report for programs: bytes as hex, and values decoded where they can be. */
+export function verifyJson(report: VerifyReport, limit: number): Json {
+  const { differences, layers, expected, ...facts } = report
+  return {
+    schema_version: 1,
+    ok: report.differenceCount === 0,
+    ...facts,
+    expected: [...expected],
+    layers: layers.map((layer) => ({ ...layer })),
+    differences: differences.slice(0, limit).map(({ buid, expected, found, ...difference }) => ({
+      ...difference,
+      buid: buid === null ? null : hex(buid),
+      expected: valueJson(difference.place, expected),
+      found: valueJson(difference.place, found),
+    })),
+  }
+}
+
+function headLine({ srcDir, destDir, sample, elapsedMs }: VerifyReport): string {
+  const what = sample === null ? 'all of' : `${count(sample)} nodes of each layer of`
+  return `Compared ${what} ${destDir} with ${srcDir} in ${(elapsedMs / 1000).toFixed(1)} s`
+}
+
+function layerRows({ layers }: VerifyReport) {
+  const head = [
+    'layer',
+    'nodes',
+    'node rows',
+    'index rows',
+    'nodedata',
+    'splices',
+    'node edits',
+    'errors',
+    'differences',
+  ]
+  return [
+    head,
+    ...layers.map((layer) => [
+      layer.iden,
+      layer.nodes,
+      layer.rows,
+      layer.indexRows,
+      layer.nodedata,
+      layer.splices,
+      layer.nodeEdits,
+      layer.errors,
+      layer.differenceCount,
+    ]),
+  ]
+}
+
+function differenceLines(difference: Difference, style: Style): string[] {
+  const { kind, layer, place, buid, row, expected, found } = difference
+  const node = buid === null ? '' : `  node ${hex(buid)}`
+  const lines = [`${style.red(kind)}  ${place}  ${printable(row)}`, `  layer ${layer}${node}`]
+  if (expected !== null) lines.push(`  expected  ${valueText(place, expected)}`)
+  if (found !== null) lines.push(`  found     ${valueText(place, found)}`)
+  return lines
+}
+
+function verdict({ differenceCount, isCountExact, layers }: VerifyReport, style: Style): string {
+  const errors = layers.reduce((sum, layer) => sum + layer.errors, 0)
+  const kept = errors === 0 ? '' : `; ${count(errors)} errors of the migration are in its log`
+  if (differenceCount === 0) return `${style.green('No differences')}${kept}`
+  const least = isCountExact ? '' : 'At least '
+  return style.red(`${least}${count(differenceCount)} difference${differenceCount === 1 ? '' : 's'}`) + kept
+}
+
+function valueText(place: string, bytes: Uint8Array): string {
+  const value = decoded(place, bytes)
+  const text = value === undefined ? hex(bytes) : printable(JSON.stringify(value))
+  return text.length > MOST_VALUE_CHARS ? `${text.slice(0, MOST_VALUE_CHARS)}…` : text
+}
+
+function valueJson(place: string, bytes: Uint8Array | null): Json {
+  if (bytes === null) return null
+  const value = decoded(place, bytes)
+  return value === undefined ? { hex: hex(bytes) } : { hex: hex(bytes), value }
+}
+
+/** Undefined for what is no msgpack: keys, counts, names. */
+function decoded(place: string, bytes: Uint8Array): Json | undefined {
+  if (INDEX_PLACES.has(place) || place.includes(':')) return undefined
+  try {
+    return toJson(decode(bytes))
+  } catch (err) {
+    if (err instanceof MsgpackError) return undefined
+    throw err
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

@@ -1,0 +1,53 @@
+import type { SlabReader } from '../page/page-reader.js'
+
+/** What stands for a name that the destination has no abbreviation for: no counter gets there. */
+const NONE = Buffer.alloc(8, 0xff)
+
+const known = new WeakMap<SlabReader, AbrvNames>()
+
+/** The abbreviations of a layer of the destination: 8 bytes in the keys of its indexes, for a property's or tag's name. */
+export class AbrvNames {
+  readonly #props: Map<string, Uint8Array>
+  readonly #tags: Map<string, Uint8Array>
+  readonly #tagProps: Map<string, Uint8Array>
+  readonly #propNames: Map<string, Uint8Array>
+
+  /** Read once per reader. */
+  static of(layer: SlabReader): AbrvNames {
+    const found = known.get(layer) ?? new AbrvNames(layer)
+    known.set(layer, found)
+    return found
+  }
+
+  private constructor(layer: SlabReader) {
+    this.#props = table(layer, 'propabrv:byts2abrv')
+    this.#tags = table(layer, 'tagabrv:byts2abrv')
+    this.#tagProps = table(layer, 'tagpropabrv:byts2abrv')
+    this.#propNames = table(layer, 'propabrv:abrv2byts')
+  }
+
+  prop(name: Uint8Array): Uint8Array {
+    return this.#props.get(latin1(name)) ?? NONE
+  }
+
+  tag(name: Uint8Array): Uint8Array {
+    return this.#tags.get(latin1(name)) ?? NONE
+  }
+
+  tagProp(name: Uint8Array): Uint8Array {
+    return this.#tagProps.get(latin1(name)) ?? NONE
+  }
+
+  /** The packed name behind an abbreviation, or the abbreviation itself. */
+  propName(abrv: Uint8Array): Uint8Array {
+    return this.#propNames.get(latin1(abrv)) ?? abrv
+  }
+}
+
+function table(layer: SlabReader, name: string): Map<string, Uint8Array> {
+  return new Map([...(layer.db(name)?.rows() ?? [])].map(({ key, value }) => [latin1(key), value]))
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+}

@@ -1,0 +1,72 @@
+import type { RowCursor, SlabReader } from '../page/page-reader.js'
+
+/** Rows of one database whose keys lie in `[start, end)`; null is unbounded. A database that is not there has none. */
+export class RangeScan {
+  readonly #cursor: RowCursor | null
+  #end: Uint8Array | null = null
+  isOpen = false
+  /** Rows passed so far. */
+  rows = 0
+
+  constructor(slab: SlabReader | null, db: string) {
+    this.#cursor = slab?.db(db)?.cursor() ?? null
+  }
+
+  /** The row it stands on. */
+  get cursor(): RowCursor {
+    if (this.#cursor === null) throw new RangeError('Cannot read a row of a scan that is not open')
+    return this.#cursor
+  }
+
+  seek(start: Uint8Array | null, end: Uint8Array | null): void {
+    this.#end = end
+    this.isOpen = this.#cursor?.seek(start) === true && this.#isWithin()
+  }
+
+  next(): boolean {
+    this.rows++
+    this.isOpen = this.cursor.next() && this.#isWithin()
+    return this.isOpen
+  }
+
+  get keyBytes(): number {
+    return this.cursor.keyEnd - this.cursor.keyStart
+  }
+
+  /** Compares the key with `other[0, length)`, as LMDB orders keys. */
+  compareKey(other: Uint8Array, length: number): number {
+    const { buf, keyStart, keyEnd } = this.cursor
+    const shared = Math.min(keyEnd - keyStart, length)
+    for (let i = 0; i < shared; i++) {
+      const diff = buf[keyStart + i] - other[i]
+      if (diff !== 0) return diff
+    }
+    return keyEnd - keyStart - length
+  }
+
+  startsWith(prefix: Uint8Array): boolean {
+    return this.keyBytes >= prefix.length && this.comparePrefix(prefix) === 0
+  }
+
+  /** Compares as many bytes of the key as `prefix` has. */
+  comparePrefix(prefix: Uint8Array): number {
+    const { buf, keyStart, keyEnd } = this.cursor
+    for (let i = 0; i < prefix.length; i++) {
+      if (keyStart + i >= keyEnd) return -1
+      const diff = buf[keyStart + i] - prefix[i]
+      if (diff !== 0) return diff
+    }
+    return 0
+  }
+
+  hasValue(other: Uint8Array, start: number, end: number): boolean {
+    const { valueBuf, valueStart, valueEnd } = this.cursor
+    if (valueEnd - valueStart !== end - start) return false
+    for (let i = valueStart, j = start; i < valueEnd; i++, j++) if (valueBuf[i] !== other[j]) return false
+    return true
+  }
+
+  #isWithin(): boolean {
+    return this.#end === null || this.compareKey(this.#end, this.#end.length) < 0
+  }
+}

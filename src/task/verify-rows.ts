@@ -1,0 +1,26 @@
+/** Databases whose rows are compared by count and digest. */
+export const INDEX_DBS = ['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'] as const
+
+export type IndexDb = (typeof INDEX_DBS)[number]
+
+/** A row that is not as the source has it. */
+export interface RowDifference {
+  /** `different`: the row is there with another value. */
+  readonly kind: 'missing' | 'extra' | 'different'
+  /** Database, or `errors` for records of the migration log. */
+  readonly db: string
+  readonly buid: Uint8Array | null
+  /** What the row is, in words: `prop :domain`, `tag #foo` … */
+  readonly row: string
+  readonly expected: Uint8Array | null
+  readonly found: Uint8Array | null
+}
+
+/** A row of an index database that lies in one of the buckets that differ. */
+export interface ListedRow {
+  readonly db: IndexDb
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+  /** What its abbreviations stand for. */
+  readonly name: string
+}

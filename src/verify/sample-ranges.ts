@@ -1,0 +1,44 @@
+import type { DbReader } from '../page/page-reader.js'
+import type { BuidRange } from '../task/verify-nodes.js'
+
+const BUID_BYTES = 32
+/** Nodes to step over from the start of a page, so that not only those at the borders of pages are chosen. */
+const MOST_STEPS = 16
+
+/** Ranges that hold one node each, so many of them, spread over all pages of `bybuid` by chance; ascending. */
+export function sampleRanges(bybuid: DbReader, nodes: number, random = Math.random): BuidRange[] {
+  const starts = [null, ...bybuid.separators(nodes)]
+  const cursor = bybuid.cursor()
+  const chosen = new Map<string, Uint8Array>()
+  for (let i = 0; i < nodes; i++) {
+    let more = cursor.seek(starts[Math.floor(random() * starts.length)])
+    let buid = more ? buidOf(cursor.key()) : null
+    let steps = Math.floor(random() * MOST_STEPS)
+    while (more && steps > 0) {
+      more = cursor.next()
+      if (!more || Buffer.compare(buidOf(cursor.key()), buid as Uint8Array) === 0) continue
+      buid = buidOf(cursor.key())
+      steps--
+    }
+    if (buid !== null && buid.length === BUID_BYTES) chosen.set(Buffer.from(buid).toString('hex'), buid)
+  }
+  const sorted = [...chosen.values()].sort(Buffer.compare)
+  return sorted.map((start) => ({ start, end: successor(start) }))
+}
+
+function buidOf(key: Uint8Array): Uint8Array {
+  return key.slice(0, BUID_BYTES)
+}
+
+/** The buid that follows; null after the last one there is. */
+function successor(buid: Uint8Array): Uint8Array | null {
+  const next = Uint8Array.from(buid)
+  for (let i = next.length - 1; i >= 0; i--) {
+    if (next[i] !== 0xff) {
+      next[i]++
+      return next
+    }
+    next[i] = 0
+  }
+  return null
+}

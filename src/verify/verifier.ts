@@ -1,0 +1,261 @@
+import { join } from 'node:path'
+import { MigrationError } from '../errors.js'
+import { inTurn } from '../migrate/in-turn.js'
+import { Model, type ModelData } from '../model/model.js'
+import type { ModelFile } from '../model/model-file.js'
+import { SlabReader } from '../page/page-reader.js'
+import { destState } from '../plan/dest-state.js'
+import { TaskPool } from '../pool/task-pool.js'
+import { isInUse } from '../slab/in-use.js'
+import { readExtModel, readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { layersBelow } from '../source/layers-below.js'
+import { readCheckpoints } from '../target/checkpoints.js'
+import { readErrorRecords } from '../target/error-records.js'
+import { migrationLogPath } from '../target/migration-log.js'
+import { modelKey } from '../task/worker-state.js'
+import { LayerVerifier, type LayerVerifierOptions } from './layer-verifier.js'
+import type { Difference, LayerReport, VerifyReport } from './report.js'
+
+const LAYERS_AT_ONCE = 2
+/** The transaction of a slab that was built and never written to since. */
+const BUILT_TXN = 2
+const SOURCE_SLABS = ['layer', 'nodedata', 'splices'] as const
+const DEST_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const
+
+export interface VerifyOptions {
+  readonly srcDir: string
+  readonly destDir: string
+  /** Nodes of each layer to choose by chance, or null to compare everything. */
+  readonly sample: number | null
+  readonly workers: number
+  readonly memoryBytes: number
+  readonly modelFiles: readonly ModelFile[]
+}
+
+export interface VerifyEvents {
+  progress(layer: string, done: number, total: number): void
+}
+
+/** What a checkpoint of the migration says that verification needs to know. */
+interface LayerCheckpoint {
+  readonly fingerprint: Readonly<Record<string, unknown>>
+  readonly nodelim?: number | null
+  readonly isBuilt: boolean
+}
+
+type LoggedErrors = LayerVerifierOptions['loggedErrors']
+
+/** @throws {MigrationError} ERR_SOURCE when a process has a layer of the source open: it cannot be read for as long as this takes */
+export function refuseSourceInUse(srcDir: string): void {
+  for (const { iden, dir } of readSource(srcDir).layers) {
+    if (!SOURCE_SLABS.some((slab) => isInUse(join(dir, `${slab}.lmdb`)))) continue
+    throw new MigrationError('ERR_SOURCE', `Cannot verify against "${srcDir}": a process has layer ${iden} open`, {
+      hint: 'stop the Cortex, or give a backup of it',
+    })
+  }
+}
+
+/**
+ * Compares a migrated Cortex with its source: re-reads the source, translates it anew and looks at every row, every index
+ * row, the history and the pages of each layer of the destination. Reads pages only; nothing is written anywhere.
+ *
+ * @throws {MigrationError} when one of the two is no Cortex, they do not belong together, the migration has not finished,
+ * or somebody writes to one of them meanwhile
+ */
+export async function verifyMigration(options: VerifyOptions, events: VerifyEvents): Promise<VerifyReport> {
+  const pool = new TaskPool(options.workers)
+  try {
+    return await new Verifier(options, events, pool).run()
+  } finally {
+    await pool.close()
+  }
+}
+
+class Verifier {
+  private readonly startedMs = Date.now()
+  private readonly expected: string[] = []
+  private readonly layers: LayerReport[] = []
+  private readonly differences: Difference[] = []
+  private isCountExact = true
+  private readonly checkpoints: ReadonlyMap<string, unknown>
+
+  constructor(
+    private readonly options: VerifyOptions,
+    private readonly events: VerifyEvents,
+    private readonly pool: TaskPool,
+  ) {
+    this.checkpoints = readCheckpoints(options.destDir)
+  }
+
+  async run(): Promise<VerifyReport> {
+    const { srcDir, destDir, sample } = this.options
+    refuseSourceInUse(srcDir)
+    const source = readSource(srcDir)
+    this.checkDest(source)
+    const model = this.loadModel(source)
+    const idens = this.layerIdens(source)
+    const slabs = idens.flatMap((iden) => this.openSlabs(iden))
+    try {
+      for (const iden of idens) this.checkLayer(iden, model)
+      const logged = this.loggedErrors()
+      await inTurn(idens, LAYERS_AT_ONCE, (iden) => this.layer(iden, source, model, logged.get(iden)))
+      for (const slab of slabs) slab.assertUnchanged()
+    } finally {
+      for (const slab of slabs) slab.close()
+    }
+    const layers = this.layers.sort((a, b) => (a.iden < b.iden ? -1 : 1))
+    return {
+      srcDir,
+      destDir,
+      sample,
+      layers,
+      differences: this.differences,
+      differenceCount: layers.reduce((sum, layer) => sum + layer.differenceCount, 0),
+      isCountExact: this.isCountExact,
+      expected: this.expected,
+      elapsedMs: Date.now() - this.startedMs,
+    }
+  }
+
+  private checkDest(source: SourceCortex): void {
+    const { srcDir, destDir } = this.options
+    const state = destState(destDir)
+    const refused = (found: string, hint: string) =>
+      new MigrationError('ERR_PREFLIGHT', `Cannot verify "${destDir}": ${found}`, { hint })
+    if (state.kind === 'none') throw refused('there is no Cortex in it', 'give the directory of a migrated Cortex')
+    if (state.kind === 'unreadable') throw refused(state.reason, 'restore it from a backup, or migrate again')
+    if (state.guid !== source.cellGuid) {
+      throw refused(
+        `it belongs to the Cortex ${state.guid}, "${srcDir}" is ${source.cellGuid}`,
+        'give the source that it was made from',
+      )
+    }
+    if (state.booted !== null) this.expected.push(`Synapse ${state.booted} has been started on the destination`)
+  }
+
+  /** The layers of the source, and those that the hive does not know but that were migrated. */
+  private layerIdens({ layers, orphans }: SourceCortex): string[] {
+    const migrated = orphans.filter(({ iden }) => this.checkpoints.has(`nodes/${iden}`))
+    return [...layers, ...migrated].map(({ iden }) => iden).sort()
+  }
+
+  private openSlabs(iden: string): SlabReader[] {
+    const { srcDir, destDir } = this.options
+    const paths = [
+      ...SOURCE_SLABS.map((slab) => join(srcDir, 'layers', iden, `${slab}.lmdb`)),
+      ...DEST_SLABS.map((slab) => join(destDir, 'layers', iden, `${slab}.lmdb`)),
+    ]
+    return paths.filter((path) => SlabReader.exists(path)).map((path) => SlabReader.open(path))
+  }
+
+  /** Notes why a layer may differ, and refuses one whose migration has not finished. */
+  private checkLayer(iden: string, model: ModelData): void {
+    const { srcDir, destDir } = this.options
+    for (const slab of DEST_SLABS) {
+      const path = join(destDir, 'layers', iden, `${slab}.lmdb`)
+      if (!SlabReader.exists(path)) continue
+      const reader = SlabReader.open(path)
+      const { txnId } = reader
+      reader.close()
+      if (txnId > BUILT_TXN) this.expected.push(`${slab}.lmdb of layer ${iden} has been written to since it was made`)
+      if (isInUse(path)) this.expected.push(`A process has ${slab}.lmdb of layer ${iden} open`)
+    }
+    for (const step of ['nodes', 'splices'] as const) {
+      const checkpoint = this.checkpoint(step, iden)
+      if (checkpoint === null) continue
+      if (!checkpoint.isBuilt) {
+        throw new MigrationError(
+          'ERR_DEST',
+          `Cannot verify layer ${iden}: the migration of its ${step} has not finished`,
+          {
+            hint: 'let migrate finish it with --from-last',
+          },
+        )
+      }
+      if (checkpoint.fingerprint.model !== modelKey(model)) {
+        this.expected.push(`The ${step} of layer ${iden} were migrated with another model: give the same --model files`)
+      }
+    }
+    const changed = [
+      this.hasChanged(join(srcDir, 'layers', iden, 'layer.lmdb'), 'nodes', iden, 'source transaction'),
+      this.hasChanged(join(srcDir, 'layers', iden, 'nodedata.lmdb'), 'nodes', iden, 'node data transaction'),
+      this.hasChanged(join(srcDir, 'layers', iden, 'splices.lmdb'), 'splices', iden, 'splice transaction'),
+    ]
+    if (changed.includes(true)) {
+      this.expected.push(
+        `Layer ${iden} of the source is not as it was migrated: it has been written to since, or was then`,
+      )
+    }
+  }
+
+  private hasChanged(path: string, step: 'nodes' | 'splices', iden: string, field: string): boolean {
+    const before = this.checkpoint(step, iden)?.fingerprint[field]
+    if (typeof before !== 'number' || !SlabReader.exists(path)) return false
+    const slab = SlabReader.open(path)
+    slab.close()
+    return slab.txnId !== before
+  }
+
+  private async layer(
+    iden: string,
+    source: SourceCortex,
+    model: ModelData,
+    logged: LoggedErrors = { nodes: 0, nodedata: 0, splices: 0 },
+  ): Promise<void> {
+    const { srcDir, destDir, sample, memoryBytes } = this.options
+    const nodes = this.checkpoint('nodes', iden)
+    const logPath = migrationLogPath(destDir)
+    const verifier = new LayerVerifier(
+      {
+        iden,
+        srcDir,
+        destDir,
+        otherLayers: layersBelow(source, iden),
+        model,
+        checks: nodes?.fingerprint.checks !== false,
+        mapPartial: nodes?.fingerprint['partial nodes'] !== false,
+        withNodedata: nodes === null || nodes.fingerprint['node data transaction'] !== null,
+        nodelim: nodes?.nodelim ?? null,
+        withNodes: this.isMigrated('nodes'),
+        withSplices: this.isMigrated('splices'),
+        sample,
+        memoryBytes,
+        logPath: SlabReader.exists(logPath) ? logPath : null,
+        loggedErrors: logged,
+        progress: (done, total) => this.events.progress(iden, done, total),
+      },
+      this.pool,
+    )
+    this.layers.push(await verifier.run())
+    this.differences.push(...verifier.differences)
+    this.isCountExact &&= verifier.isCountExact
+  }
+
+  /** A step that was not asked for has no checkpoints; a destination without any was made by the reference. */
+  private isMigrated(step: 'nodes' | 'splices'): boolean {
+    return this.checkpoints.size === 0 || [...this.checkpoints.keys()].some((key) => key.startsWith(`${step}/`))
+  }
+
+  private checkpoint(step: 'nodes' | 'splices', iden: string): LayerCheckpoint | null {
+    return (this.checkpoints.get(`${step}/${iden}`) as LayerCheckpoint | undefined) ?? null
+  }
+
+  private loadModel({ hive }: SourceCortex): ModelData {
+    const model = Model.core()
+    for (const file of this.options.modelFiles) model.addModelFile(file)
+    const { props, univs, tagprops } = readExtModel(hive)
+    model.addExtendedModel({ props, univs, tagProps: tagprops })
+    return model.toJSON()
+  }
+
+  private loggedErrors(): Map<string, LoggedErrors> {
+    const counts = new Map<string, { nodes: number; nodedata: number; splices: number }>()
+    for (const { layer, step } of readErrorRecords(this.options.destDir) ?? []) {
+      if (layer === null || (step !== 'nodes' && step !== 'nodedata' && step !== 'splices')) continue
+      const count = counts.get(layer) ?? { nodes: 0, nodedata: 0, splices: 0 }
+      count[step]++
+      counts.set(layer, count)
+    }
+    return counts
+  }
+}
