@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { SlabReader } from '../../src/page/page-reader.js'
+import { migrate, tempDir, unpack } from '../support/cortex.js'
+import { type RunOptions, runMigrator, TINY } from '../support/migrator.js'
+import { randomOf } from '../support/random.js'
+import { layerDigests } from '../support/row-digest.js'
+
+/** Kills of one test run; a release is tried with more. */
+const KILLS = Number(process.env.KILL_ROUNDS ?? 6)
+/** Reads one message per partition, so that kills fall between checkpoints. */
+const PIECES = { ...TINY, partitionBytes: 12_000 }
+
+async function calmRun(dir: string) {
+  const srcDir = unpack('demo-cortex.tar.gz', join(dir, 'src'))
+  const destDir = join(dir, 'calm')
+  const startMs = Date.now()
+  const { summary, stderr } = await runMigrator({ srcDir, destDir, pieces: PIECES })
+  assert.ok(summary !== undefined, stderr)
+  return { srcDir, expected: layerDigests(destDir), summary, wholeMs: Date.now() - startMs }
+}
+
+async function finish(options: RunOptions, expected: object, what: string): Promise<string> {
+  const { summary, stderr } = await runMigrator({ ...options, fromLast: true })
+  assert.ok(summary !== undefined, `${what}: ${stderr}`)
+  assert.deepEqual(layerDigests(options.destDir), expected, what)
+  return stderr
+}
+
+test(`a run of many pieces that is killed at ${KILLS} random instants resumes to the undisturbed result`, async (t) => {
+  const dir = tempDir(t)
+  const { srcDir, expected, wholeMs } = await calmRun(dir)
+  const seed = Number(process.env.KILL_SEED ?? Date.now() % 1e6)
+  const random = randomOf(seed)
+  let resumed = 0
+  for (let left = KILLS, round = 0; left > 0; round++) {
+    const options = { srcDir, destDir: join(dir, `killed-${round}`), pieces: PIECES }
+    const instants: number[] = []
+    for (let i = 0; i < 3 && left > 0; i++, left--) {
+      // The time before the first partition is that of starting Node, half of a small run.
+      instants.push(Math.floor(wholeMs * (0.3 + random(700) / 1000)))
+      await runMigrator({ ...options, fromLast: i > 0 }, { killAfterMs: instants[i] })
+    }
+    const log = await finish(options, expected, `seed ${seed}, kills at ${instants} ms`)
+    if (/Resuming nodes migration from partition [1-9]/.test(log)) resumed++
+  }
+  t.diagnostic(`seed ${seed}: ${resumed} runs resumed a layer in the middle`)
+})
+
+test('a run that is killed at any of its log lines resumes to the undisturbed result', async (t) => {
+  const dir = tempDir(t)
+  const { srcDir, expected } = await calmRun(dir)
+  for (const [i, point] of [
+    'Starting node migration',
+    'Completed splice migration',
+    'Migrated .* nodes',
+    'Saved layer offsets',
+  ].entries()) {
+    const options = { srcDir, destDir: join(dir, `point-${i}`), pieces: PIECES }
+    const killed = await runMigrator(options, {
+      onLog: (text, kill) => {
+        if (new RegExp(point).test(text)) kill('SIGKILL')
+      },
+    })
+    assert.equal(killed.signal, 'SIGKILL', `${point} is never logged: ${killed.stderr}`)
+    await finish(options, expected, `killed at "${point}"`)
+  }
+})
+
+test('a resumed run whose runs or built pages are gone starts the layer afresh', async (t) => {
+  const dir = tempDir(t)
+  const { srcDir, expected } = await calmRun(dir)
+  const options = { srcDir, destDir: join(dir, 'dest'), pieces: PIECES }
+  let partitions = 0
+  await runMigrator(options, {
+    onLog: (_, kill) => {
+      const runs = join(options.destDir, 'migration', 'runs')
+      partitions = readdirs(runs).flatMap((iden) => readdirs(join(runs, iden))).length
+      if (partitions > 4) kill('SIGKILL')
+    },
+  })
+  const runs = join(options.destDir, 'migration', 'runs')
+  for (const iden of readdirs(runs)) {
+    for (const run of readdirs(join(runs, iden)).slice(0, 1)) writeFileSync(join(runs, iden, run), '')
+  }
+  const { error, stderr } = await runMigrator({ ...options, fromLast: true })
+  // An emptied run is noticed, never merged as if it held nothing.
+  if (error !== undefined) assert.match(error.message, /Cannot read run/, stderr)
+  else assert.deepEqual(layerDigests(options.destDir), expected)
+  const again = await runMigrator(options)
+  assert.ok(again.summary !== undefined, again.stderr)
+  assert.deepEqual(layerDigests(options.destDir), expected)
+})
+
+test('--from-last changes nothing when everything is done, and refuses another source, model or options with exit code 9', (t) => {
+  const dir = tempDir(t)
+  const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
+  const dest = join(dir, 'dest')
+  const args = ['--src', src, '--dest', dest, '--workers', '1']
+  assert.equal(migrate(...args).status, 8)
+  const expected = layerDigests(dest)
+  const slabs = () => {
+    const files = readdirSync(join(dest, 'layers'), { recursive: true, encoding: 'utf8' }).sort()
+    return files.map((file) => [file, statSync(join(dest, 'layers', file)).mtimeMs])
+  }
+  const before = slabs()
+  assert.equal(migrate(...args, '--from-last').status, 8)
+  assert.deepEqual(slabs(), before)
+
+  const model = join(dir, 'model.json')
+  writeFileSync(model, JSON.stringify({ types: {}, forms: {}, tagprops: { acme: { typedef: ['int', {}] } } }))
+  const layers = readdirSync(join(src, 'layers'))
+  const layer = join(src, 'layers', layers[0], 'layer.lmdb', 'data.mdb')
+  for (const [what, more, named] of [
+    ['options', ['--safety-off'], 'checks (true, now false)'],
+    ['options', ['--no-map-partial'], 'partial nodes (true, now false)'],
+    ['options', ['--model', model], 'model ('],
+    ['source', [], 'source transaction'],
+  ] as const) {
+    if (what === 'source') raiseTransaction(layer)
+    const { status, stderr } = migrate(...args, '--from-last', ...more)
+    assert.equal(status, 9, `${what}: ${stderr}`)
+    assert.match(stderr, /error: Cannot resume layer "[0-9a-f]{32}": it was begun with another /)
+    assert.ok(stderr.includes(named), stderr)
+    assert.match(stderr, /hint: Use the source and the options of the first run/)
+  }
+  assert.deepEqual(layerDigests(dest), expected)
+})
+
+test('a second run to the same destination is refused with exit code 10 while the first one lives, and only then', (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
+  const dest = join(dir, 'dest')
+  const lock = join(dest, 'migration', 'run.lock')
+  mkdirSync(join(dest, 'migration'), { recursive: true })
+  const start = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1].split(' ')[19]
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  writeFileSync(lock, `${process.pid} ${start}@${boot}\n`)
+  const refused = migrate('--src', src, '--dest', dest)
+  assert.equal(refused.status, 10, refused.stderr)
+  assert.match(refused.stderr, new RegExp(`error: Cannot migrate to ".*": process ${process.pid} is migrating to it`))
+  // A process that is gone, one of a boot before this one, and a file cut short.
+  const gone = spawn(process.execPath, ['--version']).pid
+  for (const stale of [`${gone} 5@${boot}`, `${process.pid} ${start}@other`, '']) {
+    writeFileSync(lock, stale)
+    const { status, stderr } = migrate('--src', src, '--dest', dest)
+    assert.ok(status === 0 || status === 8, `${stale}: ${stderr}`)
+  }
+})
+
+function readdirs(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+  } catch {
+    return []
+  }
+}
+
+/** Makes a slab look as if somebody had committed to it: both meta pages count on. */
+function raiseTransaction(path: string): void {
+  const slab = SlabReader.open(path)
+  slab.close()
+  const txnId = Buffer.alloc(8)
+  txnId.writeBigUInt64LE(BigInt(slab.txnId + 2))
+  const fd = openSync(path, 'r+')
+  const first = Number(readFileSync(path).subarray(144, 152).readBigUInt64LE())
+  writeSync(fd, txnId, 0, 8, (first === slab.txnId ? 0 : slab.pageSize) + 144)
+  closeSync(fd)
+}

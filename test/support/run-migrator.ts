@@ -1,0 +1,34 @@
+// Runs one migration with options that the command line does not have, such as tiny pieces. The argument is JSON of some
+// MigrateOptions; prints JSON: the summary, or what broke the run. In a process of its own, as tests run a migration to
+// one destination several times, and may kill it.
+import { MigrationError } from '../../src/errors.js'
+import { Migrator } from '../../src/migrate/migrator.js'
+import type { MigrateOptions } from '../../src/migrate/options.js'
+import { MIGR_OPS } from '../../src/target/steps/context.js'
+
+const options: MigrateOptions = {
+  ops: new Set(MIGR_OPS),
+  nodelim: null,
+  addMode: 'nonexus',
+  editBatchSize: 100,
+  safetyOff: false,
+  fromLast: false,
+  srcDedicated: false,
+  destDedicated: false,
+  mapPartial: true,
+  orphanLayers: false,
+  restart: false,
+  workers: 2,
+  memoryBytes: 1 << 27,
+  modelFiles: [],
+  ...JSON.parse(process.argv[2]),
+}
+const log = (level: string, text: string) => process.stderr.write(`[${level}] ${text}\n`)
+try {
+  const summary = await new Migrator(options, log, { show() {} }).run()
+  process.stdout.write(JSON.stringify({ summary }))
+} catch (err) {
+  const { code, hint } = err instanceof MigrationError ? err : { code: null, hint: undefined }
+  process.stdout.write(JSON.stringify({ error: { code, hint, message: (err as Error).message } }))
+  process.stderr.write(`${(err as Error).stack}\n`)
+}
