@@ -54,6 +54,11 @@ export function showUrl(url: TelepathUrl): string {
   return `${url.scheme}://${auth}${host}${url.port === null ? '' : `:${url.port}`}${url.path}`
 }
 
+/** Text with the password of everything in it that looks like a url replaced: for what others have written. */
+export function maskUrls(text: string): string {
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:@/'"]*):[^\s'"]*@/gi, '$1:****@')
+}
+
 /**
  * @throws {BadUrl} for a scheme or a path that leads nowhere, a missing host or port
  */

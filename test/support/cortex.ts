@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url'
 
 /** The checkout; this file runs from `dist/test/support`. */
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-const ORACLE_DIR = process.env.SYNAPSE_ORACLE_DIR ?? join(homedir(), '.cache', 'synapse-migrator', 'oracle')
+export const ORACLE_DIR = process.env.SYNAPSE_ORACLE_DIR ?? join(homedir(), '.cache', 'synapse-migrator', 'oracle')
+
+/** Python scripts that run within a real Synapse. */
+export const ORACLE_SCRIPTS = join(ROOT, 'test', 'oracle')
 
 /** Synapse 0.1.58, 0.2.0rc18, 2.0.0, 2.8.0 and 2.256.0, as test/oracle/setup.sh installs them. */
 export type Release = '01x' | 'rc18' | '200' | '280' | 'latest'

@@ -23,7 +23,7 @@ export interface CellDir {
  * @throws {MigrationError} ERR_CONFIG when the path is no directory; ERR_LOCKED when a service runs on it
  */
 export async function openCellDir(given: string): Promise<CellDir> {
-  const path = makeDir(expanded(given))
+  const path = makeDir(expandPath(given))
   const socket = join(path, 'sock')
   if (await answers(socket)) {
     throw new MigrationError(
@@ -46,7 +46,8 @@ export function clearSocket(dir: CellDir): void {
   rmSync(dir.socket, { force: true })
 }
 
-function expanded(path: string): string {
+/** Expands `~` and `$VAR`, and makes the path absolute. */
+export function expandPath(path: string): string {
   const home = path === '~' || path.startsWith('~/') ? homedir() + path.slice(1) : path
   return resolve(home.replace(/\$(\w+)|\$\{(\w+)\}/g, (text, a, b) => process.env[a ?? b] ?? text))
 }

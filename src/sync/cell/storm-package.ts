@@ -98,7 +98,7 @@ for $item in $state.not_carried {
     storm: `
 $errors = $svc.listErrors()
 for $error in $errors {
-    $lib.print("{layer} {offs}: {mesg}", layer=$error.layer, offs=$error.offs, mesg=$error.mesg)
+    $lib.print("{layer} {offs}: {reason}", layer=$error.layer, offs=$error.offs, reason=$error.mesg)
 }
 $lib.print("{count} errors", count=$lib.len($errors))`,
   },

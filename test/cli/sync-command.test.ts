@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { PackMap } from '../../src/bytes/msgpack.js'
+import { syncCommand } from '../../src/cli/sync-command.js'
+import { openProxy } from '../../src/telepath/client.js'
+import { LAYER } from '../support/fake-sync.js'
+import { tempDir } from '../support/fixture.js'
+import { type ServedCortex, serveDest, serveSource } from '../support/served-cortex.js'
+
+const dir = tempDir()
+const offsets = yaml('offsets.yaml', `${LAYER}: {nextoffs: 0, created: 1}\n`)
+let source: ServedCortex
+let dest: ServedCortex
+let services = 0
+
+before(async () => {
+  source = await serveSource()
+  dest = await serveDest()
+})
+
+after(async () => {
+  await source.close()
+  await dest.close()
+})
+
+interface Result {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+  readonly dirn: string
+}
+
+class Service {
+  stdout = ''
+  stderr = ''
+  readonly dirn: string
+  readonly child: ChildProcess
+  readonly result: Promise<Result>
+
+  constructor(args: string[], env: Record<string, string> = {}) {
+    this.dirn = join(dir, `service${services++}`)
+    const words = ['bin/sync_020.mjs', this.dirn, '--telepath', 'tcp://127.0.0.1:0/', '--https', 'none', ...args]
+    const { SYN_LOG_LEVEL: _, ...clean } = process.env
+    this.child = spawn(process.execPath, words, { env: { ...clean, ...env }, timeout: 120_000 })
+    this.child.stdout?.setEncoding('utf8').on('data', (text) => {
+      this.stdout += text
+    })
+    this.child.stderr?.setEncoding('utf8').on('data', (text) => {
+      this.stderr += text
+    })
+    this.result = new Promise((resolve) => {
+      this.child.on('close', (code) => {
+        resolve({ code, stdout: this.stdout, stderr: this.stderr, dirn: this.dirn })
+      })
+    })
+  }
+
+  async says(pattern: RegExp): Promise<RegExpMatchArray> {
+    for (;;) {
+      const found = this.stderr.match(pattern) ?? this.stdout.match(pattern)
+      if (found) return found
+      assert.equal(this.child.exitCode, null, `it ended: ${this.stderr}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+}
+
+/** Runs until it ends by itself; whatever it says must not hold the password of any url. */
+async function run(args: string[], env: Record<string, string> = {}): Promise<Result> {
+  const result = await new Service(args, env).result
+  assert.doesNotMatch(result.stdout + result.stderr, /hunter2|wrongpw/)
+  return result
+}
+
+function yaml(name: string, text: string): string {
+  writeFileSync(join(dir, name), text)
+  return join(dir, name)
+}
+
+/** The line that tells what is wrong, and the exit code; in this process, as so many cases would start it too often. */
+async function refusal(args: string[], env: Record<string, string> = {}): Promise<[string, number]> {
+  let stderr = ''
+  const { write } = process.stderr
+  const before = Object.keys(env).map((key) => [key, process.env[key]] as const)
+  Object.assign(process.env, env)
+  process.stderr.write = (text) => {
+    stderr += text
+    return true
+  }
+  let code: number
+  try {
+    const dirn = join(dir, `service${services++}`)
+    code = await syncCommand([dirn, '--telepath', 'tcp://127.0.0.1:0/', '--https', 'none', ...args])
+  } finally {
+    process.stderr.write = write
+    for (const [key, value] of before) {
+      if (value === undefined) delete process.env[key]
+      else process.env[key] = value
+    }
+  }
+  const errors = stderr.split('\n').filter((line) => line.startsWith('error: '))
+  assert.equal(errors.length, 1, `${args}: ${stderr}`)
+  assert.doesNotMatch(stderr, /hunter2|wrongpw|\n {4}at /)
+  return [errors[0], code]
+}
+
+test('arguments that cannot be used end with 2 and one line', async () => {
+  const cases: [string[], RegExp][] = [
+    [['two'], /too many arguments/],
+    [['--newp'], /unknown option/],
+    [['--poll_s', 'x'], /poll_s/],
+    [['--err_lim', '1.5'], /err_lim/],
+    [['--https', 'tcp://root:hunter2@h/'], /https/],
+    [['--log-level', 'LOUD'], /log-level/],
+    [['--o', 'x'], /ambiguous/],
+    [['--start', 'now'], /start/],
+  ]
+  for (const [args, wanted] of cases) {
+    const [error, code] = await refusal(args)
+    assert.match(error, wanted)
+    assert.equal(code, 2)
+  }
+  assert.equal((await refusal([], { SYN_LOG_LEVEL: 'LOUD' }))[1], 2)
+})
+
+test('configuration that cannot be used ends with 3, before a directory is made', async () => {
+  const cases: [string[], Record<string, string>][] = [
+    [['--queue_size', '0'], {}],
+    [['--poll_s', '0'], {}],
+    [['--err_lim', '-2'], {}],
+    [['--offs_logging', '-1'], {}],
+    [[], { SYN_SYNCMIGRATOR_POLL_S: 'hunter2' }],
+  ]
+  for (const [args, env] of cases) {
+    const [error, code] = await refusal(args, env)
+    assert.match(error, /^error: Cannot use /)
+    assert.equal(code, 3)
+    assert.equal(existsSync(join(dir, `service${services - 1}`)), false)
+  }
+  const taken = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => taken.once('listening', resolve))
+  const { port } = taken.address() as { port: number }
+  const [error, code] = await refusal(['--telepath', `tcp://127.0.0.1:${port}/`])
+  assert.match(error, /the port is in use/)
+  assert.equal(code, 3)
+  taken.close()
+})
+
+test('every mistake in urls and offsets file is one sentence at the start, and makes no file', async () => {
+  const port1 = 'tcp://root:hunter2@127.0.0.1:1/'
+  const wrong = (url: string) => url.replace('hunter2', 'wrongpw')
+  const missing = join(dir, 'no', 'such', 'offsets.yaml')
+  const good = { src: source.url, dest: dest.url, offsfile: offsets }
+  const cases: [Partial<Record<keyof typeof good, string | null>>, RegExp][] = [
+    [{ offsfile: null }, /no offsets file is configured/],
+    [{ offsfile: missing }, /there is no such file/],
+    [{ offsfile: yaml('list.yaml', '- 1\n') }, /no map/],
+    [{ offsfile: yaml('none.yaml', `${LAYER}: {}\n`) }, /has no nextoffs/],
+    [{ offsfile: yaml('negative.yaml', `${LAYER}: {nextoffs: -1}\n`) }, /no offset/],
+    [{ offsfile: yaml('text.yaml', `${LAYER}: {nextoffs: many}\n`) }, /no offset/],
+    [{ offsfile: yaml('odd.yaml', 'abc: {nextoffs: 1}\n') }, /no layer iden/],
+    [{ offsfile: yaml('unknown.yaml', `${'4'.repeat(32)}: {nextoffs: 1}\n`) }, /NoSuchLayer/],
+    [{ dest: null }, /Cannot open the destination: no url/],
+    [{ dest: wrong(dest.url) }, /destination says: AuthDeny/],
+    [{ dest: dest.url.replace('root', 'newp') }, /destination says: NoSuchUser/],
+    [{ dest: port1 }, /ECONNREFUSED/],
+    [{ dest: 'foo://root:hunter2@h:1/' }, /its scheme is none of/],
+    [{ dest: 'hunter2' }, /it has no ":\/\/"/],
+    [{ dest: `cell://${dir}/nowhere` }, /ENOENT/],
+    [{ src: null }, /Cannot open the source: no url/],
+    [{ src: wrong(source.url) }, /source says: AuthDeny/],
+    [{ src: dest.url, dest: source.url }, /its version is 0\.1\.58/],
+  ]
+  for (const [changes, wanted] of cases) {
+    const options = Object.entries({ ...good, ...changes }).flatMap(([key, value]) =>
+      value === null ? [] : [`--${key}`, value as string],
+    )
+    const [error, code] = await refusal([...options, '--start', 'file'])
+    assert.match(error, wanted)
+    assert.equal(code, 3, error)
+  }
+  assert.equal(existsSync(join(dir, 'no')), false)
+})
+
+test('the service prints where it listens, serves, and ends with 0 at a signal', async () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const service = new Service(['--auth-passwd', 'hunter2', '--name', 'migrsync', '--log', 'debug'])
+    const [, port] = await service.says(/telepath port (\d+), https port none/)
+    const proxy = await openProxy(`tcp://root:hunter2@127.0.0.1:${port}/migrsync`)
+    assert.equal(await proxy.call('getCellType'), 'syncmigrator')
+    service.child.kill(signal)
+    const { code, stdout, stderr } = await service.result
+    assert.equal(code, 0)
+    assert.equal(
+      stdout,
+      '...syncmigrator API (telepath): tcp://127.0.0.1:0/\n...syncmigrator API (https): disabled\n' +
+        `...syncmigrator API (telepath name): migrsync\nCaught ${signal}, shutting down.\n`,
+    )
+    assert.match(stderr, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[INFO\] log level set to DEBUG \[/)
+    assert.doesNotMatch(stderr, /hunter2/)
+    await proxy.close()
+  }
+})
+
+test('--start file --until-caught-up ends with 0 once everything is in sync; the state is JSON', async () => {
+  const until = ['--start', 'file', '--until', '--json', '--poll', '0.2']
+  const { code, stdout, dirn } = await run(['--src', source.url, '--dest', dest.url, '--offsf', offsets, ...until])
+  assert.equal(code, 0)
+  const states = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert.equal(states.at(-1).layers[0].iden, LAYER)
+  assert.equal(states.at(-1).schema_version, 1)
+  assert.equal(dest.migrationMode, true)
+  assert.match(readFileSync(join(dirn, 'cell.guid'), 'utf8'), /^[0-9a-f]{32}$/)
+})
+
+test('--until-caught-up ends with 8 when changes could not be applied, and with 143 when it was interrupted', async () => {
+  const splice = (form: string) => [
+    'node:add',
+    new PackMap([
+      ['ndef', [form, 'x']],
+      ['time', 1],
+    ]),
+  ]
+  const odd = await serveSource([splice('inet:newp')])
+  const args = ['--src', odd.url, '--dest', dest.url, '--offsf', offsets, '--start', 'file', '--poll', '0.2']
+  const failed = await run([...args, '--until'])
+  assert.equal(failed.code, 8, failed.stderr)
+  await odd.close()
+  const nowhere = ['--src', source.url, '--dest', dest.url, '--offsf', yaml('far.yaml', `${LAYER}: {nextoffs: 99}\n`)]
+  const service = new Service([...nowhere, '--start', 'file', '--until', '--poll', '0.2'])
+  await service.says(/Sync of layer/)
+  service.child.kill('SIGTERM')
+  const { code } = await service.result
+  assert.equal(code, 143)
+})
+
+test('a service that was syncing goes on by itself after it was killed', async () => {
+  const first = new Service(['--src', source.url, '--dest', dest.url, '--offsf', offsets, '--start', 'file'])
+  await first.says(/Sync of layer/)
+  first.child.kill('SIGKILL')
+  await first.result
+  dest.migrationMode = false
+  const words = ['bin/sync_020.mjs', first.dirn, '--telepath', 'tcp://127.0.0.1:0/', '--https', 'none', '--until']
+  const again = spawn(process.execPath, [...words, '--src', source.url, '--dest', dest.url, '--poll_s', '0.2'])
+  const code = await new Promise((resolve) => again.on('close', resolve))
+  assert.equal(code, 0)
+  assert.equal(dest.migrationMode, true)
+})
