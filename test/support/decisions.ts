@@ -57,18 +57,40 @@ export function tagPropTypes(names: readonly string[]): Decision {
 }
 
 /**
- * D23: rows of nodes (buids in hex) that have no other row in their layer but node data or tag props, and the names that
- * only they use. The reference reports them as errors and leaves them out.
+ * D23, D24: nodes and node data that the reference gives up with an error and we migrate: all their rows are ours only, and
+ * the names and counts that follow from them, which inconsistencies() checks.
  */
-export function loneRows(buids: readonly string[]): Decision {
-  const mentions = (d: Difference) => buids.some((buid) => d.row.includes(buid))
-  return {
-    id: 'D23',
-    covers: (d) =>
-      ours(d)
-        ? mentions(d) || /:(byts2abrv|abrv2byts)$/.test(d.db) || isCount(d)
-        : isLog(d) && (mentions(d) || isCount(d)),
+export function lostByReference(reference: readonly string[], ours: readonly string[]): Decision[] {
+  const theirs = errorsByBuid(reference)
+  const kept = errorsByBuid(ours)
+  const lost = (mesg: string) =>
+    [...theirs].filter(([buid, found]) => found.startsWith(mesg) && !kept.has(buid)).map(([buid]) => buid)
+  const errorOf = (d: Difference) => [...errorsByBuid([`${d.path}\t${d.db}\t${d.row}`]).keys()]
+  const about = (buids: readonly string[]) => (d: Difference) =>
+    d.side === 'ours'
+      ? !isLog(d) && buids.some((buid) => d.row.includes(buid))
+      : errorOf(d).some((b) => buids.includes(b))
+  return [
+    { id: 'D23', covers: about([...lost('No form name available'), ...lost('Nodedata form not resolved')]) },
+    { id: 'D24', covers: about(lost('Normed form val does not match inbound')) },
+    // The same errors, with the layer and for node data with the value.
+    { id: 'D32', covers: (d) => errorOf(d).some((buid) => theirs.get(buid) === kept.get(buid)) },
+    { id: 'counts', covers: (d) => isCount(d) || isName(d) },
+  ]
+}
+
+/** The message of each node or node data error in the migration log of a dump, by its buid in hex. */
+function errorsByBuid(dump: readonly string[]): Map<string, string> {
+  const errors = new Map<string, string>()
+  for (const line of dump) {
+    const { db, row } = parseLine(line)
+    if (db !== 'migr') continue
+    const [key, value] = JSON.parse(row)
+    const bytes = typeof key === 'string' ? Buffer.from(key) : Buffer.from(key.$b, 'hex')
+    const start = /^(nodes|nodedata)\0error\0/.exec(bytes.toString('latin1'))
+    if (start !== null) errors.set(bytes.subarray(start[0].length).toString('hex'), String(value.mesg ?? value))
   }
+  return errors
 }
 
 /** All lines but the node edits, which nodeEdits() reads: how many share a row is no difference (D10). */
@@ -109,5 +131,9 @@ function isLog(d: Difference): boolean {
 }
 
 function isCount(d: Difference): boolean {
-  return isLog(d) && /^\["(nodes|nodedata)\\u0000stat\\u0000/.test(d.row)
+  return d.db === 'count:forms' || (isLog(d) && /^\["(nodes|nodedata)\\u0000stat\\u0000/.test(d.row))
+}
+
+function isName(d: Difference): boolean {
+  return ours(d) && /:(byts2abrv|abrv2byts)$/.test(d.db)
 }
