@@ -96,12 +96,8 @@ export class TelepathServer<U> {
   async listen(url: TelepathUrl): Promise<number | null> {
     const end = endpointOf(url)
     const greet = (socket: Socket) => this.#greet(socket, end.kind === 'unix')
-    const listener =
-      end.kind === 'ssl'
-        ? createTlsServer(serverTls(url, this.parts.certDirs ?? []), greet).on('tlsClientError', (error) =>
-            this.parts.log('debug', `A TLS handshake at ${showUrl(url)} failed: ${error.message}`),
-          )
-        : createServer(greet)
+    const listener = end.kind === 'ssl' ? this.#tlsListener(url, greet) : createServer(greet)
+    listener.maxConnections = this.#limits.links
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject)
       if (end.kind === 'unix') listener.listen(end.file, resolve)
@@ -118,6 +114,14 @@ export class TelepathServer<U> {
     const closing = [...this.#listeners].map((each) => new Promise((resolve) => each.close(resolve)))
     for (const { link } of this.#guests) link.close()
     await Promise.all(closing)
+  }
+
+  #tlsListener(url: TelepathUrl, greet: (socket: Socket) => void): Server {
+    const options = { ...serverTls(url, this.parts.certDirs ?? []), handshakeTimeout: this.#limits.introductionMs }
+    return createTlsServer(options, greet).on('tlsClientError', (error, socket) => {
+      this.parts.log('debug', `A TLS handshake at ${showUrl(url)} failed: ${error.message}`)
+      socket.destroy()
+    })
   }
 
   #greet(socket: Socket, unix: boolean): void {
