@@ -23,6 +23,8 @@ export interface RemoteLayer {
   splices(offs: number | bigint, size: number): AsyncIterable<RawSplice>
   /** Applies node edits in order, resolved when the Cortex has them. @param nodeedits raw array @param meta raw map */
   storNodeEditsNoLift(nodeedits: Raw, meta: Raw): Promise<void>
+  /** Index behind the last row of the layer's node edit log (2.x only); null when the release does not tell. */
+  editIndex(): Promise<number | null>
   close(): Promise<void>
   /** Settles when the connection ends: undefined after `close()`, else why. Never rejects. */
   readonly closed: Promise<Error | undefined>
@@ -98,14 +100,22 @@ export interface OffsetStore {
   /** Offset behind the last splice that the destination has acknowledged (or that has an error record); 0 when unknown. */
   pushOffset(iden: string): number
   setPullOffset(iden: string, offset: number): Promise<void>
-  /** Moves the push offset and adds the records of what was skipped on the way, atomically. */
-  advance(iden: string, pushOffset: number, errors?: readonly SyncError[]): Promise<void>
+  /**
+   * Moves the push offset and adds the records of what was skipped on the way, atomically. What the destination has
+   * acknowledged up to `settledOffset` is surely on its disk.
+   */
+  advance(iden: string, pushOffset: number, errors: readonly SyncError[], settledOffset: number): Promise<void>
+  /** Where to go on from, as a destination that was killed has lost the last it had acknowledged; never above the push offset. */
+  settledOffset(iden: string): number
   /** Error records of one layer or of all, by layer and offset, from `from` on. */
   errors(iden?: string, from?: number): Iterable<SyncError>
   error(iden: string, offset: number): SyncError | undefined
   errorCount(iden: string): number
   /** Forgets a record after its splices were applied. */
   removeError(iden: string, offset: number): Promise<void>
+  /** Whether the limit of errors has ended the layer, so that it is started again only when asked to; ended by `startLayers`. */
+  halted(iden: string): boolean
+  setHalted(iden: string): Promise<void>
   /** The operator's override: true and false are kept, null is automatic. */
   migrationModeOverride(): boolean | null
   setMigrationModeOverride(value: boolean | null): Promise<void>

@@ -14,6 +14,7 @@ import type {
   TaskState,
 } from './api.js'
 import { Backoff, type Clock, END, Signal, Stopped, untilStopped } from './clock.js'
+import { COMMIT_MS, Marks } from './marks.js'
 import { type DestPeer, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, REFUSED_PAUSE_MS, type SourcePeer } from './peers.js'
 import { Rate } from './rate.js'
 import { sortFailure } from './remote-failure.js'
@@ -37,6 +38,8 @@ const GRACE_MS = 3_000
 const FIRST_POLL_MS = 500
 /** While catching up the end of the source's log is searched for this often. */
 const TIP_MS = 30_000
+/** How often the destination is asked how long its log of node edits is. */
+const MARK_MS = 250
 /** What is in neither model is looked for again when this much time has passed. */
 const RECHECK_MS = 60_000
 /** How often the source may fail to give its model before a splice that needs it becomes an error. */
@@ -103,10 +106,19 @@ export class LayerSync {
   #modelVersion = -1
   #openErrors = new Set<number>()
   #errorsSinceStart = 0
+  readonly #failedSinceStart = new Set<number>()
   #lastWrite: Promise<void> = Promise.resolve()
 
   #readOffset = 0
   #pushOffset = 0
+  #settledOffset = 0
+  #marks = new Marks(0)
+  /** The destination's connection of the last push, and when that ended. */
+  #connection = 0
+  #lostAt = 0
+  /** Counts the rewinds: who reads or waits for another one has to start over. */
+  #epoch = 0
+  #nap = new AbortController()
   #sourceTip: number | null = null
   #tipSearchedAt = Number.NEGATIVE_INFINITY
   #endSeen: number | null = null
@@ -144,16 +156,15 @@ export class LayerSync {
     const { store, iden, log } = this.#parts
     this.#soft = new AbortController()
     this.#hard = new AbortController()
-    this.#queue = new SpliceQueue()
-    this.#translation = this.#newTranslation(offset)
-    this.#ready = []
-    this.#batch = null
-    this.#readOffset = offset
-    this.#pushOffset = offset
+    this.#marks = new Marks(offset)
+    this.#settledOffset = offset
+    this.#connection = 0
+    this.#goTo(offset)
     this.#endSeen = null
     this.#sourceTip = null
     this.#beyondEnd = null
     this.#errorsSinceStart = 0
+    this.#failedSinceStart.clear()
     this.#openErrors = new Set([...store.errors(iden)].map((error) => error.offset))
     this.#caughtUp = quiet(deferred<void>())
     this.#retryWanted = retry ? quiet(deferred<RetryResult>()) : null
@@ -167,6 +178,19 @@ export class LayerSync {
       this.#task('push', () => this.#translate()),
       this.#task('push', () => this.#push()),
     ]
+  }
+
+  /** Forgets everything in memory and reads from an offset on. */
+  #goTo(offset: number): void {
+    this.#epoch++
+    this.#queue = new SpliceQueue()
+    this.#translation = this.#newTranslation(offset)
+    this.#ready = []
+    this.#batch = null
+    this.#readOffset = offset
+    this.#pushOffset = offset
+    this.#nap.abort(END)
+    this.#acknowledged.notify()
   }
 
   /** Shows why the layer was not started again. */
@@ -206,6 +230,7 @@ export class LayerSync {
     this.#hard = new AbortController()
     try {
       this.#pushOffset = this.#parts.store.pushOffset(this.iden)
+      this.#settledOffset = this.#parts.store.settledOffset(this.iden)
       return await this.#retryRecorded(layer)
     } finally {
       await layer.close()
@@ -356,6 +381,7 @@ export class LayerSync {
     const { clock, config } = this.#parts
     let isLive = false
     let pauseMs = FIRST_POLL_MS
+    link.addEventListener('abort', () => this.#nap.abort(END))
     for (;;) {
       const size = await this.#room()
       // A poll that finds nothing new leaves a layer up to date.
@@ -365,6 +391,10 @@ export class LayerSync {
       const got = await this.#readSome(layer, size)
       worked()
       this.#pullTrouble = null
+      if (got === null) {
+        this.#pullStatus = 'reading_catchup'
+        continue
+      }
       if (got >= size) {
         isLive = false
         pauseMs = FIRST_POLL_MS
@@ -374,7 +404,8 @@ export class LayerSync {
       isLive = true
       await this.#atEnd(layer, got)
       pauseMs = got > 0 ? FIRST_POLL_MS : Math.min(pauseMs * 2, config.pollS * 1000)
-      await clock.sleep(Math.min(pauseMs, config.pollS * 1000), link)
+      this.#nap = new AbortController()
+      if (!link.aborted) await clock.sleep(Math.min(pauseMs, config.pollS * 1000), this.#nap.signal)
     }
   }
 
@@ -389,11 +420,14 @@ export class LayerSync {
     }
   }
 
-  async #readSome(layer: RemoteLayer, size: number): Promise<number> {
+  /** Reads up to `size` splices and says how many came; null when they are not wanted any more. */
+  async #readSome(layer: RemoteLayer, size: number): Promise<number | null> {
     const { store, log, config } = this.#parts
+    const epoch = this.#epoch
     let got = 0
     for await (const splice of layer.splices(this.#readOffset, size)) {
       if (this.#soft.signal.aborted) throw new Stopped()
+      if (epoch !== this.#epoch) return null
       if (this.#pullStatus === 'up_to_date') this.#pullStatus = 'reading_at_live'
       this.#queue.push(splice)
       this.#readOffset++
@@ -404,6 +438,7 @@ export class LayerSync {
       // A source that ignores the size would fill the memory.
       if (++got > size) break
     }
+    if (epoch !== this.#epoch) return null
     this.#write(store.setPullOffset(this.iden, this.#readOffset))
     this.#sourceTip = Math.max(this.#sourceTip ?? 0, this.#readOffset)
     return got
@@ -530,8 +565,18 @@ export class LayerSync {
     const { dest, clock } = this.#parts
     link.addEventListener('abort', () => this.#translated.notify())
     await dest.ready(this.#soft.signal)
+    await this.#rewind(layer)
     this.#pushConnectedAt = clock.now()
     this.#pushTrouble = null
+    try {
+      await this.#pushReady(layer, link, worked)
+    } finally {
+      this.#lostAt = clock.now()
+    }
+  }
+
+  async #pushReady(layer: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
+    const { clock } = this.#parts
     for (;;) {
       if (this.#soft.signal.aborted) throw new Stopped()
       if (this.#retryWanted !== null) {
@@ -539,9 +584,12 @@ export class LayerSync {
         this.#retryWanted?.resolve(result)
         this.#retryWanted = null
       }
+      const { last } = this.#marks
+      const isNew = last.offset !== this.#pushOffset
+      if (isNew && (this.#ready.length === 0 || clock.now() - last.at >= MARK_MS)) await this.#mark(layer)
       this.#batch ??= this.#takeBatch()
       if (this.#batch === null) {
-        await untilStopped(this.#translated.wait(), this.#soft.signal)
+        await this.#waitForTranslated(layer)
         if (link.aborted) throw new LinkDown('the connection was closed')
         continue
       }
@@ -550,6 +598,46 @@ export class LayerSync {
       this.#acknowledge(this.#batch, errors)
       this.#batch = null
     }
+  }
+
+  async #waitForTranslated(layer: RemoteLayer): Promise<void> {
+    const more = untilStopped(this.#translated.wait(), this.#soft.signal)
+    if (this.#settledOffset === this.#pushOffset) return more
+    const timer = new AbortController()
+    let isMore = false
+    const watched = more.finally(() => {
+      isMore = true
+      timer.abort(END)
+    })
+    await Promise.race([watched, this.#parts.clock.sleep(COMMIT_MS, timer.signal)])
+    if (!isMore) await this.#mark(layer)
+  }
+
+  /** Asks how far the destination's log goes, and notes durably how much need not be pushed again after a restart. */
+  async #mark(layer: RemoteLayer): Promise<void> {
+    const { store, clock } = this.#parts
+    const at = clock.now()
+    this.#marks.add(at, this.#pushOffset, await layer.editIndex())
+    const settled = this.#marks.settledOffset
+    if (settled === this.#settledOffset) return
+    this.#settledOffset = settled
+    this.#write(store.advance(this.iden, this.#pushOffset, [], settled))
+  }
+
+  /** Pushes again what a destination that was restarted may have lost although it had acknowledged it. */
+  async #rewind(layer: RemoteLayer): Promise<void> {
+    const { dest, log } = this.#parts
+    if (this.#connection === dest.connection || this.#connection === 0) {
+      this.#connection = dest.connection
+      return
+    }
+    const offset = this.#marks.rewind(await layer.editIndex(), this.#lostAt)
+    this.#connection = dest.connection
+    if (offset >= this.#pushOffset) return
+    log.info(
+      `Layer ${this.iden}: goes back from offset ${this.#pushOffset} to ${offset}, as the destination may have lost what is between`,
+    )
+    this.#goTo(offset)
   }
 
   /** The next pieces of equal meta. */
@@ -646,19 +734,24 @@ export class LayerSync {
   #acknowledge(batch: Batch, errors: SyncError[]): void {
     const { store, config, clock, log } = this.#parts
     const most = config.errLim === -1 ? Number.POSITIVE_INFINITY : config.errLim - this.#errorsSinceStart
-    const isOver = errors.length >= most
-    const recorded = isOver ? errors.slice(0, most) : errors
+    // A splice that is pushed again after a rewind and fails again is no new error.
+    let fresh = 0
+    const last = errors.findIndex(({ offset }) => !this.#failedSinceStart.has(offset) && ++fresh >= most)
+    const isOver = last >= 0
+    const recorded = isOver ? errors.slice(0, last + 1) : errors
+    for (const { offset } of recorded) this.#failedSinceStart.add(offset)
     const endOffset = isOver ? recorded[recorded.length - 1].offset : batch.endOffset
     for (const { offset, message } of recorded) log.warn(`Layer ${this.iden}: offset ${offset}: ${message}`)
-    this.#write(store.advance(this.iden, endOffset, recorded))
+    this.#write(store.advance(this.iden, endOffset, recorded, this.#settledOffset))
     this.#forgetCured(batch.offset, endOffset, recorded)
-    this.#errorsSinceStart += recorded.length
+    this.#errorsSinceStart += fresh
     this.#pushedTotal += endOffset - this.#pushOffset
     this.#pushOffset = endOffset
     this.#rate.add(clock.now(), this.#pushedTotal)
     this.#acknowledged.notify()
     this.#noteCaughtUp()
     if (isOver) {
+      this.#write(store.setHalted(this.iden))
       throw new ErrorLimit(
         `Error limit reached: ${this.#errorsSinceStart} splices of layer ${this.iden} could not be applied, the last at offset ${endOffset}: cure the cause or raise err_lim, then start from last`,
       )
@@ -697,7 +790,7 @@ export class LayerSync {
    * to there: an old value must not win over a newer one.
    */
   async #retryRecorded(dest: RemoteLayer): Promise<RetryResult> {
-    const { store, source, dest: destPeer } = this.#parts
+    const { store, source, dest: destPeer, clock } = this.#parts
     const records = [...store.errors(this.iden)].filter(({ offset }) => offset < this.#pushOffset)
     if (records.length === 0) return { applied: 0, failed: 0 }
     await destPeer.reloadModel()
@@ -714,12 +807,16 @@ export class LayerSync {
           if (ndefs.has(this.#ndefOf(splice))) {
             const errors = await this.#storeSplice(dest, { offset, splice })
             if (errors.length === 0) done.add(offset)
-            else if (this.#openErrors.has(offset)) this.#write(store.advance(this.iden, this.#pushOffset, errors))
+            else if (this.#openErrors.has(offset))
+              this.#write(store.advance(this.iden, this.#pushOffset, errors, this.#settledOffset))
           }
           offset++
         }
       },
     )
+    // A record goes only when its splices are committed, not just acknowledged.
+    await clock.sleep(2 * COMMIT_MS, this.#hard.signal)
+    await dest.editIndex()
     let applied = 0
     for (const { offset, endOffset } of records) {
       let isDone = true

@@ -21,6 +21,8 @@ class Peer {
   readonly #openCortex: OpenCortex
   #cortex: Promise<RemoteCortex> | null = null
   version: readonly number[] | null = null
+  /** Counts the connections: as long as it stays and works, the Cortex was not restarted. */
+  connection = 0
 
   constructor(role: 'source' | 'destination', url: string | undefined, openCortex: OpenCortex) {
     this.#role = role
@@ -73,6 +75,7 @@ class Peer {
       )
     }
     this.version = cortex.version
+    this.connection++
     return cortex
   }
 }

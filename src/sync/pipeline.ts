@@ -207,8 +207,8 @@ export class LayerSyncs implements SyncService {
     await this.#stopLayers(idens)
     const { store } = this.#parts
     const found = starts()
-    // The limit stops a layer at a recorded error: what was recorded before it has the same cause.
-    const retry = new Set(found.filter((start) => !resetErrors && store.error(...start)).map(([iden]) => iden))
+    // What the limit of errors has ended: the errors before it may have the same cause.
+    const retry = new Set(idens.filter((iden) => !resetErrors && store.halted(iden)))
     await store.startLayers(found, resetErrors)
     await store.setSyncing(true)
     this.#dest.watch()
@@ -220,12 +220,14 @@ export class LayerSyncs implements SyncService {
     const starts = this.#lastOffsets()
     const { store, log } = this.#parts
     log.info(`Going on with ${starts.length} layers that were in sync when the service ended`)
-    await store.startLayers(starts, false)
     this.#dest.watch()
     for (const [iden, offset] of starts) {
-      const stoppedAt = store.error(iden, offset)
-      if (stoppedAt === undefined) this.#layer(iden).start(offset)
-      else this.#layer(iden).halted(`Error limit reached at offset ${offset}: ${stoppedAt.message}`)
+      if (store.halted(iden)) {
+        this.#layer(iden).halted(`Error limit reached at offset ${store.pushOffset(iden)}: start from last to go on`)
+        continue
+      }
+      await store.startLayers([[iden, offset]], false)
+      this.#layer(iden).start(offset)
     }
   }
 
@@ -237,7 +239,7 @@ export class LayerSyncs implements SyncService {
 
   #lastOffsets(): [iden: string, offset: number][] {
     const { store } = this.#parts
-    return store.layers().map(([iden]) => [iden, store.pushOffset(iden)])
+    return store.layers().map(([iden]) => [iden, store.settledOffset(iden)])
   }
 
   #layer(iden: string): LayerSync {

@@ -1,6 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
 import { resolveUrl } from '../telepath/aliases.js'
 import { openProxy, type ProxyOptions, type TeleProxy } from '../telepath/client.js'
+import { TelepathError } from '../telepath/errors.js'
 import { Packed } from '../telepath/message.js'
 import { layerUrl, type TelepathUrl } from '../telepath/url.js'
 import type { RawSplice, RemoteCortex, RemoteLayer } from './api.js'
@@ -73,7 +74,22 @@ class TelepathLayer implements RemoteLayer {
     await this.proxy.call('storNodeEditsNoLift', [new Packed(nodeedits), new Packed(meta)])
   }
 
+  async editIndex(): Promise<number | null> {
+    for (const method of INDEX_METHODS) {
+      try {
+        const index = await this.proxy.call(method)
+        return typeof index === 'number' ? index : null
+      } catch (error) {
+        if (!(error instanceof TelepathError) || error.name !== 'NoSuchMeth') throw error
+      }
+    }
+    return null
+  }
+
   close(): Promise<void> {
     return this.proxy.close()
   }
 }
+
+/** The first up to 2.8, the second in later releases. */
+const INDEX_METHODS = ['getNodeEditOffset', 'getEditIndx'] as const

@@ -47,12 +47,17 @@ export class SimCortex {
   refusal: TelepathError | null = null
   migrationMode = false
   hasMigrationMode = true
+  hasEditIndex = true
   modelReads = 0
   readonly #links = new Set<SimLink>()
   /** Splices by layer (0.1.x). */
   readonly logs = new Map<string, RawSplice[]>()
   /** Node edits by layer as they were applied (2.x). */
   readonly applied = new Map<string, Applied[]>()
+  /** Times of the rows of the node edit log by layer. */
+  readonly logged = new Map<string, number[]>()
+  /** How far the disk is behind. */
+  commitMs = 250
   pushes = 0
   pushesAtOnce = 0
   mostPushesAtOnce = 0
@@ -67,11 +72,28 @@ export class SimCortex {
     this.version = kind === 'source' ? [0, 1, 58] : [2, 0, 0]
   }
 
-  /** Ends and starts the process. */
+  /** Ends and starts the process; what it had not committed yet is gone, of nodes and of its log a little more or less. */
   restart(): void {
     this.cut()
     this.migrationMode = false
+    const committedAt = this.clock.now() - this.faults.random() * this.commitMs
+    const nodesAt = committedAt - this.faults.random() * this.commitMs
+    for (const [iden, applied] of this.applied) {
+      this.logged.set(
+        iden,
+        (this.logged.get(iden) ?? []).filter((at) => at <= committedAt),
+      )
+      const left = applied.filter(({ at }) => at <= nodesAt)
+      if (left.length === applied.length) continue
+      this.losing(iden)
+      this.applied.set(iden, left)
+      this.lost(iden, left)
+    }
   }
+
+  /** Called before and after nodes are lost. */
+  losing: (iden: string) => void = () => {}
+  lost: (iden: string, left: readonly Applied[]) => void = () => {}
 
   stop(): void {
     this.isUp = false
@@ -124,6 +146,7 @@ export interface Applied {
   readonly node: string
   readonly edits: Value[][]
   readonly meta: PackMap
+  readonly at: number
 }
 
 class SimLink {
@@ -273,6 +296,13 @@ class SimLayer implements RemoteLayer {
     }
   }
 
+  editIndex(): Promise<number | null> {
+    const { cortex } = this
+    return cortex.call(this.link, this.peer, () =>
+      cortex.hasEditIndex ? (cortex.logged.get(this.iden) ?? []).length : null,
+    )
+  }
+
   async close(): Promise<void> {
     this.link.close()
   }
@@ -280,16 +310,19 @@ class SimLayer implements RemoteLayer {
   #apply(nodeedits: Value[], meta: PackMap): void {
     const applied = this.cortex.applied.get(this.iden) as Applied[]
     if (!this.cortex.migrationMode) this.cortex.pushedWithoutMigrationMode++
+    const at = this.cortex.clock.now()
     for (const [buid, , edits] of nodeedits as [Uint8Array, string, Value[][]][]) {
       const done: Value[][] = []
       // As the real one: edits before the one that fails stay.
-      applied.push({ node: Buffer.from(buid).toString('hex'), edits: done, meta })
+      applied.push({ node: Buffer.from(buid).toString('hex'), edits: done, meta, at })
       for (const edit of edits) {
         if ((edit[1] as Value[]).includes(POISON))
           throw TelepathError.of('SynErr', { errx: 'IndexError', mesg: 'poisoned' })
         done.push(edit)
       }
     }
+    const { logged } = this.cortex
+    logged.set(this.iden, [...(logged.get(this.iden) ?? []), at])
   }
 }
 
@@ -329,7 +362,7 @@ export function modelDict(
 
 /** The `OffsetStore` in memory; writes become durable later, in order, and a crash loses those that are not. */
 export class SimStore implements OffsetStore {
-  readonly #durable: ((state: StoreState) => void)[] = []
+  readonly #durable: ((state: StoreState) => unknown)[] = []
   readonly #state: StoreState
   #pending = Promise.resolve()
   writes = 0
@@ -354,6 +387,8 @@ export class SimStore implements OffsetStore {
         state.layers.set(iden, offset)
         state.pull.set(iden, offset)
         state.push.set(iden, offset)
+        state.settled.set(iden, offset)
+        state.halted.delete(iden)
         if (resetErrors) for (const [key, error] of state.errors) if (error.layer === iden) state.errors.delete(key)
       }
     })
@@ -371,9 +406,14 @@ export class SimStore implements OffsetStore {
     return this.#write((state) => state.pull.set(iden, offset))
   }
 
-  advance(iden: string, offset: number, errors: readonly SyncError[] = []): Promise<void> {
+  settledOffset(iden: string): number {
+    return Math.min(this.pushOffset(iden), this.#state.settled.get(iden) ?? 0)
+  }
+
+  advance(iden: string, offset: number, errors: readonly SyncError[], settled: number): Promise<void> {
     return this.#write((state) => {
       state.push.set(iden, offset)
+      state.settled.set(iden, settled)
       for (const error of errors) state.errors.set(keyOf(iden, error.offset), error)
       if (state === this.durable) this.onAdvance(iden, offset, state)
     })
@@ -398,6 +438,14 @@ export class SimStore implements OffsetStore {
     return this.#write((state) => state.errors.delete(keyOf(iden, offset)))
   }
 
+  halted(iden: string): boolean {
+    return this.#state.halted.has(iden)
+  }
+
+  setHalted(iden: string): Promise<void> {
+    return this.#write((state) => state.halted.add(iden))
+  }
+
   migrationModeOverride(): boolean | null {
     return this.#state.override
   }
@@ -418,7 +466,7 @@ export class SimStore implements OffsetStore {
     })
   }
 
-  #write(change: (state: StoreState) => void): Promise<void> {
+  #write(change: (state: StoreState) => unknown): Promise<void> {
     this.writes++
     change(this.#state)
     this.#durable.push(change)
@@ -442,13 +490,24 @@ export interface StoreState {
   readonly layers: Map<string, number>
   readonly pull: Map<string, number>
   readonly push: Map<string, number>
+  readonly settled: Map<string, number>
+  readonly halted: Set<string>
   readonly errors: Map<string, SyncError>
   override: boolean | null
   syncing: boolean
 }
 
 export function emptyState(): StoreState {
-  return { layers: new Map(), pull: new Map(), push: new Map(), errors: new Map(), override: null, syncing: false }
+  return {
+    layers: new Map(),
+    pull: new Map(),
+    push: new Map(),
+    settled: new Map(),
+    halted: new Set(),
+    errors: new Map(),
+    override: null,
+    syncing: false,
+  }
 }
 
 function keyOf(iden: string, offset: number): string {

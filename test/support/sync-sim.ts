@@ -61,6 +61,7 @@ class Simulation {
   readonly #appliedCount = new Map<string, number>()
   readonly #applied = new Map<string, Set<number>>()
   readonly #checkedUpTo = new Map<string, number>()
+  readonly #ever = new Map<string, Set<number>>()
   readonly #started: number
   #process = new Process()
   #service: LayerSyncs | null = null
@@ -76,6 +77,13 @@ class Simulation {
     this.#source.model = modelDict({ 'inet:ipv4': { asn: 9 } }, {}, false)
     this.#dest.model = modelDict({ 'inet:ipv4': { asn: 9 } })
     this.#config = { ...simConfig, queueSize: this.#pick([1, 2, 7, 50, 100_000]), pollS: this.#pick([1, 4]) }
+    this.#dest.hasEditIndex = !this.#chance(0.2)
+    this.#dest.losing = (iden) => this.#lookAt(iden)
+    this.#dest.lost = (iden, left) => {
+      this.#appliedCount.set(iden, left.length)
+      const values = left.flatMap(({ edits }) => edits.map(([, info]) => (info as Value[])[1] as number))
+      this.#applied.set(iden, new Set(values))
+    }
     const layers = 1 + Math.floor(random() * 2)
     for (let i = 0; i < layers; i++) {
       const iden = String(i).repeat(32)
@@ -85,6 +93,7 @@ class Simulation {
       this.#bad.set(iden, new Set())
       this.#applied.set(iden, new Set())
       this.#appliedCount.set(iden, 0)
+      this.#ever.set(iden, new Set())
       this.#grow(iden, Math.floor(random() * 40))
     }
   }
@@ -253,6 +262,7 @@ class Simulation {
           assert.ok(bad.has(before), `splice ${offset} of ${iden} was applied before ${before}`)
         }
         seen.add(offset)
+        this.#ever.get(iden)?.add(offset)
       }
     }
     this.#appliedCount.set(iden, all.length)
@@ -260,7 +270,7 @@ class Simulation {
 
   #checkOffset(iden: string, offset: number): void {
     this.#lookAt(iden)
-    const seen = this.#applied.get(iden) as Set<number>
+    const seen = this.#ever.get(iden) as Set<number>
     const errors = this.#durable.errors
     for (let at = offset - 1; at >= (this.#checkedUpTo.get(iden) ?? 0); at--) {
       const isRecorded = errors.has(`${iden} ${String(at).padStart(16, '0')}`)

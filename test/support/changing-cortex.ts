@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import type { Release } from './cortex.js'
+
+const SCRIPTS = fileURLToPath(new URL('../../../test/oracle', import.meta.url))
+const ORACLE_DIR = process.env.SYNAPSE_ORACLE_DIR ?? join(homedir(), '.cache', 'synapse-migrator', 'oracle')
+
+/** A real Cortex of any release in a process of its own (test/oracle/changing_cortex.py): changed, read out, killed. */
+export class ChangingCortex {
+  #child: ChildProcess | null = null
+  #answers: AsyncIterator<string> | null = null
+  #port = 0
+
+  constructor(
+    readonly release: Release,
+    readonly dir: string,
+  ) {}
+
+  /** `tcp://root:secret@127.0.0.1:<port>/`, the same after each start. */
+  get url(): string {
+    return `tcp://root:secret@127.0.0.1:${this.#port}/`
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  async start(): Promise<this> {
+    const python = join(ORACLE_DIR, this.release, 'bin', 'python')
+    const args = ['-W', 'ignore', join(SCRIPTS, 'changing_cortex.py'), this.dir, String(this.#port)]
+    const env = { ...process.env, PYTHONPATH: SCRIPTS, PYTHONDONTWRITEBYTECODE: '1' }
+    const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'ignore'], env })
+    this.#child = child
+    this.#answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    this.#port = ((await this.#answer()) as { port: number }).port
+    return this
+  }
+
+  /** At least `count` more splices of all kinds, the same for the same seed and state; how many it were. */
+  change(seed: number, count: number): Promise<number> {
+    return this.#ask('change', seed, count) as Promise<number>
+  }
+
+  /** Number of splices by layer. */
+  splices(): Promise<Record<string, number>> {
+    return this.#ask('splices') as Promise<Record<string, number>>
+  }
+
+  /** What Storm says. */
+  storm(text: string): Promise<string> {
+    return this.#ask('storm', text) as Promise<string>
+  }
+
+  /** Whether triggers and cron jobs are off. */
+  async migrationMode(): Promise<boolean> {
+    return ((await this.#ask('counts')) as { mode: boolean }).mode
+  }
+
+  /** Every node, prop, tag and tag prop of every layer, one line each, sorted. */
+  async rows(path: string): Promise<string[]> {
+    await this.#ask('export', path)
+    return gunzipSync(readFileSync(path)).toString('utf8').split('\n').slice(0, -1)
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child
+    if (child === null) return
+    this.#child = null
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.stdin?.end()
+    await ended
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child
+    if (child === null) return
+    this.#child = null
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+  }
+
+  async #ask(...command: unknown[]): Promise<unknown> {
+    this.#child?.stdin?.write(`${JSON.stringify(command)}\n`)
+    const answer = await this.#answer()
+    const error = (answer as { error?: string } | null)?.error
+    if (error !== undefined) throw new Error(`the ${this.release} Cortex failed: ${error}`)
+    return answer
+  }
+
+  async #answer(): Promise<unknown> {
+    const line = await this.#answers?.next()
+    if (line === undefined || line.done) throw new Error(`the ${this.release} Cortex has ended`)
+    return JSON.parse(line.value)
+  }
+}
