@@ -47,6 +47,11 @@ const COMMANDS: Readonly<Record<string, SubCommand>> = {
     about: 'measure a disk, and forecast a migration to it',
     run: async (args, name) => (await import('./bench-disk-command.js')).benchDiskCommand(args, name),
   },
+  checkpoint: {
+    usage: 'show|reset DEST',
+    about: 'show or forget where an interrupted migration would go on',
+    run: async (args, name) => (await import('./checkpoint-command.js')).checkpointCommand(args, name),
+  },
   setup: {
     usage: '',
     about: 'build the LMDB binding that Synapse files need',

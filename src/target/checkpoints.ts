@@ -14,7 +14,7 @@ export class Checkpoints {
   private readonly db: Db
 
   static async open(destDir: string): Promise<Checkpoints> {
-    return new Checkpoints(await Slab.open(join(destDir, MIGRATION_DIR, 'checkpoints.lmdb')))
+    return new Checkpoints(await Slab.open(checkpointsPath(destDir)))
   }
 
   private constructor(private readonly slab: Slab) {
@@ -39,11 +39,20 @@ export class Checkpoints {
       for (const key of gone) this.db.delete(key)
     })
   }
+
+  close(): Promise<void> {
+    return this.slab.close()
+  }
+}
+
+/** Whether a destination has checkpoints, or had some. */
+export function checkpointsExist(destDir: string): boolean {
+  return SlabReader.exists(checkpointsPath(destDir))
 }
 
 /** Reads all checkpoints of a destination without opening them for writing; empty when there are none. */
 export function readCheckpoints(destDir: string): Map<string, unknown> {
-  const path = join(destDir, MIGRATION_DIR, 'checkpoints.lmdb')
+  const path = checkpointsPath(destDir)
   if (!SlabReader.exists(path)) return new Map()
   const slab = SlabReader.open(path)
   try {
@@ -53,4 +62,8 @@ export function readCheckpoints(destDir: string): Map<string, unknown> {
   } finally {
     slab.close()
   }
+}
+
+function checkpointsPath(destDir: string): string {
+  return join(destDir, MIGRATION_DIR, 'checkpoints.lmdb')
 }
