@@ -47,7 +47,7 @@ function helpOf(name: string): Command {
   const command = new Command(name).description('Where an interrupted migration goes on with --from-last.')
   command.command('show').argument('<dest>').description('show the checkpoints of a destination').helpOption(false)
   command.command('reset').argument('<dest>').description('forget them').helpOption(false)
-  return command.helpCommand(false)
+  return command.usage('show|reset <dest> [options]').helpCommand(false)
 }
 
 function show(args: readonly string[], name: string): Promise<number> {
@@ -67,7 +67,7 @@ function show(args: readonly string[], name: string): Promise<number> {
 function reset(args: readonly string[], name: string): Promise<number> {
   const command = new Command(name)
     .description(
-      'Forgets where a migration goes on, and removes what it had half done: with --from-last it begins these layers anew.\n' +
+      'Forgets where a migration goes on, and removes what it had half done: with --from-last it begins these layers anew. ' +
         'Layers that are finished stay as they are until then.',
     )
     .argument('<dest>', 'directory that the migration writes')

@@ -20,6 +20,8 @@ import { verifyText } from './verify-text.js'
 
 /** Differences that `--verify` describes; all are counted. */
 export const MOST_DIFFERENCES = 100
+/** `defaultMemory()` in words. */
+export const DEFAULT_MEMORY = "a quarter of the machine's, 1 GiB at most"
 const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
 
 /** The options as commander leaves them. */
@@ -146,8 +148,14 @@ export function migrateOptionsOf(name: string): Command {
     )
     .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
     .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
-    .option('--workers <n>', 'worker threads', atLeastOne, availableParallelism())
-    .option('--memory <bytes>', 'memory for rows on their way, like 512M', memoryOf, defaultMemory())
+    .addOption(
+      new Option('--workers <n>', 'worker threads').argParser(atLeastOne).default(availableParallelism(), 'all cores'),
+    )
+    .addOption(
+      new Option('--memory <bytes>', 'memory for rows on their way, like 512M')
+        .argParser(memoryOf)
+        .default(defaultMemory(), DEFAULT_MEMORY),
+    )
     .addOption(
       new Option('--model <file>', 'model of a custom module, JSON or YAML; may be given again')
         .argParser(list)

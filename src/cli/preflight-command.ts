@@ -9,7 +9,7 @@ import { type Style, styleOf } from './style.js'
 export async function preflightCommand(args: readonly string[], name: string): Promise<number> {
   const command = migrateOptionsOf(name)
     .description(
-      'Checks source and destination as a migration does before it writes anything, and writes nothing. It takes the\n' +
+      'Checks source and destination as a migration does before it writes anything, and writes nothing. It takes the ' +
         'options of migrate; those that say how to migrate are without effect.',
     )
     .option('--json', 'print one JSON document')

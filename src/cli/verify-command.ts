@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
 import { ExitCode } from '../errors.js'
 import { verifyMigration } from '../verify/verifier.js'
-import { defaultMemory, MOST_DIFFERENCES, memoryOf, readModelFile } from './migrate-command.js'
+import { DEFAULT_MEMORY, defaultMemory, MOST_DIFFERENCES, memoryOf, readModelFile } from './migrate-command.js'
 import { ProgressScreen } from './progress-screen.js'
 import { atLeastOne, printJson, runCommand } from './run-command.js'
 import { styleOf } from './style.js'
@@ -51,16 +51,22 @@ function defineCommand(name: string): Command {
   const list = (value: string, before: readonly string[]) => [...before, value]
   return new Command(name)
     .description(
-      'Compares a migrated Cortex with its source: reads and translates the source anew, and looks at every row of its\n' +
-        'layers, every index row, the history and the pages of the slabs. Nodes that are in the migration log as errors\n' +
+      'Compares a migrated Cortex with its source: reads and translates the source anew, and looks at every row of its ' +
+        'layers, every index row, the history and the pages of the slabs. Nodes that are in the migration log as errors ' +
         'are no differences. Neither of the two may be in use. Writes nothing. Ends with 7 when there are differences.',
     )
     .requiredOption('--src <dir>', 'directory of the 0.1.x Cortex that was migrated')
     .requiredOption('--dest <dir>', 'directory of the migrated Cortex')
     .addOption(new Option('--full', 'compare everything (the default)').conflicts('sample'))
     .option('--sample <n>', 'compare only n nodes of each layer, chosen by chance, with their index rows', atLeastOne)
-    .option('--workers <n>', 'worker threads', atLeastOne, availableParallelism())
-    .option('--memory <bytes>', 'memory for rows on their way, like 512M', memoryOf, defaultMemory())
+    .addOption(
+      new Option('--workers <n>', 'worker threads').argParser(atLeastOne).default(availableParallelism(), 'all cores'),
+    )
+    .addOption(
+      new Option('--memory <bytes>', 'memory for rows on their way, like 512M')
+        .argParser(memoryOf)
+        .default(defaultMemory(), DEFAULT_MEMORY),
+    )
     .addOption(
       new Option('--model <file>', 'model of a custom module that the migration was given; may be given again')
         .argParser(list)

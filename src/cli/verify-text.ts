@@ -84,10 +84,14 @@ function differenceLines(difference: Difference, style: Style): string[] {
 
 function verdict({ differenceCount, isCountExact, layers }: VerifyReport, style: Style): string {
   const errors = layers.reduce((sum, layer) => sum + layer.errors, 0)
-  const kept = errors === 0 ? '' : `; ${count(errors)} errors of the migration are in its log`
+  const kept = errors === 0 ? '' : `; the migration log holds ${plural(errors, 'error')}`
   if (differenceCount === 0) return `${style.green('No differences')}${kept}`
   const least = isCountExact ? '' : 'At least '
-  return style.red(`${least}${count(differenceCount)} difference${differenceCount === 1 ? '' : 's'}`) + kept
+  return style.red(`${least}${plural(differenceCount, 'difference')}`) + kept
+}
+
+function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
 }
 
 function valueText(place: string, bytes: Uint8Array): string {
