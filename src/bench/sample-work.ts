@@ -27,11 +27,16 @@ export interface SampleOptions {
   readonly memoryBytes: number
   /** `--model` files and the like; the Cortex's own additions are read from its hive. */
   readonly model?: Model
+  /** Runs a measured pass over the parts of a stage, for those who want to profile it. */
+  readonly around?: <T>(stage: Stage, pass: () => T) => T
 }
+
+export type Stage = 'nodes' | 'merge' | 'splices'
 
 /** What sampled parts of a Cortex took in one thread, and what the whole would take. */
 export interface WorkSample {
   readonly nodes: number
+  readonly splices: number
   readonly rows: number
   readonly elapsedMs: number
   readonly workload: Workload
@@ -60,7 +65,7 @@ export function sampleWork(srcDir: string, options: SampleOptions): WorkSample {
     const largest = layers.reduce((a, b) => (b.nodeRows > a.nodeRows ? b : a), layers[0])
     if (largest === undefined) throw noLayer(srcDir)
     const { extract, runs } = sampleNodes(largest, model.toJSON(), dir, options)
-    const merge = sampleMerge(runs, largest.nodedata !== null)
+    const merge = sampleMerge(runs, largest.nodedata !== null, options)
     const longest = layers.reduce((a, b) => (b.spliceRows > a.spliceRows ? b : a))
     const splices = longest.spliceRows === 0 ? null : sampleSplices(longest, model.toJSON(), options)
 
@@ -69,6 +74,7 @@ export function sampleWork(srcDir: string, options: SampleOptions): WorkSample {
     const spliceScale = splices === null ? 0 : sum((layer) => layer.spliceRows) / Math.max(1, splices.warm.sourceRows)
     return {
       nodes: extract.warm.nodes,
+      splices: splices?.warm.sourceRows ?? 0,
       rows: extract.warm.rows + merge.warm.rows + (splices?.warm.rows ?? 0),
       elapsedMs: performance.now() - startedMs,
       workload: {
@@ -135,7 +141,7 @@ function sampleNodes(layer: Layer, model: ModelData, dir: string, options: Sampl
   const ranges = rangesOf(planPartitions(dbs, layer.pageSize, options), null)
   const chosen = spread(ranges, options.parts)
   const runPath = (index: number) => join(dir, `${index}.run`)
-  const measured = twice(chosen.length, (index): Measured => {
+  const measured = twice('nodes', options, chosen.length, (index): Measured => {
     const port = new NullPort()
     const startedMs = performance.now()
     const counts = extractNodes({
@@ -164,14 +170,14 @@ function sampleNodes(layer: Layer, model: ModelData, dir: string, options: Sampl
   return { extract: measured, runs: chosen.map((_, index) => runPath(index)) }
 }
 
-function sampleMerge(paths: readonly string[], withNodedata: boolean) {
+function sampleMerge(paths: readonly string[], withNodedata: boolean, options: SampleOptions) {
   const sources = mergeSources(paths)
   const units = INDEX_DBS.flatMap((db) => planMerge(db, sources))
   const nodedata = sources.flatMap(({ path, footer, propAbrvs }) => {
     const { start, end } = footer.nodedata
     return withNodedata && end > start ? [{ path, start, end, abrvs: propAbrvs }] : []
   })
-  return twice(units.length + 1, (index): Measured => {
+  return twice('merge', options, units.length + 1, (index): Measured => {
     const port = new NullPort()
     const startedMs = performance.now()
     if (index < units.length) mergeRuns({ ...units[index], ...port.input() })
@@ -206,7 +212,7 @@ function sampleSplices(layer: Layer, model: ModelData, options: SampleOptions) {
   const starts = [0, ...offsets.map((key) => Number(Buffer.from(key).readBigUInt64BE()))]
   const ranges = starts.map((start, i) => ({ start, end: starts[i + 1] ?? null }))
   const chosen = spread(ranges, options.parts)
-  return twice(chosen.length, (index): Measured => {
+  return twice('splices', options, chosen.length, (index): Measured => {
     const port = new NullPort()
     const startedMs = performance.now()
     const counts = extractSpliceRange({
@@ -228,10 +234,15 @@ function sampleSplices(layer: Layer, model: ModelData, options: SampleOptions) {
 }
 
 /** Does all parts twice: the second time counts, what the first took longer is the time to get warm. */
-function twice(count: number, run: (index: number) => Measured): { warm: Measured; warmMs: number } {
+function twice(
+  stage: Stage,
+  { around = (_, pass) => pass() }: SampleOptions,
+  count: number,
+  run: (index: number) => Measured,
+): { warm: Measured; warmMs: number } {
   const pass = () => Array.from({ length: count }, (_, index) => run(index)).reduce(together, nothing)
   const cold = pass()
-  const warm = pass()
+  const warm = around(stage, pass)
   return { warm, warmMs: Math.max(0, cold.workMs - warm.workMs) }
 }
 
