@@ -2,14 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Bench } from 'tinybench'
 import { LeafBuilder } from '../src/page/leaf-builder.js'
 import type { LeafSummary, PageChunk } from '../src/page/page-chunk.js'
 import { walkSlab } from '../src/page/page-walker.js'
 import { SlabFileBuilder } from '../src/page/slab-file-builder.js'
+import { type Case, generator, report } from './report.js'
 
 const ROWS = 200_000
-const SEED = 20200414
 
 /** Rows end to end, as a merge hands them on: `ends` holds the end of each key and of each value. */
 interface PackedRows {
@@ -26,15 +25,16 @@ const shapes: Record<string, PackedRows> = {
   'log (8 -> 150-350)': logRows(),
 }
 
-const bench = new Bench({ time: 2000, warmupTime: 500 })
+const cases: Case[] = []
+const add = (name: string, run: () => void) => cases.push({ name, items: ROWS, run })
 for (const [name, rows] of Object.entries(shapes)) {
-  bench.add(`LeafBuilder ${name}`, () => {
+  add(`LeafBuilder ${name}`, () => {
     build(rows, () => {})
   })
 }
 
 const turns = takingTurns(shapes['byprop, one value each (28 -> 32)'], 8)
-bench.add('LeafBuilder byprop, one value each, out of 8 buffers in turn', () => {
+add('LeafBuilder byprop, one value each, out of 8 buffers in turn', () => {
   const builder = new LeafBuilder({ dupSort: true, emit: () => {} })
   for (let i = 0; i < ROWS; i++) {
     const { bytes, ends } = turns[i % turns.length]
@@ -49,7 +49,7 @@ const ready = shapes['bybuid (34-43 -> 30-70 bytes)']
 const chunks: PageChunk[] = []
 build(ready, (chunk) => chunks.push(chunk))
 let files = 0
-bench.add('SlabFileBuilder.place, bybuid pages ready-made', () => {
+add('SlabFileBuilder.place, bybuid pages ready-made', () => {
   const path = join(dir, String(files++))
   const file = SlabFileBuilder.create(path)
   // Fixups are patched in place: a copy would cost more than placing.
@@ -62,17 +62,11 @@ const walked = join(dir, 'walked')
 const slab = SlabFileBuilder.create(walked)
 slab.finishDb('rows', false, [{ stream: 0, summary: build(ready, (chunk) => slab.place(0, chunk)) }])
 slab.finish()
-bench.add('walkSlab, bybuid', () => {
+add('walkSlab, bybuid', () => {
   if (walkSlab(walked).complaintCount > 0) throw new Error('the slab is not sound')
 })
 
-await bench.run()
-console.table(
-  bench.tasks.map(({ name, result }) => {
-    const ms = 'latency' in result ? result.latency.p50 : Number.NaN
-    return { name, 'M rows/s (median)': (ROWS / ms / 1000).toFixed(2), 'ns/row': ((ms * 1e6) / ROWS).toFixed(0) }
-  }),
-)
+await report(`pages, ${ROWS} rows`, 'row', cases)
 rmSync(dir, { recursive: true })
 
 function build({ dupSort, bytes, ends }: PackedRows, emit: (chunk: PageChunk) => void): LeafSummary {
@@ -144,13 +138,4 @@ function sortedKeys(count: number, size: number, random: (limit: number) => numb
 
 function filled(size: number, random: (limit: number) => number): Uint8Array {
   return Uint8Array.from({ length: size }, () => random(256))
-}
-
-/** Repeatable numbers below a limit. */
-function generator(): (limit: number) => number {
-  let state = SEED
-  return (limit) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return Math.floor((state / 2 ** 32) * limit)
-  }
 }

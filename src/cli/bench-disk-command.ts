@@ -51,7 +51,7 @@ export function benchDiskCommand(args: readonly string[], name = 'synapse-migrat
     if (options.svg !== undefined) {
       writeFileSync(options.svg, forecastChart(`Migration of ${src}`, forecasts))
     }
-    if (options.json === true) printJson({ schema_version: 1, dir, disk, sample, need, forecasts })
+    if (options.json === true) printJson({ schema_version: 1, dir, memory: memoryBytes, disk, sample, need, forecasts })
     else process.stdout.write(reportText(dir, disk, sample, need, forecasts, styleOf(process.stdout)))
     return ExitCode.ok
   })

@@ -1,0 +1,61 @@
+// Real sorted runs merged and made pages of, as a merge task does it: `node dist/bench/merge.bench.js`
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { NullPort } from '../src/bench/null-port.js'
+import { mergeSources } from '../src/bench/sample-work.js'
+import { Model } from '../src/model/model.js'
+import { SlabReader } from '../src/page/page-reader.js'
+import { planMerge } from '../src/plan/merge-plan.js'
+import { planPartitions, rangesOf } from '../src/plan/partitions.js'
+import { mergeRuns } from '../src/task/merge-runs.js'
+import { extractNodes } from '../src/task/node-extract.js'
+import { type Case, report } from './report.js'
+import { scratchCortex } from './scratch-cortex.js'
+
+const NODES = 40_000
+const DBS = ['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'] as const
+
+const { dir, layerDir } = await scratchCortex(NODES)
+const runs = makeRuns()
+const sources = mergeSources(runs)
+const cases = DBS.flatMap((db): Case[] => {
+  const units = planMerge(db, sources)
+  const run = () => units.map((unit) => mergeRuns({ ...unit, ...new NullPort().input() }).rows)
+  const rows = run().reduce((sum, count) => sum + count, 0)
+  return rows < 1000 ? [] : [{ name: db, items: rows, run }]
+})
+const all: Case = {
+  name: 'all',
+  items: cases.reduce((sum, { items }) => sum + items, 0),
+  run: () => {
+    for (const { run } of cases) run()
+  },
+}
+await report(`merge of ${runs.length} runs of ${NODES} nodes and page building, one thread`, 'row', [...cases, all])
+
+function makeRuns(): string[] {
+  const slab = SlabReader.open(join(layerDir, 'layer.lmdb'))
+  const db = slab.db('bybuid')
+  if (db === undefined) throw new Error('the layer has no bybuid')
+  const ranges = rangesOf(planPartitions([db], slab.pageSize, { workers: 2, memoryBytes: 2 ** 28 }), null)
+  slab.close()
+  const paths = ranges.map((range, partition) => {
+    const path = join(dir, `${partition}.run`)
+    extractNodes({
+      layer: readdirSync(join(layerDir, '..'))[0],
+      partition,
+      layerPath: join(layerDir, 'layer.lmdb'),
+      nodedataPath: join(layerDir, 'nodedata.lmdb'),
+      otherLayerPaths: [],
+      knownForms: [],
+      ...range,
+      checks: true,
+      mapPartial: false,
+      model: Model.core().toJSON(),
+      runPath: path,
+      ...new NullPort().input(),
+    })
+    return path
+  })
+  return paths
+}
