@@ -62,14 +62,15 @@ function headLines(report: CortexReport, style: Style): string[] {
 }
 
 function layerRows(layers: readonly LayerReport[], edits: string) {
-  const head = ['layer', 'name', 'state', 'layout', 'nodes', 'rows', 'nodedata', edits, 'used']
+  const head = ['layer', 'name', 'state', 'version', 'nodes', 'rows', 'nodedata', edits, 'used']
   return [
     head,
     ...layers.map((layer) => [
       layer.iden,
-      layer.name ?? '',
+      // 0.1.x says so of a layer without a name.
+      layer.name === '??' ? '' : (layer.name ?? ''),
       layer.state,
-      `${layer.layout ?? '-'}${layer.modelVersion === null ? '' : ` model ${layer.modelVersion}`}`,
+      layer.modelVersion ?? layer.layout ?? '-',
       layer.nodes,
       layer.nodeRows,
       layer.nodedata,

@@ -20,7 +20,7 @@ const COMMANDS: Readonly<Record<string, SubCommand>> = {
   sync: {
     usage: 'DIR …',
     about: 'keep the migrated Cortex in sync until cut-over; the same as sync_020',
-    run: syncProgram,
+    run: async (args) => (await import('./sync-command.js')).syncCommand(args),
   },
   preflight: {
     usage: '--src DIR --dest DIR …',
@@ -136,9 +136,4 @@ function print(text: string, stream: NodeJS.WriteStream, code: number): number {
 function version(): string {
   const path = new URL('../../../package.json', import.meta.url)
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
-}
-
-async function syncProgram(args: readonly string[]): Promise<number> {
-  const path = './sync-command.js'
-  return (await import(path)).syncCommand(args)
 }

@@ -14,7 +14,7 @@ test('inspect tells what a 0.1.x Cortex holds, and leaves every file as it is', 
   assert.deepEqual([status, stderr], [0, ''])
   assert.match(stdout, /: a Cortex of 0\.1\.x, last started by Synapse 0\.1\.58$/m)
   assert.match(stdout, /^Layers \(4\)$/m)
-  assert.match(stdout, /^ {2}0b4eb4d9\S+ +\?\? +known +0\.1\.x model 0\.1\.3 +250 +1,283 +17 +1,394 +692\.0 KiB$/m)
+  assert.match(stdout, /^ {2}0b4eb4d9\S+ +known +0\.1\.3 +250 +1,283 +17 +1,394 +692\.0 KiB$/m)
   assert.match(
     stdout,
     /^ {2}users +7 +dan \(locked\), root \(admin\), svc\.feed, Zoë \(locked\), ann \(admin\), cat, ben$/m,
