@@ -143,6 +143,9 @@ export class Migrator {
       if (this.options.ops.has(step)) await writer.call('forget', { migrop: step, checkpoints: `${step}/` })
     }
     if (this.options.ops.has('nodes')) await writer.call('forget', { migrop: 'nexus', checkpoints: 'nexus/' })
+    if (!this.options.ops.has('splices')) return
+    // The reference works there, and keeps its splice errors there, which --dump-errors lists.
+    rmSync(join(this.options.destDir, 'migration', 'splices'), { recursive: true, force: true })
   }
 
   private async nodes(

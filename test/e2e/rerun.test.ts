@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { compareDumps, report } from '../support/compare.js'
@@ -44,6 +44,22 @@ test('migrate_020 --migr-ops: one step after the other gives the result of a who
     assert.ok(status === 0 || status === 8, `${op}: ${stderr}`)
   }
   same(dest, dumpCortex(whole), 'one step after the other')
+})
+
+test('migrate_020 makes a destination of the reference anew with --restart only, and keeps none of its errors', (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/oldform/src.tar.gz', join(dir, 'src'))
+  const dest = join(unpack('reference/oldform.tar.gz', dir), 'dest')
+  const before = dumpCortex(dest)
+  const { status, stderr } = migrate('--src', src, '--dest', dest)
+  assert.equal(status, 4, stderr)
+  assert.match(stderr, /another tool has migrated layer/)
+  same(dest, before, 'refused')
+  const fresh = join(dir, 'fresh')
+  migrate('--src', src, '--dest', fresh)
+  assert.equal(migrate('--src', src, '--dest', dest, '--restart').status, 8)
+  same(dest, dumpCortex(fresh), 'made anew')
+  assert.ok(!existsSync(join(dest, 'migration', 'splices')))
 })
 
 test('migrate_020 leaves the source as it is, byte for byte, and makes no file in it', (t) => {
