@@ -22,6 +22,8 @@ import { verifyText } from './verify-text.js'
 export const MOST_DIFFERENCES = 100
 /** `defaultMemory()` in words. */
 export const DEFAULT_MEMORY = "a quarter of the machine's, 1 GiB at most"
+/** What the system says when a disk takes no more. */
+const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']
 const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
 
 /** The options as commander leaves them. */
@@ -60,6 +62,7 @@ export async function migrateCommand(args: readonly string[], name = 'migrate_02
     if (parsed.formCounts) return form(parsed)
     const options = migrateOptions(parsed)
     if (parsed.verify === true) refuseSourceInUse(options.srcDir)
+    stopOnSignals(screen)
     const summary = await new Migrator(options, log, screen).run()
     screen.stop()
     process.stdout.write(summaryText(summary))
@@ -86,6 +89,20 @@ export function parseMigrate<Options extends ParsedMigrate>(
   }
 }
 
+/** Ends the process at once: a run may be killed at any instant, so there is nothing to wait for. */
+function stopOnSignals(screen: ProgressScreen): void {
+  for (const [signal, code] of [
+    ['SIGINT', ExitCode.sigint],
+    ['SIGTERM', ExitCode.sigterm],
+  ] as const) {
+    process.on(signal, () => {
+      screen.stop()
+      process.stderr.write(`Stopped by ${signal}. To go on, run the same command with --from-last\n`)
+      process.exit(code)
+    })
+  }
+}
+
 /** Says what broke a run and what to do about it; returns the exit code. */
 export function reportFailure(err: unknown): number {
   if (err instanceof MigrationError) {
@@ -93,10 +110,9 @@ export function reportFailure(err: unknown): number {
     if (err.code === 'ERR_INTERNAL') process.stderr.write(`${err.stack}\n`)
     return err.exitCode
   }
-  const code = (err as NodeJS.ErrnoException)?.code
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    process.stderr.write(`error: The disk is full: ${(err as Error).message}\n`)
-    process.stderr.write('hint: Free some space, then run the same command with --from-last\n')
+  if (DISK_ERRORS.includes((err as NodeJS.ErrnoException)?.code ?? '')) {
+    process.stderr.write(`error: Cannot write to the destination: ${(err as Error).message}\n`)
+    process.stderr.write('hint: Check its disk and its free space, then run the same command with --from-last\n')
     return ExitCode.dest
   }
   process.stderr.write(`error: ${err instanceof Error ? err.stack : String(err)}\n`)

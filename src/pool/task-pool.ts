@@ -12,9 +12,13 @@ type Output<Name extends keyof Tasks> = ReturnType<Tasks[Name]>
 export class TaskPool {
   private readonly piscina: Piscina
 
-  constructor(readonly workers: number) {
+  /** @param entry file that exports the tasks; tests give another one */
+  constructor(
+    readonly workers: number,
+    entry: URL = entries.task,
+  ) {
     this.piscina = new Piscina({
-      filename: fileURLToPath(entries.task),
+      filename: fileURLToPath(entry),
       minThreads: workers,
       maxThreads: workers,
       idleTimeout: Number.POSITIVE_INFINITY,

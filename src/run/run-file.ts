@@ -164,7 +164,7 @@ export class RunWriter {
   private write(bytes: Uint8Array, start: number, length: number): void {
     if (this.used + length > BUFFER_BYTES) this.flush()
     if (length > BUFFER_BYTES) {
-      writeAll(this.fd, bytes.subarray(start, start + length))
+      this.writeAll(bytes.subarray(start, start + length))
       this.flushed += length
       return
     }
@@ -172,8 +172,19 @@ export class RunWriter {
     this.used += length
   }
 
+  private writeAll(bytes: Uint8Array): void {
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done, bytes.length - done)
+    } catch (cause) {
+      throw new MigrationError('ERR_DEST', `Cannot write run "${this.path}": ${(cause as Error).message}`, {
+        cause,
+        hint: 'Check the disk of the destination and its free space',
+      })
+    }
+  }
+
   private flush(): void {
-    writeAll(this.fd, this.buf.subarray(0, this.used))
+    this.writeAll(this.buf.subarray(0, this.used))
     this.flushed += this.used
     this.used = 0
   }
@@ -226,11 +237,6 @@ export function readAt(fd: number, position: number, length: number, path: strin
     got += n
   }
   return buf
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  let done = 0
-  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done)
 }
 
 function damaged(path: string, found: string): MigrationError {

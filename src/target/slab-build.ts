@@ -26,6 +26,7 @@ interface Stream {
   readonly waiting: PageChunk[]
   readonly finished: Promise<StreamResult>
   finish: (result: StreamResult) => void
+  fail: (err: unknown) => void
 }
 
 /**
@@ -62,7 +63,7 @@ export class SlabBuild {
       before.finished.then(({ entries }) => {
         stream.keyBase = (before.keyBase ?? 0) + entries
         this.placeWaiting(id, stream, isNumbered)
-      })
+      }, stream.fail)
     }
     port.on('message', (message: StreamMessage) => {
       if (message.type === 'chunk') {
@@ -147,10 +148,12 @@ export class SlabBuild {
 
   private open(id: number): Stream {
     let finish: (result: StreamResult) => void = () => {}
-    const finished = new Promise<StreamResult>((resolve) => {
+    let fail: (err: unknown) => void = () => {}
+    const finished = new Promise<StreamResult>((resolve, reject) => {
       finish = resolve
+      fail = reject
     })
-    const stream: Stream = { summary: null, records: [], keyBase: null, waiting: [], finished, finish }
+    const stream: Stream = { summary: null, records: [], keyBase: null, waiting: [], finished, finish, fail }
     this.streams.set(id, stream)
     return stream
   }
@@ -161,7 +164,17 @@ export class SlabBuild {
     return stream
   }
 
+  /** What goes wrong here is the stream's: thrown in an event, it would end the thread without a name. */
   private placeWaiting(id: number, stream: Stream, isNumbered: boolean): void {
+    try {
+      this.placeAll(id, stream, isNumbered)
+    } catch (err) {
+      stream.waiting.length = 0
+      stream.fail(err)
+    }
+  }
+
+  private placeAll(id: number, stream: Stream, isNumbered: boolean): void {
     if (stream.keyBase === null) return
     for (const chunk of stream.waiting) {
       if (isNumbered) this.builder.place(id, chunk, stream.keyBase)

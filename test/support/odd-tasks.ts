@@ -1,0 +1,23 @@
+// Tasks that end in other ways than those of src/task/entry.ts, for task-pool.test.ts.
+import { MigrationError } from '../../src/errors.js'
+import { toWire } from '../../src/wire-error.js'
+
+/** Ends its thread. */
+export function extractNodes(): never {
+  process.exit(3)
+}
+
+/** Throws what no task expects. */
+export function mergeRuns(): never {
+  throw new TypeError('boom')
+}
+
+/** Hands over an error of ours. */
+export function copyNodedata() {
+  return { error: toWire(new MigrationError('ERR_SLAB_CORRUPT', 'Cannot read slab "x"', { hint: 'look at it' })) }
+}
+
+/** Waits for ever, as a task does whose writer is gone. */
+export function extractSpliceRange(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
