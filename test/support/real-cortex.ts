@@ -10,24 +10,30 @@ export type StormMessage = [string, Record<string, unknown>]
 export class RealCortex {
   #answers: ((line: string) => void)[] = []
   #stderr = ''
+  readonly #ended: Promise<void>
 
   static async start(release: Release, dir: string, port = 0): Promise<RealCortex> {
     const child = spawn(pythonOf(release), ['-W', 'ignore', `${ORACLE_SCRIPTS}/serve_cortex.py`, dir, String(port)])
     const cortex = new RealCortex(child)
-    const first = JSON.parse(await cortex.#line())
-    cortex.port = first.port
+    const { port: bound, err } = JSON.parse(await cortex.#line())
+    if (err !== undefined) throw new Error(err)
+    cortex.port = bound
     return cortex
   }
 
   port = 0
 
   private constructor(private readonly child: ChildProcessWithoutNullStreams) {
+    child.stdin.on('error', () => {}) // told by its end
     createInterface(child.stdout).on('line', (line) => this.#answers.shift()?.(line))
     child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#stderr += text
     })
-    child.on('exit', () => {
-      for (const each of this.#answers.splice(0)) each(JSON.stringify({ err: `the Cortex ended:\n${this.#stderr}` }))
+    this.#ended = new Promise((resolve) => {
+      child.on('close', () => {
+        for (const each of this.#answers.splice(0)) each(JSON.stringify({ err: `the Cortex ended:\n${this.#stderr}` }))
+        resolve()
+      })
     })
   }
 
@@ -57,18 +63,17 @@ export class RealCortex {
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.child.once('exit', resolve))
     this.child.stdin.end()
-    await ended
+    await this.#ended
   }
 
   kill(): Promise<void> {
-    const ended = new Promise<void>((resolve) => this.child.once('exit', () => resolve()))
     this.child.kill('SIGKILL')
-    return ended
+    return this.#ended
   }
 
   async #ask(todo: object): Promise<unknown> {
+    if (this.child.exitCode !== null) throw new Error(`the Cortex has ended:\n${this.#stderr}`)
     const line = this.#line()
     this.child.stdin.write(`${JSON.stringify(todo)}\n`)
     const { ok, err } = JSON.parse(await line)

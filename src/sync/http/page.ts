@@ -23,6 +23,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .verdict ul { font-weight: 400; }
 ul { margin: .25rem 0; padding-left: 1.25rem; }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem 1.5rem; margin: .75rem 0 0; }
+section > dl:first-child { margin-top: 0; }
 dt { color: var(--dim); font-size: .8125rem; }
 dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 progress { display: block; appearance: none; width: 100%; height: 6px; border: 0; margin-top: .75rem; background: var(--line);
