@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { SlabReader } from '../page/page-reader.js'
 import { isInUse } from '../slab/in-use.js'
-import { snapshotSlab } from '../slab/snapshot.js'
+import { snapshotSlabs } from '../slab/snapshot.js'
 
-/** The order matters: the splices of a live Cortex are copied first, so that its nodes are never behind its offsets. */
 const SLABS = ['splices', 'layer', 'nodedata'] as const
+/** A 0.1.x Cortex commits each slab by itself every half second, longer when it is busy. */
+const COMMIT_WAIT_MS = 2_000
 
 /**
  * Where to read the layers from: the source itself, or copies below the destination when a Cortex is writing to it. The
@@ -28,13 +30,17 @@ export async function snapshotIfLive(
   info('The source Cortex is running: its layers are copied first, and the copies are migrated')
   const part = `${snapshotDir}.part`
   rmSync(part, { recursive: true, force: true })
-  for (const iden of layers) {
-    mkdirSync(join(part, 'layers', iden), { recursive: true, mode: 0o700 })
-    for (const slab of SLABS) {
-      const path = slabPath(srcDir, iden, slab)
-      if (SlabReader.exists(path)) await snapshotSlab(path, slabPath(part, iden, slab))
-    }
+  for (const iden of layers) mkdirSync(join(part, 'layers', iden), { recursive: true, mode: 0o700 })
+  const copy = (slabs: readonly string[]) => {
+    const paths = layers.flatMap((iden) =>
+      slabs.map((slab) => [slabPath(srcDir, iden, slab), slabPath(part, iden, slab)]),
+    )
+    return snapshotSlabs(paths.filter(([path]) => SlabReader.exists(path)).map(([source, dest]) => ({ source, dest })))
   }
+  // A sync goes on where the copied splices end: all that they tell of must be committed before the nodes are copied.
+  await copy(['splices'])
+  await setTimeout(COMMIT_WAIT_MS)
+  await copy(['layer', 'nodedata'])
   renameSync(part, snapshotDir)
   return snapshotDir
 }

@@ -2,6 +2,7 @@ import { type SpawnSyncOptionsWithStringEncoding, spawn, spawnSync } from 'node:
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 /** The checkout; this file runs from `dist/test/support`. */
@@ -66,10 +67,35 @@ export async function migrateKilled(delayMs: number, ...args: string[]): Promise
 
 /** Runs a script of test/oracle, or a module with `-m`, with the Python of a release of Synapse. */
 export function python(release: Release, ...args: string[]): string {
+  const { command, words, env } = pythonCommand(release, args)
+  return mustEnd(command, words, env)
+}
+
+/** Starts a script of test/oracle; `end()` closes its standard input and gives what it printed since the first line. */
+export async function startPython(release: Release, ...args: string[]): Promise<{ end(): Promise<string> }> {
+  const { command, words, env } = pythonCommand(release, args)
+  const child = spawn(command, words, { env, stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const { value: first } = await lines.next()
+  if (first !== 'ready') throw new Error(`${args.join(' ')} said ${first}`)
+  return {
+    async end() {
+      child.stdin.end()
+      const said: string[] = []
+      for (let line = await lines.next(); !line.done; line = await lines.next()) said.push(line.value)
+      return said.join('\n')
+    },
+  }
+}
+
+function pythonCommand(release: Release, args: readonly string[]) {
   const scripts = join(ROOT, 'test', 'oracle')
   const words = args[0] === '-m' ? args : [join(scripts, args[0]), ...args.slice(1)]
-  const env = { ...process.env, PYTHONPATH: scripts, PYTHONDONTWRITEBYTECODE: '1' }
-  return mustEnd(join(ORACLE_DIR, release, 'bin', 'python'), ['-W', 'ignore', ...words], env)
+  return {
+    command: join(ORACLE_DIR, release, 'bin', 'python'),
+    words: ['-W', 'ignore', ...words],
+    env: { ...process.env, PYTHONPATH: scripts, PYTHONDONTWRITEBYTECODE: '1' },
+  }
 }
 
 /** Runs the reference migrator. */
