@@ -1,10 +1,15 @@
 import { join } from 'node:path'
-import { decode, type Value } from '../bytes/msgpack.js'
+import { decode, utf8, type Value } from '../bytes/msgpack.js'
 import { type RowCursor, SlabReader } from '../page/page-reader.js'
 import { Flag } from '../translate/node.js'
 import type { EditBatch } from './nexus-log.js'
 
 const BUID_BYTES = 32
+interface Row {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
 /** Kinds of edits of a 0.2.x node edit. */
 const Edit = { nodeAdd: 0, propSet: 2, tagSet: 4, tagPropSet: 6, nodedataSet: 8 } as const
 
@@ -86,11 +91,33 @@ function* nodedataEdits(layer: SlabReader, nodedata: SlabReader): Generator<Valu
   for (const { key, value } of layer.db('propabrv:abrv2byts')?.rows() ?? []) {
     names.set(Buffer.from(key).toString('hex'), (decode(value) as Value[])[0])
   }
-  for (const { key, value } of nodedata.db('nodedata')?.rows() ?? []) {
-    const buid = key.slice(0, BUID_BYTES)
+  for (const rows of byBuid(nodedata.db('nodedata')?.rows() ?? [])) {
+    const buid = rows[0].key.slice(0, BUID_BYTES)
     const formKey = Buffer.concat([buid, Buffer.of(Flag.form)])
     const form = Buffer.from(layer.db('bybuid')?.get(formKey) ?? []).toString('utf8')
-    const name = names.get(Buffer.from(key.subarray(BUID_BYTES)).toString('hex')) ?? null
-    yield [buid, form, [[Edit.nodedataSet, [name, decode(value), null], []]]]
+    const named = rows.map(({ key, value }) => {
+      const name = names.get(Buffer.from(key.subarray(BUID_BYTES)).toString('hex')) ?? null
+      return { name, bytes: utf8(String(name)), value }
+    })
+    // The source keeps them by name, a layer of 0.2.x by the number of the name.
+    named.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
+    for (const { name, value } of named) {
+      yield [buid, form, [[Edit.nodedataSet, [name, decode(value), null], []]]]
+    }
   }
+}
+
+/** Rows of one buid after the other. */
+function* byBuid(rows: Iterable<Row>): Generator<Row[]> {
+  let same: Row[] = []
+  for (const row of rows) {
+    const isSame =
+      same.length === 0 || Buffer.compare(row.key.subarray(0, BUID_BYTES), same[0].key.subarray(0, BUID_BYTES)) === 0
+    if (!isSame) {
+      yield same
+      same = []
+    }
+    same.push(row)
+  }
+  if (same.length > 0) yield same
 }

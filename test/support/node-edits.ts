@@ -43,7 +43,7 @@ function splitEdits(row: string): string[] {
 }
 
 /** The texts of the items of the JSON array that starts at `start`. */
-function parseItems(text: string, start: number): { items: string[]; end: number } {
+export function parseItems(text: string, start: number): { items: string[]; end: number } {
   const items: string[] = []
   let depth = 0
   let from = start + 1
