@@ -36,6 +36,11 @@ const TURN_SPLICES = 256
 const GRACE_MS = 3_000
 /** The first pause between two polls of a source that has nothing new; doubled up to `poll_s`. */
 const FIRST_POLL_MS = 500
+/**
+ * The newest splices wait until the source has been there for so long after they were read: 0.1.58 commits each 500 ms, and a
+ * killed source comes back without those it had not.
+ */
+const HOLD_MS = 1_000
 /** While catching up the end of the source's log is searched for this often. */
 const TIP_MS = 30_000
 /** How often the destination is asked how long its log of node edits is. */
@@ -110,6 +115,10 @@ export class LayerSync {
   #lastWrite: Promise<void> = Promise.resolve()
 
   #readOffset = 0
+  /** Splices below it are surely on the source's disk. */
+  #heldOffset = 0
+  /** Where the log ended at the last reads, not yet old enough. */
+  #ends: { readonly offset: number; readonly at: number }[] = []
   #pushOffset = 0
   #settledOffset = 0
   #marks = new Marks(0)
@@ -188,6 +197,8 @@ export class LayerSync {
     this.#ready = []
     this.#batch = null
     this.#readOffset = offset
+    this.#heldOffset = offset
+    this.#ends = []
     this.#pushOffset = offset
     this.#nap.abort(END)
     this.#acknowledged.notify()
@@ -382,41 +393,48 @@ export class LayerSync {
     let isLive = false
     let pauseMs = FIRST_POLL_MS
     link.addEventListener('abort', () => this.#nap.abort(END))
+    this.#forgetHeld()
+    await this.#checkBeyondEnd(layer)
     for (;;) {
-      const size = await this.#room()
+      const size = await this.#room(layer)
       // A poll that finds nothing new leaves a layer up to date.
       if (!isLive || this.#pullStatus !== 'up_to_date')
         this.#pullStatus = isLive ? 'reading_at_live' : 'reading_catchup'
-      this.#pullStartedAt = clock.now()
+      const startedAt = clock.now()
+      this.#pullStartedAt = startedAt
       const got = await this.#readSome(layer, size)
       worked()
       this.#pullTrouble = null
-      if (got === null) {
-        this.#pullStatus = 'reading_catchup'
-        continue
-      }
-      if (got >= size) {
-        isLive = false
-        pauseMs = FIRST_POLL_MS
-        await this.#searchTip(layer)
-        continue
-      }
-      isLive = true
-      await this.#atEnd(layer, got)
-      pauseMs = got > 0 ? FIRST_POLL_MS : Math.min(pauseMs * 2, config.pollS * 1000)
+      isLive = got !== null && got < size
+      if (got !== null && got >= size) await this.#searchTip(layer)
+      if (got !== null) this.#hold(startedAt)
+      if (!isLive) continue
+      this.#atEnd(got as number)
+      pauseMs = got !== 0 || this.#ends.length > 0 ? FIRST_POLL_MS : Math.min(pauseMs * 2, config.pollS * 1000)
       this.#nap = new AbortController()
       if (!link.aborted) await clock.sleep(Math.min(pauseMs, config.pollS * 1000), this.#nap.signal)
     }
   }
 
   /** Waits until enough splices of this layer have left the memory, and says how many to read. */
-  async #room(): Promise<number> {
-    const { queueSize } = this.#parts.config
-    const most = Math.min(READ_SPLICES, Math.ceil(queueSize / 2))
+  async #room(layer: RemoteLayer): Promise<number> {
+    const { config, clock } = this.#parts
+    const signal = this.#soft.signal
+    const most = Math.min(READ_SPLICES, Math.ceil(config.queueSize / 2))
     for (;;) {
-      const room = queueSize - (this.#readOffset - this.#pushOffset)
+      const room = config.queueSize - (this.#readOffset - this.#pushOffset)
       if (room >= most) return Math.min(room, READ_SPLICES)
-      await untilStopped(this.#acknowledged.wait(), this.#soft.signal)
+      const left = untilStopped(this.#acknowledged.wait(), signal)
+      if (this.#ends.length === 0) {
+        await left
+        continue
+      }
+      // Full of splices that are held back: nothing is read that would let them through.
+      const timer = new AbortController()
+      await Promise.race([left.finally(() => timer.abort(END)), clock.sleep(HOLD_MS, timer.signal)])
+      const startedAt = clock.now()
+      await has(layer, this.#readOffset)
+      this.#hold(startedAt)
     }
   }
 
@@ -431,7 +449,6 @@ export class LayerSync {
       if (this.#pullStatus === 'up_to_date') this.#pullStatus = 'reading_at_live'
       this.#queue.push(splice)
       this.#readOffset++
-      if (this.#queue.length === 1) this.#arrived.notify()
       if (config.offsLogging > 0 && this.#readOffset % config.offsLogging === 0) {
         log.info(`Layer ${this.iden}: read up to offset ${this.#readOffset}`)
       }
@@ -444,14 +461,36 @@ export class LayerSync {
     return got
   }
 
+  /** Lets through what lies far from the end of the log, or was read long before the source answered again. */
+  #hold(answeredAt: number): void {
+    const isOld = this.#sourceTip !== null && this.#sourceTip - this.#readOffset >= READ_SPLICES
+    if (isOld) {
+      this.#ends = []
+      this.#heldOffset = this.#readOffset
+    } else if (this.#readOffset > (this.#ends.at(-1)?.offset ?? this.#heldOffset)) {
+      this.#ends.push({ offset: this.#readOffset, at: this.#parts.clock.now() })
+    }
+    while (this.#ends.length > 0 && this.#ends[0].at <= answeredAt - HOLD_MS) {
+      this.#heldOffset = (this.#ends.shift() as { offset: number }).offset
+    }
+    this.#arrived.notify()
+  }
+
+  /** A source that was away may have lost its newest splices, and have others in their place by now. */
+  #forgetHeld(): void {
+    this.#ends = []
+    if (this.#readOffset === this.#heldOffset) return
+    this.#queue.truncate(this.#heldOffset - this.#translation.nextOffset)
+    this.#readOffset = this.#heldOffset
+    this.#sourceTip = null
+    this.#endSeen = null
+  }
+
   /** The source has no more splices for now. */
-  async #atEnd(layer: RemoteLayer, got: number): Promise<void> {
+  #atEnd(got: number): void {
     this.#sourceTip = this.#readOffset
     this.#endSeen = this.#readOffset
-    if (got === 0) {
-      this.#pullStatus = 'up_to_date'
-      await this.#checkBeyondEnd(layer)
-    } else this.#beyondEnd = null
+    if (got === 0) this.#pullStatus = 'up_to_date'
     this.#noteCaughtUp()
   }
 
@@ -496,7 +535,7 @@ export class LayerSync {
         this.#modelVersion = dest.modelVersion
         this.#translation.modelChanged()
       }
-      const splice = this.#queue.peek()
+      const splice = this.#translation.nextOffset < this.#heldOffset ? this.#queue.peek() : undefined
       if (this.#ready.length >= MOST_READY) await untilStopped(this.#acknowledged.wait(), signal)
       else if (splice === undefined) await this.#waitForSplices()
       else if (this.#translation.add(splice, (failure) => this.#isFinal(failure))) this.#queue.shift()
@@ -510,7 +549,7 @@ export class LayerSync {
     if (!this.#translation.isOpen) return arrival
     const linger = new AbortController()
     await Promise.race([arrival.finally(() => linger.abort(END)), this.#parts.clock.sleep(LINGER_MS, linger.signal)])
-    if (this.#queue.length === 0) this.#translation.flush()
+    if (this.#translation.nextOffset >= this.#heldOffset) this.#translation.flush()
   }
 
   /** What the model does not know is an error only when a newer model does not know it either. */

@@ -13,6 +13,11 @@ export class SpliceQueue {
     this.#items.push(splice)
   }
 
+  /** Keeps the first `length`. */
+  truncate(length: number): void {
+    this.#items.length = this.#head + length
+  }
+
   peek(): RawSplice | undefined {
     return this.#items[this.#head]
   }

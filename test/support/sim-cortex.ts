@@ -52,6 +52,8 @@ export class SimCortex {
   readonly #links = new Set<SimLink>()
   /** Splices by layer (0.1.x). */
   readonly logs = new Map<string, RawSplice[]>()
+  /** When each of them was made, for a source that loses the newest. */
+  readonly logTimes = new Map<string, number[]>()
   /** Node edits by layer as they were applied (2.x). */
   readonly applied = new Map<string, Applied[]>()
   /** Times of the rows of the node edit log by layer. */
@@ -77,6 +79,13 @@ export class SimCortex {
     this.cut()
     this.migrationMode = false
     const committedAt = this.clock.now() - this.faults.random() * this.commitMs
+    for (const [iden, times] of this.logTimes) {
+      const length = times.filter((at) => at <= committedAt).length
+      if (length === times.length) continue
+      this.logs.get(iden)?.splice(length)
+      times.splice(length)
+      this.logLost(iden, length)
+    }
     const nodesAt = committedAt - this.faults.random() * this.commitMs
     for (const [iden, applied] of this.applied) {
       this.logged.set(
@@ -93,6 +102,7 @@ export class SimCortex {
 
   /** Called before and after nodes are lost. */
   losing: (iden: string) => void = () => {}
+  logLost: (iden: string, length: number) => void = () => {}
   lost: (iden: string, left: readonly Applied[]) => void = () => {}
 
   stop(): void {

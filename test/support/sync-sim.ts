@@ -30,6 +30,7 @@ export interface SimResult {
 const CHAOS_MS = 20_000
 /** All is well by then: the longest pause before a reconnect and the time to push what is left. */
 const SETTLE_MS = 120_000
+const LOSS = 1_000_000
 
 /**
  * Runs the sync of a source that changes while connections, Cortexes and the service itself fail as the seed says, then
@@ -61,11 +62,13 @@ class Simulation {
   readonly #appliedCount = new Map<string, number>()
   readonly #applied = new Map<string, Set<number>>()
   readonly #checkedUpTo = new Map<string, number>()
+  readonly #values = new Map<string, Value>()
   readonly #ever = new Map<string, Set<number>>()
   readonly #started: number
   #process = new Process()
   #service: LayerSyncs | null = null
   #crashes = 0
+  #losses = 0
 
   constructor(seed: number) {
     const random = seeded(seed)
@@ -77,11 +80,17 @@ class Simulation {
     this.#source.model = modelDict({ 'inet:ipv4': { asn: 9 } }, {}, false)
     this.#dest.model = modelDict({ 'inet:ipv4': { asn: 9 } })
     this.#config = { ...simConfig, queueSize: this.#pick([1, 2, 7, 50, 100_000]), pollS: this.#pick([1, 4]) }
+    this.#source.commitMs = 500
+    this.#source.logLost = (iden, length) => {
+      this.#losses++
+      const bad = this.#bad.get(iden) as Set<number>
+      for (const offset of bad) if (offset >= length) bad.delete(offset)
+    }
     this.#dest.hasEditIndex = !this.#chance(0.2)
     this.#dest.losing = (iden) => this.#lookAt(iden)
     this.#dest.lost = (iden, left) => {
       this.#appliedCount.set(iden, left.length)
-      const values = left.flatMap(({ edits }) => edits.map(([, info]) => (info as Value[])[1] as number))
+      const values = left.flatMap(({ edits }) => edits.map(([, info]) => ((info as Value[])[1] as number) % LOSS))
       this.#applied.set(iden, new Set(values))
     }
     const layers = 1 + Math.floor(random() * 2)
@@ -89,6 +98,7 @@ class Simulation {
       const iden = String(i).repeat(32)
       this.#idens.push(iden)
       this.#source.logs.set(iden, [])
+      this.#source.logTimes.set(iden, [])
       this.#dest.applied.set(iden, [])
       this.#bad.set(iden, new Set())
       this.#applied.set(iden, new Set())
@@ -179,14 +189,23 @@ class Simulation {
 
   async #disturb(): Promise<void> {
     const cortex = this.#chance(0.5) ? this.#source : this.#dest
-    const what = Math.floor(this.#random() * 9)
+    const what = Math.floor(this.#random() * 10)
     if (what <= 2) for (const iden of this.#idens) this.#grow(iden, Math.floor(this.#random() * 10))
     else if (what === 3) cortex.cut()
     else if (what === 4) cortex.restart()
     else if (what === 5) await this.#away(cortex)
     else if (what === 6) await this.#refuse(cortex)
     else if (what === 7) await this.#crash()
+    else if (what === 8) await this.#killInChange(cortex)
     else await this.#stopAndGo()
+  }
+
+  /** Kills a Cortex soon after a change, which it may lose, and goes on with others. */
+  async #killInChange(cortex: SimCortex): Promise<void> {
+    for (const iden of this.#idens) this.#grow(iden, 3)
+    await this.clock.wait(this.#random() * 1_500)
+    cortex.restart()
+    for (const iden of this.#idens) this.#grow(iden, 3)
   }
 
   async #away(cortex: SimCortex): Promise<void> {
@@ -244,8 +263,11 @@ class Simulation {
       const meta: Record<string, Value> = { time, user: 'u', prov: `p${Math.floor(this.#random() * 2)}` }
       const kind = this.#random()
       const prop = kind < 0.03 ? 'nope' : 'asn'
-      const valu = kind > 0.97 ? POISON : offset
+      // What a killed source has lost must be told from what comes in its place.
+      const valu = kind > 0.97 ? POISON : this.#losses * LOSS + offset
       if (prop === 'nope' || valu === POISON) bad.add(offset)
+      this.#source.logTimes.get(iden)?.push(this.clock.now())
+      this.#values.set(`${iden} ${offset}`, valu)
       log.push(rawSplice('prop:set', ndef, { prop, valu }, meta))
     }
   }
@@ -257,7 +279,13 @@ class Simulation {
     const bad = this.#bad.get(iden) as Set<number>
     for (const { edits } of all.slice(this.#appliedCount.get(iden))) {
       for (const [, info] of edits) {
-        const offset = (info as Value[])[1] as number
+        const valu = (info as Value[])[1] as number
+        const offset = valu % LOSS
+        assert.equal(
+          valu,
+          this.#values.get(`${iden} ${offset}`),
+          `splice ${offset} of ${iden} is one that the source has lost`,
+        )
         for (let before = offset - 1; before >= 0 && !seen.has(before); before--) {
           assert.ok(bad.has(before), `splice ${offset} of ${iden} was applied before ${before}`)
         }
@@ -288,7 +316,7 @@ class Simulation {
     for (let at = 0; at < log.length; at++) assert.equal(seen.has(at), !bad.has(at), `splice ${at} of ${iden}`)
     const values = new Map<string, number>()
     for (const { node, edits } of this.#dest.applied.get(iden) ?? []) {
-      for (const [, info] of edits) values.set(node, (info as Value[])[1] as number)
+      for (const [, info] of edits) values.set(node, ((info as Value[])[1] as number) % LOSS)
     }
     for (let valu = 0; valu < 3; valu++) {
       const node = Buffer.from(buid(['inet:ipv4', valu])).toString('hex')
