@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 
@@ -11,27 +11,60 @@ export class RunLock {
     const dir = join(destDir, 'migration')
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     const path = join(dir, 'run.lock')
-    const lock = new RunLock(path)
-    const mine = `${process.pid} ${processStart(process.pid)}\n`
-    for (;;) {
-      try {
-        writeFileSync(path, mine, { flag: 'wx' })
-        return lock
-      } catch (err) {
-        if ((err as NodeJS.ErrnoException).code !== 'EEXIST') throw err
-      }
-      const [pid, start] = readFileSync(path, 'utf8').trim().split(' ')
-      if (processStart(Number(pid)) === start) {
-        throw new MigrationError('ERR_LOCKED', `Cannot migrate to "${destDir}": process ${pid} is migrating to it`, {
-          hint: 'Wait for it to end, or stop it',
-        })
-      }
-      rmSync(path, { force: true })
+    const own = `${path}.${process.pid}`
+    // The file has its content before it has its name: nobody ever reads half a lock.
+    writeFileSync(own, `${process.pid} ${processStart(process.pid)}\n`)
+    try {
+      while (!linkNew(own, path)) removeStale(path, destDir)
+    } finally {
+      rmSync(own, { force: true })
     }
+    return new RunLock(path)
   }
 
   release(): void {
     rmSync(this.path, { force: true })
+  }
+}
+
+function linkNew(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw err
+  }
+}
+
+/** Removes the lock of a process that is gone, and of nobody else. */
+function removeStale(path: string, destDir: string): void {
+  const found = readLock(path)
+  if (found === null) return
+  const [pid, start] = found.split(' ')
+  if (processStart(Number(pid)) === start) {
+    throw new MigrationError('ERR_LOCKED', `Cannot migrate to "${destDir}": process ${pid} is migrating to it`, {
+      hint: 'Wait for it to end, or stop it',
+    })
+  }
+  // Somebody else may have done the same and taken the lock since: what was moved away is looked at again.
+  const aside = `${path}.stale.${process.pid}`
+  try {
+    renameSync(path, aside)
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw err
+  }
+  if (readLock(aside) !== found) linkNew(aside, path)
+  rmSync(aside, { force: true })
+}
+
+function readLock(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw err
   }
 }
 

@@ -166,6 +166,9 @@ class NodeExtract {
   private readNode(scan: Scan): void {
     const { node } = this
     const { cursor } = scan
+    if (this.nodes > 0 && !scan.isAbove(node.buid)) {
+      throw openSource(this.input.layerPath).corrupt('its keys are out of order')
+    }
     node.begin(cursor.buf, cursor.keyStart)
     do {
       node.add(
@@ -377,6 +380,12 @@ class Scan {
     if (this.keyBytes < BUID_BYTES) return false
     for (let i = 0; i < BUID_BYTES; i++) if (buf[keyStart + i] !== buid[i]) return false
     return true
+  }
+
+  isAbove(buid: Uint8Array): boolean {
+    const { buf, keyStart } = this.cursor
+    for (let i = 0; i < BUID_BYTES; i++) if (buf[keyStart + i] !== buid[i]) return buf[keyStart + i] > buid[i]
+    return false
   }
 
   comesBefore(other: Scan): boolean {
