@@ -37,10 +37,10 @@ const GRACE_MS = 3_000
 /** The first pause between two polls of a source that has nothing new; doubled up to `poll_s`. */
 const FIRST_POLL_MS = 500
 /**
- * The newest splices wait until the source has been there for so long after they were read: 0.1.58 commits each 500 ms, and a
- * killed source comes back without those it had not.
+ * The newest splices wait until the source has been there for so long after they were read: 0.1.58 commits each 500 ms if
+ * it is not too busy, and a killed source comes back without those it had not.
  */
-const HOLD_MS = 1_000
+const HOLD_MS = 3_000
 /** While catching up the end of the source's log is searched for this often. */
 const TIP_MS = 30_000
 /** How often the destination is asked how long its log of node edits is. */
@@ -854,7 +854,7 @@ export class LayerSync {
       },
     )
     // A record goes only when its splices are committed, not just acknowledged.
-    await clock.sleep(2 * COMMIT_MS, this.#hard.signal)
+    await clock.sleep(COMMIT_MS, this.#hard.signal)
     await dest.editIndex()
     let applied = 0
     for (const { offset, endOffset } of records) {

@@ -1,7 +1,10 @@
-/** A destination commits what it has acknowledged this much later at most: 2.x writes every 200 ms. */
-export const COMMIT_MS = 1_000
+/**
+ * A destination has committed what it acknowledged so long ago. 2.x does it every 200 ms, slab after slab: on a busy machine the
+ * log of node edits was more than a second ahead of the nodes.
+ */
+export const COMMIT_MS = 5_000
 /** The same where the destination does not tell how much of its log it still has. */
-const BLIND_MS = 10_000
+const BLIND_MS = 15_000
 /** More of them would only be older ones. */
 const MOST_MARKS = 256
 
