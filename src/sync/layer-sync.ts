@@ -41,6 +41,9 @@ const FIRST_POLL_MS = 500
  * it is not too busy, and a killed source comes back without those it had not.
  */
 const HOLD_MS = 3_000
+/** The same for splices that have younger ones behind them, by the source's clock, which may jump a little. */
+const OLD_MS = 10_000
+const NO_TIP = { offset: 0, time: Number.NaN }
 /** While catching up the end of the source's log is searched for this often. */
 const TIP_MS = 30_000
 /** How often the destination is asked how long its log of node edits is. */
@@ -117,6 +120,8 @@ export class LayerSync {
   #readOffset = 0
   /** Splices below it are surely on the source's disk. */
   #heldOffset = 0
+  /** Where the source's log ended when that was searched last, and its last splice's time by the source's clock. */
+  #tipSeen = NO_TIP
   /** Where the log ended at the last reads, not yet old enough. */
   #ends: { readonly offset: number; readonly at: number }[] = []
   #pushOffset = 0
@@ -421,17 +426,21 @@ export class LayerSync {
     const { config, clock } = this.#parts
     const signal = this.#soft.signal
     const most = Math.min(READ_SPLICES, Math.ceil(config.queueSize / 2))
+    let left: Promise<void> | null = null
     for (;;) {
       const room = config.queueSize - (this.#readOffset - this.#pushOffset)
       if (room >= most) return Math.min(room, READ_SPLICES)
-      const left = untilStopped(this.#acknowledged.wait(), signal)
+      // One wait for all rounds: a destination may be away for days.
+      left ??= untilStopped(this.#acknowledged.wait(), signal).finally(() => {
+        left = null
+      })
       if (this.#ends.length === 0) {
         await left
         continue
       }
       // Full of splices that are held back: nothing is read that would let them through.
       const timer = new AbortController()
-      await Promise.race([left.finally(() => timer.abort(END)), clock.sleep(HOLD_MS, timer.signal)])
+      await Promise.race([left.then(() => timer.abort(END)), clock.sleep(HOLD_MS, timer.signal)])
       const startedAt = clock.now()
       await has(layer, this.#readOffset)
       this.#hold(startedAt)
@@ -461,24 +470,46 @@ export class LayerSync {
     return got
   }
 
-  /** Lets through what lies far from the end of the log, or was read long before the source answered again. */
+  /**
+   * Lets through what a later splice is long enough younger than, by the source's own clock, or what was read long before the
+   * source answered again.
+   */
   #hold(answeredAt: number): void {
-    const isOld = this.#sourceTip !== null && this.#sourceTip - this.#readOffset >= READ_SPLICES
-    if (isOld) {
-      this.#ends = []
-      this.#heldOffset = this.#readOffset
-    } else if (this.#readOffset > (this.#ends.at(-1)?.offset ?? this.#heldOffset)) {
+    const from = this.#translation.nextOffset
+    const isTipAhead = this.#tipSeen.offset > this.#readOffset
+    const newest = isTipAhead ? this.#tipSeen.time : this.#timeOf(this.#queue.at(this.#readOffset - 1 - from))
+    // One by one, as a clock that was put back leaves times out of order.
+    while (this.#heldOffset < this.#readOffset) {
+      const isOld = this.#timeOf(this.#queue.at(this.#heldOffset - from)) <= newest - OLD_MS
+      if (!isOld) break
+      this.#heldOffset++
+    }
+    if (this.#readOffset > Math.max(this.#heldOffset, this.#ends.at(-1)?.offset ?? 0)) {
       this.#ends.push({ offset: this.#readOffset, at: this.#parts.clock.now() })
     }
-    while (this.#ends.length > 0 && this.#ends[0].at <= answeredAt - HOLD_MS) {
-      this.#heldOffset = (this.#ends.shift() as { offset: number }).offset
+    while (
+      this.#ends.length > 0 &&
+      (this.#ends[0].offset <= this.#heldOffset || this.#ends[0].at <= answeredAt - HOLD_MS)
+    ) {
+      this.#heldOffset = Math.max(this.#heldOffset, (this.#ends.shift() as { offset: number }).offset)
     }
     this.#arrived.notify()
+  }
+
+  /** When the source wrote a splice, by its clock; NaN when that is not known. */
+  #timeOf(splice: RawSplice | undefined): number {
+    const reader = this.#spliceReader
+    if (splice === undefined || reader.read(splice, 0, splice.length) !== null || reader.timeStart < 0)
+      return Number.NaN
+    const time = decode(splice, reader.timeStart, reader.timeEnd)
+    return typeof time === 'number' ? time : Number.NaN
   }
 
   /** A source that was away may have lost its newest splices, and have others in their place by now. */
   #forgetHeld(): void {
     this.#ends = []
+    this.#tipSeen = NO_TIP
+    this.#tipSearchedAt = Number.NEGATIVE_INFINITY
     if (this.#readOffset === this.#heldOffset) return
     this.#queue.truncate(this.#heldOffset - this.#translation.nextOffset)
     this.#readOffset = this.#heldOffset
@@ -519,6 +550,7 @@ export class LayerSync {
       else high = middle
     }
     this.#sourceTip = low
+    for await (const last of layer.splices(low - 1, 1)) this.#tipSeen = { offset: low, time: this.#timeOf(last) }
   }
 
   // --- translating ------------------------------------------------------------------------------------------------------
@@ -879,10 +911,8 @@ export class LayerSync {
   #lagSeconds(now: number): number | null {
     const items = this.#batch?.items ?? this.#ready
     const oldest = items[0]?.splices[0]?.splice ?? this.#queue.peek()
-    const reader = this.#spliceReader
-    if (oldest === undefined || reader.read(oldest, 0, oldest.length) !== null || reader.timeStart < 0) return null
-    const time = decode(oldest, reader.timeStart, reader.timeEnd)
-    return typeof time === 'number' ? Math.max(0, (now - time) / 1000) : null
+    const time = this.#timeOf(oldest)
+    return Number.isNaN(time) ? null : Math.max(0, (now - time) / 1000)
   }
 }
 

@@ -18,6 +18,10 @@ export class SpliceQueue {
     this.#items.length = this.#head + length
   }
 
+  at(index: number): RawSplice | undefined {
+    return this.#items[this.#head + index]
+  }
+
   peek(): RawSplice | undefined {
     return this.#items[this.#head]
   }

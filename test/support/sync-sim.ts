@@ -27,7 +27,7 @@ export interface SimResult {
   readonly simulatedMs: number
 }
 
-const CHAOS_MS = 20_000
+const CHAOS_MS = 30_000
 /** All is well by then: the longest pause before a reconnect and the time to push what is left. */
 const SETTLE_MS = 120_000
 const LOSS = 1_000_000
@@ -67,6 +67,7 @@ class Simulation {
   readonly #started: number
   #process = new Process()
   #service: LayerSyncs | null = null
+  #skewMs = 0
   #crashes = 0
   #losses = 0
 
@@ -189,7 +190,7 @@ class Simulation {
 
   async #disturb(): Promise<void> {
     const cortex = this.#chance(0.5) ? this.#source : this.#dest
-    const what = Math.floor(this.#random() * 10)
+    const what = Math.floor(this.#random() * 11)
     if (what <= 2) for (const iden of this.#idens) this.#grow(iden, Math.floor(this.#random() * 10))
     else if (what === 3) cortex.cut()
     else if (what === 4) cortex.restart()
@@ -197,6 +198,8 @@ class Simulation {
     else if (what === 6) await this.#refuse(cortex)
     else if (what === 7) await this.#crash()
     else if (what === 8) await this.#killInChange(cortex)
+    // Somebody sets the source's clock.
+    else if (what === 9) this.#skewMs = Math.floor(this.#random() * 8_000) - (this.#chance(0.3) ? 3_600_000 : 0)
     else await this.#stopAndGo()
   }
 
@@ -259,7 +262,7 @@ class Simulation {
     for (let i = 0; i < count; i++) {
       const offset = log.length
       const ndef = ['inet:ipv4', Math.floor(this.#random() * 3)]
-      const time = this.clock.now() - (this.clock.now() % 10_000)
+      const time = this.clock.now() - (this.clock.now() % 100) + this.#skewMs
       const meta: Record<string, Value> = { time, user: 'u', prov: `p${Math.floor(this.#random() * 2)}` }
       const kind = this.#random()
       const prop = kind < 0.03 ? 'nope' : 'asn'
