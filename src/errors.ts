@@ -12,7 +12,6 @@ export const ExitCode = {
   resumeRefused: 9,
   locked: 10,
   errorBudget: 11,
-  logGap: 12,
   sigint: 130,
   sigterm: 143,
 } as const
@@ -33,6 +32,7 @@ export type ErrorCode =
   | 'ERR_DEST_BOOTED'
   | 'ERR_CHECKPOINT_MISMATCH'
   | 'ERR_LOCKED'
+  | 'ERR_ERROR_BUDGET'
   | 'ERR_INTERNAL'
 
 const exitCodes: Record<ErrorCode, ExitCode> = {
@@ -48,6 +48,7 @@ const exitCodes: Record<ErrorCode, ExitCode> = {
   ERR_DEST_BOOTED: ExitCode.preflight,
   ERR_CHECKPOINT_MISMATCH: ExitCode.resumeRefused,
   ERR_LOCKED: ExitCode.locked,
+  ERR_ERROR_BUDGET: ExitCode.errorBudget,
   ERR_INTERNAL: ExitCode.internal,
 }
 

@@ -49,6 +49,8 @@ export interface ParsedMigrate {
   orphanLayers?: boolean
   restart?: boolean
   verify?: boolean
+  dryRun?: boolean
+  maxErrors?: number
 }
 
 /** Runs `migrate_020` with the arguments behind its name; returns the exit code. */
@@ -62,7 +64,7 @@ export async function migrateCommand(args: readonly string[], name = 'migrate_02
     if (parsed.formCounts) return form(parsed)
     const options = migrateOptions(parsed)
     if (parsed.verify === true) refuseSourceInUse(options.srcDir)
-    stopOnSignals(screen)
+    stopOnSignals(screen, options.dryRun)
     const summary = await new Migrator(options, log, screen).run()
     screen.stop()
     process.stdout.write(summaryText(summary))
@@ -90,14 +92,15 @@ export function parseMigrate<Options extends ParsedMigrate>(
 }
 
 /** Ends the process at once: a run may be killed at any instant, so there is nothing to wait for. */
-function stopOnSignals(screen: ProgressScreen): void {
+function stopOnSignals(screen: ProgressScreen, isDryRun: boolean): void {
   for (const [signal, code] of [
     ['SIGINT', ExitCode.sigint],
     ['SIGTERM', ExitCode.sigterm],
   ] as const) {
     process.on(signal, () => {
       screen.stop()
-      process.stderr.write(`Stopped by ${signal}. To go on, run the same command with --from-last\n`)
+      const hint = isDryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last'
+      process.stderr.write(`Stopped by ${signal}. ${hint}\n`)
       process.exit(code)
     })
   }
@@ -179,6 +182,13 @@ export function migrateOptionsOf(name: string): Command {
     )
     .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
     .option('--restart', 'rebuild layers of a destination that another tool has made')
+    .addOption(
+      new Option('--dry-run', 'translate everything for real and print the same report, but write nothing').conflicts([
+        'fromLast',
+        'verify',
+      ]),
+    )
+    .option('--max-errors <n>', 'stop when more than n values cannot be migrated, with exit code 11', countOf)
     .option('--verify', 'in the end compare every row with the source, as synapse-migrator verify does')
 }
 
@@ -203,6 +213,8 @@ export function migrateOptions(parsed: ParsedMigrate): MigrateOptions {
     mapPartial: parsed.mapPartial,
     orphanLayers: parsed.orphanLayers ?? false,
     restart: parsed.restart ?? false,
+    dryRun: parsed.dryRun ?? false,
+    maxErrors: parsed.maxErrors ?? null,
     workers: parsed.workers,
     memoryBytes: parsed.memory,
     modelFiles: parsed.model.map(readModelFile),
@@ -276,6 +288,12 @@ function modeOf(text: string): AddMode {
 function intOf(text: string): number {
   if (!/^[+-]?\d+$/.test(text.trim())) throw new InvalidArgumentError('it is no whole number')
   return Number(text)
+}
+
+function countOf(text: string): number {
+  const value = intOf(text)
+  if (value < 0) throw new InvalidArgumentError('it must be 0 or more')
+  return value
 }
 
 function atLeastOne(text: string): number {

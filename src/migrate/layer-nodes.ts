@@ -7,7 +7,7 @@ import { SlabReader } from '../page/page-reader.js'
 import { type MergeSource, mapNames, planMerge, unionNames } from '../plan/merge-plan.js'
 import { planPartitions, rangesOf } from '../plan/partitions.js'
 import { streamPorts, type TaskPool } from '../pool/task-pool.js'
-import type { WriterClient } from '../pool/writer-client.js'
+import type { WriterPort } from '../pool/writer-client.js'
 import { readRunFooter } from '../run/run-file.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
@@ -46,6 +46,8 @@ export interface LayerNodesOptions {
   /** The reference's `--nodelim`: stop when the N-th node is reached. */
   readonly nodelim: number | null
   readonly fromLast: boolean
+  /** Whether to end when all is translated: nothing is sorted, merged or kept. */
+  readonly dryRun: boolean
   /** Memory for rows on their way, of all threads together. */
   readonly memoryBytes: number
   readonly pieces: PieceSizes
@@ -56,6 +58,8 @@ export interface LayerNodesEvents {
   info(text: string): void
   /** Source rows read so far, of so many. */
   progress(done: { rows: number; totalRows: number; nodes: number }): void
+  /** Errors that are in the migration log for good; what it throws stops the run. */
+  errors(count: number): void
   /** Parts of the index databases that are merged, of so many. */
   merged(done: number, total: number): void
 }
@@ -111,7 +115,7 @@ export class LayerNodes {
   constructor(
     private readonly options: LayerNodesOptions,
     private readonly pool: TaskPool,
-    private readonly writer: WriterClient,
+    private readonly writer: WriterPort,
     private readonly credits: Credits,
     private readonly events: LayerNodesEvents,
   ) {
@@ -132,6 +136,7 @@ export class LayerNodes {
       const checkpoint = this.options.fromLast ? await this.loadCheckpoint(plan.fingerprint) : null
       if (checkpoint?.isBuilt) {
         for (const partition of checkpoint.done) this.done.set(partition.counts.partition, partition)
+        this.events.errors(errorsOf(checkpoint.done))
         return this.result(startedMs, plan.isLimited, true, 0)
       }
       const borders = checkpoint?.borders ?? plan.borders
@@ -141,6 +146,7 @@ export class LayerNodes {
       if (!plan.isLimited) this.checkRowCounts(layer, nodedata)
       layer.assertUnchanged()
       nodedata?.assertUnchanged()
+      if (this.options.dryRun) return this.result(startedMs, plan.isLimited, false, 0)
       const mergeStartedMs = Date.now()
       await this.merge(nodedata !== null)
       // The slabs are complete: who finds this checkpoint has but to give them their names.
@@ -224,6 +230,7 @@ export class LayerNodes {
   }
 
   private async begin(checkpoint: Checkpoint | null): Promise<void> {
+    if (this.options.dryRun) return
     if (checkpoint === null) {
       await this.writer.call('dropCheckpoint', { key: this.key })
       rmSync(this.runsDir, { recursive: true, force: true })
@@ -237,6 +244,7 @@ export class LayerNodes {
       this.count(partition.counts)
       this.streams = Math.max(this.streams, partition.stream + 1)
     }
+    this.events.errors(errorsOf(checkpoint.done))
     await this.writer.call('restore', {
       slab: this.slabName,
       streams: checkpoint.done.map(({ stream, counts }) => ({ id: stream, runPath: this.runPath(counts.partition) })),
@@ -261,6 +269,7 @@ export class LayerNodes {
         key: this.key,
         checkpoint: { ...begun, done: [...this.done.values()], isBuilt: false },
       })
+      this.events.errors(errorsOf(batch))
     })
     const finished = (partition: Partition) => {
       this.count(partition.counts)
@@ -320,7 +329,7 @@ export class LayerNodes {
         checks: options.checks,
         mapPartial: options.mapPartial,
         model: options.model,
-        runPath: this.runPath(index),
+        runPath: options.dryRun ? null : this.runPath(index),
         stream,
         port: ports.task,
         credits: this.credits,
@@ -521,6 +530,10 @@ export class LayerNodes {
   private get dataName(): string {
     return `${this.options.iden}/nodedata`
   }
+}
+
+function errorsOf(partitions: readonly Partition[]): number {
+  return partitions.reduce((sum, { counts }) => sum + counts.errorCount, 0)
 }
 
 function formsOf(forms: ReadonlyMap<string, string>, buids: Uint8Array): (readonly [string, string])[] {

@@ -4,7 +4,7 @@ import type { ModelData } from '../model/model.js'
 import type { SlabBuildState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import { streamPorts, type TaskPool } from '../pool/task-pool.js'
-import type { WriterClient } from '../pool/writer-client.js'
+import type { WriterPort } from '../pool/writer-client.js'
 import type { Credits } from '../target/chunk-sender.js'
 import type { SpliceRangeCounts } from '../task/splice-range.js'
 import { modelKey } from '../task/worker-state.js'
@@ -29,6 +29,8 @@ export interface LayerSplicesEvents {
   warn(text: string): void
   info(text: string): void
   progress(done: { splices: number; totalSplices: number }): void
+  /** Errors that are in the migration log for good; what it throws stops the run. */
+  errors(count: number): void
 }
 
 export interface LayerSplicesResult {
@@ -69,7 +71,7 @@ export class LayerSplices {
   constructor(
     private readonly options: LayerSplicesOptions,
     private readonly pool: TaskPool,
-    private readonly writer: WriterClient,
+    private readonly writer: WriterPort,
     private readonly credits: Credits,
     private readonly events: LayerSplicesEvents,
   ) {
@@ -106,6 +108,7 @@ export class LayerSplices {
       const checkpoint = this.options.fromLast ? await this.loadCheckpoint(fingerprint) : null
       if (checkpoint?.isBuilt) {
         this.done.push(...checkpoint.done)
+        this.events.errors(failuresOf(checkpoint.done))
         return this.result(startedMs, lastOffset, true)
       }
       const starts = checkpoint?.starts ?? planStarts(slab, this.options.pieces.rangeBytes)
@@ -148,6 +151,7 @@ export class LayerSplices {
     if (checkpoint === null) return
     await this.writer.call('restoreNumbered', { slab: this.key, key: this.key })
     this.done.push(...checkpoint.done)
+    this.events.errors(failuresOf(checkpoint.done))
     this.seen = this.done.reduce((sum, { counts }) => sum + counts.translated + counts.failures, 0)
   }
 
@@ -162,6 +166,7 @@ export class LayerSplices {
         checkpoint: { fingerprint, starts, done: this.done, isBuilt: false },
         withSummaries: this.done.map(({ stream }) => stream),
       })
+      this.events.errors(failuresOf(batch))
     })
     this.events.progress({ splices: this.seen, totalSplices: total })
     let next = this.done.length
@@ -226,6 +231,10 @@ export class LayerSplices {
       elapsedMs: Date.now() - startedMs,
     }
   }
+}
+
+function failuresOf(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, { counts }) => sum + counts.failures, 0)
 }
 
 /** First offsets of the ranges: 0, then keys that cut the log into parts of similar size. */

@@ -7,13 +7,17 @@ import type { Log } from '../log.js'
 import { Model, type ModelData } from '../model/model.js'
 import { preflight } from '../plan/preflight.js'
 import { TaskPool } from '../pool/task-pool.js'
-import { WriterClient } from '../pool/writer-client.js'
+import { WriterClient, type WriterPort } from '../pool/writer-client.js'
 import { readExtModel, readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { layersBelow } from '../source/layers-below.js'
-import { snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
+import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { warmFile } from '../source/warm-file.js'
 import type { Credits } from '../target/chunk-sender.js'
+import { ErrorCounts, type ErrorKind } from '../target/error-counts.js'
 import type { MigrOp } from '../target/steps/context.js'
+import { dryCellSteps } from './dry-cell-steps.js'
+import { DryWriter } from './dry-writer.js'
+import { ErrorBudget } from './error-budget.js'
 import { inTurn } from './in-turn.js'
 import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
 import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
@@ -23,17 +27,22 @@ import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
 const LAYERS_AT_ONCE = 4
+/** What the step `cell` notes in the log as an error is a warning: everything was migrated. */
+const COUNTED_STEPS: ReadonlySet<string> = new Set(['nodes', 'nodedata', 'splices', 'triggers', 'hiveauth'])
 
 /** A migration from start to end. */
 export class Migrator {
   private readonly startedMs = Date.now()
   private readonly notes: string[] = []
+  private readonly budget: ErrorBudget
 
   constructor(
     private readonly options: MigrateOptions,
     private readonly log: Log,
     private readonly progress: Progress,
-  ) {}
+  ) {
+    this.budget = new ErrorBudget(options.maxErrors, options.destDir, options.dryRun)
+  }
 
   async run(): Promise<MigrateSummary> {
     const { options, log } = this
@@ -43,6 +52,7 @@ export class Migrator {
     this.notes.push(...findings.notes)
     if (findings.problems.length > 0) throw refusal(findings.problems)
     if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
+    if (options.dryRun) return this.dryRun(source, findings.layers)
     const lock = RunLock.take(options.destDir)
     const writer = new WriterClient(log)
     const pool = new TaskPool(options.workers)
@@ -52,6 +62,26 @@ export class Migrator {
       await writer.close()
       await pool.close()
       lock.release()
+    }
+  }
+
+  /** Translates everything and writes nothing at the destination. */
+  private async dryRun(source: SourceCortex, layers: readonly string[]): Promise<MigrateSummary> {
+    refuseLiveLayers(source.dir, layers)
+    const { model, modelWarnings } = this.loadModel(source)
+    const writer = new DryWriter()
+    const pool = new TaskPool(this.options.workers)
+    try {
+      const cellErrors = await dryCellSteps(source, layers, modelWarnings, this.options, this.log, writer.errors)
+      this.budget.add(cellErrors)
+      return this.summary(
+        source,
+        await this.migrateLayers(source, layers, model, pool, writer),
+        cellErrors,
+        writer.errors,
+      )
+    } finally {
+      await pool.close()
     }
   }
 
@@ -75,6 +105,7 @@ export class Migrator {
       modelWarnings,
       destDedicated: options.destDedicated,
     })
+    this.budget.add(cellErrors)
     const results = await this.migrateLayers(source, layers, model, pool, writer)
     await writer.call('finishDirn', {})
     await writer.call('nexus', {
@@ -90,12 +121,26 @@ export class Migrator {
     ]) {
       rmSync(dir, { recursive: true, force: true })
     }
+    const errors = new ErrorCounts()
+    errors.addLog(destDir, options.ops)
+    return this.summary(source, results, cellErrors, errors)
+  }
+
+  private summary(
+    source: SourceCortex,
+    layers: readonly LayerSummary[],
+    cellErrors: number,
+    errors: { readonly kinds: readonly ErrorKind[] },
+  ): MigrateSummary {
+    const { destDir, dryRun } = this.options
     return {
       srcDir: source.dir,
       destDir,
+      isDryRun: dryRun,
       elapsedMs: Date.now() - this.startedMs,
-      layers: results,
-      errorCount: results.reduce((sum, layer) => sum + layer.errorCount, cellErrors),
+      layers,
+      errorCount: layers.reduce((sum, layer) => sum + layer.errorCount, cellErrors),
+      errorKinds: errors.kinds.filter(({ step }) => COUNTED_STEPS.has(step)),
       notes: this.notes,
     }
   }
@@ -113,13 +158,15 @@ export class Migrator {
     layers: readonly string[],
     model: ModelData,
     pool: TaskPool,
-    writer: WriterClient,
+    writer: WriterPort,
   ): Promise<LayerSummary[]> {
     const { options } = this
     const has = (op: MigrOp) => options.ops.has(op)
     if (!has('nodes') && !has('nodedata') && !has('splices')) return []
-    if (!options.fromLast) await this.forgetEarlierRuns(writer)
-    const layersDir = await snapshotIfLive(source.dir, layers, options, (text) => this.log('INFO', text))
+    if (!options.fromLast && !options.dryRun) await this.forgetEarlierRuns(writer)
+    const layersDir = options.dryRun
+      ? source.dir
+      : await snapshotIfLive(source.dir, layers, options, (text) => this.log('INFO', text))
     const credits: Credits = {
       inFlightBytes: new Int32Array(new SharedArrayBuffer(4)),
       budgetBytes: Math.floor(options.memoryBytes / 8),
@@ -138,7 +185,7 @@ export class Migrator {
     return results.sort((a, b) => (a.iden < b.iden ? -1 : 1))
   }
 
-  private async forgetEarlierRuns(writer: WriterClient): Promise<void> {
+  private async forgetEarlierRuns(writer: WriterPort): Promise<void> {
     for (const step of ['nodes', 'nodedata', 'splices'] as const) {
       if (this.options.ops.has(step)) await writer.call('forget', { migrop: step, checkpoints: `${step}/` })
     }
@@ -152,7 +199,7 @@ export class Migrator {
     shared: LayerShared,
     source: SourceCortex,
     pool: TaskPool,
-    writer: WriterClient,
+    writer: WriterPort,
     credits: Credits,
   ): Promise<LayerNodesResult> {
     const { options, log } = this
@@ -177,6 +224,7 @@ export class Migrator {
         checks: !options.safetyOff,
         mapPartial: options.mapPartial,
         withNodedata: options.ops.has('nodedata'),
+        dryRun: options.dryRun,
         nodelim: options.nodelim,
         memoryBytes: options.memoryBytes,
       },
@@ -187,6 +235,7 @@ export class Migrator {
         warn: (text) => log('WARNING', text),
         info: (text) => log('INFO', text),
         progress: ({ rows, totalRows }) => this.progress.show(`nodes ${iden.slice(0, 8)}`, rows, totalRows, 'rows'),
+        errors: (count) => this.budget.add(count),
         merged: (done, total) => this.progress.show(`indexes ${iden.slice(0, 8)}`, done, total, 'parts'),
       },
     )
@@ -195,7 +244,7 @@ export class Migrator {
     return result
   }
 
-  private async recordNodes(writer: WriterClient, iden: string, result: LayerNodesResult): Promise<void> {
+  private async recordNodes(writer: WriterPort, iden: string, result: LayerNodesResult): Promise<void> {
     const { log } = this
     const count = (value: number) => value.toLocaleString('en-US')
     const seconds = Math.floor(result.elapsedMs / 1000) + 1
@@ -236,7 +285,7 @@ export class Migrator {
   private async splices(
     shared: LayerShared,
     pool: TaskPool,
-    writer: WriterClient,
+    writer: WriterPort,
     credits: Credits,
   ): Promise<LayerSplicesResult | null> {
     const { log } = this
@@ -245,6 +294,7 @@ export class Migrator {
     const result = await new LayerSplices(shared, pool, writer, credits, {
       warn: (text) => log('WARNING', text),
       info: (text) => log('INFO', text),
+      errors: (count) => this.budget.add(count),
       progress: ({ splices, totalSplices }) =>
         this.progress.show(`splices ${iden.slice(0, 8)}`, splices, totalSplices, 'splices'),
     }).run()
@@ -268,7 +318,7 @@ export class Migrator {
   }
 
   /** Stores rows of the migration log in one commit. */
-  private record(writer: WriterClient, ...rows: LogRow[]): Promise<void> {
+  private record(writer: WriterPort, ...rows: LogRow[]): Promise<void> {
     return writer.call('record', {
       records: rows.map(([migrop, logtyp, key, value]) => ({ migrop, logtyp, key, value: encode(value) })),
     })

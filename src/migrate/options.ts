@@ -32,6 +32,10 @@ export interface MigrateOptions {
   readonly orphanLayers: boolean
   /** Whether a destination that somebody else made is rebuilt. */
   readonly restart: boolean
+  /** Whether to translate everything and write nothing. */
+  readonly dryRun: boolean
+  /** More errors than these stop the run; null is no limit. */
+  readonly maxErrors: number | null
   readonly workers: number
   readonly memoryBytes: number
   readonly pieces?: PieceSizes

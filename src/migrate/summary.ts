@@ -1,3 +1,6 @@
+import type { ErrorKind } from '../target/error-counts.js'
+import { ERROR_CODES } from '../target/error-records.js'
+
 /** What became of one layer. */
 export interface LayerSummary {
   readonly iden: string
@@ -17,17 +20,27 @@ export interface LayerSummary {
 export interface MigrateSummary {
   readonly srcDir: string
   readonly destDir: string
+  /** Whether nothing was written. */
+  readonly isDryRun: boolean
   readonly elapsedMs: number
   readonly layers: readonly LayerSummary[]
   /** Errors recorded by all steps of this run. */
   readonly errorCount: number
+  /** These errors by step and kind. */
+  readonly errorKinds: readonly ErrorKind[]
   /** What the operator should know or do. */
   readonly notes: readonly string[]
 }
 
 /** The summary as people read it. */
 export function summaryText(summary: MigrateSummary): string {
-  const lines = [`Migrated ${summary.srcDir} to ${summary.destDir} in ${(summary.elapsedMs / 1000).toFixed(1)} s`]
+  const { srcDir, destDir, isDryRun, elapsedMs } = summary
+  const seconds = `${(elapsedMs / 1000).toFixed(1)} s`
+  const lines = [
+    isDryRun
+      ? `Dry run of a migration of ${srcDir} to ${destDir} in ${seconds}: nothing was written`
+      : `Migrated ${srcDir} to ${destDir} in ${seconds}`,
+  ]
   for (const layer of summary.layers) {
     lines.push(
       `  layer ${layer.iden}: ${n(layer.migrated)} of ${n(layer.nodes)} nodes, ` +
@@ -36,12 +49,24 @@ export function summaryText(summary: MigrateSummary): string {
     )
   }
   for (const note of summary.notes) lines.push(`  note: ${note}`)
-  if (summary.errorCount === 0) lines.push('  no errors')
-  else {
-    lines.push(`  ${n(summary.errorCount)} errors: what they name was not migrated, it is kept in the migration log`)
-    lines.push(`  see them with: migrate_020 --src ${summary.srcDir} --dest ${summary.destDir} --dump-errors`)
-  }
-  return `${lines.join('\n')}\n`
+  return `${[...lines, ...errorLines(summary)].join('\n')}\n`
+}
+
+function errorLines({ destDir, isDryRun, errorCount, errorKinds }: MigrateSummary): string[] {
+  if (errorCount === 0) return ['  no errors']
+  const errors = `${n(errorCount)} ${errorCount === 1 ? 'error' : 'errors'}`
+  const width = Math.max(...errorKinds.map(({ errors }) => n(errors).length))
+  const kinds = errorKinds.map(
+    ({ step, code, errors }) =>
+      `    ${n(errors).padStart(width)}  ${step.padEnd(8)}  ${code.padEnd(8)}  ${ERROR_CODES[code]}`,
+  )
+  return isDryRun
+    ? [`  ${errors}: what they name would not be migrated`, ...kinds]
+    : [
+        `  ${errors}: what they name was not migrated, it is kept in the migration log`,
+        ...kinds,
+        `  see them with: synapse-migrator errors ${destDir}`,
+      ]
 }
 
 function n(value: number): string {

@@ -23,6 +23,9 @@ interface Pending {
   readonly reject: (err: Error) => void
 }
 
+/** What can be asked of the writer thread, or of what stands in for it. */
+export type WriterPort = Pick<WriterClient, 'call'>
+
 /** The writer thread as an object: a call for each of its methods. */
 export class WriterClient {
   private readonly worker = new Worker(entries.writer)

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { MigrationError } from '../errors.js'
 import { SlabReader } from '../page/page-reader.js'
 import { isInUse } from '../slab/in-use.js'
 import { snapshotSlabs } from '../slab/snapshot.js'
@@ -25,8 +26,7 @@ export async function snapshotIfLive(
   const snapshotDir = snapshotDirOf(destDir)
   if (fromLast && existsSync(snapshotDir)) return snapshotDir
   rmSync(snapshotDir, { recursive: true, force: true })
-  const isLive = layers.some((iden) => SLABS.some((slab) => isInUse(slabPath(srcDir, iden, slab))))
-  if (!isLive) return srcDir
+  if (liveLayer(srcDir, layers) === undefined) return srcDir
   info('The source Cortex is running: its layers are copied first, and the copies are migrated')
   const part = `${snapshotDir}.part`
   rmSync(part, { recursive: true, force: true })
@@ -43,6 +43,23 @@ export async function snapshotIfLive(
   await copy(['layer', 'nodedata'])
   renameSync(part, snapshotDir)
   return snapshotDir
+}
+
+/** @throws {MigrationError} ERR_SOURCE when a process has a layer open: it cannot be read for long without a copy of it */
+export function refuseLiveLayers(srcDir: string, layers: readonly string[]): void {
+  const live = liveLayer(srcDir, layers)
+  if (live === undefined) return
+  throw new MigrationError(
+    'ERR_SOURCE',
+    `Cannot read "${srcDir}" without copying it: a process has layer ${live} open`,
+    {
+      hint: 'stop the Cortex, or give a backup of it',
+    },
+  )
+}
+
+function liveLayer(srcDir: string, layers: readonly string[]): string | undefined {
+  return layers.find((iden) => SLABS.some((slab) => isInUse(slabPath(srcDir, iden, slab))))
 }
 
 export function snapshotDirOf(destDir: string): string {

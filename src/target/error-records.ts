@@ -99,7 +99,8 @@ function* errorsOf({ migrop, key, val }: LogRecord): Generator<ErrorRecord> {
   for (const other of more) yield errorOf(migrop, key, other)
 }
 
-function errorOf(step: string, key: string | Uint8Array, val: Value): ErrorRecord {
+/** An error of the log, told by its message. */
+export function errorOf(step: string, key: string | Uint8Array, val: Value): ErrorRecord {
   const message = messageOf(val)
   const field = (name: string) => (val instanceof PackMap ? val.get(name) : undefined)
   const [layer, offset] = [field('layer'), field('offset')]
@@ -107,7 +108,7 @@ function errorOf(step: string, key: string | Uint8Array, val: Value): ErrorRecor
     step,
     code: codeOf(step, message),
     layer: typeof layer === 'string' ? layer : null,
-    form: formOf(field('node'), field('splices')),
+    form: formOf(field('form'), field('node'), field('splices')),
     buid: typeof key !== 'string' && step !== 'splices' ? key : null,
     offset: typeof offset === 'number' ? offset : null,
     key,
@@ -128,8 +129,9 @@ function codeOf(step: string, message: string): ErrorCode {
   return PATTERNS.find(([pattern]) => pattern.test(message))?.[1] ?? 'ROW'
 }
 
-/** From `[buid, {ndef: [*form, valu]}]` of a node, or the first of a list of `[type, {ndef: [form, valu]}]` of splices. */
-function formOf(node: Value | undefined, splices: Value | undefined): string | null {
+/** What the record says, or from `[buid, {ndef: [*form, valu]}]` of a node, or the first of a list of splices `[type, {ndef}]`. */
+function formOf(named: Value | undefined, node: Value | undefined, splices: Value | undefined): string | null {
+  if (typeof named === 'string') return named
   const from = Array.isArray(node) ? node : Array.isArray(splices) && Array.isArray(splices[0]) ? splices[0] : []
   const ndef = from[1] instanceof PackMap ? from[1].get('ndef') : undefined
   const form = Array.isArray(ndef) ? ndef[0] : undefined

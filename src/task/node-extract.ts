@@ -32,8 +32,8 @@ export interface NodeExtractInput {
   readonly checks: boolean
   readonly mapPartial: boolean
   readonly model: ModelData
-  /** Where the sorted index rows go. */
-  readonly runPath: string
+  /** Where the sorted index rows go; null when nothing is to be kept. */
+  readonly runPath: string | null
   readonly stream: number
   readonly port: MessagePort
   readonly credits: Credits
@@ -136,14 +136,14 @@ class NodeExtract {
     const known = formRow < 0 && this.input.mapPartial ? this.finder.find(node.buid) : null
     if (formRow < 0 && known === null) this.unresolved.push(Uint8Array.from(node.buid))
     const outcome = translator.translate(node, owner, known)
-    if (outcome !== null) this.nodeError(outcome.failure)
+    if (outcome !== null) this.nodeError(outcome.failure, known)
     const isMigrated = outcome === null || outcome.kept
     if (isMigrated) {
       this.migrated++
       if (outcome !== null) this.reduced++
     }
     const form = isMigrated ? translator.form : null
-    const hasData = this.takeData(data, node.buid, owner, form?.name ?? null)
+    const hasData = this.takeData(data, node.buid, owner, form?.name ?? null, node.formName() ?? known)
     if (form === null) return
     for (let at = 0; at < translator.rowCount; at++) this.emitRow(at)
     if (translator.hasForm || hasData) this.emitForm(node.buid, form.nameUtf8)
@@ -159,7 +159,7 @@ class NodeExtract {
     const form = this.input.mapPartial ? this.finder.find(buid) : null
     const plan = form === null ? null : this.translator.plan(form)
     if (form === null) this.unresolved.push(buid)
-    if (this.takeData(data, buid, this.owner(buid), plan?.name ?? null) && plan !== null)
+    if (this.takeData(data, buid, this.owner(buid), plan?.name ?? null, form) && plan !== null)
       this.emitForm(buid, plan.nameUtf8)
   }
 
@@ -183,8 +183,17 @@ class NodeExtract {
     this.nodes++
   }
 
-  /** Takes the node data of a buid; without a form it is recorded as an error. Says whether any was taken. */
-  private takeData(scan: Scan | null, buid: Uint8Array, owner: number, form: string | null): boolean {
+  /**
+   * Takes the node data of a buid; without a form it is recorded as an error, with the one that the source claims. Says
+   * whether any was taken.
+   */
+  private takeData(
+    scan: Scan | null,
+    buid: Uint8Array,
+    owner: number,
+    form: string | null,
+    claimed: string | null,
+  ): boolean {
     if (scan === null) return false
     const lost: [Value, Value][] = []
     let mesg = FORM_NOT_RESOLVED
@@ -217,6 +226,8 @@ class NodeExtract {
           ['mesg', mesg],
           ['nodedata', new PackMap(lost)],
           ['layer', this.input.layer],
+          ['form', claimed],
+          ['rule', form === null ? 'FORM' : 'ROW'],
         ]),
       )
     }
@@ -267,6 +278,10 @@ class NodeExtract {
   private finish(): void {
     const { translator, input } = this
     const summary = this.builder.finish()
+    if (input.runPath === null) {
+      this.sender.end(summary, this.records)
+      return
+    }
     const { props, tags, tagProps, tagForms } = translator.ranks(this.data.names)
     const run = new RunWriter(input.runPath)
     run.section('byprop', translator.byprop, props.rank, null, this.buids)
@@ -293,7 +308,7 @@ class NodeExtract {
     this.sender.end(summary, this.records)
   }
 
-  private nodeError(failure: NodeFailure): void {
+  private nodeError(failure: NodeFailure, known: string | null): void {
     this.errorCount++
     this.record(
       'nodes',
@@ -302,6 +317,9 @@ class NodeExtract {
         ['mesg', failure.mesg],
         ['node', this.node.toRecord()],
         ['layer', this.input.layer],
+        ['form', this.node.formName() ?? known],
+        ['rule', failure.code],
+        ['raw', this.node.rawRows()],
       ]),
     )
   }
@@ -317,6 +335,7 @@ class NodeExtract {
         ['mesg', mesg],
         ['rows', [[key, scan.cursor.value()]]],
         ['layer', this.input.layer],
+        ['rule', 'ROW'],
       ]),
     )
     scan.next()

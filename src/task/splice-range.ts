@@ -57,6 +57,8 @@ function recordOf(layer: string, failure: SpliceFailure): PackedRecord {
     ['offset', failure.offset],
     ['splices', [decodedOrRaw(failure.splice)]],
     ['layer', layer],
+    ['rule', failure.code],
+    ['raw', failure.splice],
   ])
   const key = `${layer}:${String(failure.offset).padStart(16, '0')}`
   return { migrop: 'splices', key: Buffer.from(key), value: encode(value) }

@@ -108,6 +108,20 @@ export class SourceNode {
     return -1
   }
 
+  /** The name of its form as the form row has it; null without one, or when it is no UTF-8. */
+  formName(): string | null {
+    const i = this.formRow()
+    return i < 0 ? null : strictText(this.name(i).subarray(1))
+  }
+
+  /** Its rows as they are, `[[name bytes, value bytes], ...]`. */
+  rawRows(): Value[] {
+    return Array.from({ length: this.count }, (_, i) => [
+      Uint8Array.from(this.name(i)),
+      this.rowBuf[i].slice(this.rowStart[i], this.rowEnd[i]),
+    ])
+  }
+
   /**
    * The node as the reference's error records hold it: `[buid, {ndef, props, tags, tagprops}]`, names as stored. Rows
    * that cannot be decoded are added as they are under `rows`: `[[name bytes, value bytes], ...]`.

@@ -46,7 +46,7 @@ test('errors --json prints a line for each with everything that was kept, bytes 
   assert.deepEqual(
     found.map(({ step, code, layer, form }) => [step, code, layer, form]),
     [
-      ['nodedata', 'FORM', LAYER, null],
+      ['nodedata', 'FORM', LAYER, 'inet:fqdn'],
       ['nodes', 'ROW', LAYER, 'inet:fqdn'],
     ],
   )
@@ -56,6 +56,9 @@ test('errors --json prints a line for each with everything that was kept, bytes 
   assert.deepEqual((info as PackMap).get('rows'), [
     [Uint8Array.of(0xff, 0xfe), Uint8Array.from([0x92, 0xa1, 0x78, 0xc4, 0])],
   ])
+  assert.equal(value.get('rule'), 'ROW')
+  const names = (value.get('raw') as Uint8Array[][]).map(([name]) => Buffer.from(name).toString('latin1'))
+  assert.deepEqual(names, ['#foo', '#foo.t0', '*inet:fqdn', '.created', 'domain', 'host', 'issuffix', 'iszone', 'zone', '\xff\xfe'])
   const [, raw] = ((fromJson(found[0].value) as PackMap).get('nodedata') as PackMap).entries[0]
   assert.ok(decode(raw as Uint8Array) instanceof PackMap)
   assert.deepEqual(jsonLines(dest, '--step', 'nodes'), [found[1]])

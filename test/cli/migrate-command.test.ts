@@ -26,7 +26,6 @@ test('the exit codes are those that the README lists', () => {
     resumeRefused: 9,
     locked: 10,
     errorBudget: 11,
-    logGap: 12,
     sigint: 130,
     sigterm: 143,
   })
@@ -43,6 +42,7 @@ test('the exit codes are those that the README lists', () => {
     ERR_DEST_BOOTED: 4,
     ERR_CHECKPOINT_MISMATCH: 9,
     ERR_LOCKED: 10,
+    ERR_ERROR_BUDGET: 11,
     ERR_INTERNAL: 1,
   }
   for (const [code, exitCode] of Object.entries(codes)) {

@@ -18,6 +18,8 @@ const options: MigrateOptions = {
   mapPartial: true,
   orphanLayers: false,
   restart: false,
+  dryRun: false,
+  maxErrors: null,
   workers: 2,
   memoryBytes: 1 << 27,
   modelFiles: [],

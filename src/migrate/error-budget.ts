@@ -1,0 +1,30 @@
+import { MigrationError } from '../errors.js'
+
+/** The errors of a run, all layers and steps together, and how many are too many. */
+export class ErrorBudget {
+  private count = 0
+
+  /** @param most null: there is no limit */
+  constructor(
+    private readonly most: number | null,
+    private readonly destDir: string,
+    private readonly isDryRun: boolean,
+  ) {}
+
+  /**
+   * Counts errors, which the migration log holds already: nothing is lost when the run stops here.
+   *
+   * @throws {MigrationError} ERR_ERROR_BUDGET
+   */
+  add(errors: number): void {
+    this.count += errors
+    if (this.most === null || this.count <= this.most) return
+    const count = this.count.toLocaleString('en-US')
+    throw new MigrationError('ERR_ERROR_BUDGET', `Stopped after ${count} errors: --max-errors allows ${this.most}`, {
+      hint: this.isDryRun
+        ? 'run it with a larger --max-errors, or without'
+        : `See them with: synapse-migrator errors ${this.destDir}\n` +
+          '      To go on, run the same command with --from-last and a larger --max-errors, or without',
+    })
+  }
+}
