@@ -1,5 +1,5 @@
 import type { Value } from '../src/bytes/msgpack.js'
-import { viewOf } from '../src/page/spans.js'
+import { viewOf } from '../src/bytes/spans.js'
 
 /** Room for one row, filled piece by piece: millions of rows leave nothing to collect. Text must be ASCII. */
 export class RowScratch {

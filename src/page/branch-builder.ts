@@ -1,6 +1,6 @@
+import { viewOf } from '../bytes/spans.js'
 import { MAX_KEY_BYTES, NODE_HEADER_BYTES, readU48 } from './format.js'
 import { NodePage, nodeRoom } from './node-page.js'
-import { viewOf } from './spans.js'
 
 const noKey = new Uint8Array(0)
 const noKeyView = viewOf(noKey)

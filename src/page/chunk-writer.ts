@@ -1,7 +1,7 @@
+import { viewOf } from '../bytes/spans.js'
 import { NODE_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, PageFlag } from './format.js'
 import type { NodePage } from './node-page.js'
 import type { PageChunk } from './page-chunk.js'
-import { viewOf } from './spans.js'
 
 const FIRST_CHUNK_BYTES = 1 << 16
 

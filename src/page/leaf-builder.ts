@@ -1,3 +1,4 @@
+import { compareSpans, copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { BranchBuilder } from './branch-builder.js'
 import { ChunkWriter, overflowPages } from './chunk-writer.js'
@@ -14,7 +15,6 @@ import {
 } from './format.js'
 import { NodePage, nodeRoom, spareRoom } from './node-page.js'
 import type { LeafBuilderMethods, LeafBuilderOptions, LeafSummary } from './page-chunk.js'
-import { compareSpans, copySpan, keptViewOf, viewOf } from './spans.js'
 
 /** Docs/decisions tells what other fills cost and gain. */
 export const DEFAULT_FILL = 0.9

@@ -1,5 +1,5 @@
+import { copySpan, viewOf } from '../bytes/spans.js'
 import { NODE_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, writeU48 } from './format.js'
-import { copySpan, viewOf } from './spans.js'
 
 /** What a full page holds beside its header. */
 export const PAGE_ROOM_BYTES = PAGE_BYTES - PAGE_HEADER_BYTES

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
+import { compareSpans, viewOf } from '../bytes/spans.js'
 import { MigrationError } from '../errors.js'
 import { overflowPages } from './chunk-writer.js'
 import {
@@ -20,7 +21,6 @@ import {
   readDbRecord,
   readU48,
 } from './format.js'
-import { compareSpans, viewOf } from './spans.js'
 
 /** More would tell nothing new; `complaintCount` goes on. */
 const MAX_COMPLAINTS = 100

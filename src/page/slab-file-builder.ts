@@ -1,5 +1,6 @@
 import { closeSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { BranchBuilder, type TreeRoot } from './branch-builder.js'
 import { overflowPages } from './chunk-writer.js'
@@ -25,7 +26,6 @@ import {
 import { DEFAULT_FILL } from './leaf-builder.js'
 import { NodePage, nodeRoom, spareRoom } from './node-page.js'
 import type { PageChunk, PageExtent, SlabBuildState, StreamExtent, StreamPart } from './page-chunk.js'
-import { viewOf } from './spans.js'
 
 const FIRST_DATA_PAGE = 2
 /** What Synapse opens a slab with, and how it grows: by doubling, and from 100 GiB on by as much. */

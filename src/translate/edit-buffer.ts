@@ -1,18 +1,15 @@
-/** Below this many bytes a loop is faster than a call into native code. */
-const LOOP_BYTES = 48
+import { copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
 
 /** Growing buffer of msgpack that is copied together from spans of other buffers. */
 export class EditBuffer {
   buf: Uint8Array = Buffer.allocUnsafeSlow(1 << 12)
+  view: DataView = viewOf(this.buf)
   length = 0
 
   /** Makes room for `bytes` more. */
   reserve(bytes: number): void {
     const need = this.length + bytes
-    if (need <= this.buf.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(need, this.buf.length * 2))
-    grown.set(this.buf.subarray(0, this.length))
-    this.buf = grown
+    if (need > this.buf.length) this.#grow(need)
   }
 
   byte(value: number): void {
@@ -20,21 +17,17 @@ export class EditBuffer {
     this.buf[this.length++] = value
   }
 
-  span(from: Uint8Array, start: number, end: number): void {
-    const bytes = end - start
-    this.reserve(bytes)
-    if (bytes <= LOOP_BYTES) {
-      for (let i = start, to = this.length; i < end; i++, to++) this.buf[to] = from[i]
-    } else {
-      this.buf.set(from.subarray(start, end), this.length)
-    }
-    this.length += bytes
+  /** @param fromView of `from`, when the caller has it */
+  span(from: Uint8Array, start: number, end: number, fromView: DataView = keptViewOf(from)): void {
+    this.reserve(end - start)
+    copySpan(this.buf, this.view, this.length, from, fromView, start, end)
+    this.length += end - start
   }
 
   /** A span, or null when it is absent (`start` < 0). */
-  spanOrNull(from: Uint8Array, start: number, end: number): void {
+  spanOrNull(from: Uint8Array, start: number, end: number, fromView: DataView): void {
     if (start < 0) this.byte(0xc0)
-    else this.span(from, start, end)
+    else this.span(from, start, end, fromView)
   }
 
   /** An int of 0..65535. */
@@ -47,6 +40,13 @@ export class EditBuffer {
       this.buf[this.length++] = 0xcc
     }
     this.buf[this.length++] = value & 0xff
+  }
+
+  #grow(need: number): void {
+    const grown = Buffer.allocUnsafeSlow(Math.max(need, this.buf.length * 2))
+    grown.set(this.buf.subarray(0, this.length))
+    this.buf = grown
+    this.view = viewOf(grown)
   }
 }
 

@@ -1,4 +1,5 @@
 import { MsgpackError, skip } from '../bytes/msgpack.js'
+import { copySpan, sameSpans, viewOf } from '../bytes/spans.js'
 
 /** What a splice does, numbered as the node edit that it becomes. */
 export const SpliceKind = {
@@ -36,6 +37,37 @@ const OLDV = enc('oldv')
 const CURV = enc('curv')
 const TAG = enc('tag')
 
+/** Four bytes as `DataView.getInt32(pos, true)` reads them. */
+const word = (text: string) => Buffer.from(text, 'latin1').readInt32LE(0)
+const WORD = {
+  node: word('node'),
+  prop: word('prop'),
+  tag: word('tag:'),
+  add: word(':add'),
+  del: word(':del'),
+  set: word(':set'),
+  ndef: word('ndef'),
+  valu: word('valu'),
+  oldv: word('oldv'),
+  curv: word('curv'),
+  time: word('time'),
+  user: word('user'),
+  prov: word('prov'),
+  /** The key `tag` with its head. */
+  tagKey: word('\xa3tag'),
+}
+/** An iden's hex digits as msgpack: `d9 20` and 32 characters. */
+const IDEN_BYTES = 34
+const IDEN_HEAD = 0xd920
+/** `user` and `prov` with their keys, at the end of a usual splice, and before them `time` as a uint64. */
+const PROV_ENTRY_BYTES = 5 + IDEN_BYTES
+const TAIL_BYTES = 2 * PROV_ENTRY_BYTES
+const TIME_ENTRY_BYTES = 5 + 9
+/** Heads of the splice and of its info, the shortest type, `ndef` and an ndef of an empty form and a short value. */
+const LEAST_USUAL_BYTES = 1 + 8 + 1 + 5 + 3 + TIME_ENTRY_BYTES + TAIL_BYTES
+/** The keys that each usual splice has: ndef, time, user and prov. */
+const USUAL_KEYS = 4
+
 /**
  * Finds the parts of one 0.1.x splice, msgpack `[type, {ndef, [prop, tag, valu, oldv, curv,] time, user, prov}]`, without
  * decoding them. One object is read into again and again; positions are offsets into the buffer given to `read`, a start
@@ -71,6 +103,22 @@ export class SpliceReader {
   provKey = -1
   provStart = -1
   provEnd = -1
+  /** Numbers of the ndef and of the prov: the same number says that the bytes are the same; others may be as well. */
+  ndefId = 0
+  provId = 0
+
+  #ids = 0
+  #buf: Uint8Array = new Uint8Array(0)
+  #view = viewOf(this.#buf)
+  /** What was in the usual splice before: its ndef, and its user and prov with their keys. */
+  #ndefBuf = new Uint8Array(256)
+  #ndefView = viewOf(this.#ndefBuf)
+  #ndefBytes = 0
+  #formBytes = 0
+  #lastNdefId = 0
+  readonly #tail = new Uint8Array(TAIL_BYTES)
+  readonly #tailView = viewOf(this.#tail)
+  #lastProvId = 0
 
   /**
    * Reads the splice that fills `buf[start, end)`.
@@ -79,11 +127,142 @@ export class SpliceReader {
    */
   read(buf: Uint8Array, start: number, end: number): string | null {
     try {
+      if (this.#readUsual(buf, start, end)) return null
+      this.ndefId = ++this.#ids
+      this.provId = ++this.#ids
       return this.#read(buf, start, end)
     } catch (error) {
       if (error instanceof MsgpackError) return `Cannot decode splice: ${error.message}`
       throw error
     }
+  }
+
+  /**
+   * Reads the layout that 0.1.x writes: `ndef` first, `time`, `user` and `prov` last, each of its usual length. What is
+   * the same as in the splice before is known to be msgpack and only compared.
+   *
+   * @returns false for any other layout, of which nothing is told
+   */
+  #readUsual(buf: Uint8Array, start: number, end: number): boolean {
+    if (end - start < LEAST_USUAL_BYTES || buf[start] !== 0x92) return false
+    if (buf !== this.#buf) {
+      this.#buf = buf
+      this.#view = viewOf(buf)
+    }
+    const view = this.#view
+    const kind = usualKind(view, start + 1)
+    if (kind < 0) return false
+    const info = start + 2 + (view.getUint8(start + 1) & 0x1f)
+    const items = view.getUint8(info) ^ 0x80
+    if (items < USUAL_KEYS || items > 15) return false
+    if (view.getUint8(info + 1) !== 0xa4 || view.getInt32(info + 2, true) !== WORD.ndef) return false
+    const tail = end - TAIL_BYTES
+    const time = tail - TIME_ENTRY_BYTES
+    if (view.getUint8(time) !== 0xa4 || view.getInt32(time + 1, true) !== WORD.time) return false
+    if (view.getUint8(time + 5) !== 0xcf || !this.#usualTail(tail)) return false
+    const ndef = info + 6
+    const ndefEnd = this.#usualNdef(ndef, time)
+    if (ndefEnd < 0 || !this.#usualEntries(ndefEnd, time, items - USUAL_KEYS)) return false
+    this.kind = kind
+    this.ndefStart = ndef
+    this.ndefEnd = ndefEnd
+    this.formStart = ndef + 1
+    this.formEnd = ndef + 1 + this.#formBytes
+    this.valueStart = this.formEnd
+    this.valueEnd = ndefEnd
+    this.timeKey = time
+    this.timeStart = time + 5
+    this.timeEnd = tail
+    this.userKey = tail
+    this.userStart = tail + 5
+    this.userEnd = tail + PROV_ENTRY_BYTES
+    this.provKey = tail + PROV_ENTRY_BYTES
+    this.provStart = tail + PROV_ENTRY_BYTES + 5
+    this.provEnd = end
+    this.ndefId = this.#lastNdefId
+    this.provId = this.#lastProvId
+    return true
+  }
+
+  /** Whether user and prov with their keys are at `tail`. */
+  #usualTail(tail: number): boolean {
+    const view = this.#view
+    const known = this.#tailView
+    if (sameSpans(view, tail, known, 0, TAIL_BYTES)) return true
+    const prov = tail + PROV_ENTRY_BYTES
+    if (!isIden(view, tail, WORD.user) || !isIden(view, prov, WORD.prov)) return false
+    if (!sameSpans(view, prov, known, PROV_ENTRY_BYTES, PROV_ENTRY_BYTES)) this.#lastProvId = ++this.#ids
+    copySpan(this.#tail, known, 0, this.#buf, view, tail, tail + TAIL_BYTES)
+    return true
+  }
+
+  /** The end of the ndef, -1 when it is no `[form, value]`. */
+  #usualNdef(start: number, limit: number): number {
+    const bytes = this.#ndefBytes
+    if (bytes > 0 && start + bytes <= limit && sameSpans(this.#view, start, this.#ndefView, 0, bytes))
+      return start + bytes
+    return this.#newNdef(start, limit)
+  }
+
+  #newNdef(start: number, limit: number): number {
+    const buf = this.#buf
+    if (buf[start] !== 0x92 || !isText(buf, start + 1)) return -1
+    const end = skipOr(buf, start, limit)
+    const bytes = end - start
+    if (bytes < 4) return -1
+    if (bytes > this.#ndefBuf.length) {
+      this.#ndefBuf = new Uint8Array(2 * bytes)
+      this.#ndefView = viewOf(this.#ndefBuf)
+    }
+    copySpan(this.#ndefBuf, this.#ndefView, 0, buf, this.#view, start, end)
+    this.#ndefBytes = bytes
+    this.#formBytes = skip(buf, start + 1, limit) - start - 1
+    this.#lastNdefId = ++this.#ids
+    return end
+  }
+
+  /** Notes the entries between ndef and time: false unless there are so many, all known, and nothing else. */
+  #usualEntries(start: number, end: number, count: number): boolean {
+    const buf = this.#buf
+    const view = this.#view
+    this.propStart = -1
+    this.tagStart = -1
+    this.valuStart = -1
+    this.oldvStart = -1
+    this.curvStart = -1
+    let pos = start
+    for (let i = 0; i < count; i++) {
+      // The time behind it is longer than any key: nothing is read beyond the buffer.
+      if (pos >= end) return false
+      const key = view.getInt32(pos, true)
+      if (key === WORD.tagKey) {
+        this.tagStart = pos + 4
+        pos = this.tagEnd = usualValueEnd(buf, view, pos + 4, end)
+      } else if (view.getUint8(pos) === 0xa4) {
+        const name = view.getInt32(pos + 1, true)
+        const value = pos + 5
+        pos = usualValueEnd(buf, view, value, end)
+        if (name === WORD.prop) {
+          this.propStart = value
+          this.propEnd = pos
+        } else if (name === WORD.valu) {
+          this.valuStart = value
+          this.valuEnd = pos
+        } else if (name === WORD.oldv) {
+          this.oldvStart = value
+          this.oldvEnd = pos
+        } else if (name === WORD.curv) {
+          this.curvStart = value
+          this.curvEnd = pos
+        } else {
+          return false
+        }
+      } else {
+        return false
+      }
+      if (pos < 0) return false
+    }
+    return pos === end
   }
 
   #read(buf: Uint8Array, start: number, end: number): string | null {
@@ -263,4 +442,63 @@ function kindOf(buf: Uint8Array, start: number, end: number): number {
 function same(buf: Uint8Array, pos: number, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i++) if (buf[pos + i] !== name[i]) return false
   return true
+}
+
+/** The kind of a type that a usual splice has, -1 for any other. */
+function usualKind(view: DataView, pos: number): number {
+  const first = view.getInt32(pos + 1, true)
+  switch (view.getUint8(pos)) {
+    case 0xa7:
+      if (first !== WORD.tag) return -1
+      return usualVerb(view.getInt32(pos + 4, true), SpliceKind.tagAdd, SpliceKind.tagDel, -1)
+    case 0xa8: {
+      const verb = view.getInt32(pos + 5, true)
+      if (first === WORD.prop) return usualVerb(verb, -1, SpliceKind.propDel, SpliceKind.propSet)
+      return first === WORD.node ? usualVerb(verb, SpliceKind.nodeAdd, SpliceKind.nodeDel, -1) : -1
+    }
+    case 0xac:
+      if (first !== WORD.tag || view.getInt32(pos + 5, true) !== WORD.prop) return -1
+      return usualVerb(view.getInt32(pos + 9, true), -1, SpliceKind.tagPropDel, SpliceKind.tagPropSet)
+    default:
+      return -1
+  }
+}
+
+function usualVerb(verb: number, add: number, del: number, set: number): number {
+  if (verb === WORD.set) return set
+  if (verb === WORD.add) return add
+  return verb === WORD.del ? del : -1
+}
+
+/** Whether this key and 32 characters of ASCII are at `pos`. */
+function isIden(view: DataView, pos: number, key: number): boolean {
+  if (view.getUint8(pos) !== 0xa4 || view.getInt32(pos + 1, true) !== key) return false
+  if (view.getUint16(pos + 5) !== IDEN_HEAD) return false
+  let bits = 0
+  for (let at = pos + 7; at < pos + PROV_ENTRY_BYTES; at += 4) bits |= view.getInt32(at, true)
+  return (bits & 0x80808080) === 0
+}
+
+/** The position behind the value at `pos`, -1 when it is cut short or no msgpack. */
+function usualValueEnd(buf: Uint8Array, view: DataView, pos: number, end: number): number {
+  if (pos >= end) return -1
+  const tag = view.getUint8(pos)
+  if (tag <= 0x7f || tag >= 0xe0 || tag === 0xc0) return pos + 1
+  if (tag === 0xce && pos + 5 <= end) return pos + 5
+  if (tag < 0xa4 || tag > 0xbf) return skipOr(buf, pos, end)
+  const stop = pos + 1 + (tag & 0x1f)
+  if (stop > end) return -1
+  let bits = view.getInt32(stop - 4, true)
+  for (let at = pos + 1; at < stop - 4; at += 4) bits |= view.getInt32(at, true)
+  return (bits & 0x80808080) === 0 ? stop : skipOr(buf, pos, end)
+}
+
+/** As `skip()`, but -1 for what is cut short or no msgpack. */
+function skipOr(buf: Uint8Array, pos: number, end: number): number {
+  try {
+    return skip(buf, pos, end)
+  } catch (error) {
+    if (error instanceof MsgpackError) return -1
+    throw error
+  }
 }

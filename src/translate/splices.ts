@@ -1,9 +1,10 @@
-import { encode, RawStr, text } from '../bytes/msgpack.js'
+import { encode } from '../bytes/msgpack.js'
+import { keptViewOf } from '../bytes/spans.js'
 import { assert } from '../errors.js'
 import { BuidCache } from './buid-cache.js'
 import { EditBuffer, equalSpans } from './edit-buffer.js'
-import { bodyOf, isText, SpliceKind, SpliceReader } from './splice-reader.js'
-import { OLD_FORMS, OLD_PROPS, StortypeCache, type StortypeSource } from './stortypes.js'
+import { isText, SpliceKind, SpliceReader } from './splice-reader.js'
+import { type FormEntry, nameOf, OLD_FORMS, OLD_PROPS, StortypeCache, type StortypeSource } from './stortypes.js'
 
 /** Why a splice has no node edit. */
 export type SpliceFailCode =
@@ -64,6 +65,8 @@ const MOST_ARRAY_HEAD_BYTES = 5
 const META_KEYS = ['time', 'user', 'prov'].map((key) => encode(key))
 /** Stortype `msgp`: the only one that can store a null. */
 const MSGP = 13
+/** No ndef or prov has this number. */
+const NO_ID = -1
 
 /**
  * Translates the splices of one layer, in the order of their offsets, into node edits.
@@ -82,23 +85,30 @@ export class SpliceTranslator {
   readonly #tagProps: (() => Iterable<readonly [string, number]>) | undefined
   readonly #splice = new SpliceReader()
   readonly #buids = new BuidCache()
-  /** The ndef and prov of the splice before; a length of 0 is none. */
+  /** The ndef and prov of the splice before, with the reader's numbers for them; a length of 0 is none. */
   readonly #ndef = new EditBuffer()
   readonly #prov = new EditBuffer()
+  #ndefId = NO_ID
+  #provId = NO_ID
   /** Room for the node edit's head, then the edits; the head is put in front of them when their number is known. */
   readonly #edits = new EditBuffer()
   readonly #meta = new EditBuffer()
   /** Where the form's msgpack starts in `#ndef`. */
   #formOffset = 0
   #formBytes = 0
-  #form = ''
-  #formStortype = -1
+  #form: FormEntry | null = null
   #editCount = 0
   #spliceCount = 0
   #nextOffset = 0
   #firstOffset = 0
   #lastOffset = 0
   #deletions: { propBytes: Uint8Array; stortype: number }[] | null = null
+  /** The splice that is translated: `#buf[#start, #end)`. */
+  #offset = 0
+  #buf: Uint8Array = new Uint8Array(0)
+  #view: DataView = keptViewOf(this.#buf)
+  #start = 0
+  #end = 0
 
   constructor(stortypes: StortypeSource, sink: SpliceSink, options: SpliceOptions = {}) {
     this.#stortypes = new StortypeCache(stortypes)
@@ -108,18 +118,19 @@ export class SpliceTranslator {
 
   /** Translates the splice in `buf[start, end)`; nothing of `buf` is kept. */
   add(offset: number, buf: Uint8Array, start: number, end: number): void {
+    this.#take(offset, buf, start, end)
     const unreadable = this.#splice.read(buf, start, end)
     if (unreadable !== null) {
       this.flush()
-      this.#fail(offset, 'unreadable', unreadable, '', false, buf, start, end)
+      this.#fail('unreadable', unreadable)
       return
     }
-    if (!this.#continues(offset, buf)) {
+    if (!this.#continues()) {
       this.flush()
-      this.#enterNode(buf)
+      this.#enterNode()
     }
-    this.#note(offset, buf)
-    this.#edit(offset, buf, start, end)
+    this.#note()
+    this.#edit()
   }
 
   /**
@@ -129,17 +140,19 @@ export class SpliceTranslator {
    */
   pass(offset: number, buf: Uint8Array, start: number, end: number): boolean {
     assert(this.#spliceCount === 0, () => 'a splice was passed over within a group')
+    this.#take(offset, buf, start, end)
     const readable = this.#splice.read(buf, start, end) === null
-    const continues = readable && this.#continues(offset, buf)
+    const continues = readable && this.#continues()
     if (!continues) this.flush()
-    if (!continues && readable) this.#enterNode(buf)
-    if (readable) this.#note(offset, buf)
+    if (!continues && readable) this.#enterNode()
+    if (readable) this.#note()
     return continues
   }
 
   /** Whether a splice would go on with the group of the one before; nothing is noted. */
   continues(offset: number, buf: Uint8Array, start: number, end: number): boolean {
-    return this.#splice.read(buf, start, end) === null && this.#continues(offset, buf)
+    this.#take(offset, buf, start, end)
+    return this.#splice.read(buf, start, end) === null && this.#continues()
   }
 
   /** Ends the group; the next splice starts a new one. */
@@ -149,82 +162,102 @@ export class SpliceTranslator {
     this.#spliceCount = 0
     this.#ndef.length = 0
     this.#prov.length = 0
+    this.#ndefId = NO_ID
+    this.#provId = NO_ID
   }
 
   /** Asks for every stortype anew, after the model has changed. */
   modelChanged(): void {
     this.#stortypes.clear()
     this.#deletions = null
-    if (this.#form !== '') this.#formStortype = this.#stortypes.form(this.#form)
+    const { buf, length } = this.#ndef
+    if (length > 0) this.#form = this.#stortypes.form(buf, this.#formOffset, this.#formOffset + this.#formBytes)
   }
 
-  #continues(offset: number, buf: Uint8Array): boolean {
-    if (offset !== this.#nextOffset) return false
+  #take(offset: number, buf: Uint8Array, start: number, end: number): void {
+    this.#offset = offset
+    if (buf !== this.#buf) {
+      this.#buf = buf
+      this.#view = keptViewOf(buf)
+    }
+    this.#start = start
+    this.#end = end
+  }
+
+  #continues(): boolean {
+    if (this.#offset !== this.#nextOffset) return false
     const splice = this.#splice
     const ndef = this.#ndef
-    if (!equalSpans(ndef.buf, 0, ndef.length, buf, splice.ndefStart, splice.ndefEnd)) return false
+    const isSame =
+      splice.ndefId === this.#ndefId ||
+      equalSpans(ndef.buf, 0, ndef.length, this.#buf, splice.ndefStart, splice.ndefEnd)
+    if (!isSame) return false
     const prov = this.#prov
-    if (prov.length === 0) return true
-    return splice.provStart >= 0 && equalSpans(prov.buf, 0, prov.length, buf, splice.provStart, splice.provEnd)
+    if (prov.length === 0 || splice.provId === this.#provId) return true
+    return splice.provStart >= 0 && equalSpans(prov.buf, 0, prov.length, this.#buf, splice.provStart, splice.provEnd)
   }
 
-  #enterNode(buf: Uint8Array): void {
-    const { ndefStart, ndefEnd, formStart, formEnd } = this.#splice
+  #enterNode(): void {
+    const { ndefStart, ndefEnd, formStart, formEnd, ndefId } = this.#splice
     this.#ndef.length = 0
-    this.#ndef.span(buf, ndefStart, ndefEnd)
+    this.#ndef.span(this.#buf, ndefStart, ndefEnd, this.#view)
+    this.#ndefId = ndefId
     this.#formOffset = formStart - ndefStart
     this.#formBytes = formEnd - formStart
-    this.#form = shown(buf, formStart, formEnd)
-    this.#formStortype = this.#stortypes.form(this.#form)
+    this.#form = this.#stortypes.form(this.#buf, formStart, formEnd)
   }
 
-  #note(offset: number, buf: Uint8Array): void {
-    this.#nextOffset = offset + 1
-    const { provStart } = this.#splice
+  #note(): void {
+    this.#nextOffset = this.#offset + 1
+    const { provStart, provEnd, provId } = this.#splice
+    if (provId === this.#provId) return
+    const buf = this.#buf
     const prov = this.#prov
     if (provStart < 0 || buf[provStart] === 0xc0) {
       prov.length = 0
-    } else if (!equalSpans(prov.buf, 0, prov.length, buf, provStart, this.#splice.provEnd)) {
-      prov.length = 0
-      prov.span(buf, provStart, this.#splice.provEnd)
+      this.#provId = NO_ID
+      return
     }
+    prov.length = 0
+    prov.span(buf, provStart, provEnd, this.#view)
+    this.#provId = provId
   }
 
-  #edit(offset: number, buf: Uint8Array, start: number, end: number): void {
+  #edit(): void {
     const { kind } = this.#splice
-    const fail = (code: SpliceFailCode, message: string, subject = '', oldModel = false) =>
-      this.#fail(offset, code, message, subject, oldModel, buf, start, end)
-
-    if (this.#formStortype < 0) {
-      const old = OLD_FORMS.has(this.#form)
-      fail('unknown-form', `Unable to determine stortype type for form ${this.#form}${older(old)}`, this.#form, old)
+    const form = this.#form as FormEntry
+    if (form.stortype < 0) {
+      const old = OLD_FORMS.has(form.name)
+      const message = `Unable to determine stortype type for form ${form.name}${older(old)}`
+      this.#fail('unknown-form', message, form.name, old)
       return
     }
     if (kind === SpliceKind.unknown) {
-      fail('unknown-edit', 'Unrecognized splice edit')
+      this.#fail('unknown-edit', 'Unrecognized splice edit')
       return
     }
     if (kind <= SpliceKind.nodeDel) {
-      this.#begin(offset, buf, kind, 2)
-      this.#edits.span(buf, this.#splice.valueStart, this.#splice.valueEnd)
-      this.#edits.uint16(this.#formStortype)
-      this.#end()
+      this.#begin(kind, 2)
+      this.#edits.span(this.#buf, this.#splice.valueStart, this.#splice.valueEnd, this.#view)
+      this.#edits.uint16(form.stortype)
+      this.#close()
       return
     }
-    const wrong = this.#wrongInfo(buf)
+    const wrong = this.#wrongInfo()
     if (wrong !== null) {
-      fail('bad-value', `Cannot translate splice: ${wrong}`)
+      this.#fail('bad-value', `Cannot translate splice: ${wrong}`)
       return
     }
-    if (kind === SpliceKind.tagAdd) this.#tagAdd(offset, buf)
-    else if (kind === SpliceKind.tagDel) this.#tagDel(offset, buf)
-    else if (kind <= SpliceKind.propDel) this.#prop(offset, buf, fail)
-    else this.#tagProp(offset, buf, fail)
+    if (kind === SpliceKind.tagAdd) this.#tagAdd()
+    else if (kind === SpliceKind.tagDel) this.#tagDel()
+    else if (kind <= SpliceKind.propDel) this.#prop(form)
+    else this.#tagProp()
   }
 
   /** What is missing or of a wrong kind in the info of a splice that is no node:add or node:del. */
-  #wrongInfo(buf: Uint8Array): string | null {
+  #wrongInfo(): string | null {
     const { kind, propStart, tagStart, valuStart } = this.#splice
+    const buf = this.#buf
     const isTag = kind >= SpliceKind.tagAdd
     if (isTag && (tagStart < 0 || !isText(buf, tagStart))) return 'its tag is no text'
     const hasProp = kind <= SpliceKind.propDel || kind >= SpliceKind.tagPropSet
@@ -235,80 +268,86 @@ export class SpliceTranslator {
     return null
   }
 
-  #prop(offset: number, buf: Uint8Array, fail: Fail): void {
+  #prop(form: FormEntry): void {
     const { kind, propStart, propEnd, valuStart, valuEnd } = this.#splice
-    const prop = shown(buf, propStart, propEnd)
-    const stortype = this.#stortypes.prop(this.#form, prop)
+    const buf = this.#buf
+    const stortype = this.#stortypes.prop(form, buf, propStart, propEnd)
     if (stortype < 0) {
-      const subject = `${this.#form}:${prop}`
+      const subject = `${form.name}:${nameOf(buf, propStart, propEnd)}`
       const old = OLD_PROPS.has(subject)
-      fail('unknown-prop', `Unable to determine stortype type for prop ${subject}${older(old)}`, subject, old)
+      this.#fail('unknown-prop', `Unable to determine stortype type for prop ${subject}${older(old)}`, subject, old)
       return
     }
     const isSet = kind === SpliceKind.propSet
     if (isSet && isUnstorable(buf, valuStart, stortype)) {
-      fail('bad-value', 'Cannot translate splice: its valu is null')
+      this.#fail('bad-value', 'Cannot translate splice: its valu is null')
       return
     }
-    this.#begin(offset, buf, kind, isSet ? 4 : 3)
+    this.#begin(kind, isSet ? 4 : 3)
     const edits = this.#edits
-    edits.span(buf, propStart, propEnd)
-    edits.spanOrNull(buf, valuStart, valuEnd)
+    edits.span(buf, propStart, propEnd, this.#view)
+    edits.spanOrNull(buf, valuStart, valuEnd, this.#view)
     // The layer looks up the old value itself.
     if (isSet) edits.byte(0xc0)
     edits.uint16(stortype)
-    this.#end()
+    this.#close()
   }
 
-  #tagAdd(offset: number, buf: Uint8Array): void {
+  #tagAdd(): void {
     const { tagStart, tagEnd, valuStart, valuEnd, oldvStart, oldvEnd } = this.#splice
-    this.#begin(offset, buf, SpliceKind.tagAdd, 3)
-    this.#edits.span(buf, tagStart, tagEnd)
-    this.#edits.span(buf, valuStart, valuEnd)
-    this.#edits.spanOrNull(buf, oldvStart, oldvEnd)
-    this.#end()
+    const buf = this.#buf
+    const view = this.#view
+    this.#begin(SpliceKind.tagAdd, 3)
+    this.#edits.span(buf, tagStart, tagEnd, view)
+    this.#edits.span(buf, valuStart, valuEnd, view)
+    this.#edits.spanOrNull(buf, oldvStart, oldvEnd, view)
+    this.#close()
   }
 
-  #tagDel(offset: number, buf: Uint8Array): void {
+  #tagDel(): void {
     const { tagStart, tagEnd, valuStart, valuEnd } = this.#splice
+    const buf = this.#buf
+    const view = this.#view
     const edits = this.#edits
-    this.#begin(offset, buf, SpliceKind.tagDel, 2, () => {
-      for (const { propBytes, stortype } of this.#tagPropDeletions()) {
-        this.#openEdit(SpliceKind.tagPropDel, 4)
-        edits.span(buf, tagStart, tagEnd)
-        edits.span(propBytes, 0, propBytes.length)
-        edits.byte(0xc0)
-        edits.uint16(stortype)
-        this.#end()
-      }
-    })
-    edits.span(buf, tagStart, tagEnd)
-    edits.spanOrNull(buf, valuStart, valuEnd)
-    this.#end()
+    this.#count()
+    for (const { propBytes, stortype } of this.#tagPropDeletions()) {
+      this.#open(SpliceKind.tagPropDel, 4)
+      edits.span(buf, tagStart, tagEnd, view)
+      edits.span(propBytes, 0, propBytes.length)
+      edits.byte(0xc0)
+      edits.uint16(stortype)
+      this.#close()
+    }
+    this.#open(SpliceKind.tagDel, 2)
+    edits.span(buf, tagStart, tagEnd, view)
+    edits.spanOrNull(buf, valuStart, valuEnd, view)
+    this.#close()
   }
 
-  #tagProp(offset: number, buf: Uint8Array, fail: Fail): void {
+  #tagProp(): void {
     const { kind, tagStart, tagEnd, propStart, propEnd, valuStart, valuEnd, curvStart, curvEnd } = this.#splice
-    const prop = shown(buf, propStart, propEnd)
-    const stortype = this.#stortypes.tagProp(prop)
+    const buf = this.#buf
+    const view = this.#view
+    const stortype = this.#stortypes.tagProp(buf, propStart, propEnd)
     if (stortype < 0) {
-      const tag = shown(buf, tagStart, tagEnd)
-      fail('unknown-tagprop', `Unable to determine stortype type for tag prop ${tag}:${prop}`, prop)
+      const prop = nameOf(buf, propStart, propEnd)
+      const subject = `${nameOf(buf, tagStart, tagEnd)}:${prop}`
+      this.#fail('unknown-tagprop', `Unable to determine stortype type for tag prop ${subject}`, prop)
       return
     }
     const isSet = kind === SpliceKind.tagPropSet
     if (isSet && isUnstorable(buf, valuStart, stortype)) {
-      fail('bad-value', 'Cannot translate splice: its valu is null')
+      this.#fail('bad-value', 'Cannot translate splice: its valu is null')
       return
     }
-    this.#begin(offset, buf, kind, isSet ? 5 : 4)
+    this.#begin(kind, isSet ? 5 : 4)
     const edits = this.#edits
-    edits.span(buf, tagStart, tagEnd)
-    edits.span(buf, propStart, propEnd)
-    edits.spanOrNull(buf, valuStart, valuEnd)
-    if (isSet) edits.spanOrNull(buf, curvStart, curvEnd)
+    edits.span(buf, tagStart, tagEnd, view)
+    edits.span(buf, propStart, propEnd, view)
+    edits.spanOrNull(buf, valuStart, valuEnd, view)
+    if (isSet) edits.spanOrNull(buf, curvStart, curvEnd, view)
     edits.uint16(stortype)
-    this.#end()
+    this.#close()
   }
 
   #tagPropDeletions(): { propBytes: Uint8Array; stortype: number }[] {
@@ -319,34 +358,42 @@ export class SpliceTranslator {
     return this.#deletions
   }
 
-  /** Counts the splice in and opens its edit, `[kind, [`; `before` writes edits that go first. */
-  #begin(offset: number, buf: Uint8Array, kind: number, infoItems: number, before?: () => void): void {
-    if (this.#spliceCount === 0) {
-      this.#edits.length = 0
-      this.#edits.reserve(NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES)
-      this.#edits.length = NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES
-      this.#firstOffset = offset
-      this.#noteMeta(buf)
-    }
-    this.#spliceCount++
-    this.#lastOffset = offset
-    before?.()
-    this.#openEdit(kind, infoItems)
+  /** Counts the splice in and opens its edit. */
+  #begin(kind: number, infoItems: number): void {
+    this.#count()
+    this.#open(kind, infoItems)
   }
 
-  #openEdit(kind: number, infoItems: number): void {
+  #count(): void {
+    if (this.#spliceCount === 0) {
+      const headBytes = NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES
+      this.#edits.length = 0
+      this.#edits.reserve(headBytes)
+      this.#edits.length = headBytes
+      this.#firstOffset = this.#offset
+      this.#noteMeta()
+    }
+    this.#spliceCount++
+    this.#lastOffset = this.#offset
+  }
+
+  /** Opens an edit, `[kind, [`. */
+  #open(kind: number, infoItems: number): void {
     this.#editCount++
-    this.#edits.byte(0x93)
-    this.#edits.byte(kind)
-    this.#edits.byte(0x90 | infoItems)
+    const edits = this.#edits
+    edits.byte(0x93)
+    edits.byte(kind)
+    edits.byte(0x90 | infoItems)
   }
 
   /** Closes an edit: no dependent edits. */
-  #end(): void {
+  #close(): void {
     this.#edits.byte(0x90)
   }
 
-  #noteMeta(buf: Uint8Array): void {
+  #noteMeta(): void {
+    const buf = this.#buf
+    const view = this.#view
     const { timeKey, timeStart, timeEnd, userKey, userStart, userEnd, provKey, provStart, provEnd } = this.#splice
     const meta = this.#meta
     meta.length = 0
@@ -354,7 +401,7 @@ export class SpliceTranslator {
     const isUsual = timeKey >= 0 && timeEnd === userKey && userEnd === provKey
     if (isUsual && timeStart === timeKey + 5 && userStart === userKey + 5 && provStart === provKey + 5) {
       meta.byte(0x83)
-      meta.span(buf, timeKey, provEnd)
+      meta.span(buf, timeKey, provEnd, view)
       return
     }
     const present = [
@@ -366,14 +413,14 @@ export class SpliceTranslator {
     meta.byte(0x80 | present.length)
     for (const { key, start, end } of present) {
       meta.span(key, 0, key.length)
-      meta.span(buf, start, end)
+      meta.span(buf, start, end, view)
     }
   }
 
   #finish(): NodeEdit {
     const edits = this.#edits
     const metaStart = edits.length
-    edits.span(this.#meta.buf, 0, this.#meta.length)
+    edits.span(this.#meta.buf, 0, this.#meta.length, this.#meta.view)
     const { buf } = edits
     let pos = NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES
     pos = putArrayHeadBefore(buf, pos, this.#editCount)
@@ -399,21 +446,11 @@ export class SpliceTranslator {
     }
   }
 
-  #fail(
-    offset: number,
-    code: SpliceFailCode,
-    message: string,
-    subject: string,
-    oldModel: boolean,
-    buf: Uint8Array,
-    start: number,
-    end: number,
-  ): void {
-    this.#sink.failure({ offset, code, message, subject, oldModel, splice: Uint8Array.from(buf.subarray(start, end)) })
+  #fail(code: SpliceFailCode, message: string, subject = '', oldModel = false): void {
+    const splice = Uint8Array.from(this.#buf.subarray(this.#start, this.#end))
+    this.#sink.failure({ offset: this.#offset, code, message, subject, oldModel, splice })
   }
 }
-
-type Fail = (code: SpliceFailCode, message: string, subject?: string, oldModel?: boolean) => void
 
 function older(old: boolean): string {
   return old ? ' from an older modelrev' : ''
@@ -422,12 +459,6 @@ function older(old: boolean): string {
 /** A null can be indexed by no other stortype, and a layer that has stored one fails on every later set. */
 function isUnstorable(buf: Uint8Array, valuStart: number, stortype: number): boolean {
   return buf[valuStart] === 0xc0 && stortype !== MSGP
-}
-
-/** The text whose msgpack is `buf[start, end)`, also as a key for look-ups. */
-function shown(buf: Uint8Array, start: number, end: number): string {
-  const content = text(buf, bodyOf(buf, start), end)
-  return content instanceof RawStr ? Buffer.from(content.bytes).toString('latin1') : content
 }
 
 /** Writes an array's head so that it ends at `end`, and returns its start. */

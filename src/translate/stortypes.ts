@@ -1,3 +1,7 @@
+import { RawStr, text } from '../bytes/msgpack.js'
+import { SpanMap } from '../bytes/span-map.js'
+import { bodyOf } from './splice-reader.js'
+
 /** The stortypes that node edits need; the destination's model, or the dictionary that a running Cortex gives. */
 export interface StortypeSource {
   /** Stortype of a form's value, undefined for an unknown form. */
@@ -36,57 +40,61 @@ export const OLD_PROPS: ReadonlySet<string> = new Set([
   'inet:fqdn:updated',
 ])
 
-/** A form's stortype and those of its props as far as they were asked for; -1: not in the model. */
-interface FormEntry {
+/** What is known of a form; -1: not in the model. */
+export interface FormEntry {
+  readonly name: string
   readonly stortype: number
-  readonly props: Map<string, number>
+  /** Of those props that were asked for, by their msgpack. */
+  readonly props: SpanMap<number>
 }
 
-/** Remembers what a source of stortypes answered, as it is asked once per splice. -1 is "not in the model". */
+/** Remembers what a source of stortypes answered, by the msgpack of names: it is asked once per splice. -1 is "not in the model". */
 export class StortypeCache {
   readonly #source: StortypeSource
-  readonly #forms = new Map<string, FormEntry>()
-  readonly #tagProps = new Map<string, number>()
+  #forms = new SpanMap<FormEntry>()
+  #tagProps = new SpanMap<number>()
 
   constructor(source: StortypeSource) {
     this.#source = source
   }
 
-  form(form: string): number {
-    return this.#form(form).stortype
+  form(buf: Uint8Array, start: number, end: number): FormEntry {
+    let entry = this.#forms.get(buf, start, end)
+    if (entry === undefined) {
+      const name = nameOf(buf, start, end)
+      entry = { name, stortype: this.#source.formStortype(name) ?? -1, props: new SpanMap() }
+      this.#forms.add(buf, start, end, entry)
+    }
+    return entry
   }
 
-  prop(form: string, prop: string): number {
-    const { props } = this.#form(form)
-    let stortype = props.get(prop)
+  prop(form: FormEntry, buf: Uint8Array, start: number, end: number): number {
+    let stortype = form.props.get(buf, start, end)
     if (stortype === undefined) {
-      stortype = this.#source.propStortype(form, prop) ?? -1
-      props.set(prop, stortype)
+      stortype = this.#source.propStortype(form.name, nameOf(buf, start, end)) ?? -1
+      form.props.add(buf, start, end, stortype)
     }
     return stortype
   }
 
-  tagProp(prop: string): number {
-    let stortype = this.#tagProps.get(prop)
+  tagProp(buf: Uint8Array, start: number, end: number): number {
+    let stortype = this.#tagProps.get(buf, start, end)
     if (stortype === undefined) {
-      stortype = this.#source.tagPropStortype(prop) ?? -1
-      this.#tagProps.set(prop, stortype)
+      stortype = this.#source.tagPropStortype(nameOf(buf, start, end)) ?? -1
+      this.#tagProps.add(buf, start, end, stortype)
     }
     return stortype
   }
 
   /** Forgets everything, after the model has changed. */
   clear(): void {
-    this.#forms.clear()
-    this.#tagProps.clear()
+    this.#forms = new SpanMap()
+    this.#tagProps = new SpanMap()
   }
+}
 
-  #form(form: string): FormEntry {
-    let entry = this.#forms.get(form)
-    if (entry === undefined) {
-      entry = { stortype: this.#source.formStortype(form) ?? -1, props: new Map() }
-      this.#forms.set(form, entry)
-    }
-    return entry
-  }
+/** The text whose msgpack is `buf[start, end)`, also as a key for look-ups. */
+export function nameOf(buf: Uint8Array, start: number, end: number): string {
+  const content = text(buf, bodyOf(buf, start), end)
+  return content instanceof RawStr ? Buffer.from(content.bytes).toString('latin1') : content
 }

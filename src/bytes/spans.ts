@@ -68,3 +68,13 @@ export function compareSpans(
   }
   return aLength - bLength
 }
+
+/** Whether two spans of one length, 4 bytes or more, are the same: four bytes at a time, the last four overlapping those before. */
+export function sameSpans(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
+  const last = length - 4
+  if (a.getInt32(aStart + last, true) !== b.getInt32(bStart + last, true)) return false
+  for (let i = 0; i < last; i += 4) {
+    if (a.getInt32(aStart + i, true) !== b.getInt32(bStart + i, true)) return false
+  }
+  return true
+}
