@@ -18,9 +18,9 @@ const COMMANDS: Readonly<Record<string, SubCommand>> = {
     run: async (args, name) => (await import('./migrate-command.js')).migrateCommand(args, name),
   },
   sync: {
-    usage: 'DIR …',
+    usage: 'DIR --src URL --dest URL …',
     about: 'keep the migrated Cortex in sync until cut-over; the same as sync_020',
-    run: async (args) => (await import('./sync-command.js')).syncCommand(args),
+    run: async (args, name) => (await import('./sync-command.js')).syncCommand(args, name),
   },
   preflight: {
     usage: '--src DIR --dest DIR …',

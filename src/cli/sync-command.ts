@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ExitCode, MigrationError } from '../errors.js'
 import { createLog, LOG_LEVELS, type Log, type LogLevel } from '../log.js'
-import type { CreateSyncService, SyncLog } from '../sync/api.js'
+import type { SyncLog } from '../sync/api.js'
 import { SyncCell } from '../sync/cell/cell.js'
 import { expandPath, openCellDir } from '../sync/cell/cell-dir.js'
 import { type ConfigInput, envName, readConfig } from '../sync/cell/config.js'
@@ -41,12 +41,9 @@ interface Parsed {
   json?: boolean
 }
 
-/** Runs `sync_020` with the arguments behind its name, until a signal or the end that was asked for; returns the exit code. */
-export async function syncCommand(
-  args: readonly string[],
-  parts: { createSyncService: CreateSyncService } = { createSyncService },
-): Promise<number> {
-  const command = defineCommand()
+/** Runs the service with the arguments behind the name, until a signal or the end that was asked for; returns the exit code. */
+export async function syncCommand(args: readonly string[], name = 'sync_020'): Promise<number> {
+  const command = defineCommand(name)
   let dirn: string
   let parsed: Parsed
   let level: LogLevel
@@ -56,13 +53,13 @@ export async function syncCommand(
     parsed = command.opts<Parsed>()
     level = logLevel(parsed.logLevel)
   } catch (error) {
-    return usageFailure(error)
+    return usageFailure(error, name)
   }
   const log = createLog(level)
   log('INFO', `log level set to ${level}`, 'sync')
   let cell: SyncCell
   try {
-    cell = await openCell(dirn, parsed, syncLog(log), parts.createSyncService)
+    cell = await openCell(dirn, parsed, syncLog(log))
   } catch (error) {
     return reportFailure(error)
   }
@@ -158,7 +155,7 @@ class Run {
   }
 }
 
-async function openCell(dirn: string, parsed: Parsed, log: SyncLog, create: CreateSyncService): Promise<SyncCell> {
+async function openCell(dirn: string, parsed: Parsed, log: SyncLog): Promise<SyncCell> {
   const config = readConfig(expandPath(dirn), configOf(parsed), process.env)
   const dir = await openCellDir(dirn)
   return SyncCell.open({
@@ -168,7 +165,7 @@ async function openCell(dirn: string, parsed: Parsed, log: SyncLog, create: Crea
     version: packageVersion(),
     log,
     openCortex,
-    createSyncService: create,
+    createSyncService,
   })
 }
 
@@ -203,11 +200,12 @@ function addresses(parsed: Parsed): { telepath: string; https: number | null; na
   }
 }
 
-function defineCommand(): Command {
+function defineCommand(name: string): Command {
   return (
-    new Command('syncmigrator')
+    new Command(name)
       .usage('<dirn> [options]')
       .description('Keeps a migrated 2.x Cortex up to date with the running 0.1.x Cortex until cut-over.')
+      .helpOption('-h, --help', 'show this')
       .exitOverride()
       // A url at the wrong place must not be shown with its password.
       .configureOutput({ outputError: (text, write) => write(maskUrls(text)) })
@@ -235,11 +233,10 @@ function defineCommand(): Command {
       .option('--auth-passwd <passwd>', "password of the service's user root")
       .option('--nexslog-en <bool>', 'accepted for compatibility, without effect', booleanOf)
       .addOption(
-        new Option('--model-sync <how>', 'model extensions that only the source has (default: add)').choices([
-          'add',
-          'report',
-          'off',
-        ]),
+        new Option(
+          '--model-sync <how>',
+          'what becomes of model extensions that only the source has: added, reported, or not looked at (default: add)',
+        ).choices(['add', 'report', 'off']),
       )
       .option(
         '--no-migration-mode',
@@ -250,16 +247,25 @@ function defineCommand(): Command {
       .option('--json', 'write the state to standard output, a line of JSON each 10 s and at the end')
       .addHelpText(
         'after',
-        '\nEverything from --src to --nexslog-en can stand in <dirn>/cell.yaml, or in SYN_SYNCMIGRATOR_<NAME>.',
+        `
+Nothing is synced before --start, or a start command of the 2.x Cortex that has added the service (service.add).
+Everything from --src to --model-sync can stand in <dirn>/cell.yaml too, or in SYN_SYNCMIGRATOR_<NAME>.
+Exit codes: 0 ended by a signal, or in sync; 2 wrong arguments; 3 wrong configuration, or a Cortex refuses; 8 in sync but for
+changes that could not be applied; 130 or 143 interrupted before --until-caught-up was done.
+
+Example:
+  $ ${name} ./sync --auth-passwd PASSWD --offsfile ./cortex-2x/migration/lyroffs.yaml --start file \\
+      --src tcp://root:PASSWD@old:27492/ --dest tcp://root:PASSWD@new:27492/ --telepath tcp://0.0.0.0:27493/`,
       )
   )
 }
 
-function usageFailure(error: unknown): number {
+function usageFailure(error: unknown, name: string): number {
   const untold = error instanceof AmbiguousOption || error instanceof InvalidArgumentError
-  if (!untold && error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage
-  if (!untold) throw error
-  process.stderr.write(`error: ${error.message}\n`)
+  if (!untold && !(error instanceof CommanderError)) throw error
+  if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok
+  if (untold) process.stderr.write(`error: ${error.message}\n`)
+  process.stderr.write(`hint: ${name} --help lists arguments and options\n`)
   return ExitCode.usage
 }
 

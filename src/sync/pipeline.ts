@@ -197,6 +197,7 @@ export class LayerSyncs implements SyncService {
     try {
       await this.#checkDest(idens)
       await this.#checkSource(idens)
+      await this.#prepareDest()
     } catch (error) {
       if (!this.#isSyncing()) {
         this.#dest.close()
@@ -254,9 +255,20 @@ export class LayerSyncs implements SyncService {
 
   async #checkDest(idens: readonly string[]): Promise<void> {
     try {
-      await this.#dest.prepare()
       for (const iden of idens) await closing(this.#dest.openLayer(iden))
     } catch (error) {
+      throw cannotStart('destination', error)
+    }
+  }
+
+  /** The first change at the destination, when nothing else can fail the start any more. */
+  async #prepareDest(): Promise<void> {
+    try {
+      await this.#dest.prepare()
+    } catch (error) {
+      if (!this.#isSyncing() && this.#dest.migrationMode && this.#parts.store.migrationModeOverride() !== true) {
+        await this.#dest.setMode(false).catch((failure) => this.#parts.log.error(modeFailure('Disabling', failure)))
+      }
       throw cannotStart('destination', error)
     }
   }

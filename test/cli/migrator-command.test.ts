@@ -17,6 +17,7 @@ test('synapse-migrator help names every command, and help COMMAND is its --help'
   const help = synapseMigrator(['help', 'errors'])
   assert.match(help.stdout, /^Usage: synapse-migrator errors \[options\] <dest>/)
   assert.deepEqual(synapseMigrator(['errors', '--help']), help)
+  assert.match(synapseMigrator(['sync', '--help']).stdout, /^Usage: synapse-migrator sync <dirn> \[options\]\n/)
 })
 
 test('synapse-migrator without a command, or with an unknown one, ends with 2 and says what there is', () => {

@@ -6,10 +6,12 @@ Serves a real Cortex (any release) on 127.0.0.1 and does what it is told: one JS
   ["splices"]               splices by layer (0.1.58 only)
   ["storm", text]           the messages printed, joined; warnings and errors as well
   ["counts"]                {"mode": whether triggers and cron jobs are off}
+  ["passwd", text]          sets the password of root
 
 A line of an export: ["<layer>","<buid>","form|prop|tag|tagprop",name,value]. The first line written is {"port": N}.
 usage: <python of 01x, 200, 280 or latest> -W ignore changing_cortex.py DIR PORT     (changes DIR: give a copy; PORT 0: any)
-Ends on SIGTERM as on the end of stdin, both without damage.
+Ends on SIGTERM as on the end of stdin, both without damage. On SIGUSR1 it kills itself, but never between the write of a node and
+that of its splices.
 '''
 import os
 import sys
@@ -33,6 +35,31 @@ from canon import canon, un
 OLD = synapse.version < (0, 2, 0)
 
 # --- 0.1.58 ---
+
+def commit_together():
+    '''
+    0.1.58 commits each of its slabs by itself, so that a killed one may have nodes without their splices, of which no reader of
+    splices can know. Here all slabs commit between two writes.
+    '''
+    import weakref
+    from synapse.lib.lmdbslab import Slab
+    slabs = weakref.WeakSet()
+    init = Slab.__anit__
+
+    async def anit(self, *args, **kwargs):
+        await init(self, *args, **kwargs)
+        slabs.add(self)
+
+    async def once(self):
+        alive = [slab for slab in slabs if not slab.isfini]
+        for slab in alive:
+            await slab.fire('commit')
+        for slab in alive:
+            if not slab.isfini:
+                slab.forcecommit()
+
+    Slab.__anit__ = anit
+    Slab._syncLoopOnce = once
 
 class Changes:
     '''Random changes of all eight kinds of splices, by the same means that made the Cortex.'''
@@ -162,13 +189,20 @@ async def command(core, name, *args):
         return await storm(core, *args)
     if name == 'counts':
         return {'mode': not core.trigson and not core.agenda.enabled}
+    if name == 'passwd':
+        user = core.auth.getUserByName('root')
+        await (await user if asyncio.iscoroutine(user) else user).setPasswd(*args)
+        return True
     raise ValueError(name)
 
 async def main(dirn, port):
+    if OLD:
+        commit_together()
     core = await s_cortex.Cortex.anit(dirn)
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, over.set)
+    loop.add_signal_handler(signal.SIGUSR1, os.kill, os.getpid(), signal.SIGKILL)
     try:
         _, port = await core.dmon.listen('tcp://127.0.0.1:%s/' % port)
         print(json.dumps({'port': port}), flush=True)

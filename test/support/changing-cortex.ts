@@ -76,12 +76,34 @@ export class ChangingCortex {
     await ended
   }
 
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  /** SIGKILL between two writes of nodes with their splices; what was not committed is lost. */
+  killBetweenWrites(): Promise<void> {
+    return this.#end('SIGUSR1')
+  }
+
+  /** Stands still, with all connections open. */
+  async freeze(ms: number): Promise<void> {
+    const child = this.#child
+    child?.kill('SIGSTOP')
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    child?.kill('SIGCONT')
+  }
+
+  /** Sets the password of root, which is `secret` otherwise. */
+  async setPasswd(passwd: string): Promise<void> {
+    await this.#ask('passwd', passwd)
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     if (child === null) return
     this.#child = null
     const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
+    child.kill(signal)
     await ended
   }
 

@@ -45,6 +45,8 @@ export class SimCortex {
   isUp = true
   /** A TelepathError that every connect is answered with. */
   refusal: TelepathError | null = null
+  /** A TelepathError that asking for the model is answered with. */
+  modelRefusal: TelepathError | null = null
   migrationMode = false
   hasMigrationMode = true
   hasEditIndex = true
@@ -207,6 +209,7 @@ class SimRemote implements RemoteCortex {
 
   getModelDict(): Promise<Value> {
     return this.#call(() => {
+      if (this.cortex.modelRefusal !== null) throw this.cortex.modelRefusal
       this.cortex.modelReads++
       return this.cortex.model
     })

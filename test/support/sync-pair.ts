@@ -2,13 +2,17 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { ChangingCortex } from './changing-cortex.js'
 import { copyCortex, migrate, python, type Release, tempDir } from './cortex.js'
 import { freePort } from './tcp-proxy.js'
 
 const SERVICE = fileURLToPath(new URL('../../../bin/sync_020.mjs', import.meta.url))
+
+/** A test, or whoever else ends what was started. */
+export interface Owner {
+  after(fn: () => unknown): void
+}
 
 /** A generated 0.1.58 Cortex and its migration, both running. */
 export interface Pair {
@@ -18,7 +22,7 @@ export interface Pair {
   readonly offsfile: string
 }
 
-export async function startPair(t: TestContext, release: Release, seed = 11): Promise<Pair> {
+export async function startPair(t: Owner, release: Release, seed = 11): Promise<Pair> {
   const dir = tempDir(t)
   python('01x', 'gen_cortex.py', join(dir, 'backup'), '--nodes', '200', '--seed', String(seed))
   // 8: the generated Cortex has a queue without an owner, which is reported.
@@ -35,7 +39,7 @@ export async function startPair(t: TestContext, release: Release, seed = 11): Pr
 export async function assertSameRows({ dir, source, dest }: Pair): Promise<void> {
   const here = await source.rows(join(dir, 'source.gz'))
   const there = new Set(await dest.rows(join(dir, 'dest.gz')))
-  assert.ok(here.length > 2_000)
+  assert.ok(here.length > 1_000)
   assert.deepEqual(
     here.filter((row) => !there.delete(row)),
     [],

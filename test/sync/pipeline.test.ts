@@ -208,14 +208,22 @@ test('LayerSyncs changes nothing when a start fails', async () => {
       },
       /this release of the destination has none/,
     ],
+    [
+      () => {
+        bench.dest.modelRefusal = TelepathError.of('BadModel', { mesg: 'broken' })
+      },
+      /destination says: BadModel/,
+    ],
   ]
   for (const [spoil, expected] of refusals) {
     spoil()
     await assert.rejects(bench.run(bench.service.startSyncFromLast()), expected)
     assert.deepEqual(bench.durable, before)
     assert.equal(bench.service.state().syncing, false)
+    assert.equal(bench.dest.migrationMode, false)
     bench.dest.isUp = true
     bench.dest.refusal = null
+    bench.dest.modelRefusal = null
     bench.source.refusal = null
     bench.source.logs.set(A, [])
     bench.dest.version[0] = 2
