@@ -2,10 +2,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { NullPort } from '../src/bench/null-port.js'
-import { mergeSources } from '../src/bench/sample-work.js'
+import { planOf } from '../src/bench/sample-work.js'
 import { Model } from '../src/model/model.js'
 import { SlabReader } from '../src/page/page-reader.js'
-import { planMerge } from '../src/plan/merge-plan.js'
+import { INDEX_DBS } from '../src/plan/merge-plan.js'
 import { planPartitions, rangesOf } from '../src/plan/partitions.js'
 import { mergeRuns } from '../src/task/merge-runs.js'
 import { extractNodes } from '../src/task/node-extract.js'
@@ -13,13 +13,12 @@ import { type Case, report } from './report.js'
 import { scratchCortex } from './scratch-cortex.js'
 
 const NODES = 40_000
-const DBS = ['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'] as const
 
 const { dir, layerDir } = await scratchCortex(NODES)
 const runs = makeRuns()
-const sources = mergeSources(runs)
-const cases = DBS.flatMap((db): Case[] => {
-  const units = planMerge(db, sources)
+const plan = planOf(runs)
+const cases = INDEX_DBS.flatMap((db): Case[] => {
+  const units = plan.units(db)
   const run = () => units.map((unit) => mergeRuns({ ...unit, ...new NullPort().input() }).rows)
   const rows = run().reduce((sum, count) => sum + count, 0)
   return rows < 1000 ? [] : [{ name: db, items: rows, run }]

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { Model, type ModelData } from '../model/model.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
-import { type IndexDb, type MergeSource, mapNames, planMerge, unionNames } from '../plan/merge-plan.js'
+import { INDEX_DBS, MergePlan } from '../plan/merge-plan.js'
 import { planPartitions, rangesOf } from '../plan/partitions.js'
 import { slabBytes } from '../plan/slab-bytes.js'
 import { readRunFooter } from '../run/run-file.js'
@@ -14,7 +14,6 @@ import { extractSpliceRange } from '../task/splice-range.js'
 import type { StageWork, Workload } from './forecast.js'
 import { NullPort } from './null-port.js'
 
-const INDEX_DBS = ['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'] as const satisfies readonly IndexDb[]
 /** Source bytes of a splice range, as a migration has them. */
 const RANGE_BYTES = 8 << 20
 
@@ -171,12 +170,9 @@ function sampleNodes(layer: Layer, model: ModelData, dir: string, options: Sampl
 }
 
 function sampleMerge(paths: readonly string[], withNodedata: boolean, options: SampleOptions) {
-  const sources = mergeSources(paths)
-  const units = INDEX_DBS.flatMap((db) => planMerge(db, sources))
-  const nodedata = sources.flatMap(({ path, footer, propAbrvs }) => {
-    const { start, end } = footer.nodedata
-    return withNodedata && end > start ? [{ path, start, end, abrvs: propAbrvs }] : []
-  })
+  const plan = planOf(paths)
+  const units = INDEX_DBS.flatMap((db) => plan.units(db))
+  const nodedata = withNodedata ? plan.nodedata() : []
   return twice('merge', options, units.length + 1, (index): Measured => {
     const port = new NullPort()
     const elapsedMs = stopwatch()
@@ -187,20 +183,14 @@ function sampleMerge(paths: readonly string[], withNodedata: boolean, options: S
   })
 }
 
-/** Runs with the numbers that their names have among all of them. */
-export function mergeSources(paths: readonly string[]): MergeSource[] {
-  const footers = paths.map((path) => readRunFooter<unknown>(path))
-  const found = footers.filter((footer) => footer !== null)
-  const props = unionNames(found.map(({ propNames }) => propNames))
-  const tags = unionNames(found.map(({ tagNames }) => tagNames))
-  const tagProps = unionNames(found.map(({ tagPropNames }) => tagPropNames))
-  return found.map((footer, i) => ({
-    path: paths[i],
-    footer,
-    propAbrvs: mapNames(footer.propNames, props),
-    tagAbrvs: mapNames(footer.tagNames, tags),
-    tagPropAbrvs: mapNames(footer.tagPropNames, tagProps),
-  }))
+/** What a merge of these runs, which are those of consecutive partitions, comes to. */
+export function planOf(paths: readonly string[]): MergePlan {
+  const plan = new MergePlan()
+  for (const [partition, path] of paths.entries()) {
+    const footer = readRunFooter<unknown>(path)
+    if (footer !== null) plan.add(partition, path, footer)
+  }
+  return plan
 }
 
 function sampleSplices(layer: Layer, model: ModelData, options: SampleOptions) {

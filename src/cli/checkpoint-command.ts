@@ -16,8 +16,12 @@ interface Checkpoint {
   readonly borders?: readonly unknown[]
   readonly starts?: readonly unknown[]
   readonly nodelim?: number | null
-  readonly done?: readonly { readonly counts: Readonly<Record<string, unknown>> }[]
   readonly isBuilt?: boolean
+}
+
+/** What it notes of a finished partition or range; parts of a merge have no counts. */
+interface Stream {
+  readonly counts?: Readonly<Record<string, unknown>>
 }
 
 interface Shown {
@@ -57,7 +61,9 @@ function show(args: readonly string[], name: string): Promise<number> {
     .option('--json', 'print one JSON document')
   return runCommand<{ json?: boolean }>(command, args, (options, [dest]) => {
     checkpointsOf(dest)
-    const checkpoints = [...readCheckpoints(dest)].map(([key, value]) => shown(key, value as Checkpoint))
+    const checkpoints = [...readCheckpoints(dest)].map(([key, { value, streams }]) =>
+      shown(key, value as Checkpoint, streams as readonly Stream[]),
+    )
     if (options.json === true) printJson({ schema_version: 1, checkpoints })
     else process.stdout.write(showText(checkpoints))
     return ExitCode.ok
@@ -108,16 +114,17 @@ function checkpointsOf(dest: string): void {
   })
 }
 
-function shown(key: string, checkpoint: Checkpoint): Shown {
-  const { fingerprint = {}, borders, starts, done, isBuilt, nodelim = null } = checkpoint
+function shown(key: string, checkpoint: Checkpoint, streams: readonly Stream[]): Shown {
+  const { fingerprint = {}, borders, starts, isBuilt, nodelim = null } = checkpoint
+  const done = streams.flatMap(({ counts }) => (counts === undefined ? [] : [counts]))
   return {
     step: key.slice(0, key.indexOf('/')),
     layer: layerOf(key),
     // The step nexus has a checkpoint of its own only when it is done.
     finished: isBuilt ?? true,
-    partsDone: done?.length ?? null,
+    partsDone: isBuilt === undefined ? null : done.length,
     parts: borders === undefined ? (starts?.length ?? null) : borders.length + 1,
-    items: done?.reduce((sum, { counts }) => sum + itemsOf(counts), 0) ?? null,
+    items: isBuilt === undefined ? null : done.reduce((sum, counts) => sum + itemsOf(counts), 0),
     nodelim,
     fingerprint,
   }

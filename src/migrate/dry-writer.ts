@@ -18,8 +18,8 @@ export class DryWriter implements WriterPort {
       case 'receive':
         return this.receive(args as ReceiveArgs)
       case 'commit': {
-        const { slab, streams } = args as { slab: string; streams: readonly number[] }
-        for (const stream of streams) this.count(`${slab} ${stream}`)
+        const { slab, streams } = args as { slab: string; streams: readonly { stream: number }[] }
+        for (const { stream } of streams) this.count(`${slab} ${stream}`)
         return undefined
       }
       case 'installSlabs':

@@ -1,14 +1,10 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { MigrationError } from '../errors.js'
 import type { ModelData } from '../model/model.js'
-import type { SlabBuildState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
-import { type MergeSource, mapNames, planMerge, unionNames } from '../plan/merge-plan.js'
 import { planPartitions, rangesOf } from '../plan/partitions.js'
 import { streamPorts, type TaskPool } from '../pool/task-pool.js'
 import type { WriterPort } from '../pool/writer-client.js'
-import { readRunFooter } from '../run/run-file.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
 import type { Credits } from '../target/chunk-sender.js'
@@ -16,22 +12,11 @@ import type { NodeExtractCounts } from '../task/node-extract.js'
 import { modelKey } from '../task/worker-state.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
 import { GroupCommit, inTurn } from './in-turn.js'
+import { LayerMerge } from './layer-merge.js'
 import type { PieceSizes } from './options.js'
 
 /** Counts up when partitions, runs or checkpoints change: an older run is then not resumed. */
-const SCHEMA = 1
-/** Streams of merges are numbered from here on, those of partitions from 0 with a new number for each try. */
-const MERGE_STREAMS = 2 ** 24
-const NODEDATA_UNIT_PARTS = 16
-const INDEX_DBS = ['byprop', 'byarray', 'bytag', 'bytagprop'] as const
-/** What a 2.x layer keeps and a 0.1.x Cortex has none of. */
-const EMPTY_DBS = [
-  { name: 'byverb', dupSort: true },
-  { name: 'edgesn1', dupSort: true },
-  { name: 'edgesn2', dupSort: true },
-  { name: 'offsets', dupSort: false },
-  { name: 'counters', dupSort: false },
-] as const
+const SCHEMA = 2
 
 export interface LayerNodesOptions {
   readonly iden: string
@@ -90,9 +75,13 @@ interface Checkpoint {
   readonly fingerprint: Readonly<Record<string, unknown>>
   readonly borders: readonly Uint8Array[]
   readonly nodelim: number | null
-  readonly done: readonly Partition[]
+  readonly unitBytes: number | undefined
   readonly isBuilt: boolean
-  readonly state: SlabBuildState | null
+  /** Partitions that are translated, and parts of the merge, which have no counts. */
+  readonly streams: readonly (
+    | Partition
+    | { readonly stream: number; readonly slab: string; readonly counts?: undefined }
+  )[]
 }
 
 /**
@@ -107,6 +96,7 @@ export class LayerNodes {
   private readonly layerPath: string
   private readonly nodedataPath: string
   private readonly done = new Map<number, Partition>()
+  private readonly merge: LayerMerge
   private streams = 0
   private rows = 0
   private nodeCount = 0
@@ -125,6 +115,7 @@ export class LayerNodes {
     this.key = `nodes/${iden}`
     this.layerPath = join(srcDir, 'layers', iden, 'layer.lmdb')
     this.nodedataPath = join(srcDir, 'layers', iden, 'nodedata.lmdb')
+    this.merge = new LayerMerge({ iden, buildDir: this.buildDir, key: this.key }, pool, writer, credits, events)
   }
 
   async run(): Promise<LayerNodesResult> {
@@ -135,25 +126,29 @@ export class LayerNodes {
       const plan = this.plan(layer, nodedata)
       const checkpoint = this.options.fromLast ? await this.loadCheckpoint(plan.fingerprint) : null
       if (checkpoint?.isBuilt) {
-        for (const partition of checkpoint.done) this.done.set(partition.counts.partition, partition)
-        this.events.errors(errorsOf(checkpoint.done))
+        this.takeDone(checkpoint)
         return this.result(startedMs, plan.isLimited, true, 0)
       }
       const borders = checkpoint?.borders ?? plan.borders
-      const begun = { fingerprint: plan.fingerprint, borders, nodelim: this.options.nodelim }
-      await this.begin(checkpoint)
-      await this.extractAll(rangesOf(borders, plan.end), begun, nodedata)
+      const unitBytes = checkpoint === null ? this.options.pieces.unitBytes : checkpoint.unitBytes
+      const head = { fingerprint: plan.fingerprint, borders, nodelim: this.options.nodelim, unitBytes }
+      if (!this.options.dryRun) await this.begin(checkpoint, head)
+      await this.extractAll(rangesOf(borders, plan.end), nodedata)
       if (!plan.isLimited) this.checkRowCounts(layer, nodedata)
       layer.assertUnchanged()
       nodedata?.assertUnchanged()
       if (this.options.dryRun) return this.result(startedMs, plan.isLimited, false, 0)
       const mergeStartedMs = Date.now()
-      await this.merge(nodedata !== null)
-      // The slabs are complete: who finds this checkpoint has but to give them their names.
-      await this.writer.call('putCheckpoint', {
-        key: this.key,
-        checkpoint: { ...begun, done: [...this.done.values()], isBuilt: true, state: null },
+      const partitions = [...this.done.values()].sort((a, b) => a.counts.partition - b.counts.partition)
+      await this.merge.run({
+        bybuid: partitions.map(({ stream }) => stream),
+        forms: this.sum((partition) => partition.forms),
+        withNodedata: nodedata !== null,
+        unitBytes,
       })
+      // The slabs are complete: who finds this checkpoint has but to give them their names.
+      const streams = partitions.map(({ counts }) => ({ stream: counts.partition, counts }))
+      await this.writer.call('putBuilt', { key: this.key, checkpoint: { ...head, isBuilt: true }, streams })
       await this.install()
       rmSync(this.runsDir, { recursive: true, force: true })
       return this.result(startedMs, plan.isLimited, false, Date.now() - mergeStartedMs)
@@ -212,68 +207,69 @@ export class LayerNodes {
       this.events.info(`Layer ${iden} was begun with another --nodelim, starting it afresh`)
       return null
     }
-    const files = [join(this.slabDir, 'data.mdb'), ...found.done.map(({ counts }) => this.runPath(counts.partition))]
-    const isThere = found.isBuilt ? await this.install() : files.every((file) => existsSync(file))
+    const partitions = found.streams.filter((stream) => stream.counts !== undefined)
+    const runs = partitions.map(({ counts }) => this.runPath(counts.partition))
+    const isThere = found.isBuilt
+      ? await this.install()
+      : this.merge.files().every((file) => existsSync(file)) && runs.every((file) => existsSync(file))
     if (isThere) return found
     this.events.warn(`What layer ${iden} was migrated to is gone, starting it afresh`)
     return null
   }
 
   private install(): Promise<boolean> {
-    const layerDir = join(this.options.destDir, 'layers', this.options.iden)
-    return this.writer.call('installSlabs', {
-      slabs: [
-        { dir: this.dataDir, finalDir: join(layerDir, 'nodedata.lmdb') },
-        { dir: this.slabDir, finalDir: join(layerDir, 'layer_v2.lmdb') },
-      ],
-    })
+    return this.merge.install(join(this.options.destDir, 'layers', this.options.iden))
   }
 
-  private async begin(checkpoint: Checkpoint | null): Promise<void> {
-    if (this.options.dryRun) return
+  private async begin(checkpoint: Checkpoint | null, head: Omit<Checkpoint, 'streams' | 'isBuilt'>): Promise<void> {
+    const { writer, key } = this
     if (checkpoint === null) {
-      await this.writer.call('dropCheckpoint', { key: this.key })
+      await writer.call('dropCheckpoint', { key })
       rmSync(this.runsDir, { recursive: true, force: true })
+      mkdirSync(this.runsDir, { recursive: true, mode: 0o700 })
+      await this.merge.begin()
+      await writer.call('putCheckpoint', { key, checkpoint: { ...head, isBuilt: false } })
+      return
     }
-    mkdirSync(this.runsDir, { recursive: true, mode: 0o700 })
-    const state = checkpoint?.state ?? null
-    await this.writer.call('build', { slab: this.slabName, dir: this.slabDir, state })
-    if (checkpoint === null) return
-    for (const partition of checkpoint.done) {
-      this.done.set(partition.counts.partition, partition)
-      this.count(partition.counts)
-      this.streams = Math.max(this.streams, partition.stream + 1)
+    this.takeDone(checkpoint)
+    for (const { stream, counts } of this.done.values()) {
+      this.count(counts)
+      this.streams = Math.max(this.streams, stream + 1)
+      this.merge.add(counts.partition, this.runPath(counts.partition))
     }
-    this.events.errors(errorsOf(checkpoint.done))
-    await this.writer.call('restore', {
-      slab: this.slabName,
-      streams: checkpoint.done.map(({ stream, counts }) => ({ id: stream, runPath: this.runPath(counts.partition) })),
-    })
-    const { iden } = this.options
-    this.events.info(
-      `Resuming nodes migration from partition ${checkpoint.done.length} of ${checkpoint.borders.length + 1} for layer ${iden}`,
+    await this.merge.resume(
+      checkpoint.streams,
+      [...this.done.values()].map(({ stream, counts }) => [stream, this.runPath(counts.partition)]),
     )
+    this.events.info(
+      `Resuming nodes migration from partition ${this.done.size} of ${checkpoint.borders.length + 1} for layer ${this.options.iden}`,
+    )
+  }
+
+  private takeDone({ streams }: Checkpoint): void {
+    const partitions = streams.filter((stream) => stream.counts !== undefined)
+    for (const partition of partitions) this.done.set(partition.counts.partition, partition)
+    this.events.errors(errorsOf(partitions))
   }
 
   private async extractAll(
     ranges: readonly { start: Uint8Array | null; end: Uint8Array | null }[],
-    begun: Pick<Checkpoint, 'fingerprint' | 'borders' | 'nodelim'>,
     nodedata: SlabReader | null,
   ): Promise<void> {
     const commits = new GroupCommit<Partition>(async (batch) => {
-      for (const partition of batch) this.done.set(partition.counts.partition, partition)
       await this.writer.call('commit', {
-        slab: this.slabName,
-        streams: batch.map(({ stream }) => stream),
-        runPaths: batch.map(({ counts }) => this.runPath(counts.partition)),
+        slab: this.merge.slabName,
         key: this.key,
-        checkpoint: { ...begun, done: [...this.done.values()], isBuilt: false },
+        streams: batch,
+        runPaths: batch.map(({ counts }) => this.runPath(counts.partition)),
       })
+      for (const partition of batch) this.done.set(partition.counts.partition, partition)
       this.events.errors(errorsOf(batch))
     })
     const finished = (partition: Partition) => {
       this.count(partition.counts)
       commits.add(partition)
+      if (!this.options.dryRun) this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
     }
     this.showProgress()
     const deferred: Partition[] = []
@@ -290,7 +286,7 @@ export class LayerNodes {
         this.layerPath,
         deferred.map(({ counts }) => counts.unresolved),
       )
-      await this.writer.call('drop', { slab: this.slabName, streams: deferred.map(({ stream }) => stream) })
+      await this.writer.call('drop', { slab: this.merge.slabName, streams: deferred.map(({ stream }) => stream) })
       await inTurn(deferred, 2 * this.pool.workers, async ({ counts: { partition, unresolved } }) => {
         finished(await this.extract(partition, ranges[partition], formsOf(forms, unresolved), nodedata !== null))
       })
@@ -309,7 +305,7 @@ export class LayerNodes {
     const ports = streamPorts()
     const placed = this.writer.call(
       'receive',
-      { slab: this.slabName, stream, port: ports.writer, credits: this.credits },
+      { slab: this.merge.slabName, stream, port: ports.writer, credits: this.credits },
       [ports.writer],
     )
     placed.catch(() => {})
@@ -338,127 +334,6 @@ export class LayerNodes {
     )
     await placed
     return { stream, counts }
-  }
-
-  private async merge(withNodedata: boolean): Promise<void> {
-    const { writer, slabName, dataName } = this
-    const partitions = [...this.done.values()].sort((a, b) => a.counts.partition - b.counts.partition)
-    const sources = this.readRuns(partitions)
-    const names = this.mapAll(sources)
-    await writer.call('build', { slab: dataName, dir: this.dataDir, state: null })
-    await writer.call('finishDb', {
-      slab: slabName,
-      name: 'bybuid',
-      dupSort: false,
-      streams: partitions.map(({ stream }) => stream),
-    })
-    let stream = MERGE_STREAMS
-    const jobs: (() => Promise<unknown>)[] = []
-    const dbs: { slab: string; name: string; dupSort: boolean; streams: number[] }[] = []
-    const indexes = [...INDEX_DBS.map((db) => ({ db, slab: slabName })), { db: 'dataname' as const, slab: dataName }]
-    for (const { db, slab } of indexes) {
-      const units = planMerge(db, sources, this.options.pieces.unitBytes)
-      const streams = units.map((unit) => {
-        const id = stream++
-        jobs.push(() => this.streamTask('mergeRuns', slab, id, unit))
-        return id
-      })
-      dbs.push({ slab, name: db, dupSort: true, streams })
-    }
-    const dataStreams: number[] = []
-    for (let at = 0; withNodedata && at < sources.length; at += NODEDATA_UNIT_PARTS) {
-      const parts = sources.slice(at, at + NODEDATA_UNIT_PARTS).flatMap(({ path, footer, propAbrvs }) => {
-        const { start, end } = footer.nodedata
-        return end > start ? [{ path, start, end, abrvs: propAbrvs }] : []
-      })
-      if (parts.length === 0) continue
-      const id = stream++
-      jobs.push(() => this.streamTask('copyNodedata', dataName, id, { parts }))
-      dataStreams.push(id)
-    }
-    dbs.push({ slab: dataName, name: 'nodedata', dupSort: false, streams: dataStreams })
-    let merged = 0
-    this.events.merged(0, jobs.length)
-    await inTurn(jobs, 2 * this.pool.workers, async (job) => {
-      await job()
-      this.events.merged(++merged, jobs.length)
-    })
-    for (const db of dbs) await writer.call('finishDb', db)
-    await this.writeSmallDbs(names)
-    await writer.call('finishSlab', { slab: dataName })
-    await writer.call('finishSlab', { slab: slabName })
-  }
-
-  private async streamTask(
-    name: 'mergeRuns' | 'copyNodedata',
-    slab: string,
-    stream: number,
-    input: object,
-  ): Promise<void> {
-    const ports = streamPorts()
-    const { credits } = this
-    const placed = this.writer.call('receive', { slab, stream, port: ports.writer, credits }, [ports.writer])
-    placed.catch(() => {})
-    await this.pool.run(name, { ...input, stream, port: ports.task, credits } as never, [ports.task])
-    await placed
-  }
-
-  private readRuns(partitions: readonly Partition[]): MergeSource[] {
-    return partitions.map(({ counts }) => {
-      const path = this.runPath(counts.partition)
-      const footer = readRunFooter<unknown>(path)
-      if (footer === null)
-        throw new MigrationError('ERR_DEST', `Cannot merge layer "${this.options.iden}": ${path} is gone`)
-      const none = new Float64Array(0)
-      return { path, footer, propAbrvs: none, tagAbrvs: none, tagPropAbrvs: none }
-    })
-  }
-
-  private mapAll(sources: MergeSource[]) {
-    const props = unionNames(sources.map(({ footer }) => footer.propNames))
-    const tags = unionNames(sources.map(({ footer }) => footer.tagNames))
-    const tagProps = unionNames(sources.map(({ footer }) => footer.tagPropNames))
-    sources.forEach((source, i) => {
-      sources[i] = {
-        ...source,
-        propAbrvs: mapNames(source.footer.propNames, props),
-        tagAbrvs: mapNames(source.footer.tagNames, tags),
-        tagPropAbrvs: mapNames(source.footer.tagPropNames, tagProps),
-      }
-    })
-    return { props, tags, tagProps }
-  }
-
-  private async writeSmallDbs(names: {
-    props: Uint8Array[]
-    tags: Uint8Array[]
-    tagProps: Uint8Array[]
-  }): Promise<void> {
-    const rows = (name: string, list: [Uint8Array, Uint8Array][]) =>
-      this.writer.call('rowsDb', { slab: this.slabName, name, dupSort: false, rows: list })
-    for (const [space, list] of [
-      ['propabrv', names.props],
-      ['tagabrv', names.tags],
-      ['tagpropabrv', names.tagProps],
-    ] as const) {
-      await rows(
-        `${space}:byts2abrv`,
-        list.map((name, abrv) => [name, int64(abrv)]),
-      )
-      await rows(
-        `${space}:abrv2byts`,
-        list.map((name, abrv) => [int64(abrv), name]),
-      )
-    }
-    const counts = [...this.sum((partition) => partition.forms)]
-    const formRows = counts.map(([form, count]): [Uint8Array, Uint8Array] => [Buffer.from(form), int64(count)])
-    await rows(
-      'count:forms',
-      formRows.sort(([a], [b]) => Buffer.compare(a, b)),
-    )
-    for (const { name, dupSort } of EMPTY_DBS) {
-      await this.writer.call('rowsDb', { slab: this.slabName, name, dupSort, rows: [] })
-    }
   }
 
   private checkRowCounts(layer: SlabReader, nodedata: SlabReader | null): void {
@@ -514,22 +389,6 @@ export class LayerNodes {
   private runPath(partition: number): string {
     return join(this.runsDir, `${String(partition).padStart(6, '0')}.run`)
   }
-
-  private get slabDir(): string {
-    return join(this.buildDir, 'layer_v2.lmdb')
-  }
-
-  private get dataDir(): string {
-    return join(this.buildDir, 'nodedata.lmdb')
-  }
-
-  private get slabName(): string {
-    return `${this.options.iden}/layer_v2`
-  }
-
-  private get dataName(): string {
-    return `${this.options.iden}/nodedata`
-  }
 }
 
 function errorsOf(partitions: readonly Partition[]): number {
@@ -544,11 +403,4 @@ function formsOf(forms: ReadonlyMap<string, string>, buids: Uint8Array): (readon
     if (form !== undefined) found.push([hex, form])
   }
   return found
-}
-
-/** 8 bytes big-endian, as counters and abbreviations are stored. */
-function int64(value: number): Uint8Array {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64BE(BigInt(value))
-  return bytes
 }

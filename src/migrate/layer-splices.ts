@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ModelData } from '../model/model.js'
-import type { SlabBuildState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import { streamPorts, type TaskPool } from '../pool/task-pool.js'
 import type { WriterPort } from '../pool/writer-client.js'
@@ -12,7 +11,7 @@ import { checkpointDiffers, type Fingerprint } from './checkpoint-differs.js'
 import { GroupCommit, inTurn } from './in-turn.js'
 import type { PieceSizes } from './options.js'
 
-const SCHEMA = 1
+const SCHEMA = 2
 /** Source bytes of one range; the writer may hold the pages of as many ranges as are worked on. */
 const RANGE_BYTES = 8 << 20
 
@@ -52,9 +51,8 @@ interface Range {
 interface Checkpoint {
   readonly fingerprint: Fingerprint
   readonly starts: readonly number[]
-  readonly done: readonly Range[]
   readonly isBuilt: boolean
-  readonly state: SlabBuildState | null
+  readonly streams: readonly Range[]
 }
 
 /**
@@ -86,7 +84,7 @@ export class LayerSplices {
     const startedMs = Date.now()
     if (!SlabReader.exists(this.slabPath)) {
       this.events.warn(`Splice slab not found for ${this.options.iden}, unable to migrate`)
-      await this.writer.call('build', { slab: this.key, dir: this.buildDir, state: null })
+      await this.writer.call('build', { slab: this.key, dir: this.buildDir })
       await this.finishSlab([])
       await this.install()
       return null
@@ -107,20 +105,18 @@ export class LayerSplices {
       }
       const checkpoint = this.options.fromLast ? await this.loadCheckpoint(fingerprint) : null
       if (checkpoint?.isBuilt) {
-        this.done.push(...checkpoint.done)
-        this.events.errors(failuresOf(checkpoint.done))
+        this.done.push(...checkpoint.streams)
+        this.events.errors(failuresOf(checkpoint.streams))
         return this.result(startedMs, lastOffset, true)
       }
       const starts = checkpoint?.starts ?? planStarts(slab, this.options.pieces.rangeBytes)
-      await this.begin(checkpoint)
-      await this.extractAll(starts, fingerprint, total)
+      await this.begin(checkpoint, { fingerprint, starts })
+      await this.extractAll(starts, total)
       slab.assertUnchanged()
       this.checkCounts(slab, total)
       await this.finishSlab(this.done.map(({ stream }) => stream))
-      await this.writer.call('putCheckpoint', {
-        key: this.key,
-        checkpoint: { fingerprint, starts, done: this.done, isBuilt: true, state: null },
-      })
+      const built = { fingerprint, starts, isBuilt: true }
+      await this.writer.call('putBuilt', { key: this.key, checkpoint: built, streams: this.done })
       await this.install()
       return this.result(startedMs, lastOffset, false)
     } finally {
@@ -140,32 +136,30 @@ export class LayerSplices {
       this.events.warn(`What the splices of layer ${this.options.iden} became is gone; restarting from 0`)
       return null
     }
-    const offset = (found.done.at(-1)?.counts.lastOffset ?? -1) + 1
+    const offset = (found.streams.at(-1)?.counts.lastOffset ?? -1) + 1
     this.events.info(`Found splice migration checkpoint for ${this.options.iden} at offset ${offset}`)
     return found
   }
 
-  private async begin(checkpoint: Checkpoint | null): Promise<void> {
-    if (checkpoint === null) await this.writer.call('dropCheckpoint', { key: this.key })
-    await this.writer.call('build', { slab: this.key, dir: this.buildDir, state: checkpoint?.state ?? null })
-    if (checkpoint === null) return
-    await this.writer.call('restoreNumbered', { slab: this.key, key: this.key })
-    this.done.push(...checkpoint.done)
-    this.events.errors(failuresOf(checkpoint.done))
+  private async begin(checkpoint: Checkpoint | null, head: Pick<Checkpoint, 'fingerprint' | 'starts'>): Promise<void> {
+    const { key, writer, buildDir: dir } = this
+    if (checkpoint === null) {
+      await writer.call('dropCheckpoint', { key })
+      await writer.call('build', { slab: key, dir })
+      await writer.call('putCheckpoint', { key, checkpoint: { ...head, isBuilt: false } })
+      return
+    }
+    await writer.call('resume', { slab: key, dir, key, runPaths: [] })
+    this.done.push(...checkpoint.streams)
+    this.events.errors(failuresOf(checkpoint.streams))
     this.seen = this.done.reduce((sum, { counts }) => sum + counts.translated + counts.failures, 0)
   }
 
-  private async extractAll(starts: readonly number[], fingerprint: Fingerprint, total: number): Promise<void> {
+  private async extractAll(starts: readonly number[], total: number): Promise<void> {
     const finished = new Map<number, Range>()
     const commits = new GroupCommit<Range>(async (batch) => {
+      await this.writer.call('commit', { slab: this.key, key: this.key, streams: batch, withSummaries: true })
       this.done.push(...batch)
-      await this.writer.call('commit', {
-        slab: this.key,
-        streams: batch.map(({ stream }) => stream),
-        key: this.key,
-        checkpoint: { fingerprint, starts, done: this.done, isBuilt: false },
-        withSummaries: this.done.map(({ stream }) => stream),
-      })
       this.events.errors(failuresOf(batch))
     })
     this.events.progress({ splices: this.seen, totalSplices: total })

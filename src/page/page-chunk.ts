@@ -55,19 +55,13 @@ export interface StreamExtent extends PageExtent {
 }
 
 /**
- * Everything that a later process needs to go on with a half-built file, as plain JSON. Valid once `sync()` returned; whatever was placed
- * after it is overwritten.
+ * Where a complete stream lies, as plain JSON: those of all streams are what a later process needs to go on with a half-built
+ * file. Worth storing once `sync()` returned; pages of other streams are used again.
  */
-export interface SlabBuildState {
-  readonly nextPage: number
-  readonly holes: readonly PageExtent[]
-  readonly streams: readonly {
-    readonly stream: number
-    readonly keyBase: number
-    readonly extents: readonly StreamExtent[]
-  }[]
-  /** Finished dbs: `MDB_db` records as hex. */
-  readonly dbs: readonly { readonly name: string; readonly record: string }[]
+export interface StreamState {
+  readonly stream: number
+  readonly keyBase: number
+  readonly extents: readonly StreamExtent[]
 }
 
 export interface LeafBuilderOptions {

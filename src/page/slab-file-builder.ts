@@ -25,7 +25,7 @@ import {
 } from './format.js'
 import { DEFAULT_FILL } from './leaf-builder.js'
 import { NodePage, nodeRoom, spareRoom } from './node-page.js'
-import type { PageChunk, PageExtent, SlabBuildState, StreamExtent, StreamPart } from './page-chunk.js'
+import type { PageChunk, PageExtent, StreamExtent, StreamPart, StreamState } from './page-chunk.js'
 
 const FIRST_DATA_PAGE = 2
 /** What Synapse opens a slab with, and how it grows: by doubling, and from 100 GiB on by as much. */
@@ -61,7 +61,7 @@ export class SlabFileBuilder {
   private readonly streamById = new Map<number, Stream>()
   private readonly dbs = new Map<string, Uint8Array>()
   private readonly mainRows: { key: Uint8Array; value: Uint8Array }[] = []
-  private holes: PageExtent[] = []
+  private readonly holes: PageExtent[] = []
   private nextPage = FIRST_DATA_PAGE
   private readonly own = new Uint8Array(OWN_BATCH_PAGES * PAGE_BYTES)
   private readonly ownView = viewOf(this.own)
@@ -81,13 +81,22 @@ export class SlabFileBuilder {
     return new SlabFileBuilder(dir, openSync(join(dir, 'data.mdb'), 'wx+', 0o600), options)
   }
 
-  /** Goes on with a file as it was at an earlier `sync()`; what was placed afterwards is forgotten. */
-  static resume(dir: string, state: SlabBuildState, options: SlabFileBuilderOptions = {}): SlabFileBuilder {
+  /** Goes on with a file of which these streams are durable; pages of no stream are used again. */
+  static resume(dir: string, streams: readonly StreamState[], options: SlabFileBuilderOptions = {}): SlabFileBuilder {
     const fd = openSync(join(dir, 'data.mdb'), 'r+')
     const builder = new SlabFileBuilder(dir, fd, options)
-    const want = state.nextPage * PAGE_BYTES
+    for (const { stream, keyBase, extents } of streams) {
+      const pageCount = extents.reduce((sum, extent) => sum + extent.count, 0)
+      builder.streamById.set(stream, { keyBase, pageCount, extents: [...extents] })
+    }
+    const used = streams.flatMap(({ extents }) => extents).sort((a, b) => a.first - b.first)
+    for (const { first, count } of used) {
+      if (first > builder.nextPage) builder.holes.push({ first: builder.nextPage, count: first - builder.nextPage })
+      builder.nextPage = first + count
+    }
+    const want = builder.nextPage * PAGE_BYTES
     const { size } = fstatSync(fd)
-    if (size < want && state.nextPage > FIRST_DATA_PAGE) {
+    if (size < want && used.length > 0) {
       closeSync(fd)
       throw new MigrationError(
         'ERR_CHECKPOINT_MISMATCH',
@@ -96,13 +105,6 @@ export class SlabFileBuilder {
       )
     }
     ftruncateSync(fd, want)
-    builder.nextPage = state.nextPage
-    builder.holes = [...state.holes]
-    for (const { name, record } of state.dbs) builder.dbs.set(name, Buffer.from(record, 'hex'))
-    for (const { stream, keyBase, extents } of state.streams) {
-      const pageCount = extents.reduce((sum, extent) => sum + extent.count, 0)
-      builder.streamById.set(stream, { keyBase, pageCount, extents: [...extents] })
-    }
     return builder
   }
 
@@ -172,18 +174,10 @@ export class SlabFileBuilder {
     this.attempt(() => fdatasyncSync(this.fd))
   }
 
-  /** What a later process needs to go on from here; worth storing only after `sync()`. Main rows are not in it. */
-  state(): SlabBuildState {
-    return {
-      nextPage: this.nextPage,
-      holes: this.holes.map((hole) => ({ ...hole })),
-      streams: [...this.streamById].map(([stream, { keyBase, extents }]) => ({
-        stream,
-        keyBase,
-        extents: extents.map((extent) => ({ ...extent })),
-      })),
-      dbs: [...this.dbs].map(([name, record]) => ({ name, record: Buffer.from(record).toString('hex') })),
-    }
+  /** Where a stream lies; worth storing once it is complete and `sync()` returned. */
+  stateOf(stream: number): StreamState {
+    const known = this.streamById.get(stream)
+    return { stream, keyBase: known?.keyBase ?? 0, extents: known?.extents.map((extent) => ({ ...extent })) ?? [] }
   }
 
   /**

@@ -5,16 +5,25 @@ import { type Db, Slab } from '../slab/slab.js'
 import { MIGRATION_DIR } from './migration-log.js'
 
 const packr = new Packr({ structuredClone: true })
+/** Address space only: some hundred bytes for each finished partition, a hundred kilobytes for each merged part. */
+const MAP_BYTES = 2 ** 36
+const STREAM_DIGITS = 10
+
+/** What is noted of one finished stream, beside the state and the summary that the writer needs again. */
+export interface StreamNote {
+  readonly stream: number
+}
 
 /**
- * What partitions are done, and how to go on from there: `<dest>/migration/checkpoints.lmdb`. The values are the
- * coordinator's, this class never looks into them. docs/format/checkpoint.md draws them.
+ * What is done, and how to go on from there: `<dest>/migration/checkpoints.lmdb`. For each step of a layer one row, and
+ * one more for each stream that is finished, so that a commit costs the same at the end of a run as at its start. The values
+ * are the coordinator's, this class never looks into them. docs/format/checkpoint.md draws them.
  */
 export class Checkpoints {
   private readonly db: Db
 
   static async open(destDir: string): Promise<Checkpoints> {
-    return new Checkpoints(await Slab.open(checkpointsPath(destDir)))
+    return new Checkpoints(await Slab.open(checkpointsPath(destDir), { mapBytes: MAP_BYTES }))
   }
 
   private constructor(private readonly slab: Slab) {
@@ -26,9 +35,34 @@ export class Checkpoints {
     this.slab.write(() => this.db.put(Buffer.from(key), packr.pack(checkpoint)))
   }
 
+  /** Stores the rows of streams that belong to a checkpoint; durable when it returns. */
+  putStreams(key: string, streams: readonly StreamNote[]): void {
+    this.slab.write(() => {
+      for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), packr.pack(note))
+    })
+  }
+
+  /** Stores a checkpoint and what is noted of its streams in place of all that was; durable when it returns. */
+  replace(key: string, checkpoint: object, streams: readonly StreamNote[]): void {
+    const gone = this.streams(key)
+    this.slab.write(() => {
+      for (const { stream } of gone) this.db.delete(Buffer.from(streamKey(key, stream)))
+      this.db.put(Buffer.from(key), packr.pack(checkpoint))
+      for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), packr.pack(note))
+    })
+  }
+
   get(key: string): unknown {
     const value = this.db.get(Buffer.from(key))
     return value === undefined ? null : packr.unpack(value)
+  }
+
+  /** The rows of a checkpoint's streams, by stream. */
+  streams(key: string): StreamNote[] {
+    const first = Buffer.from(`${key}/`)
+    return [...this.db.rows()].flatMap((row) =>
+      first.equals(row.key.subarray(0, first.length)) ? [packr.unpack(row.value) as StreamNote] : [],
+    )
   }
 
   /** Forgets the checkpoints whose key starts so. */
@@ -50,18 +84,36 @@ export function checkpointsExist(destDir: string): boolean {
   return SlabReader.exists(checkpointsPath(destDir))
 }
 
+/** A checkpoint and what is noted of its streams. */
+export interface KnownCheckpoint {
+  readonly value: unknown
+  readonly streams: readonly unknown[]
+}
+
 /** Reads all checkpoints of a destination without opening them for writing; empty when there are none. */
-export function readCheckpoints(destDir: string): Map<string, unknown> {
+export function readCheckpoints(destDir: string): Map<string, KnownCheckpoint> {
   const path = checkpointsPath(destDir)
   if (!SlabReader.exists(path)) return new Map()
   const slab = SlabReader.open(path)
   try {
-    const rows = [...(slab.db('checkpoints')?.rows() ?? [])]
+    const known = new Map<string, { value: unknown; streams: unknown[] }>()
+    // `step/layer` comes before its streams, `step/layer/number`.
+    for (const row of slab.db('checkpoints')?.rows() ?? []) {
+      const key = Buffer.from(row.key).toString('utf8')
+      const value = packr.unpack(row.value)
+      const owner = known.get(key.slice(0, key.lastIndexOf('/')))
+      if (owner === undefined) known.set(key, { value, streams: [] })
+      else owner.streams.push(value)
+    }
     slab.assertUnchanged()
-    return new Map(rows.map(({ key, value }) => [Buffer.from(key).toString('utf8'), packr.unpack(value)]))
+    return known
   } finally {
     slab.close()
   }
+}
+
+function streamKey(key: string, stream: number): string {
+  return `${key}/${String(stream).padStart(STREAM_DIGITS, '0')}`
 }
 
 function checkpointsPath(destDir: string): string {

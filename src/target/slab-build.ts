@@ -3,9 +3,8 @@ import { dirname, join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { assert } from '../errors.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
-import type { LeafSummary, PageChunk, SlabBuildState } from '../page/page-chunk.js'
+import type { LeafSummary, PageChunk, StreamState } from '../page/page-chunk.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
-import { readRunFooter } from '../run/run-file.js'
 import { ensureOptsYaml } from '../slab/opts-yaml.js'
 import { type Credits, type PackedRecord, release, type StreamMessage } from './chunk-sender.js'
 
@@ -16,6 +15,12 @@ const OWN_STREAMS = 2 ** 30
 export interface StreamResult {
   readonly entries: number
   readonly pages: number
+}
+
+/** A stream whose pages an earlier process has placed for good. */
+export interface KeptStream {
+  readonly state: StreamState
+  readonly summary: LeafSummary
 }
 
 interface Stream {
@@ -38,14 +43,16 @@ export class SlabBuild {
   private readonly streams = new Map<number, Stream>()
   private ownStreams = OWN_STREAMS
 
-  /** @param state of an interrupted build to go on with, or null for a new one */
-  constructor(dir: string, state: SlabBuildState | null) {
-    if (state === null) {
+  /** @param streams those of an interrupted build to go on with, or null for a new one */
+  constructor(dir: string, streams: readonly KeptStream[] | null) {
+    if (streams === null) {
       rmSync(dir, { recursive: true, force: true })
       mkdirSync(dirname(dir), { recursive: true, mode: 0o700 })
       this.builder = SlabFileBuilder.create(dir)
     } else {
-      this.builder = SlabFileBuilder.resume(dir, state)
+      const states = streams.map(({ state }) => state)
+      this.builder = SlabFileBuilder.resume(dir, states)
+      for (const { state, summary } of streams) this.restore(state, summary)
     }
   }
 
@@ -79,30 +86,10 @@ export class SlabBuild {
     return stream.finished
   }
 
-  /** Takes over a stream whose pages an earlier process has placed; its summary lies in the run that came with it. */
-  restore(id: number, summary: LeafSummary, keyBase = 0): void {
-    const stream = this.open(id)
-    stream.summary = summary
-    stream.keyBase = keyBase
-    stream.finish({ entries: summary.entries, pages: summary.pageCount })
-  }
-
-  restoreFromRun(id: number, runPath: string): void {
-    const footer = readRunFooter<LeafSummary>(runPath)
-    assert(footer !== null, () => `run "${runPath}" is gone`)
-    this.restore(id, footer.extra)
-  }
-
   /** Gives up a stream: its pages are used again. */
   drop(id: number): void {
     this.streams.delete(id)
     this.builder.drop(id)
-  }
-
-  /** Gives up every stream that is not listed. */
-  keepOnly(ids: readonly number[]): void {
-    const kept = new Set(ids)
-    for (const id of this.builder.streams()) if (!kept.has(id)) this.drop(id)
   }
 
   records(id: number): PackedRecord[] {
@@ -115,10 +102,14 @@ export class SlabBuild {
     return summary
   }
 
-  /** Makes everything placed so far durable and describes it. */
-  sync(): SlabBuildState {
+  /** Makes everything placed so far durable. */
+  sync(): void {
     this.builder.sync()
-    return this.builder.state()
+  }
+
+  /** Where an ended stream lies. */
+  stateOf(id: number): StreamState {
+    return this.builder.stateOf(id)
   }
 
   /** Declares a database made of streams in key order. Says how many rows it has. */
@@ -144,6 +135,13 @@ export class SlabBuild {
 
   close(): void {
     this.builder.close()
+  }
+
+  private restore(state: StreamState, summary: LeafSummary): void {
+    const stream = this.open(state.stream)
+    stream.summary = summary
+    stream.keyBase = state.keyBase
+    stream.finish({ entries: summary.entries, pages: summary.pageCount })
   }
 
   private open(id: number): Stream {

@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { decode } from '../bytes/msgpack.js'
 import { assert } from '../errors.js'
-import type { LeafSummary, SlabBuildState } from '../page/page-chunk.js'
+import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
-import { syncRun } from '../run/run-file.js'
-import { Checkpoints } from './checkpoints.js'
+import { readRunFooter, syncRun } from '../run/run-file.js'
+import { Checkpoints, type StreamNote } from './checkpoints.js'
 import type { Credits, PackedRecord } from './chunk-sender.js'
 import { MigrationLog } from './migration-log.js'
 import { nexusEdits } from './nexus-edits.js'
@@ -18,6 +18,14 @@ import { runCellSteps } from './steps/run-cell-steps.js'
 
 /** Address space for the nexus log, which may become as large as all layers; it costs no memory. */
 const NEXUS_MAP_BYTES = 2 ** 42
+
+/** What a checkpoint keeps of a stream. */
+interface KeptNote extends StreamNote {
+  readonly slab: string
+  readonly state: StreamState
+  /** Null when the run file of the stream has it. */
+  readonly summary: LeafSummary | null
+}
 
 /**
  * Everything that writes the destination, in the one thread that does. Its methods are called from the coordinator
@@ -84,9 +92,25 @@ export class Writer {
     writeVersions(context)
   }
 
-  /** Starts building a slab, or goes on with one. */
-  build({ slab, dir, state }: { slab: string; dir: string; state: SlabBuildState | null }): void {
-    this.builds.set(slab, new SlabBuild(dir, state))
+  /** Starts building a slab. */
+  build({ slab, dir }: { slab: string; dir: string }): void {
+    this.builds.set(slab, new SlabBuild(dir, null))
+  }
+
+  /**
+   * Goes on with building a slab: its streams are those of the checkpoint.
+   *
+   * @param runPaths for streams whose summaries lie in run files
+   */
+  resume(args: { slab: string; dir: string; key: string; runPaths: readonly (readonly [number, string])[] }): void {
+    const runPaths = new Map(args.runPaths)
+    const notes = this.checkpoints.streams(args.key) as KeptNote[]
+    const kept = notes.filter(({ slab }) => slab === args.slab)
+    const streams = kept.map(({ stream, state, summary }) => ({
+      state,
+      summary: summary ?? summaryOf(runPaths.get(stream)),
+    }))
+    this.builds.set(args.slab, new SlabBuild(args.dir, streams))
   }
 
   /** Places what a task sends; resolves when it is all in the file (not yet durable). */
@@ -100,51 +124,36 @@ export class Writer {
     return this.slab(args.slab).receive(args.stream, args.port, args.credits, args.previous)
   }
 
-  restore({ slab, streams }: { slab: string; streams: { id: number; runPath: string }[] }): void {
-    const build = this.slab(slab)
-    build.keepOnly(streams.map(({ id }) => id))
-    for (const { id, runPath } of streams) build.restoreFromRun(id, runPath)
-  }
-
-  /** As restore(), for streams whose summaries lie in the checkpoint; their keys are numbered through. */
-  restoreNumbered({ slab, key }: { slab: string; key: string }): void {
-    const build = this.slab(slab)
-    const { summaries } = this.checkpoint({ key }) as { summaries: { id: number; summary: LeafSummary }[] }
-    build.keepOnly(summaries.map(({ id }) => id))
-    let keyBase = 0
-    for (const { id, summary } of summaries) {
-      build.restore(id, summary, keyBase)
-      keyBase += summary.entries
-    }
-  }
-
   drop({ slab, streams }: { slab: string; streams: number[] }): void {
     for (const stream of streams) this.slab(slab).drop(stream)
   }
 
   /**
-   * Makes the pages of some streams durable, then stores their errors and the checkpoint that vouches for them.
+   * Makes the pages of some streams durable, then stores their errors and what the checkpoint notes of them.
    *
-   * @param checkpoint what the coordinator wants to find again; the state of the slab is added to it
+   * @param streams what the coordinator wants to find again; where their pages lie is added to it
    */
   commit(args: {
     slab: string
-    streams: number[]
     key: string
-    checkpoint: object
+    streams: readonly (StreamNote & object)[]
     /** Run files that belong to the streams. */
     runPaths?: string[]
-    /** Streams whose summaries go into the checkpoint, as no run file keeps them. */
-    withSummaries?: number[]
+    /** Whether no run file keeps the summaries of the streams. */
+    withSummaries?: boolean
   }): void {
-    const build = this.slab(args.slab)
+    const { slab, streams, withSummaries = false } = args
+    const build = this.slab(slab)
     for (const path of args.runPaths ?? []) syncRun(path)
-    const state = build.sync()
-    const summaries = args.withSummaries?.map((id) => ({ id, summary: build.summary(id) })) ?? []
-    const records: PackedRecord[] = args.streams.flatMap((stream) => build.records(stream))
+    build.sync()
+    const records: PackedRecord[] = streams.flatMap(({ stream }) => build.records(stream))
     // A checkpoint vouches for pages and errors alike: it comes last.
-    this.migrationLog.putErrors(records)
-    this.checkpoints.put(args.key, { ...args.checkpoint, state, summaries })
+    if (records.length > 0) this.migrationLog.putErrors(records)
+    const notes = streams.map((note): KeptNote => {
+      const { stream } = note
+      return { ...note, slab, state: build.stateOf(stream), summary: withSummaries ? build.summary(stream) : null }
+    })
+    this.checkpoints.putStreams(args.key, notes)
   }
 
   finishDb({
@@ -177,9 +186,12 @@ export class Writer {
     return slabs.map(({ dir, finalDir }) => installSlab(dir, finalDir)).every((isThere) => isThere)
   }
 
-  /** The checkpoint of that key, or null. */
+  /** The checkpoint of that key, with what it notes of its streams, or null. */
   checkpoint({ key }: { key: string }): unknown {
-    return this.checkpoints.get(key)
+    const head = this.checkpoints.get(key)
+    if (head === null) return null
+    const notes = this.checkpoints.streams(key) as KeptNote[]
+    return { ...head, streams: notes.map(({ state: _, summary: __, ...note }) => note) }
   }
 
   /** Forgets the checkpoint of that key: what it vouches for is about to go. */
@@ -190,6 +202,11 @@ export class Writer {
   /** Stores a checkpoint that vouches for nothing but what is durable already. */
   putCheckpoint({ key, checkpoint }: { key: string; checkpoint: object }): void {
     this.checkpoints.put(key, checkpoint)
+  }
+
+  /** Stores the checkpoint of slabs that are complete: where their pages lie no longer matters. */
+  putBuilt(args: { key: string; checkpoint: object; streams: readonly (StreamNote & object)[] }): void {
+    this.checkpoints.replace(args.key, args.checkpoint, args.streams)
   }
 
   /** Forgets all that earlier runs left of a step: its errors, its statistics and its checkpoints. */
@@ -229,4 +246,10 @@ export class Writer {
     assert(build !== undefined, () => `slab "${name}" is not being built`)
     return build
   }
+}
+
+function summaryOf(runPath: string | undefined): LeafSummary {
+  const footer = runPath === undefined ? null : readRunFooter<LeafSummary>(runPath)
+  assert(footer !== null, () => `run "${runPath}" is gone`)
+  return footer.extra
 }

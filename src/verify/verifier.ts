@@ -9,7 +9,7 @@ import { TaskPool } from '../pool/task-pool.js'
 import { isInUse } from '../slab/in-use.js'
 import { readExtModel, readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { layersBelow } from '../source/layers-below.js'
-import { readCheckpoints } from '../target/checkpoints.js'
+import { type KnownCheckpoint, readCheckpoints } from '../target/checkpoints.js'
 import { readErrorRecords } from '../target/error-records.js'
 import { migrationLogPath } from '../target/migration-log.js'
 import { modelKey } from '../task/worker-state.js'
@@ -77,7 +77,7 @@ class Verifier {
   private readonly layers: LayerReport[] = []
   private readonly differences: Difference[] = []
   private isCountExact = true
-  private readonly checkpoints: ReadonlyMap<string, unknown>
+  private readonly checkpoints: ReadonlyMap<string, KnownCheckpoint>
 
   constructor(
     private readonly options: VerifyOptions,
@@ -237,7 +237,7 @@ class Verifier {
   }
 
   private checkpoint(step: 'nodes' | 'splices', iden: string): LayerCheckpoint | null {
-    return (this.checkpoints.get(`${step}/${iden}`) as LayerCheckpoint | undefined) ?? null
+    return (this.checkpoints.get(`${step}/${iden}`)?.value as LayerCheckpoint | undefined) ?? null
   }
 
   private loadModel({ hive }: SourceCortex): ModelData {

@@ -58,7 +58,18 @@ test('errors --json prints a line for each with everything that was kept, bytes 
   ])
   assert.equal(value.get('rule'), 'ROW')
   const names = (value.get('raw') as Uint8Array[][]).map(([name]) => Buffer.from(name).toString('latin1'))
-  assert.deepEqual(names, ['#foo', '#foo.t0', '*inet:fqdn', '.created', 'domain', 'host', 'issuffix', 'iszone', 'zone', '\xff\xfe'])
+  assert.deepEqual(names, [
+    '#foo',
+    '#foo.t0',
+    '*inet:fqdn',
+    '.created',
+    'domain',
+    'host',
+    'issuffix',
+    'iszone',
+    'zone',
+    '\xff\xfe',
+  ])
   const [, raw] = ((fromJson(found[0].value) as PackMap).get('nodedata') as PackMap).entries[0]
   assert.ok(decode(raw as Uint8Array) instanceof PackMap)
   assert.deepEqual(jsonLines(dest, '--step', 'nodes'), [found[1]])

@@ -8,7 +8,7 @@ for (let i = 0; i < parts[0].chunks.length; i++) {
   for (const [stream, { chunks }] of parts.entries()) {
     file.place(stream, chunks[i])
     file.sync()
-    process.stdout.write(`${JSON.stringify(file.state())}\n`)
+    process.stdout.write(`${JSON.stringify(parts.map((_, known) => file.stateOf(known)))}\n`)
   }
 }
 setTimeout(() => process.exit(), 60_000)

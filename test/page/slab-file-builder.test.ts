@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { MigrationError } from '../../src/errors.js'
 import { readDbRecord, readU48 } from '../../src/page/format.js'
-import type { SlabBuildState } from '../../src/page/page-chunk.js'
+import type { StreamState } from '../../src/page/page-chunk.js'
 import { walkSlab } from '../../src/page/page-walker.js'
 import { mapSizeFor, SlabFileBuilder } from '../../src/page/slab-file-builder.js'
 import { Slab } from '../../src/slab/slab.js'
@@ -126,11 +126,11 @@ test('SlabFileBuilder.resume() refuses a file that is shorter than its state', (
   const file = SlabFileBuilder.create(path)
   for (const chunk of chunksOf(numbered(0, 900)).chunks) file.place(0, chunk)
   file.sync()
-  const state = file.state()
+  const states = [file.stateOf(0)]
   file.close()
   truncateSync(join(path, 'data.mdb'), 3 * 4096)
   assert.throws(
-    () => SlabFileBuilder.resume(path, state),
+    () => SlabFileBuilder.resume(path, states),
     (err) => err instanceof MigrationError && err.code === 'ERR_CHECKPOINT_MISMATCH',
   )
 })
@@ -146,13 +146,13 @@ test('SlabFileBuilder.resume() goes on after SIGKILL: every page is reachable or
     }
     child.kill('SIGKILL')
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-    const state = JSON.parse(lines[killAfter - 1]) as SlabBuildState
+    const states = JSON.parse(lines[killAfter - 1]) as StreamState[]
 
-    const file = SlabFileBuilder.resume(path, state)
+    const file = SlabFileBuilder.resume(path, states)
     // Streams 0 and 2 have their checkpoint if they are complete; all others start again.
     const parts = [0, 1, 2].map((stream) => {
       const { chunks, summary } = partOf(stream)
-      const placed = state.streams.find((known) => known.stream === stream)?.extents ?? []
+      const placed = states.find((known) => known.stream === stream)?.extents ?? []
       const isComplete = placed.reduce((sum, { count }) => sum + count, 0) === summary.pageCount
       if (isComplete) return { stream, summary }
       file.drop(stream)

@@ -3,9 +3,9 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type MergeSource, mapNames, planMerge, unionNames } from '../../src/plan/merge-plan.js'
+import { INDEX_DBS, MergePlan } from '../../src/plan/merge-plan.js'
 import { mergeRows, SegmentReader } from '../../src/run/merger.js'
-import { RunWriter, readRunFooter } from '../../src/run/run-file.js'
+import { type RunSection, RunWriter, readRunFooter } from '../../src/run/run-file.js'
 import type { MergeUnit } from '../../src/task/merge-runs.js'
 import { buidsOf, indexRows, type TestRow } from '../run/index-rows.js'
 import { tempDir } from '../support/fixture.js'
@@ -25,13 +25,15 @@ function textOf(abrv: number, index: Uint8Array, owner: number): string {
   return `${String(abrv).padStart(4, '0')} ${Buffer.from(index).toString('hex')} ${owner}`
 }
 
-function sourcesOf(runs: readonly TestRun[], blockBytes: number): { sources: MergeSource[]; names: Uint8Array[] } {
+/** Runs are added from the last to the first: the plan must not depend on it. */
+function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
   const owners = Math.max(1, ...runs.flatMap(({ rows }) => rows.map(({ owner }) => owner + 1)))
-  const none = new Float64Array(0)
-  const sources = runs.map(({ names, rows }): MergeSource => {
+  const plan = new MergePlan()
+  for (const [partition, { names, rows }] of [...runs.entries()].reverse()) {
     const path = join(dir, `${files++}.run`)
     const sorted = [...names].sort()
     const run = new RunWriter(path, blockBytes)
+    const none = new Int32Array(0)
     run.section(
       'byprop',
       indexRows(rows),
@@ -39,15 +41,15 @@ function sourcesOf(runs: readonly TestRun[], blockBytes: number): { sources: Mer
       null,
       buidsOf(owners),
     )
+    for (const db of INDEX_DBS.slice(1)) run.section(db, indexRows([]), none, null, buidsOf(0))
     const propNames = sorted.map((name) => Buffer.from(name))
     const nodedata = { start: 0, end: 0, count: 0 }
     run.finish({ propNames, tagNames: [], tagPropNames: [], nodedata, extra: null })
     const footer = readRunFooter<unknown>(path)
     assert.ok(footer !== null)
-    return { path, footer, propAbrvs: none, tagAbrvs: none, tagPropAbrvs: none }
-  })
-  const names = unionNames(sources.map(({ footer }) => footer.propNames))
-  return { sources: sources.map((one) => ({ ...one, propAbrvs: mapNames(one.footer.propNames, names) })), names }
+    plan.add(partition, path, footer)
+  }
+  return plan
 }
 
 /** What a worker makes of a unit, as rows in the order in which they come. */
@@ -69,13 +71,13 @@ function merged(unit: MergeUnit): string[] {
 }
 
 function check(runs: readonly TestRun[], unitBytes: number, blockBytes: number): MergeUnit[] {
-  const { sources, names } = sourcesOf(runs, blockBytes)
-  const abrvOf = new Map(names.map((name, abrv) => [Buffer.from(name).toString(), abrv]))
+  const plan = planOf(runs, blockBytes)
+  const abrvOf = new Map(plan.names().props.map((name, abrv) => [Buffer.from(name).toString(), abrv]))
   const rows = runs.flatMap(({ names: own, rows: list }) => {
     return list.map(({ group, index, owner }) => ({ abrv: abrvOf.get(own[group]) ?? -1, index, owner }))
   })
   rows.sort((x, y) => x.abrv - y.abrv || Buffer.compare(x.index, y.index) || x.owner - y.owner)
-  const units = planMerge('byprop', sources, unitBytes)
+  const units = plan.units('byprop', unitBytes)
   assert.deepEqual(
     units.flatMap(merged),
     rows.map(({ abrv, index, owner }) => textOf(abrv, index, owner)),
@@ -105,7 +107,7 @@ const runs = fc
     )
   })
 
-test('planMerge() and mergeRows() give what sorting all rows gives, whatever the sizes of units and blocks', () => {
+test('MergePlan.units() and mergeRows() give what sorting all rows gives, whatever the sizes of units and blocks', () => {
   fc.assert(
     fc.property(
       runs,
@@ -132,7 +134,7 @@ function largeRuns(count: number, rowsEach: number, indexOf: (random: (bound: nu
   })
 }
 
-test('planMerge() cuts a large group into key ranges of similar size', () => {
+test('MergePlan.units() cuts a large group into key ranges of similar size', () => {
   const units = check(
     largeRuns(5, 3000, (random) => random(1e6)),
     16 << 10,
@@ -144,7 +146,7 @@ test('planMerge() cuts a large group into key ranges of similar size', () => {
   assert.ok(Math.max(...sizes) < 4 * (sizes.reduce((sum, size) => sum + size, 0) / sizes.length), sizes.join(' '))
 })
 
-test('planMerge() never cuts within an index, however many rows have it', () => {
+test('MergePlan.units() never cuts within an index, however many rows have it', () => {
   for (const indexOf of [() => 5, (random: (bound: number) => number) => (random(10) === 0 ? random(1000) : 500)]) {
     const units = check(largeRuns(4, 3000, indexOf), 4 << 10, 1 << 9)
     const seen = new Set<string>()
@@ -156,7 +158,7 @@ test('planMerge() never cuts within an index, however many rows have it', () => 
   }
 })
 
-test('planMerge() takes small groups together and leaves out what no run has', () => {
+test('MergePlan.units() takes small groups together and leaves out what no run has', () => {
   const list = [
     { names: ['a', 'b'], rows: [{ group: 0, owner: 0, index: Uint8Array.of(1) }] },
     { names: ['b', 'c'], rows: [] },
@@ -176,26 +178,51 @@ test('mergeRows() gives rows of equal index in the order of the runs', () => {
     names: ['a'],
     rows: [0, 1, 2].map((i) => ({ group: 0, owner: run * 3 + i, index: bytes })),
   }))
-  const { sources } = sourcesOf(list, 1 << 16)
-  const owners = planMerge('byprop', sources)
+  const owners = planOf(list, 1 << 16)
+    .units('byprop')
     .flatMap(merged)
     .map((text) => Number(text.split(' ')[2]))
   assert.deepEqual(owners, [...Array(15).keys()])
 })
 
-test('unionNames() and mapNames() lead from the names of a run to those of all, in byte order', () => {
-  const lists = [['b', 'a\u00ff'], ['a', 'b'], [], ['\u{1f600}', '\uffff']].map((list) =>
-    list.map((name) => Buffer.from(name)).sort(Buffer.compare),
-  )
-  const union = unionNames(lists)
+test('MergePlan.names() is in byte order, and nodedata() leads from the names of a run to it', () => {
+  const lists = [
+    ['b', 'a\u00ff'],
+    ['a', 'b'],
+    ['\u{1f600}', '\uffff'],
+  ].map((list) => list.map((name) => Buffer.from(name)).sort(Buffer.compare))
+  const plan = new MergePlan()
+  const section = emptySection()
+  const sections = Object.fromEntries(INDEX_DBS.map((db) => [db, section]))
+  for (const [partition, propNames] of lists.entries()) {
+    const nodedata = { start: 0, end: 1, count: 1 }
+    plan.add(partition, `${partition}`, { propNames, tagNames: [], tagPropNames: [], sections, nodedata, extra: null })
+  }
+  const { props } = plan.names()
   assert.deepEqual(
-    union.map((name) => Buffer.from(name).toString()),
+    props.map((name) => Buffer.from(name).toString()),
     ['a', 'a\u00ff', 'b', '\uffff', '\u{1f600}'],
   )
-  for (const list of lists) {
+  for (const [partition, { path, abrvs }] of plan.nodedata().entries()) {
+    assert.equal(path, `${partition}`)
     assert.deepEqual(
-      [...mapNames(list, union)].map((abrv) => union[abrv]),
-      list,
+      [...abrvs].map((abrv) => props[abrv]),
+      lists[partition],
     )
   }
 })
+
+function emptySection(): RunSection {
+  const none = new Int32Array(0)
+  const nowhere = new Float64Array(0)
+  return {
+    a: none,
+    b: none,
+    counts: none,
+    starts: nowhere,
+    ends: nowhere,
+    blockGroup: none,
+    blockStart: nowhere,
+    blockKeys: [],
+  }
+}

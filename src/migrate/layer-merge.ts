@@ -1,0 +1,234 @@
+import { join } from 'node:path'
+import { MigrationError } from '../errors.js'
+import { INDEX_DBS, type LayerNames, MergePlan } from '../plan/merge-plan.js'
+import { streamPorts, type TaskPool } from '../pool/task-pool.js'
+import type { WriterPort } from '../pool/writer-client.js'
+import { readRunFooter } from '../run/run-file.js'
+import type { Credits } from '../target/chunk-sender.js'
+import { GroupCommit, inTurn } from './in-turn.js'
+
+/** Streams of merges are numbered from here on, those of partitions from 0 with a new number for each try. */
+export const MERGE_STREAMS = 2 ** 24
+const NODEDATA_UNIT_PARTS = 16
+/** What a 2.x layer keeps and a 0.1.x Cortex has none of. */
+const EMPTY_DBS = [
+  { name: 'byverb', dupSort: true },
+  { name: 'edgesn1', dupSort: true },
+  { name: 'edgesn2', dupSort: true },
+  { name: 'offsets', dupSort: false },
+  { name: 'counters', dupSort: false },
+] as const
+
+export interface LayerMergeOptions {
+  readonly iden: string
+  /** Where the slabs are built. */
+  readonly buildDir: string
+  /** Key of the layer's checkpoint, which notes finished parts of the merge as well. */
+  readonly key: string
+}
+
+export interface LayerMergeEvents {
+  /** Parts of the index databases that are merged, of so many. */
+  merged(done: number, total: number): void
+}
+
+/** A stream that the checkpoint notes as durable, and the slab that its pages are in. */
+interface NotedStream {
+  readonly stream: number
+  readonly slab?: string
+}
+
+/** One task of the merge, whose pages are a stream of their own. */
+interface MergeJob {
+  readonly slab: string
+  readonly stream: number
+  readonly task: 'mergeRuns' | 'copyNodedata'
+  readonly input: object
+}
+
+/** One database of a slab that is being built, and the streams that make it up. */
+interface BuiltDb {
+  readonly slab: string
+  readonly name: string
+  readonly dupSort: boolean
+  readonly streams: readonly number[]
+}
+
+/**
+ * Makes the slabs of a layer from its partitions: worker threads merge the sorted rows of all runs into finished pages, part
+ * by part, and each part is noted in the checkpoint. The same runs give the same parts, whoever plans them.
+ */
+export class LayerMerge {
+  readonly slabName: string
+  private readonly dataName: string
+  private readonly slabDir: string
+  private readonly dataDir: string
+  private readonly plan = new MergePlan()
+  private readonly done = new Set<number>()
+
+  constructor(
+    private readonly options: LayerMergeOptions,
+    private readonly pool: TaskPool,
+    private readonly writer: WriterPort,
+    private readonly credits: Credits,
+    private readonly events: LayerMergeEvents,
+  ) {
+    const { iden, buildDir } = options
+    this.slabName = `${iden}/layer_v2`
+    this.dataName = `${iden}/nodedata`
+    this.slabDir = join(buildDir, 'layer_v2.lmdb')
+    this.dataDir = join(buildDir, 'nodedata.lmdb')
+  }
+
+  async begin(): Promise<void> {
+    await this.writer.call('build', { slab: this.slabName, dir: this.slabDir })
+    await this.writer.call('build', { slab: this.dataName, dir: this.dataDir })
+  }
+
+  /**
+   * Goes on with slabs that are half built.
+   *
+   * @param noted what the checkpoint notes
+   * @param runPaths the run file of each partition's stream
+   */
+  async resume(
+    noted: readonly NotedStream[],
+    runPaths: readonly (readonly [stream: number, path: string])[],
+  ): Promise<void> {
+    const { key } = this.options
+    await this.writer.call('resume', { slab: this.slabName, dir: this.slabDir, key, runPaths })
+    await this.writer.call('resume', { slab: this.dataName, dir: this.dataDir, key, runPaths: [] })
+    for (const { stream } of noted) if (stream >= MERGE_STREAMS) this.done.add(stream)
+  }
+
+  /** Files without which the checkpoint is worth nothing. */
+  files(): string[] {
+    return [this.slabDir, this.dataDir].map((dir) => join(dir, 'data.mdb'))
+  }
+
+  /** Takes a finished partition into the plan. */
+  add(partition: number, runPath: string): void {
+    const footer = readRunFooter<unknown>(runPath)
+    if (footer === null) {
+      throw new MigrationError('ERR_DEST', `Cannot merge layer "${this.options.iden}": ${runPath} is gone`)
+    }
+    this.plan.add(partition, runPath, footer)
+  }
+
+  /**
+   * Merges all partitions and completes both slabs where they are built.
+   *
+   * @param bybuid streams of the partitions, in order
+   * @param forms counts of the nodes by form
+   * @param unitBytes rows of one task; the default if undefined
+   */
+  async run(args: {
+    bybuid: readonly number[]
+    forms: ReadonlyMap<string, number>
+    withNodedata: boolean
+    unitBytes: number | undefined
+  }): Promise<void> {
+    const { writer, slabName, dataName } = this
+    const { jobs, dbs } = this.jobs(args.withNodedata, args.unitBytes)
+    await this.runJobs(jobs)
+    const bybuid: BuiltDb = { slab: slabName, name: 'bybuid', dupSort: false, streams: args.bybuid }
+    for (const db of [bybuid, ...dbs]) await writer.call('finishDb', { ...db, streams: [...db.streams] })
+    await this.writeSmallDbs(this.plan.names(), args.forms)
+    await writer.call('finishSlab', { slab: dataName })
+    await writer.call('finishSlab', { slab: slabName })
+  }
+
+  /** Gives the finished slabs their names; says whether both are there. */
+  install(layerDir: string): Promise<boolean> {
+    return this.writer.call('installSlabs', {
+      slabs: [
+        { dir: this.dataDir, finalDir: join(layerDir, 'nodedata.lmdb') },
+        { dir: this.slabDir, finalDir: join(layerDir, 'layer_v2.lmdb') },
+      ],
+    })
+  }
+
+  private jobs(withNodedata: boolean, unitBytes: number | undefined): { jobs: MergeJob[]; dbs: BuiltDb[] } {
+    const { plan, slabName, dataName } = this
+    let stream = MERGE_STREAMS
+    const jobs: MergeJob[] = []
+    const dbs = INDEX_DBS.map((name): BuiltDb => {
+      const slab = name === 'dataname' ? dataName : slabName
+      const units = plan.units(name, unitBytes)
+      const own = units.map((input): MergeJob => ({ slab, stream: stream++, task: 'mergeRuns', input }))
+      jobs.push(...own)
+      return { slab, name, dupSort: true, streams: own.map((job) => job.stream) }
+    })
+    const spans = withNodedata ? plan.nodedata() : []
+    const dataStreams: number[] = []
+    for (let at = 0; at < spans.length; at += NODEDATA_UNIT_PARTS) {
+      const parts = spans.slice(at, at + NODEDATA_UNIT_PARTS)
+      jobs.push({ slab: dataName, stream, task: 'copyNodedata', input: { parts } })
+      dataStreams.push(stream++)
+    }
+    dbs.push({ slab: dataName, name: 'nodedata', dupSort: false, streams: dataStreams })
+    return { jobs, dbs }
+  }
+
+  private async runJobs(jobs: readonly MergeJob[]): Promise<void> {
+    const { key } = this.options
+    const commits = new GroupCommit<MergeJob>(async (batch) => {
+      for (const slab of new Set(batch.map((job) => job.slab))) {
+        const streams = batch.filter((job) => job.slab === slab).map(({ stream }) => ({ stream }))
+        await this.writer.call('commit', { slab, key, streams, withSummaries: true })
+      }
+    })
+    const open = jobs.filter(({ stream }) => !this.done.has(stream))
+    let merged = jobs.length - open.length
+    this.events.merged(merged, jobs.length)
+    await inTurn(open, 2 * this.pool.workers, async (job) => {
+      await this.runJob(job)
+      commits.add(job)
+      this.events.merged(++merged, jobs.length)
+    })
+    await commits.drain()
+  }
+
+  private async runJob({ slab, stream, task, input }: MergeJob): Promise<void> {
+    const ports = streamPorts()
+    const { credits } = this
+    const placed = this.writer.call('receive', { slab, stream, port: ports.writer, credits }, [ports.writer])
+    placed.catch(() => {})
+    await this.pool.run(task, { ...input, stream, port: ports.task, credits } as never, [ports.task])
+    await placed
+  }
+
+  private async writeSmallDbs(names: LayerNames, forms: ReadonlyMap<string, number>): Promise<void> {
+    const rows = (name: string, list: [Uint8Array, Uint8Array][]) =>
+      this.writer.call('rowsDb', { slab: this.slabName, name, dupSort: false, rows: list })
+    for (const [space, list] of [
+      ['propabrv', names.props],
+      ['tagabrv', names.tags],
+      ['tagpropabrv', names.tagProps],
+    ] as const) {
+      await rows(
+        `${space}:byts2abrv`,
+        list.map((name, abrv) => [name, int64(abrv)]),
+      )
+      await rows(
+        `${space}:abrv2byts`,
+        list.map((name, abrv) => [int64(abrv), name]),
+      )
+    }
+    const formRows = [...forms].map(([form, count]): [Uint8Array, Uint8Array] => [Buffer.from(form), int64(count)])
+    await rows(
+      'count:forms',
+      formRows.sort(([a], [b]) => Buffer.compare(a, b)),
+    )
+    for (const { name, dupSort } of EMPTY_DBS) {
+      await this.writer.call('rowsDb', { slab: this.slabName, name, dupSort, rows: [] })
+    }
+  }
+}
+
+/** 8 bytes big-endian, as counters and abbreviations are stored. */
+function int64(value: number): Uint8Array {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(BigInt(value))
+  return bytes
+}
