@@ -1,8 +1,21 @@
-import { Command } from 'commander'
+import { availableParallelism } from 'node:os'
+import { Command, Option } from 'commander'
 import { toJson } from '../bytes/value-json.js'
 import { ExitCode, MigrationError } from '../errors.js'
+import { createLog } from '../log.js'
+import { Replay, type ReplayReport } from '../migrate/replay.js'
+import { errorKindLines } from '../migrate/summary.js'
 import { ERROR_CODES, type ErrorCode, type ErrorRecord, readErrorRecords } from '../target/error-records.js'
 import { migrationLogPath } from '../target/migration-log.js'
+import {
+  DEFAULT_MEMORY,
+  defaultMemory,
+  EDIT_BATCH_SIZE,
+  memoryOf,
+  readModelFile,
+  stopOnSignals,
+} from './migrate-command.js'
+import { ProgressScreen } from './progress-screen.js'
 import { atLeastOne, runCommand } from './run-command.js'
 import { type Style, styleOf } from './style.js'
 import { count, printable, tableLines } from './table.js'
@@ -17,6 +30,11 @@ interface Options {
   readonly step?: string
   readonly layer?: string
   readonly limit?: number
+  readonly replay?: boolean
+  readonly src?: string
+  readonly model: readonly string[]
+  readonly workers: number
+  readonly memory: number
 }
 
 /** Runs `synapse-migrator errors DEST`. */
@@ -24,15 +42,42 @@ export function errorsCommand(args: readonly string[], name: string): Promise<nu
   const codes = Object.entries(ERROR_CODES).map(([code, about]) => `  ${code.padEnd(10)}${about}`)
   const command = new Command(name)
     .description(
-      'Lists what a migration could not carry over, from the migration log of its destination. Writes nothing.',
+      'Lists what a migration could not carry over, from the migration log of its destination, and writes nothing. With ' +
+        '--replay it tries that again, and only that, and adds it to the destination: best with the --model that was missing.',
     )
     .argument('<dest>', 'directory of the migrated Cortex')
     .option('--step <name>', 'only errors of this step: nodes, nodedata, splices, triggers …')
     .option('--layer <iden>', 'only errors of this layer; the first digits are enough')
     .option('--limit <n>', `list n errors at most (default: ${MOST_SHOWN}, with --json all)`, atLeastOne)
     .option('--json', 'print each error with all that was kept of it, as one line of JSON')
+    .addOption(
+      new Option('--replay', 'try again what could not be migrated, and add it').conflicts(['json', 'step', 'layer']),
+    )
+    .option('--src <dir>', 'with --replay: the 0.1.x Cortex that was migrated')
+    .addOption(
+      new Option(
+        '--model <file>',
+        'with --replay: model of a custom module, those of the migration first; may be given again',
+      )
+        .argParser((value: string, before: readonly string[]) => [...before, value])
+        .default([], 'none'),
+    )
+    .addOption(
+      new Option('--workers <n>', 'with --replay: worker threads')
+        .argParser(atLeastOne)
+        .default(availableParallelism(), 'all cores'),
+    )
+    .addOption(
+      new Option('--memory <bytes>', 'with --replay: memory for rows on their way, like 512M')
+        .argParser(memoryOf)
+        .default(defaultMemory(), DEFAULT_MEMORY),
+    )
     .addHelpText('after', `\nCodes:\n${codes.join('\n')}`)
   return runCommand<Options>(command, args, (options, [dest]) => {
+    if (options.replay === true) return replay(dest, options)
+    if (options.src !== undefined || options.model.length > 0) {
+      throw new MigrationError('ERR_USAGE', '--src and --model go with --replay only', { hint: 'add --replay' })
+    }
     const records = readErrorRecords(dest)
     if (records === null) {
       throw new MigrationError('ERR_DEST', `Cannot list errors of "${dest}": there is no ${migrationLogPath(dest)}`, {
@@ -44,6 +89,44 @@ export function errorsCommand(args: readonly string[], name: string): Promise<nu
       process.stdout.write(errorsText(filtered(records, options), options.limit ?? MOST_SHOWN, styleOf(process.stdout)))
     return ExitCode.ok
   })
+}
+
+async function replay(destDir: string, options: Options): Promise<number> {
+  if (options.src === undefined) {
+    throw new MigrationError('ERR_USAGE', '--replay needs the Cortex that was migrated', { hint: 'give it with --src' })
+  }
+  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
+  const log = createLog('WARNING', (line) => screen.write(line))
+  stopOnSignals(screen, 'Run the same command again to go on')
+  try {
+    const report = await new Replay(
+      {
+        srcDir: options.src,
+        destDir,
+        workers: options.workers,
+        memoryBytes: options.memory,
+        modelFiles: options.model.map(readModelFile),
+        editBatchSize: EDIT_BATCH_SIZE,
+      },
+      log,
+      screen,
+    ).run()
+    screen.stop()
+    process.stdout.write(replayText(report))
+    return report.leftCount === 0 ? ExitCode.ok : ExitCode.quarantined
+  } finally {
+    screen.stop()
+  }
+}
+
+function replayText({ destDir, steps, left, leftCount, elapsedMs }: ReplayReport): string {
+  const lines = [`Replayed the errors of ${destDir} in ${(elapsedMs / 1000).toFixed(1)} s`]
+  for (const { step, before, after } of steps) {
+    if (before > 0) lines.push(`  ${step}: ${count(before - after)} of ${count(before)} errors are cured`)
+  }
+  if (leftCount === 0) return `${[...lines, '  no errors are left'].join('\n')}\n`
+  lines.push(`  ${count(leftCount)} ${leftCount === 1 ? 'error is' : 'errors are'} left`, ...errorKindLines(left))
+  return `${[...lines, `  see them with: synapse-migrator errors ${destDir}`].join('\n')}\n`
 }
 
 function* filtered(records: Iterable<ErrorRecord>, { step, layer }: Options): Generator<ErrorRecord> {

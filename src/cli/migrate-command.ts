@@ -20,6 +20,8 @@ import { verifyText } from './verify-text.js'
 
 /** Differences that `--verify` describes; all are counted. */
 export const MOST_DIFFERENCES = 100
+/** Node edits per entry of the nexus log. */
+export const EDIT_BATCH_SIZE = 100
 /** `defaultMemory()` in words. */
 export const DEFAULT_MEMORY = "a quarter of the machine's, 1 GiB at most"
 /** What the system says when a disk takes no more. */
@@ -64,7 +66,7 @@ export async function migrateCommand(args: readonly string[], name = 'migrate_02
     if (parsed.formCounts) return form(parsed)
     const options = migrateOptions(parsed)
     if (parsed.verify === true) refuseSourceInUse(options.srcDir)
-    stopOnSignals(screen, options.dryRun)
+    stopOnSignals(screen, options.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
     const summary = await new Migrator(options, log, screen).run()
     screen.stop()
     process.stdout.write(summaryText(summary))
@@ -91,15 +93,18 @@ export function parseMigrate<Options extends ParsedMigrate>(
   }
 }
 
-/** Ends the process at once: a run may be killed at any instant, so there is nothing to wait for. */
-function stopOnSignals(screen: ProgressScreen, isDryRun: boolean): void {
+/**
+ * Ends the process at once: a run may be killed at any instant, so there is nothing to wait for.
+ *
+ * @param hint how to go on
+ */
+export function stopOnSignals(screen: ProgressScreen, hint: string): void {
   for (const [signal, code] of [
     ['SIGINT', ExitCode.sigint],
     ['SIGTERM', ExitCode.sigterm],
   ] as const) {
     process.on(signal, () => {
       screen.stop()
-      const hint = isDryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last'
       process.stderr.write(`Stopped by ${signal}. ${hint}\n`)
       process.exit(code)
     })
@@ -145,7 +150,12 @@ export function migrateOptionsOf(name: string): Command {
         .argParser(modeOf)
         .default('nonexus'),
     )
-    .option('--edit-batchsize <n>', 'node edits per entry of the nexus log (with --add-mode nexus)', atLeastOne, 100)
+    .option(
+      '--edit-batchsize <n>',
+      'node edits per entry of the nexus log (with --add-mode nexus)',
+      atLeastOne,
+      EDIT_BATCH_SIZE,
+    )
     .option(
       '--fair-iter <n>',
       'accepted for compatibility; without effect, as work is done in threads',

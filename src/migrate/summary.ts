@@ -55,11 +55,7 @@ export function summaryText(summary: MigrateSummary): string {
 function errorLines({ destDir, isDryRun, errorCount, errorKinds }: MigrateSummary): string[] {
   if (errorCount === 0) return ['  no errors']
   const errors = `${n(errorCount)} ${errorCount === 1 ? 'error' : 'errors'}`
-  const width = Math.max(...errorKinds.map(({ errors }) => n(errors).length))
-  const kinds = errorKinds.map(
-    ({ step, code, errors }) =>
-      `    ${n(errors).padStart(width)}  ${step.padEnd(8)}  ${code.padEnd(8)}  ${ERROR_CODES[code]}`,
-  )
+  const kinds = errorKindLines(errorKinds)
   return isDryRun
     ? [`  ${errors}: what they name would not be migrated`, ...kinds]
     : [
@@ -67,6 +63,15 @@ function errorLines({ destDir, isDryRun, errorCount, errorKinds }: MigrateSummar
         ...kinds,
         `  see them with: synapse-migrator errors ${destDir}`,
       ]
+}
+
+/** A line for each kind of error: how many, of which step, what it means. */
+export function errorKindLines(kinds: readonly ErrorKind[]): string[] {
+  const width = Math.max(...kinds.map(({ errors }) => n(errors).length))
+  return kinds.map(
+    ({ step, code, errors }) =>
+      `    ${n(errors).padStart(width)}  ${step.padEnd(8)}  ${code.padEnd(8)}  ${ERROR_CODES[code]}`,
+  )
 }
 
 function n(value: number): string {

@@ -55,11 +55,21 @@ export class MigrationLog {
   putErrors(records: readonly PackedRecord[]): void {
     if (records.length === 0) return
     this.#slab.write(() => {
-      for (const { migrop, key, value } of records) {
-        const at = logKey({ migrop, logtyp: 'error', key })
-        const before = this.#db.get(at)
-        this.#db.put(at, before === undefined ? value : withMore(before, value))
-      }
+      for (const record of records) this.#putError(record)
+    })
+  }
+
+  /** Replaces the errors that a layer has under some keys, of all `steps`, in one commit. */
+  replaceErrors(
+    layer: string,
+    steps: readonly string[],
+    keys: readonly Uint8Array[],
+    records: readonly PackedRecord[],
+  ): void {
+    this.#slab.write(() => {
+      for (const key of keys)
+        for (const migrop of steps) this.#dropError(logKey({ migrop, logtyp: 'error', key }), layer)
+      for (const record of records) this.#putError(record)
     })
   }
 
@@ -67,6 +77,26 @@ export class MigrationLog {
   get(migrop: string, logtyp: string, key: string | Uint8Array): Value | undefined {
     const value = this.#db.get(logKey({ migrop, logtyp, key }))
     return value === undefined ? undefined : decode(value)
+  }
+
+  #putError({ migrop, key, value }: PackedRecord): void {
+    const at = logKey({ migrop, logtyp: 'error', key })
+    const before = this.#db.get(at)
+    this.#db.put(at, before === undefined ? value : withMore(before, value))
+  }
+
+  #dropError(key: Uint8Array, layer: string): void {
+    const before = this.#db.get(key)
+    if (before === undefined) return
+    const first = decode(before)
+    if (!(first instanceof PackMap)) return
+    const more = first.get('more')
+    const all = [new PackMap(first.entries.filter(([name]) => name !== 'more')), ...(Array.isArray(more) ? more : [])]
+    const kept = all.filter((value) => !(value instanceof PackMap && pyEquals(value.get('layer') ?? null, layer)))
+    const [head, ...rest] = kept
+    if (head === undefined) this.#db.delete(key)
+    else if (rest.length === 0 || !(head instanceof PackMap)) this.#db.put(key, encode(head))
+    else this.#db.put(key, encode(new PackMap([...head.entries, ['more', rest]])))
   }
 
   /** All records of a step and type in key order; without a type, or without both, of more. */
@@ -88,6 +118,18 @@ export class MigrationLog {
 
 export function migrationLogPath(destDir: string): string {
   return join(destDir, MIGRATION_DIR, 'migr.lmdb')
+}
+
+/** Whether the log of a destination has a record. */
+export function hasRecord(destDir: string, migrop: string, logtyp: string, key: string): boolean {
+  const path = migrationLogPath(destDir)
+  if (!SlabReader.exists(path)) return false
+  const slab = SlabReader.open(path)
+  try {
+    return slab.db(LOG_DB)?.get(logKey({ migrop, logtyp, key })) !== undefined
+  } finally {
+    slab.close()
+  }
 }
 
 /** Reads the log without opening it for writing; null when there is none. */

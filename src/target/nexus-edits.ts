@@ -13,19 +13,35 @@ interface Row {
 /** Kinds of edits of a 0.2.x node edit. */
 const Edit = { nodeAdd: 0, propSet: 2, tagSet: 4, tagPropSet: 6, nodedataSet: 8 } as const
 
+interface BatchOptions {
+  readonly batchSize: number
+  readonly userIden: string
+  readonly now: () => number
+}
+
 /**
  * The node edits that make a migrated layer, in batches: first nodes in buid order, then node data. They are what
  * `--add-mode nexus` puts into the nexus log.
+ *
+ * @param which of single nodes only: buids of the nodes, and of those with node data; all when it is not given
  */
 export function* nexusEdits(
   destDir: string,
   layerIden: string,
-  { batchSize, userIden, now }: { batchSize: number; userIden: string; now: () => number },
+  { batchSize, userIden, now }: BatchOptions,
+  which?: { readonly nodes: readonly Uint8Array[]; readonly nodedata: readonly Uint8Array[] },
 ): Generator<EditBatch> {
   const layer = SlabReader.open(join(destDir, 'layers', layerIden, 'layer_v2.lmdb'))
   const nodedata = SlabReader.open(join(destDir, 'layers', layerIden, 'nodedata.lmdb'))
   try {
-    for (const edits of [nodeEdits(layer), nodedataEdits(layer, nodedata)]) {
+    const kinds =
+      which === undefined
+        ? [nodeEdits(layer), nodedataEdits(layer, nodedata)]
+        : [
+            each(which.nodes, (buid) => nodeEdits(layer, buid)),
+            each(which.nodedata, (buid) => nodedataEdits(layer, nodedata, buid)),
+          ]
+    for (const edits of kinds) {
       let batch: Value[] = []
       const take = (): EditBatch => ({ layerIden, nodeEdits: batch, timeMs: now(), userIden })
       for (const edit of edits) {
@@ -42,12 +58,18 @@ export function* nexusEdits(
   }
 }
 
-function* nodeEdits(layer: SlabReader): Generator<Value> {
+function* each(buids: readonly Uint8Array[], edits: (buid: Uint8Array) => Generator<Value>): Generator<Value> {
+  for (const buid of buids) yield* edits(buid)
+}
+
+/** @param only the one node to take, null for all */
+function* nodeEdits(layer: SlabReader, only: Uint8Array | null = null): Generator<Value> {
   const cursor = layer.db('bybuid')?.cursor()
   if (cursor === undefined) return
-  let more = cursor.seek(null)
+  let more = cursor.seek(only)
   while (more) {
     const buid = cursor.key().slice(0, BUID_BYTES)
+    if (only !== null && Buffer.compare(buid, only) !== 0) return
     const edits: Value[] = []
     let form = ''
     do {
@@ -86,13 +108,14 @@ function editOf(key: Uint8Array, cursor: RowCursor): Value | null {
   }
 }
 
-function* nodedataEdits(layer: SlabReader, nodedata: SlabReader): Generator<Value> {
+function* nodedataEdits(layer: SlabReader, nodedata: SlabReader, only: Uint8Array | null = null): Generator<Value> {
   const names = new Map<string, Value>()
   for (const { key, value } of layer.db('propabrv:abrv2byts')?.rows() ?? []) {
     names.set(Buffer.from(key).toString('hex'), (decode(value) as Value[])[0])
   }
-  for (const rows of byBuid(nodedata.db('nodedata')?.rows() ?? [])) {
+  for (const rows of byBuid(nodedata.db('nodedata')?.rows(only) ?? [])) {
     const buid = rows[0].key.slice(0, BUID_BYTES)
+    if (only !== null && Buffer.compare(buid, only) !== 0) return
     const formKey = Buffer.concat([buid, Buffer.of(Flag.form)])
     const form = Buffer.from(layer.db('bybuid')?.get(formKey) ?? []).toString('utf8')
     const named = rows.map(({ key, value }) => {

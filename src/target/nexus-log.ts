@@ -5,6 +5,8 @@ import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
 
 const DB_NAME = 'nexuslog'
+/** Kind of an edit that sets node data. */
+const NODEDATA_SET = 8
 
 /** A batch of node edits of one layer, as `--add-mode nexus` logs it. */
 export interface EditBatch {
@@ -69,6 +71,20 @@ export class NexusLog {
       this.#db.put(int64(next - 1), reservation(iden))
     })
     return next - 1
+  }
+
+  /** Which of some nodes the log has edits of, and of which it has node data: buids in hex. */
+  loggedOf(layerIden: string, buids: ReadonlySet<string>): { nodes: Set<string>; nodedata: Set<string> } {
+    const found = { nodes: new Set<string>(), nodedata: new Set<string>() }
+    for (const { value } of this.#db.rows()) {
+      const [iden, , args] = decode(value) as Value[]
+      const nodeEdits = iden === layerIden && Array.isArray(args) && Array.isArray(args[0]) ? args[0] : []
+      for (const [buid, , edits] of nodeEdits as [Uint8Array, string, [number][]][]) {
+        const hex = Buffer.from(buid).toString('hex')
+        if (buids.has(hex)) found[edits[0][0] === NODEDATA_SET ? 'nodedata' : 'nodes'].add(hex)
+      }
+    }
+    return found
   }
 
   close(): Promise<void> {

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
-import { decode } from '../bytes/msgpack.js'
+import { decode, PackMap, pyEquals } from '../bytes/msgpack.js'
 import { assert } from '../errors.js'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import { readRunFooter, syncRun } from '../run/run-file.js'
 import { Checkpoints, type StreamNote } from './checkpoints.js'
 import type { Credits, PackedRecord } from './chunk-sender.js'
+import { LayerReplay, type ReplayedNode } from './layer-replay.js'
 import { MigrationLog } from './migration-log.js'
 import { nexusEdits } from './nexus-edits.js'
 import { NexusLog, reserveEditIndexes } from './nexus-log.js'
@@ -35,6 +36,8 @@ export class Writer {
   private opened: MigrationLog | null = null
   private saved: Checkpoints | null = null
   private readonly builds = new Map<string, SlabBuild>()
+  private replay: OpenLayer | null = null
+  private nexusLog: NexusLog | null = null
   private axonCopied: Promise<void> = Promise.resolve()
 
   /** @param log takes the lines that the steps write */
@@ -83,6 +86,67 @@ export class Writer {
       this.checkpoints.put(key, {})
     }
     await reserveEditIndexes(destDir, nexus)
+  }
+
+  /**
+   * Opens a finished layer, so that nodes that could not be migrated can be added.
+   *
+   * @param buids all that may be added, end to end
+   */
+  async openLayer({ destDir, iden, buids }: { destDir: string; iden: string; buids: Uint8Array }): Promise<void> {
+    const layer = await LayerReplay.open(destDir, iden)
+    const isLogged = this.checkpoints.get(`nexus/${iden}`) !== null
+    if (isLogged) this.nexusLog ??= await NexusLog.open(destDir, NEXUS_MAP_BYTES)
+    const wanted = new Set<string>()
+    for (let at = 0; at < buids.length; at += 32) wanted.add(hex(buids.subarray(at, at + 32)))
+    const logged = isLogged ? (this.nexusLog?.loggedOf(iden, wanted) ?? null) : null
+    this.replay = { layer, iden, destDir, logged, userIden: this.creatorOf(destDir, iden) }
+  }
+
+  /** Adds nodes to the open layer, then to the nexus log if it has the layer; at last their errors are replaced. */
+  addNodes({ nodes, batchSize }: { nodes: readonly ReplayedNode[]; batchSize: number }): void {
+    const { replay } = this
+    assert(replay !== null, () => 'no layer is open')
+    const { layer, iden, destDir, logged, userIden } = replay
+    layer.add(nodes)
+    if (logged !== null) {
+      const which = {
+        nodes: nodes
+          .filter(({ buid, rows }) => rows.length > 0 && !logged.nodes.has(hex(buid)))
+          .map(({ buid }) => buid),
+        nodedata: nodes
+          .filter(({ buid, data }) => data.length > 0 && !logged.nodedata.has(hex(buid)))
+          .map(({ buid }) => buid),
+      }
+      this.nexusLog?.append(nexusEdits(destDir, iden, { batchSize, userIden, now: Date.now }, which))
+    }
+    const errors = nodes.flatMap((node) => node.errors)
+    this.migrationLog.replaceErrors(
+      iden,
+      ['nodes', 'nodedata'],
+      nodes.map(({ buid }) => buid),
+      errors,
+    )
+  }
+
+  async closeLayer(_: object): Promise<void> {
+    await this.replay?.layer.close()
+    this.replay = null
+  }
+
+  /** Reserves the indexes of edit logs that have grown. */
+  async reserveEdits({ destDir }: { destDir: string }): Promise<void> {
+    await reserveEditIndexes(destDir, this.nexusLog)
+    this.nexusLog = null
+  }
+
+  /** Forgets the errors that splices of a layer have. */
+  forgetSpliceErrors({ layer }: { layer: string }): void {
+    this.migrationLog.clear(
+      'splices',
+      'error',
+      ({ val }) => val instanceof PackMap && pyEquals(val.get('layer') ?? null, layer),
+    )
   }
 
   /** Writes the files that others go on from: offsets of the splice logs, versions. */
@@ -252,4 +316,18 @@ function summaryOf(runPath: string | undefined): LeafSummary {
   const footer = runPath === undefined ? null : readRunFooter<LeafSummary>(runPath)
   assert(footer !== null, () => `run "${runPath}" is gone`)
   return footer.extra
+}
+
+/** A finished layer that nodes are added to. */
+interface OpenLayer {
+  readonly layer: LayerReplay
+  readonly iden: string
+  readonly destDir: string
+  /** What the nexus log has already; null when the layer is not in it. */
+  readonly logged: ReturnType<NexusLog['loggedOf']> | null
+  readonly userIden: string
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
 }

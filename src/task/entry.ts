@@ -1,6 +1,7 @@
 import { toWire, type Wire } from '../wire-error.js'
 import { copyNodedata as copy, mergeRuns as merge } from './merge-runs.js'
 import { extractNodes as extract } from './node-extract.js'
+import { replayNodes as replay } from './replay-nodes.js'
 import { extractSpliceRange as splices } from './splice-range.js'
 import { verifyIndex as index } from './verify-index.js'
 import { verifyNodes as nodes } from './verify-nodes.js'
@@ -13,6 +14,7 @@ export interface Tasks {
   mergeRuns: typeof merge
   copyNodedata: typeof copy
   extractSpliceRange: typeof splices
+  replayNodes: typeof replay
   verifyNodes: typeof nodes
   verifyIndex: typeof index
   verifySplices: typeof history
@@ -24,6 +26,7 @@ export const extractNodes = overWire(extract)
 export const mergeRuns = overWire(merge)
 export const copyNodedata = overWire(copy)
 export const extractSpliceRange = overWire(splices)
+export const replayNodes = overWire(replay)
 export const verifyNodes = overWire(nodes)
 export const verifyIndex = overWire(index)
 export const verifySplices = overWire(history)

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import { encode, MsgpackError, PackMap, skip, type Value } from '../bytes/msgpack.js'
+import { MsgpackError, skip, type Value } from '../bytes/msgpack.js'
 import { SpanMap } from '../bytes/span-map.js'
 import type { ModelData } from '../model/model.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
@@ -8,12 +8,12 @@ import { RunWriter } from '../run/run-file.js'
 import { FormFinder } from '../source/form-finder.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../target/chunk-sender.js'
 import { IndexRows } from '../translate/index-rows.js'
-import { Flag, type NodeFailure, type NodeTranslator } from '../translate/node.js'
+import { Flag, type NodeTranslator } from '../translate/node.js'
 import { packedName, SourceNode, strictText } from '../translate/source-node.js'
+import { nodedataRecord, nodeRecord, recordOf } from './quarantine.js'
 import { openSource, workerTranslator } from './worker-state.js'
 
 const BUID_BYTES = 32
-const FORM_NOT_RESOLVED = 'Nodedata form not resolved from migrated node slab'
 
 export interface NodeExtractInput {
   readonly layer: string
@@ -136,7 +136,10 @@ class NodeExtract {
     const known = formRow < 0 && this.input.mapPartial ? this.finder.find(node.buid) : null
     if (formRow < 0 && known === null) this.unresolved.push(Uint8Array.from(node.buid))
     const outcome = translator.translate(node, owner, known)
-    if (outcome !== null) this.nodeError(outcome.failure, known)
+    if (outcome !== null) {
+      this.errorCount++
+      this.records.push(nodeRecord(this.input.layer, node, outcome.failure, outcome.kept, known))
+    }
     const isMigrated = outcome === null || outcome.kept
     if (isMigrated) {
       this.migrated++
@@ -196,7 +199,6 @@ class NodeExtract {
   ): boolean {
     if (scan === null) return false
     const lost: [Value, Value][] = []
-    let mesg = FORM_NOT_RESOLVED
     const before = this.data.count
     while (scan.isOpen && scan.hasBuid(buid)) {
       const { cursor } = scan
@@ -210,7 +212,6 @@ class NodeExtract {
       const isSound = isMsgpack(cursor.valueBuf, cursor.valueStart, cursor.valueEnd)
       if (form === null || packed === null || !isSound || packed.length > 511) {
         lost.push([name ?? nameBytes, cursor.value()])
-        if (form !== null) mesg = 'Nodedata could not be decoded'
       } else {
         this.data.add(owner, this.translator.propNames.id(packed), cursor.value())
       }
@@ -218,18 +219,7 @@ class NodeExtract {
     }
     if (lost.length > 0) {
       this.errorCount += lost.length
-      // Values are raw msgpack bytes: some are here because they cannot be decoded.
-      this.record(
-        'nodedata',
-        buid,
-        new PackMap([
-          ['mesg', mesg],
-          ['nodedata', new PackMap(lost)],
-          ['layer', this.input.layer],
-          ['form', claimed],
-          ['rule', form === null ? 'FORM' : 'ROW'],
-        ]),
-      )
+      this.records.push(nodedataRecord(this.input.layer, buid, lost, claimed, form !== null))
     }
     return this.data.count > before
   }
@@ -308,30 +298,12 @@ class NodeExtract {
     this.sender.end(summary, this.records)
   }
 
-  private nodeError(failure: NodeFailure, known: string | null): void {
-    this.errorCount++
-    this.record(
-      'nodes',
-      this.node.buid,
-      new PackMap([
-        ['mesg', failure.mesg],
-        ['node', this.node.toRecord()],
-        ['layer', this.input.layer],
-        ['form', this.node.formName() ?? known],
-        ['rule', failure.code],
-        ['raw', this.node.rawRows()],
-      ]),
-    )
-  }
-
   private shortKey(step: 'nodes' | 'nodedata', scan: Scan): void {
     const key = scan.cursor.key()
     const mesg = `A row key is shorter than a buid: ${key.length} of ${BUID_BYTES} bytes`
     this.errorCount++
-    this.record(
-      step,
-      key,
-      new PackMap([
+    this.records.push(
+      recordOf(step, key, [
         ['mesg', mesg],
         ['rows', [[key, scan.cursor.value()]]],
         ['layer', this.input.layer],
@@ -339,10 +311,6 @@ class NodeExtract {
       ]),
     )
     scan.next()
-  }
-
-  private record(step: string, key: Uint8Array, value: PackMap): void {
-    this.records.push({ migrop: step, key: Uint8Array.from(key), value: encode(value) })
   }
 
   private countSourceForm(buf: Uint8Array, start: number, end: number): void {

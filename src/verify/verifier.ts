@@ -41,6 +41,8 @@ interface LayerCheckpoint {
   readonly fingerprint: Readonly<Record<string, unknown>>
   readonly nodelim?: number | null
   readonly isBuilt: boolean
+  /** Transactions of the slabs when errors were replayed into them. */
+  readonly writtenTxns?: Readonly<Record<string, number>>
 }
 
 type LoggedErrors = LayerVerifierOptions['loggedErrors']
@@ -157,7 +159,9 @@ class Verifier {
       const reader = SlabReader.open(path)
       const { txnId } = reader
       reader.close()
-      if (txnId > BUILT_TXN) this.expected.push(`${slab}.lmdb of layer ${iden} has been written to since it was made`)
+      const written = this.checkpoint('nodes', iden)?.writtenTxns?.[slab]
+      if (txnId > (written ?? BUILT_TXN))
+        this.expected.push(`${slab}.lmdb of layer ${iden} has been written to since it was made`)
       if (isInUse(path)) this.expected.push(`A process has ${slab}.lmdb of layer ${iden} open`)
     }
     for (const step of ['nodes', 'splices'] as const) {
