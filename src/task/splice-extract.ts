@@ -45,7 +45,7 @@ export function extractSplices(args: SpliceExtractArgs): SpliceExtractResult {
   const slab = SlabReader.open(args.slabPath)
   try {
     const db = slab.db('splices')
-    return new RangeExtractor(args).run(db === undefined ? null : db.cursor())
+    return new RangeExtractor(args).run(db === undefined ? null : db.scanner())
   } finally {
     slab.close()
   }

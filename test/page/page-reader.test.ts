@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { RowCursor, SlabReader } from '../../src/page/page-reader.js'
+import { type DbReader, RowCursor, SlabReader } from '../../src/page/page-reader.js'
 import { unpack } from '../support/cortex.js'
 import { tempDir } from '../support/fixture.js'
 import { slabDigests } from '../support/row-digest.js'
@@ -127,6 +127,35 @@ test('RowCursor goes on with next() from where seek() put it, to the last row', 
     }
   }
   slab.close()
+})
+
+test('DbReader.scanner() gives the rows of cursor(), over more pages than its buffer holds', () => {
+  // Keys of 400 bytes make branch pages of few children: a tree of many levels.
+  const deep = sorted(
+    numbered(0, 8000, (i) => i % 90).map(({ key, value }) => ({ key: Buffer.alloc(400, key), value })),
+  )
+  const distinct = deep.filter(({ key }, i) => i === 0 || Buffer.compare(deep[i - 1].key, key) < 0)
+  const path = join(tempDir(), 'deep')
+  buildSlab(path, { deep: { dupSort: false, rows: distinct } })
+  const all = [SlabReader.open(path), SlabReader.open(built)].flatMap((slab) =>
+    slab.dbNames().map((name) => slab.db(name) as DbReader),
+  )
+  assert.ok(all.some(({ record }) => record.depth >= 4))
+  for (const db of all) {
+    const scanner = db.scanner()
+    const cursor = db.cursor()
+    let more = cursor.seek(null)
+    assert.equal(scanner.seek(null), more)
+    let rows = 0
+    while (more) {
+      rows++
+      assert.deepEqual(scanner.key(), cursor.key())
+      assert.deepEqual(scanner.value(), cursor.value())
+      more = cursor.next()
+      assert.equal(scanner.next(), more)
+    }
+    assert.equal(rows, db.entries)
+  }
 })
 
 test('DbReader.rows() stops before its upper bound', () => {
