@@ -1,5 +1,16 @@
-import { closeSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { BranchBuilder, type TreeRoot } from './branch-builder.js'
@@ -174,6 +185,13 @@ export class SlabFileBuilder {
     this.attempt(() => fdatasyncSync(this.fd))
   }
 
+  /** As `sync()` for what is placed before the call, while others go on placing. */
+  async syncBehind(): Promise<void> {
+    await promisify(fdatasync)(this.fd).catch((cause) => {
+      throw this.cannotWrite(cause)
+    })
+  }
+
   /** Where a stream lies; worth storing once it is complete and `sync()` returned. */
   stateOf(stream: number): StreamState {
     const known = this.streamById.get(stream)
@@ -236,11 +254,15 @@ export class SlabFileBuilder {
     try {
       act()
     } catch (cause) {
-      throw new MigrationError('ERR_DEST', `Cannot write slab "${this.dir}": ${(cause as Error).message}`, {
-        cause,
-        hint: 'Check the disk of the destination and its free space',
-      })
+      throw this.cannotWrite(cause)
     }
+  }
+
+  private cannotWrite(cause: unknown): MigrationError {
+    return new MigrationError('ERR_DEST', `Cannot write slab "${this.dir}": ${(cause as Error).message}`, {
+      cause,
+      hint: 'Check the disk of the destination and its free space',
+    })
   }
 
   private checkParts(name: string, parts: readonly StreamPart[]): void {

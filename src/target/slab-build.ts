@@ -102,9 +102,9 @@ export class SlabBuild {
     return summary
   }
 
-  /** Makes everything placed so far durable. */
-  sync(): void {
-    this.builder.sync()
+  /** Makes everything placed so far durable; more may be placed meanwhile. */
+  sync(): Promise<void> {
+    return this.builder.syncBehind()
   }
 
   /** Where an ended stream lies. */

@@ -193,11 +193,12 @@ export class Writer {
   }
 
   /**
-   * Makes the pages of some streams durable, then stores their errors and what the checkpoint notes of them.
+   * Makes the pages of some streams durable, then stores their errors and what the checkpoint notes of them. Others are
+   * placed meanwhile: nobody waits for the disk but the caller.
    *
    * @param streams what the coordinator wants to find again; where their pages lie is added to it
    */
-  commit(args: {
+  async commit(args: {
     slab: string
     key: string
     streams: readonly (StreamNote & object)[]
@@ -205,18 +206,18 @@ export class Writer {
     runPaths?: string[]
     /** Whether no run file keeps the summaries of the streams. */
     withSummaries?: boolean
-  }): void {
+  }): Promise<void> {
     const { slab, streams, withSummaries = false } = args
     const build = this.slab(slab)
     for (const path of args.runPaths ?? []) syncRun(path)
-    build.sync()
     const records: PackedRecord[] = streams.flatMap(({ stream }) => build.records(stream))
-    // A checkpoint vouches for pages and errors alike: it comes last.
-    if (records.length > 0) this.migrationLog.putErrors(records)
     const notes = streams.map((note): KeptNote => {
       const { stream } = note
       return { ...note, slab, state: build.stateOf(stream), summary: withSummaries ? build.summary(stream) : null }
     })
+    await build.sync()
+    // A checkpoint vouches for pages and errors alike: it comes last.
+    if (records.length > 0) this.migrationLog.putErrors(records)
     this.checkpoints.putStreams(args.key, notes)
   }
 
