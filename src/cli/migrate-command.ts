@@ -243,8 +243,11 @@ export function readModelFile(path: string) {
 async function verify(options: MigrateOptions, log: Log, screen: ProgressScreen): Promise<boolean> {
   log('INFO', 'Comparing the destination with the source')
   const report = await verifyMigration(
-    { ...options, sample: null },
-    { progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, 'rows') },
+    { ...options, sample: null, checkpointPath: null },
+    {
+      progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, 'rows'),
+      note: (text) => log('INFO', text),
+    },
   )
   screen.stop()
   process.stdout.write(verifyText(report, MOST_DIFFERENCES, styleOf(process.stdout)))

@@ -1,8 +1,16 @@
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
-import { ExitCode } from '../errors.js'
+import { ExitCode, MigrationError } from '../errors.js'
 import { verifyMigration } from '../verify/verifier.js'
-import { DEFAULT_MEMORY, defaultMemory, MOST_DIFFERENCES, memoryOf, readModelFile } from './migrate-command.js'
+import {
+  DEFAULT_MEMORY,
+  defaultMemory,
+  MOST_DIFFERENCES,
+  memoryOf,
+  readModelFile,
+  stopOnSignals,
+} from './migrate-command.js'
 import { ProgressScreen } from './progress-screen.js'
 import { atLeastOne, printJson, runCommand } from './run-command.js'
 import { styleOf } from './style.js'
@@ -17,14 +25,17 @@ interface Options {
   readonly model: readonly string[]
   readonly limit: number
   readonly json?: boolean
+  readonly checkpoint?: string
 }
 
 /** Runs `synapse-migrator verify`. */
 export function verifyCommand(args: readonly string[], name: string): Promise<number> {
   return runCommand<Options>(defineCommand(name), args, async (options) => {
-    const { src, dest, sample = null, limit } = options
+    const { src, dest, sample = null, limit, checkpoint = null } = options
+    if (checkpoint !== null) refuseInside(checkpoint, [src, dest])
     const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
     const unit = sample === null ? 'rows' : 'nodes'
+    stopOnSignals(screen, checkpoint === null ? 'Nothing was written' : 'To go on, run the same command again')
     try {
       const report = await verifyMigration(
         {
@@ -34,8 +45,12 @@ export function verifyCommand(args: readonly string[], name: string): Promise<nu
           workers: options.workers,
           memoryBytes: options.memory,
           modelFiles: options.model.map(readModelFile),
+          checkpointPath: checkpoint,
         },
-        { progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, unit) },
+        {
+          progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, unit),
+          note: (text) => screen.write(`${text}\n`),
+        },
       )
       screen.stop()
       if (options.json === true) printJson(verifyJson(report, limit))
@@ -47,13 +62,23 @@ export function verifyCommand(args: readonly string[], name: string): Promise<nu
   })
 }
 
+/** What is compared is not written to, not even beside it. */
+function refuseInside(path: string, dirs: readonly string[]): void {
+  const inside = dirs.find((dir) => `${resolve(path)}/`.startsWith(`${resolve(dir)}/`))
+  if (inside === undefined) return
+  throw new MigrationError('ERR_USAGE', `Cannot keep the checkpoint "${path}" in "${inside}", which is compared`, {
+    hint: 'give a file elsewhere',
+  })
+}
+
 function defineCommand(name: string): Command {
   const list = (value: string, before: readonly string[]) => [...before, value]
   return new Command(name)
     .description(
       'Compares a migrated Cortex with its source: reads and translates the source anew, and looks at every row of its ' +
-        'layers, every index row, the history and the pages of the slabs. Nodes that are in the migration log as errors ' +
-        'are no differences. Neither of the two may be in use. Writes nothing. Ends with 7 when there are differences.',
+        'layers, every index row, the history, the pages of the slabs, and what the hive must have. Nodes that are in ' +
+        'the migration log as errors are no differences. Neither of the two may be in use, and neither is written to. ' +
+        'Ends with 7 when there are differences.',
     )
     .requiredOption('--src <dir>', 'directory of the 0.1.x Cortex that was migrated')
     .requiredOption('--dest <dir>', 'directory of the migrated Cortex')
@@ -71,6 +96,12 @@ function defineCommand(name: string): Command {
       new Option('--model <file>', 'model of a custom module that the migration was given; may be given again')
         .argParser(list)
         .default([], 'none'),
+    )
+    .addOption(
+      new Option(
+        '--checkpoint <file>',
+        'keep in this file how far it has come: interrupted, the same command goes on there; removed in the end',
+      ).conflicts('sample'),
     )
     .option('--limit <n>', 'describe n differences at most; all are counted', atLeastOne, MOST_DIFFERENCES)
     .option('--json', 'print one JSON document')

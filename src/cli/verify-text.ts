@@ -13,6 +13,10 @@ const INDEX_PLACES = new Set(['byprop', 'byarray', 'bytag', 'bytagprop', 'datana
 export function verifyText(report: VerifyReport, limit: number, style: Style): string {
   const { differences, differenceCount, expected } = report
   const lines = [headLine(report), ...tableLines(layerRows(report)).map((line) => `  ${line}`)]
+  if (report.cell !== null) {
+    const { compared, differenceCount } = report.cell
+    lines.push(`  hive and queues: ${count(compared)} entries, ${plural(differenceCount, 'difference')}`)
+  }
   for (const why of expected) lines.push(`${style.yellow('note')}: ${why}: differences are to be expected`)
   for (const difference of differences.slice(0, limit)) lines.push('', ...differenceLines(difference, style))
   const left = differenceCount - Math.min(limit, differences.length)
@@ -76,7 +80,8 @@ function layerRows({ layers }: VerifyReport) {
 function differenceLines(difference: Difference, style: Style): string[] {
   const { kind, layer, place, buid, row, expected, found } = difference
   const node = buid === null ? '' : `  node ${hex(buid)}`
-  const lines = [`${style.red(kind)}  ${place}  ${printable(row)}`, `  layer ${layer}${node}`]
+  const lines = [`${style.red(kind)}  ${place}  ${printable(row)}`]
+  if (layer !== null) lines.push(`  layer ${layer}${node}`)
   if (expected !== null) lines.push(`  expected  ${valueText(place, expected)}`)
   if (found !== null) lines.push(`  found     ${valueText(place, found)}`)
   return lines

@@ -3,6 +3,7 @@ import { copyNodedata as copy, mergeRuns as merge } from './merge-runs.js'
 import { extractNodes as extract } from './node-extract.js'
 import { replayNodes as replay } from './replay-nodes.js'
 import { extractSpliceRange as splices } from './splice-range.js'
+import { verifyEditSet as editSet } from './verify-edit-set.js'
 import { verifyIndex as index } from './verify-index.js'
 import { verifyNodes as nodes } from './verify-nodes.js'
 import { verifyEdits as edits, verifySplices as history } from './verify-splices.js'
@@ -19,6 +20,7 @@ export interface Tasks {
   verifyIndex: typeof index
   verifySplices: typeof history
   verifyEdits: typeof edits
+  verifyEditSet: typeof editSet
   walkSlab: typeof walk
 }
 
@@ -31,6 +33,7 @@ export const verifyNodes = overWire(nodes)
 export const verifyIndex = overWire(index)
 export const verifySplices = overWire(history)
 export const verifyEdits = overWire(edits)
+export const verifyEditSet = overWire(editSet)
 export const walkSlab = overWire(walk)
 
 function overWire<Input, Output>(task: (input: Input) => Output): (input: Input) => Wire<Output> {

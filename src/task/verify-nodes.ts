@@ -37,6 +37,8 @@ export interface VerifyNodesInput {
   readonly destLayerPath: string
   readonly destNodedataPath: string | null
   readonly logPath: string | null
+  /** Whether records of the log name their layer; the reference's do not, and hold what it kept in its own way. */
+  readonly isOurs: boolean
   /** Half-open ranges of buids, ascending. */
   readonly ranges: readonly BuidRange[]
   /** `digest` the index rows, look each up (`lookup`), or `list` those of some buckets, by db. */
@@ -155,6 +157,7 @@ class NodeVerifier {
     const form = outcome === null || outcome.kept ? translator.form : null
     const data = this.takeData(node.buid, form?.name ?? null)
     if (form !== null) {
+      if (outcome === null) this.allCovered()
       for (let at = 0; at < translator.rowCount; at++) this.nodeRow(at)
       if (translator.hasForm || data.length > 0) this.formRow(node.buid, form.nameUtf8)
     }
@@ -227,6 +230,18 @@ class NodeVerifier {
     this.expect('bybuid', this.destRows, keyEnd, ...this.joined([...head, valu, stor]))
   }
 
+  /** Independent of how rows are translated: each row of the source must be in one of the destination. */
+  private allCovered(): void {
+    const { node, translator } = this
+    const covered = new Set(translator.rows.slice(0, translator.rowCount))
+    for (let i = 0; i < node.count; i++) {
+      if (covered.has(i)) continue
+      const row = `source row ${Buffer.from(node.name(i)).toString('utf8')}`
+      const expected = node.rowBuf[i].slice(node.rowStart[i], node.rowEnd[i])
+      this.differs({ kind: 'missing', db: 'bybuid', buid: Uint8Array.from(node.buid), row, expected, found: null })
+    }
+  }
+
   private formRow(buid: Uint8Array, formUtf8: Uint8Array): void {
     this.key.set(buid)
     this.key[BUID_BYTES] = Flag.form
@@ -290,7 +305,7 @@ class NodeVerifier {
   private failed(step: 'nodes' | 'nodedata', key: Uint8Array, field: string, content: Value): void {
     this.errors[step]++
     const record = this.logged(step, key)
-    const isSame = record !== undefined && sameBytes(record.get(field), content)
+    const isSame = record !== undefined && (!this.input.isOurs || sameBytes(record.get(field), content))
     if (isSame) return
     this.differs({
       kind: record === undefined ? 'missing' : 'different',
@@ -306,6 +321,7 @@ class NodeVerifier {
   private logged(step: string, key: Uint8Array): PackMap | undefined {
     const value = this.log?.db(LOG_DB)?.get(Buffer.concat([Buffer.from(`${step}\0error\0`), key]))
     const first = value === undefined ? null : decode(value)
+    if (!this.input.isOurs && first !== null) return first instanceof PackMap ? first : new PackMap([])
     if (!(first instanceof PackMap)) return undefined
     const more = first.get('more')
     return [first, ...(Array.isArray(more) ? more : [])].find(

@@ -16,6 +16,7 @@ import { pairRows } from './pair-rows.js'
 import type { Difference, LayerReport } from './report.js'
 import { sampleRanges } from './sample-ranges.js'
 import { smallDbDifferences } from './small-dbs.js'
+import type { VerifyProgress } from './verify-progress.js'
 
 /** Index rows that are listed to tell which of them differ, of source and destination each. */
 const MOST_LISTED = 400_000
@@ -41,6 +42,8 @@ export interface LayerVerifierOptions {
   readonly memoryBytes: number
   /** Path of the migration log, or null when there is none. */
   readonly logPath: string | null
+  /** Whether this program has made the destination: others cut node edits elsewhere and log errors without their layer. */
+  readonly isOurs: boolean
   /** Error records that the migration log has of this layer. */
   readonly loggedErrors: { readonly nodes: number; readonly nodedata: number; readonly splices: number }
   readonly progress: (doneRows: number, totalRows: number) => void
@@ -48,9 +51,7 @@ export interface LayerVerifierOptions {
 
 /** Compares one layer of a destination with the source. */
 export class LayerVerifier {
-  readonly differences: Difference[] = []
-  isCountExact = true
-  private differenceCount = 0
+  private readonly state: LayerState
   private readonly layerPath: string
   private readonly nodedataPath: string
   private readonly splicesPath: string
@@ -61,8 +62,10 @@ export class LayerVerifier {
   constructor(
     private readonly options: LayerVerifierOptions,
     private readonly pool: TaskPool,
+    private readonly progress: VerifyProgress,
   ) {
     const { srcDir, destDir, iden } = options
+    this.state = progress.layer(iden, newState)
     const source = (slab: string) => join(srcDir, 'layers', iden, `${slab}.lmdb`)
     const dest = (slab: string) => join(destDir, 'layers', iden, `${slab}.lmdb`)
     this.layerPath = source('layer')
@@ -74,21 +77,49 @@ export class LayerVerifier {
   }
 
   async run(): Promise<LayerReport> {
-    const { options } = this
+    const { options, state } = this
     if (options.sample === null) await this.pages()
-    const nodes = options.withNodes ? await this.readable(() => this.nodes()) : null
-    const history = options.withSplices && options.sample === null ? await this.readable(() => this.history()) : null
+    if (options.withNodes && state.nodes === null) {
+      const nodes = await this.readable(() => this.nodes())
+      state.nodes = {
+        nodes: nodes?.nodes ?? 0,
+        rows: nodes?.rows ?? 0,
+        indexRows: nodes?.indexRows ?? 0,
+        nodedata: nodes?.dataRows ?? 0,
+        errors: (nodes?.errors.nodes ?? 0) + (nodes?.errors.nodedata ?? 0),
+      }
+      state.found = null
+      state.totals = null
+      this.save(true)
+    }
+    if (options.withSplices && options.sample === null && state.history === null) {
+      state.history = (await this.readable(() => this.history())) ?? { splices: 0, failures: 0, rows: 0 }
+      this.save(true)
+    }
+    const { nodes, history } = state
     return {
       iden: options.iden,
       nodes: nodes?.nodes ?? 0,
       rows: nodes?.rows ?? 0,
       indexRows: nodes?.indexRows ?? 0,
-      nodedata: nodes?.dataRows ?? 0,
+      nodedata: nodes?.nodedata ?? 0,
       splices: history?.splices ?? 0,
       nodeEdits: history?.rows ?? 0,
-      errors: (nodes?.errors.nodes ?? 0) + (nodes?.errors.nodedata ?? 0) + (history?.failures ?? 0),
-      differenceCount: this.differenceCount,
+      errors: (nodes?.errors ?? 0) + (history?.failures ?? 0),
+      differenceCount: state.differenceCount,
     }
+  }
+
+  get differences(): readonly Difference[] {
+    return this.state.differences
+  }
+
+  get isCountExact(): boolean {
+    return this.state.isCountExact
+  }
+
+  private save(done = false): void {
+    this.progress.save(this.options.iden, this.state, done)
   }
 
   /** A slab of the destination that cannot be read is a difference; one of the source is the end. */
@@ -98,7 +129,7 @@ export class LayerVerifier {
     } catch (err) {
       const isDamage = err instanceof MigrationError && ['ERR_SLAB_CORRUPT', 'ERR_SLAB_FORMAT'].includes(err.code)
       if (!isDamage || !err.message.includes(join(this.options.destDir, 'layers'))) throw err
-      this.isCountExact = false
+      this.state.isCountExact = false
       this.differs({ kind: 'different', place: 'slab', buid: null, row: err.message, expected: null, found: null })
       return null
     }
@@ -125,7 +156,7 @@ export class LayerVerifier {
     const parts: BuidRange[][] = []
     for (let at = 0; at < ranges.length; at += SAMPLE_NODES_PER_TASK)
       parts.push(ranges.slice(at, at + SAMPLE_NODES_PER_TASK))
-    const totals = new Totals()
+    const totals = newTotals()
     this.options.progress(0, ranges.length)
     await inTurn(parts, 2 * this.pool.workers, async (part) => {
       this.add(totals, await this.resolved(part, 'lookup'))
@@ -141,20 +172,28 @@ export class LayerVerifier {
     const nodedata = this.hasNodedata ? SlabReader.open(this.nodedataPath) : null
     const dbs = [bybuid, nodedata?.db('bybuid')].filter((db): db is DbReader => db !== undefined)
     const totalRows = dbs.reduce((sum, db) => sum + db.entries, 0)
-    const borders = planPartitions(dbs, layer.pageSize, {
+    const { state } = this
+    state.borders ??= planPartitions(dbs, layer.pageSize, {
       workers: this.pool.workers,
       memoryBytes: options.memoryBytes,
     })
     nodedata?.close()
-    const ranges = rangesOf(borders, end)
+    const ranges = rangesOf(state.borders, end)
     // Behind a limit the destination must have nothing.
     const isLimited = end !== null
-    const totals = new Totals()
-    options.progress(0, totalRows)
-    await inTurn(ranges, 2 * this.pool.workers, async (range) => {
-      this.add(totals, await this.resolved([range], 'digest'))
-      options.progress(totals.sourceRows + totals.nodedataRows, totalRows)
+    state.totals ??= newTotals()
+    const { totals } = state
+    const shown = () => options.progress(totals.sourceRows + totals.nodedataRows, totalRows)
+    shown()
+    const open = [...ranges.keys()].filter((index) => !state.ranges.has(index))
+    await inTurn(open, 2 * this.pool.workers, async (index) => {
+      this.add(totals, await this.resolved([ranges[index]], 'digest'))
+      state.ranges.add(index)
+      shown()
+      this.save()
     })
+    await this.digestIndexes()
+    // From here on nothing is saved: what is found now is found again when the comparison goes on.
     if (isLimited) this.nothingBehind(end)
     await this.indexes(totals, ranges)
     this.extraErrors(totals)
@@ -175,7 +214,7 @@ export class LayerVerifier {
     knownForms: readonly (readonly [string, string])[],
     index: VerifyNodesInput['index'],
   ): VerifyNodesInput {
-    const { iden, srcDir, otherLayers, checks, mapPartial, model, logPath } = this.options
+    const { iden, srcDir, otherLayers, checks, mapPartial, model, logPath, isOurs } = this.options
     return {
       layer: iden,
       layerPath: this.layerPath,
@@ -188,24 +227,38 @@ export class LayerVerifier {
       destLayerPath: this.destLayerPath,
       destNodedataPath: SlabReader.exists(this.destNodedataPath) ? this.destNodedataPath : null,
       logPath,
+      isOurs,
       ranges,
       index,
     }
   }
 
   private add(totals: Totals, result: VerifyNodesResult): void {
-    totals.add(result)
+    addResult(totals, result)
     for (const { db, ...difference } of result.differences) this.differs({ ...difference, place: db })
-    this.differenceCount += result.differenceCount - result.differences.length
+    this.state.differenceCount += result.differenceCount - result.differences.length
+  }
+
+  /** Digests the index rows that the destination has. */
+  private async digestIndexes(): Promise<void> {
+    const { state } = this
+    state.found ??= recordOf(() => emptyTable())
+    const { found } = state
+    state.indexParts ??= this.indexParts()
+    const { indexParts } = state
+    const open = [...indexParts.keys()].filter((index) => !state.digested.has(index))
+    await inTurn(open, 2 * this.pool.workers, async (index) => {
+      const part = indexParts[index]
+      const { table } = await this.pool.run('verifyIndex', { ...part, list: null })
+      addTable(found[part.db], table)
+      state.digested.add(index)
+      this.save()
+    })
   }
 
   /** Compares the index rows: by digest, then one by one where digests differ. */
   private async indexes(totals: Totals, ranges: readonly BuidRange[]): Promise<void> {
-    const found = recordOf(() => emptyTable())
-    await inTurn(this.indexParts(), 2 * this.pool.workers, async (part) => {
-      const { table } = await this.pool.run('verifyIndex', { ...part, list: null })
-      addTable(found[part.db], table)
-    })
+    const found = this.state.found ?? recordOf(() => emptyTable())
     const differing = recordOf((db) => differingBuckets(totals.tables[db], found[db]))
     if (INDEX_DBS.every((db) => differing[db].length === 0)) return
     const list = recordOf((db) => this.worthListing(differing[db], totals.tables[db], found[db]))
@@ -221,9 +274,8 @@ export class LayerVerifier {
     for (const difference of pairRows(expectedRows, foundRows)) this.differs(difference)
   }
 
-  private indexParts() {
-    const parts: { path: string; layerPath: string; db: IndexDb; start: Uint8Array | null; end: Uint8Array | null }[] =
-      []
+  private indexParts(): IndexPart[] {
+    const parts: IndexPart[] = []
     for (const db of INDEX_DBS) {
       const path = db === 'dataname' ? this.destNodedataPath : this.destLayerPath
       if (!SlabReader.exists(path)) continue
@@ -247,7 +299,7 @@ export class LayerVerifier {
     for (const bucket of buckets) {
       rows += Math.max(expected.counts[bucket], found.counts[bucket])
       if (chosen.length > 0 && rows > MOST_LISTED) {
-        this.isCountExact = false
+        this.state.isCountExact = false
         break
       }
       chosen.push(bucket)
@@ -286,29 +338,39 @@ export class LayerVerifier {
       this.editsBehind(0)
       return null
     }
-    const slab = SlabReader.open(this.splicesPath)
-    const starts = planStarts(slab)
-    slab.close()
+    const { state } = this
+    if (state.starts === null) {
+      const slab = SlabReader.open(this.splicesPath)
+      state.starts = planStarts(slab)
+      slab.close()
+    }
+    const { starts, translated } = state
+    if (!this.options.isOurs) return this.foreignHistory()
     const ranges = starts.map((start, i) => ({
       slabPath: this.splicesPath,
       start,
       end: starts[i + 1] ?? null,
       model: this.options.model,
     }))
-    const results: VerifySplicesResult[] = []
-    await inTurn([...ranges.keys()], 2 * this.pool.workers, async (i) => {
-      results[i] = await this.pool.run('verifySplices', ranges[i])
+    const open = [...ranges.keys()].filter((index) => !translated.has(index))
+    await inTurn(open, 2 * this.pool.workers, async (i) => {
+      translated.set(i, await this.pool.run('verifySplices', ranges[i]))
+      this.save()
     })
+    const results = ranges.map((_, i) => translated.get(i) as VerifySplicesResult)
     let first = 0
     const jobs = ranges.map((range, i) => {
       const job = { ...range, editsPath: this.editsPath, first, ...results[i] }
       first += results[i].rows
-      return job
+      return { i, job }
     })
-    await inTurn(jobs, 2 * this.pool.workers, async (job) => {
+    const left = jobs.filter(({ i }) => !state.edits.has(i))
+    await inTurn(left, 2 * this.pool.workers, async ({ i, job }) => {
       const { differences, differenceCount } = await this.pool.run('verifyEdits', job)
       for (const difference of differences) this.differs(editDifference(difference))
-      this.differenceCount += differenceCount - differences.length
+      state.differenceCount += differenceCount - differences.length
+      state.edits.add(i)
+      this.save()
     })
     this.editsBehind(first)
     const failures = results.reduce((sum, result) => sum + result.failures, 0)
@@ -317,6 +379,22 @@ export class LayerVerifier {
       this.differs({ kind: 'different', place: 'errors', buid: null, row, expected: null, found: null })
     }
     return { splices: results.reduce((sum, { splices }) => sum + splices, 0), failures, rows: first }
+  }
+
+  /** Another tool cuts node edits at other places: their single edits are compared, whatever their order. */
+  private async foreignHistory(): Promise<{ splices: number; failures: number; rows: number }> {
+    const { model, loggedErrors } = this.options
+    const { splices, failures, rows, differences, differenceCount } = await this.pool.run('verifyEditSet', {
+      slabPath: this.splicesPath,
+      editsPath: this.editsPath,
+      model,
+    })
+    for (const { expected, found, row } of differences) {
+      const kind = expected === null ? 'extra' : 'missing'
+      this.differs({ kind, place: 'nodeedits', buid: null, row, expected, found })
+    }
+    this.state.differenceCount += differenceCount - differences.length
+    return { splices, failures: Math.min(failures, loggedErrors.splices), rows }
   }
 
   private editsBehind(next: number): void {
@@ -335,14 +413,19 @@ export class LayerVerifier {
 
   /** The page structure of every slab of the layer, free pages included. */
   private async pages(): Promise<void> {
-    const paths = [this.destLayerPath, this.destNodedataPath, this.editsPath].filter((path) => SlabReader.exists(path))
+    const { walked } = this.state
+    const paths = [this.destLayerPath, this.destNodedataPath, this.editsPath].filter(
+      (path) => SlabReader.exists(path) && !walked.has(path),
+    )
     await inTurn(paths, this.pool.workers, async (path) => {
       const { complaints, complaintCount } = await this.pool.run('walkSlab', { path })
       const place = path.slice(path.lastIndexOf('/') + 1)
       for (const row of complaints) {
         this.differs({ kind: 'different', place, buid: null, row, expected: null, found: null })
       }
-      this.differenceCount += complaintCount - complaints.length
+      this.state.differenceCount += complaintCount - complaints.length
+      walked.add(path)
+      this.save()
     })
   }
 
@@ -351,8 +434,8 @@ export class LayerVerifier {
   }
 
   private differs(difference: Omit<Difference, 'layer'>): void {
-    this.differenceCount++
-    this.differences.push({ ...difference, layer: this.options.iden })
+    this.state.differenceCount++
+    this.state.differences.push({ ...difference, layer: this.options.iden })
   }
 
   private get hasNodedata(): boolean {
@@ -361,28 +444,92 @@ export class LayerVerifier {
 }
 
 /** Sums over the ranges of a layer. */
-class Totals {
-  nodes = 0
-  rows = 0
-  dataRows = 0
-  indexRows = 0
-  sourceRows = 0
-  nodedataRows = 0
-  readonly errors = { nodes: 0, nodedata: 0 }
-  readonly forms = new Map<string, number>()
-  readonly tables = recordOf(() => emptyTable())
+interface Totals {
+  nodes: number
+  rows: number
+  dataRows: number
+  indexRows: number
+  sourceRows: number
+  nodedataRows: number
+  readonly errors: { nodes: number; nodedata: number }
+  readonly forms: Map<string, number>
+  readonly tables: Record<IndexDb, DigestTable>
+}
 
-  add(result: VerifyNodesResult): void {
-    this.nodes += result.nodes
-    this.rows += result.rows
-    this.dataRows += result.dataRows
-    this.indexRows += result.indexRows
-    this.sourceRows += result.sourceRows
-    this.nodedataRows += result.nodedataRows
-    this.errors.nodes += result.errors.nodes
-    this.errors.nodedata += result.errors.nodedata
-    for (const [form, count] of result.forms) this.forms.set(form, (this.forms.get(form) ?? 0) + count)
-    for (const db of INDEX_DBS) addTable(this.tables[db], result.tables[db])
+function newTotals(): Totals {
+  return {
+    nodes: 0,
+    rows: 0,
+    dataRows: 0,
+    indexRows: 0,
+    sourceRows: 0,
+    nodedataRows: 0,
+    errors: { nodes: 0, nodedata: 0 },
+    forms: new Map(),
+    tables: recordOf(() => emptyTable()),
+  }
+}
+
+function addResult(totals: Totals, result: VerifyNodesResult): void {
+  totals.nodes += result.nodes
+  totals.rows += result.rows
+  totals.dataRows += result.dataRows
+  totals.indexRows += result.indexRows
+  totals.sourceRows += result.sourceRows
+  totals.nodedataRows += result.nodedataRows
+  totals.errors.nodes += result.errors.nodes
+  totals.errors.nodedata += result.errors.nodedata
+  for (const [form, count] of result.forms) totals.forms.set(form, (totals.forms.get(form) ?? 0) + count)
+  for (const db of INDEX_DBS) addTable(totals.tables[db], result.tables[db])
+}
+
+/** How far the comparison of a layer has come: data only, as it is written down. */
+interface LayerState {
+  readonly differences: Difference[]
+  differenceCount: number
+  isCountExact: boolean
+  readonly walked: Set<string>
+  borders: Uint8Array[] | null
+  /** Ranges of nodes that are compared, and what they sum up to. */
+  readonly ranges: Set<number>
+  totals: Totals | null
+  indexParts: IndexPart[] | null
+  /** Parts of the index databases that are digested, and their digests. */
+  readonly digested: Set<number>
+  found: Record<IndexDb, DigestTable> | null
+  nodes: { nodes: number; rows: number; indexRows: number; nodedata: number; errors: number } | null
+  starts: number[] | null
+  /** Ranges of splices that are translated, then those whose node edits are compared. */
+  readonly translated: Map<number, VerifySplicesResult>
+  readonly edits: Set<number>
+  history: { splices: number; failures: number; rows: number } | null
+}
+
+interface IndexPart {
+  readonly path: string
+  readonly layerPath: string
+  readonly db: IndexDb
+  readonly start: Uint8Array | null
+  readonly end: Uint8Array | null
+}
+
+function newState(): LayerState {
+  return {
+    differences: [],
+    differenceCount: 0,
+    isCountExact: true,
+    walked: new Set(),
+    borders: null,
+    ranges: new Set(),
+    totals: null,
+    indexParts: null,
+    digested: new Set(),
+    found: null,
+    nodes: null,
+    starts: null,
+    translated: new Map(),
+    edits: new Set(),
+    history: null,
   }
 }
 

@@ -2,8 +2,9 @@ import type { RowDifference } from '../task/verify-rows.js'
 
 /** Something in the destination that is not as the source has it. */
 export interface Difference extends Omit<RowDifference, 'db'> {
-  readonly layer: string
-  /** A database, a slab (`layer_v2.lmdb` …), or `errors` for records of the migration log. */
+  /** Null for what belongs to the cell as a whole. */
+  readonly layer: string | null
+  /** `hive` or a database, a slab (`layer_v2.lmdb` …), or `errors` for records of the migration log. */
   readonly place: string
 }
 
@@ -28,6 +29,8 @@ export interface VerifyReport {
   /** How many nodes were chosen of each layer; null when all was compared. */
   readonly sample: number | null
   readonly layers: readonly LayerReport[]
+  /** Entries of hive and queues that were compared; null when no step has made them, or of a sample. */
+  readonly cell: { readonly compared: number; readonly differenceCount: number } | null
   /** All that were described; of a great many only the first. */
   readonly differences: readonly Difference[]
   readonly differenceCount: number

@@ -11,15 +11,19 @@ import { readExtModel, readSource, type SourceCortex } from '../source/cortex-di
 import { layersBelow } from '../source/layers-below.js'
 import { type KnownCheckpoint, readCheckpoints } from '../target/checkpoints.js'
 import { readErrorRecords } from '../target/error-records.js'
-import { migrationLogPath } from '../target/migration-log.js'
+import { hasRecord, migrationLogPath } from '../target/migration-log.js'
 import { modelKey } from '../task/worker-state.js'
+import { hiveDifferences } from './hive-differences.js'
 import { LayerVerifier, type LayerVerifierOptions } from './layer-verifier.js'
 import type { Difference, LayerReport, VerifyReport } from './report.js'
+import { VerifyProgress } from './verify-progress.js'
 
 const LAYERS_AT_ONCE = 2
 /** The transaction of a slab that was built and never written to since. */
 const BUILT_TXN = 2
 const SOURCE_SLABS = ['layer', 'nodedata', 'splices'] as const
+/** Steps that make the hive and the queues what they are. */
+const CELL_STEPS = ['cell', 'hivelyr', 'triggers', 'cron', 'hiveauth', 'queues'] as const
 const DEST_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const
 
 export interface VerifyOptions {
@@ -30,10 +34,14 @@ export interface VerifyOptions {
   readonly workers: number
   readonly memoryBytes: number
   readonly modelFiles: readonly ModelFile[]
+  /** Where to keep how far the comparison has come, and to go on from; null: nowhere. */
+  readonly checkpointPath: string | null
 }
 
 export interface VerifyEvents {
   progress(layer: string, done: number, total: number): void
+  /** What the operator should know meanwhile. */
+  note(text: string): void
 }
 
 /** What a checkpoint of the migration says that verification needs to know. */
@@ -79,6 +87,7 @@ class Verifier {
   private readonly layers: LayerReport[] = []
   private readonly differences: Difference[] = []
   private isCountExact = true
+  private cellReport: VerifyReport['cell'] = null
   private readonly checkpoints: ReadonlyMap<string, KnownCheckpoint>
 
   constructor(
@@ -98,10 +107,18 @@ class Verifier {
     const idens = this.layerIdens(source)
     const slabs = idens.flatMap((iden) => this.openSlabs(iden))
     try {
+      if (!this.isOurs) this.expected.push('Another tool has made the destination')
       for (const iden of idens) this.checkLayer(iden, model)
       const logged = this.loggedErrors()
-      await inTurn(idens, LAYERS_AT_ONCE, (iden) => this.layer(iden, source, model, logged.get(iden)))
+      const progress = new VerifyProgress(this.options.checkpointPath, this.whatIsCompared(slabs, model))
+      if (progress.layerCount > 0) {
+        const count = `${progress.layerCount} of ${idens.length} layers`
+        this.events.note(`Going on with "${this.options.checkpointPath}", which has ${count}`)
+      }
+      await inTurn(idens, LAYERS_AT_ONCE, (iden) => this.layer(iden, source, model, progress, logged.get(iden)))
+      if (sample === null) this.cell()
       for (const slab of slabs) slab.assertUnchanged()
+      progress.remove()
     } finally {
       for (const slab of slabs) slab.close()
     }
@@ -112,11 +129,43 @@ class Verifier {
       sample,
       layers,
       differences: this.differences,
-      differenceCount: layers.reduce((sum, layer) => sum + layer.differenceCount, 0),
+      cell: this.cellReport,
+      differenceCount: layers.reduce(
+        (sum, layer) => sum + layer.differenceCount,
+        this.cellReport?.differenceCount ?? 0,
+      ),
       isCountExact: this.isCountExact,
       expected: this.expected,
       elapsedMs: Date.now() - this.startedMs,
     }
+  }
+
+  /** The hive and the queues, as far as steps of the migration have made them. */
+  private cell(): void {
+    const { srcDir, destDir } = this.options
+    const steps = new Set(
+      CELL_STEPS.filter((step) => this.layersOf(step).some((key) => hasRecord(destDir, step, 'prog', key))),
+    )
+    if (steps.size === 0) return
+    const { compared, differences } = hiveDifferences({ srcDir, destDir, steps })
+    for (const difference of differences) this.differences.push({ ...difference, layer: null })
+    this.cellReport = { compared, differenceCount: differences.length }
+  }
+
+  /** Under what keys the migration log notes that a step is done. */
+  private layersOf(step: string): readonly string[] {
+    return step === 'hivelyr' ? this.layers.map(({ iden }) => iden) : ['none']
+  }
+
+  /** Tells comparisons apart: another state of a slab, another model or other options are another one. */
+  private whatIsCompared(slabs: readonly SlabReader[], model: ModelData): string {
+    const { srcDir, destDir, sample } = this.options
+    return JSON.stringify([1, srcDir, destDir, sample, slabs.map(({ txnId }) => txnId), modelKey(model)])
+  }
+
+  /** A destination without checkpoints was made by somebody else. */
+  private get isOurs(): boolean {
+    return this.checkpoints.size > 0
   }
 
   private checkDest(source: SourceCortex): void {
@@ -160,7 +209,7 @@ class Verifier {
       const { txnId } = reader
       reader.close()
       const written = this.checkpoint('nodes', iden)?.writtenTxns?.[slab]
-      if (txnId > (written ?? BUILT_TXN))
+      if (txnId > (written ?? BUILT_TXN) && this.isOurs)
         this.expected.push(`${slab}.lmdb of layer ${iden} has been written to since it was made`)
       if (isInUse(path)) this.expected.push(`A process has ${slab}.lmdb of layer ${iden} open`)
     }
@@ -204,6 +253,7 @@ class Verifier {
     iden: string,
     source: SourceCortex,
     model: ModelData,
+    progress: VerifyProgress,
     logged: LoggedErrors = { nodes: 0, nodedata: 0, splices: 0 },
   ): Promise<void> {
     const { srcDir, destDir, sample, memoryBytes } = this.options
@@ -225,10 +275,12 @@ class Verifier {
         sample,
         memoryBytes,
         logPath: SlabReader.exists(logPath) ? logPath : null,
+        isOurs: this.isOurs,
         loggedErrors: logged,
         progress: (done, total) => this.events.progress(iden, done, total),
       },
       this.pool,
+      progress,
     )
     this.layers.push(await verifier.run())
     this.differences.push(...verifier.differences)

@@ -1,0 +1,75 @@
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { Packr } from 'msgpackr'
+import { MigrationError } from '../errors.js'
+
+const packr = new Packr({ structuredClone: true })
+/** How often what was compared of a layer is written down, at most. */
+const SAVE_MS = 3_000
+
+interface Saved {
+  /** What is compared, as text: another comparison does not go on from here. */
+  readonly what: string
+  /** By layer, packed. */
+  readonly layers: ReadonlyMap<string, Uint8Array>
+}
+
+/** Keeps in a file how far a comparison has come, so that it can go on there; without a path it keeps nothing. */
+export class VerifyProgress {
+  private readonly layers = new Map<string, Uint8Array>()
+  private readonly savedMs = new Map<string, number>()
+
+  /** @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when the file is of another comparison */
+  constructor(
+    private readonly path: string | null,
+    private readonly what: string,
+  ) {
+    if (path === null || !existsSync(path)) return
+    const saved = readSaved(path)
+    if (saved?.what !== what) {
+      throw new MigrationError('ERR_CHECKPOINT_MISMATCH', `Cannot go on from "${path}": it is of another comparison`, {
+        hint: 'source, destination and options must be as they were; to begin anew remove the file',
+      })
+    }
+    for (const [iden, bytes] of saved.layers) this.layers.set(iden, bytes)
+  }
+
+  /** Layers that were begun at least. */
+  get layerCount(): number {
+    return this.layers.size
+  }
+
+  /** How far a layer has come, or what it begins with. */
+  layer<T extends object>(iden: string, begin: () => T): T {
+    const bytes = this.layers.get(iden)
+    return bytes === undefined ? begin() : (packr.unpack(bytes) as T)
+  }
+
+  /** Writes down how far a layer has come: at once when it is `done`, else now and then. */
+  save(iden: string, state: object, done: boolean): void {
+    if (this.path === null) return
+    const now = Date.now()
+    if (!done && now - (this.savedMs.get(iden) ?? 0) < SAVE_MS) return
+    this.savedMs.set(iden, now)
+    this.layers.set(iden, packr.pack(state))
+    const part = `${this.path}.part`
+    const saved: Saved = { what: this.what, layers: this.layers }
+    writeFileSync(part, packr.pack(saved), { mode: 0o600 })
+    const fd = openSync(part, 'r')
+    fsyncSync(fd)
+    closeSync(fd)
+    renameSync(part, this.path)
+  }
+
+  /** Nothing is left to go on with. */
+  remove(): void {
+    if (this.path !== null) rmSync(this.path, { force: true })
+  }
+}
+
+function readSaved(path: string): Saved | null {
+  try {
+    return packr.unpack(readFileSync(path)) as Saved
+  } catch {
+    return null
+  }
+}
