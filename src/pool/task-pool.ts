@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import type { Tasks } from '../task/entry.js'
@@ -17,6 +18,9 @@ export class TaskPool {
     readonly workers: number,
     entry: URL = entries.task,
   ) {
+    // V8 compiles hot code in threads of its own, for which workers that keep every core busy leave no time: for a second they
+    // run what is not optimized. A worker that compiles for itself is done sooner (it concerns threads that start from now on).
+    setFlagsFromString('--no-concurrent-recompilation')
     this.piscina = new Piscina({
       filename: fileURLToPath(entry),
       minThreads: workers,
