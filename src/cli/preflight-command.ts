@@ -1,4 +1,5 @@
 import { ExitCode } from '../errors.js'
+import { RunLock } from '../migrate/run-lock.js'
 import { type Finding, type Preflight, preflight } from '../plan/preflight.js'
 import { readSource } from '../source/cortex-dir.js'
 import { migrateOptions, migrateOptionsOf, type ParsedMigrate, parseMigrate, reportFailure } from './migrate-command.js'
@@ -17,13 +18,21 @@ export async function preflightCommand(args: readonly string[], name: string): P
   if (typeof parsed === 'number') return parsed
   try {
     const options = migrateOptions(parsed)
-    const found = await preflight(readSource(options.srcDir), options)
+    const found = withLock(await preflight(readSource(options.srcDir), options), options.destDir)
     if (parsed.json === true) printJson({ schema_version: 1, ok: found.problems.length === 0, ...found })
     else process.stdout.write(preflightText(found, options, styleOf(process.stdout)))
     return found.problems.length === 0 ? ExitCode.ok : ExitCode.preflight
   } catch (err) {
     return reportFailure(err)
   }
+}
+
+/** A migration finds the lock by itself, and ends with a code of its own. */
+function withLock(found: Preflight, destDir: string): Preflight {
+  const pid = RunLock.holder(destDir)
+  if (pid === null) return found
+  const text = `Cannot migrate to "${destDir}": process ${pid} is migrating to it`
+  return { ...found, problems: [...found.problems, { text, hint: 'wait for it to end, or stop it' }] }
 }
 
 function preflightText(found: Preflight, dirs: { srcDir: string; destDir: string }, style: Style): string {

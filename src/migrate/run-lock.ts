@@ -22,6 +22,12 @@ export class RunLock {
     return new RunLock(path)
   }
 
+  /** The process that holds a destination's lock, or null. Takes nothing. */
+  static holder(destDir: string): number | null {
+    const [pid, start] = readLock(join(destDir, 'migration', 'run.lock'))?.split(' ') ?? []
+    return pid !== undefined && processStart(Number(pid)) === start ? Number(pid) : null
+  }
+
   release(): void {
     rmSync(this.path, { force: true })
   }

@@ -28,9 +28,7 @@ export function planPartitions(
   const bytes = dbs.map(({ record }) => (record.leafPages + record.overflowPages) * pageSize)
   const total = bytes.reduce((sum, n) => sum + n, 0)
   if (partitionBytes === undefined && total < SMALL_BYTES) return []
-  const wanted = memoryBytes / workers / WORKING_FACTOR
-  const each = partitionBytes ?? Math.min(MOST_PARTITION_BYTES, Math.max(LEAST_PARTITION_BYTES, wanted))
-  const count = Math.max(Math.ceil(total / each), LEAST_PER_WORKER * workers)
+  const count = partitionCount(total, { workers, memoryBytes, partitionBytes })
   // The larger database decides where to cut: buids are hashes, so it serves the other one as well.
   const largest = dbs[bytes.indexOf(Math.max(...bytes))]
   const keys = largest.separators(count * 4).map((key) => key.subarray(0, BUID_BYTES))
@@ -41,6 +39,20 @@ export function planPartitions(
       borders.push(key)
   }
   return borders
+}
+
+/** How many partitions so many source bytes are cut into, if there are keys enough. */
+export function partitionCount(
+  bytes: number,
+  {
+    workers,
+    memoryBytes,
+    partitionBytes,
+  }: { workers: number; memoryBytes: number; partitionBytes?: number | undefined },
+): number {
+  const wanted = memoryBytes / workers / WORKING_FACTOR
+  const each = partitionBytes ?? Math.min(MOST_PARTITION_BYTES, Math.max(LEAST_PARTITION_BYTES, wanted))
+  return Math.max(Math.ceil(bytes / each), LEAST_PER_WORKER * workers)
 }
 
 /** Half-open ranges between the borders. */

@@ -1,10 +1,20 @@
-import { existsSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Value } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
 import { SlabReader } from '../page/page-reader.js'
 import { loadLmdb } from '../slab/binding.js'
 import type { Hive } from '../slab/hive.js'
+import { isInUse } from '../slab/in-use.js'
 import { compareVersions, showVersion, type Version, versionOf } from '../slab/version.js'
 import { readYamlFile, type YamlMap } from '../slab/yaml-file.js'
 import {
@@ -15,6 +25,7 @@ import {
   type SourceLayer,
 } from '../source/cortex-dir.js'
 import { destState } from './dest-state.js'
+import { partitionCount } from './partitions.js'
 import { slabBytes } from './slab-bytes.js'
 
 /** The layout of a 0.1.x layer that can be migrated, its last one. */
@@ -23,6 +34,12 @@ const NO_VERSION: Version = [-1, -1, -1]
 /** The range that Synapse 2.8's migration demands. */
 const MIN_CORTEX: Version = [0, 1, 56]
 const END_CORTEX: Version = [0, 2, 0]
+
+const LAYER_SLABS = ['layer', 'nodedata', 'splices'] as const
+/** Files that a migration has open beside those of layers. */
+const OWN_FILES = 96
+/** Paths that a finding names. */
+const MOST_LISTED = 3
 
 export interface PreflightOptions {
   readonly destDir: string
@@ -34,6 +51,30 @@ export interface PreflightOptions {
   readonly restart: boolean
   /** Model files given, which stand for the Python modules of cell.yaml. */
   readonly modelFiles: readonly unknown[]
+  readonly workers: number
+  readonly memoryBytes: number
+}
+
+/** What the system allows; tests give other answers. */
+export interface System {
+  /** How much may be written below a directory. */
+  freeBytes(dir: string): number
+  /** How many files the process may have open; null when that is unknown. */
+  openFiles(): number | null
+  /** Whose process this is, and whose a file is. */
+  uid(): number
+  ownerOf(path: string): number
+  canRead(path: string): boolean
+  canWrite(dir: string): boolean
+}
+
+const system: System = {
+  freeBytes: freeBytesOf,
+  openFiles: openFilesLimit,
+  uid: () => process.getuid?.() ?? 0,
+  ownerOf: (path) => statSync(path).uid,
+  canRead: (path) => isAllowed(path, constants.R_OK),
+  canWrite: (dir) => isAllowed(dir, constants.W_OK | constants.X_OK),
 }
 
 /** A finding, and what to do about it. */
@@ -53,23 +94,24 @@ export interface Preflight {
   readonly layers: readonly string[]
 }
 
-/**
- * Looks at source and destination before anything is written, without opening an LMDB environment.
- *
- * @param freeBytes how much may be written below a directory
- */
+/** Looks at source and destination before anything is written, without opening an LMDB environment. */
 export async function preflight(
   source: SourceCortex,
   options: PreflightOptions,
-  freeBytes = freeBytesOf,
+  answers: Partial<System> = {},
 ): Promise<Preflight> {
+  const sys = { ...system, ...answers }
   const problems: Finding[] = []
   const warnings: Finding[] = []
   const chosen = options.orphanLayers ? [...source.layers, ...source.orphans] : source.layers
   const layers = [...chosen].sort((a, b) => (a.iden < b.iden ? -1 : 1))
-  const facts = new Map(layers.map((layer) => [layer, readLayerFacts(layer)]))
+  const unreadable = unreadableFiles(source, layers, sys)
+  const isReadable = ({ dir }: SourceLayer) => !unreadable.some((path) => path.startsWith(dir))
+  const facts = new Map(layers.filter(isReadable).map((layer) => [layer, readLayerFacts(layer)]))
   problems.push(...(await checkBinding()), ...checkPaths(source.dir, options.destDir))
   problems.push(
+    ...checkAccess(source, unreadable, options.destDir, sys),
+    ...checkLive(layers, options.destDir),
     ...checkDest(source, options),
     ...checkLayerMakers(layers, options),
     ...checkRemote(source),
@@ -77,8 +119,10 @@ export async function preflight(
     ...checkYaml(source.dir),
   )
   checkVersion(source, problems, warnings)
-  checkSpace(source, facts, options, freeBytes(nearestDir(options.destDir)), problems, warnings)
+  checkSpace(source, facts, options, sys.freeBytes(nearestDir(options.destDir)), problems, warnings)
+  checkOpenFiles(facts, options, sys.openFiles(), problems, warnings)
   warnings.push(
+    ...fileOwnerWarnings(source, options.destDir, sys),
     ...layerWarnings(source, options, facts),
     ...ownerWarnings(source.hive),
     ...moduleWarnings(source.dir, options),
@@ -108,6 +152,92 @@ function checkPaths(srcDir: string, destDir: string): Finding[] {
   if (src === dest) return refused('source and destination are the same directory')
   if (isInside(dest, src)) return refused('the destination lies inside the source')
   return isInside(src, dest) ? refused('the source lies inside the destination') : []
+}
+
+/** Files of the source that must be read and cannot. */
+function unreadableFiles({ dir }: SourceCortex, layers: readonly SourceLayer[], sys: System): string[] {
+  const files = ['cell.guid', 'cell.yaml', 'boot.yaml'].map((name) => join(dir, name))
+  const slabs = layers.flatMap((layer) => LAYER_SLABS.map((name) => join(layer.dir, `${name}.lmdb`, 'data.mdb')))
+  return [...files, ...slabs].filter((path) => existsSync(path) && !sys.canRead(path))
+}
+
+function checkAccess({ dir }: SourceCortex, unreadable: readonly string[], destDir: string, sys: System): Finding[] {
+  const found: Finding[] = []
+  const listed = (paths: readonly string[]) => {
+    const more = paths.length > MOST_LISTED ? ` and ${paths.length - MOST_LISTED} more` : ''
+    return `${paths
+      .slice(0, MOST_LISTED)
+      .map((path) => `"${path}"`)
+      .join(', ')}${more}`
+  }
+  if (unreadable.length > 0) {
+    found.push({
+      text: `Cannot read ${listed(unreadable)}: user ${sys.uid()} may not`,
+      hint: `run as user ${sys.ownerOf(dir)}, who owns the source, or let this one read it: chmod -R a+rX ${dir}`,
+    })
+  }
+  const nearest = nearestDir(destDir)
+  const within = existsSync(destDir) && statSync(destDir).isDirectory() ? destDirs(destDir) : []
+  const unwritable = [nearest, ...within].filter((path) => statSync(path).isDirectory() && !sys.canWrite(path))
+  if (unwritable.length > 0) {
+    found.push({
+      text: `Cannot write to ${listed(unwritable)}: user ${sys.uid()} may not, or the disk is read-only`,
+      hint: `run as user ${sys.ownerOf(unwritable[0])}, who owns it, or give --dest another directory`,
+    })
+  }
+  return found
+}
+
+/** Directories of a destination that a migration writes to. */
+function destDirs(destDir: string): string[] {
+  const dirs = ['slabs', 'migration', 'layers'].map((name) => join(destDir, name)).filter((dir) => existsSync(dir))
+  const layersDir = join(destDir, 'layers')
+  const layers = existsSync(layersDir) ? readdirSync(layersDir).map((name) => join(layersDir, name)) : []
+  return [...dirs, ...layers]
+}
+
+/** Whoever has a layer of the destination open would go on with files that are no longer there. */
+function checkLive(layers: readonly SourceLayer[], destDir: string): Finding[] {
+  return layers.flatMap(({ iden }) => {
+    const path = join(destDir, 'layers', iden, 'layer_v2.lmdb')
+    if (!existsSync(path) || !isInUse(path)) return []
+    return [
+      {
+        text: `Cannot migrate into "${destDir}": a process has layer ${iden} open`,
+        hint: 'stop the Cortex that runs there, or give --dest a new directory',
+      },
+    ]
+  })
+}
+
+/** Each thread keeps the slabs of all layers open, and a merge the runs of all partitions of a layer. */
+function checkOpenFiles(
+  facts: ReadonlyMap<SourceLayer, LayerFacts>,
+  { workers, memoryBytes }: PreflightOptions,
+  limit: number | null,
+  problems: Finding[],
+  warnings: Finding[],
+): void {
+  if (limit === null) return
+  const largest = Math.max(0, ...[...facts.values()].map(({ usedBytes }) => usedBytes))
+  const least = OWN_FILES + facts.size * LAYER_SLABS.length * (workers + 2)
+  const most = least + workers * partitionCount(largest, { workers, memoryBytes })
+  const text = `This process may have ${limit} files open, the migration needs up to ${limit < least ? least : most}`
+  const finding = { text, hint: `raise the limit first: ulimit -n ${most}` }
+  if (limit < least) problems.push(finding)
+  else if (limit < most) warnings.push(finding)
+}
+
+/** Synapse must be able to open what is made here. */
+function fileOwnerWarnings({ dir }: SourceCortex, destDir: string, sys: System): Finding[] {
+  const [owner, uid] = [sys.ownerOf(dir), sys.uid()]
+  if (uid !== 0 || owner === 0) return []
+  return [
+    {
+      text: `The source belongs to user ${owner}, this runs as root: the destination will belong to root`,
+      hint: `run it as user ${owner}, or give the destination to that user before Synapse starts: chown -R ${owner} ${destDir}`,
+    },
+  ]
 }
 
 function checkDest(source: SourceCortex, { destDir, ops }: PreflightOptions): Finding[] {
@@ -342,6 +472,22 @@ function notesOf(source: SourceCortex): string[] {
     )
   }
   return notes
+}
+
+function isAllowed(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The hard limit: Node raises the soft one to it when it starts. */
+function openFilesLimit(): number | null {
+  if (!existsSync('/proc/self/limits')) return null
+  const found = /^Max open files +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
+  return found === undefined || found === 'unlimited' ? null : Number(found)
 }
 
 function freeBytesOf(dir: string): number {

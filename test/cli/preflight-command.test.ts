@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { synapseMigrator, tempDir, unpack } from '../support/cortex.js'
@@ -56,4 +56,17 @@ test('preflight takes the options of migrate, and ends with 5 where there is no 
   const none = synapseMigrator(['preflight', '--src', join(src, 'nope'), '--dest', dest])
   assert.deepEqual([none.status, none.stdout], [5, ''])
   assert.match(none.stderr, /^error: Cannot read source ".*nope": it does not exist\nhint: /)
+})
+
+test('preflight tells of a migration that is running, with all other problems', (t) => {
+  const src = unpack('bad/wrongversion/src.tar.gz', tempDir(t))
+  const dest = tempDir(t)
+  mkdirSync(join(dest, 'migration'))
+  const start = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1].split(' ')[19]
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  writeFileSync(join(dest, 'migration', 'run.lock'), `${process.pid} ${start}@${boot}\n`)
+  const { status, stdout } = synapseMigrator(['preflight', '--src', src, '--dest', dest])
+  assert.equal(status, 4)
+  assert.match(stdout, new RegExp(`^problem: Cannot migrate to ".*": process ${process.pid} is migrating to it$`, 'm'))
+  assert.match(stdout, /^It would be refused: 2 problems, 0 warnings$/m)
 })

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Preflight, type PreflightOptions, preflight } from '../../src/plan/preflight.js'
+import { Slab } from '../../src/slab/slab.js'
 import { readSource } from '../../src/source/cortex-dir.js'
 import { MIGR_OPS } from '../../src/target/steps/context.js'
 import { tempDir, unpack } from '../support/cortex.js'
@@ -173,7 +174,7 @@ test('preflight() tells in the end which Storm text was not translated, and who 
 test('preflight() refuses a disk without room for the layers, and warns of one that may be too small', async (t) => {
   const source = readSource(unpack('bad/intact/src.tar.gz', tempDir(t)))
   const room = (bytes: number, overrides: Partial<PreflightOptions> = {}) =>
-    preflight(source, options(join(tempDir(t), 'dest'), overrides), () => bytes)
+    preflight(source, options(join(tempDir(t), 'dest'), overrides), { freeBytes: () => bytes })
   const { problems } = await room(4096)
   assert.match(problems[0].text, /^The destination's disk has 1 MiB free, the migration needs about \d+ MiB$/)
   assert.deepEqual((await room(4096, { fromLast: true })).problems, [])
@@ -182,6 +183,58 @@ test('preflight() refuses a disk without room for the layers, and warns of one t
   while ((await room(bytes)).problems.length > 0) bytes += 4096
   assert.match((await room(bytes)).warnings[0].text, /, and as much again for a while$/)
   assert.deepEqual((await room(3 * bytes)).warnings, [])
+})
+
+test('preflight() names what this user may not read or write, and whose it is, all at once', async (t) => {
+  const srcDir = unpack('bad/intact/src.tar.gz', tempDir(t))
+  const destDir = tempDir(t)
+  mkdirSync(join(destDir, 'layers', LAYER), { recursive: true })
+  const { problems, warnings } = await preflight(readSource(srcDir), options(destDir, {}), {
+    uid: () => 1000,
+    ownerOf: (path) => (path === srcDir ? 999 : 998),
+    canRead: (path) => !path.includes('splices.lmdb') && !path.endsWith('cell.guid'),
+    canWrite: (dir) => dir !== join(destDir, 'layers', LAYER),
+  })
+  assert.deepEqual(warnings, [])
+  assert.deepEqual(
+    problems.map(({ text, hint }) => `${text} | ${hint}`.replaceAll(srcDir, 'SRC').replaceAll(destDir, 'DEST')),
+    [
+      `Cannot read "SRC/cell.guid", "SRC/layers/${LAYER}/splices.lmdb/data.mdb": user 1000 may not | ` +
+        'run as user 999, who owns the source, or let this one read it: chmod -R a+rX SRC',
+      `Cannot write to "DEST/layers/${LAYER}": user 1000 may not, or the disk is read-only | ` +
+        'run as user 998, who owns it, or give --dest another directory',
+    ],
+  )
+  const asRoot = await preflight(readSource(srcDir), options(join(destDir, 'new'), {}), {
+    uid: () => 0,
+    ownerOf: () => 999,
+  })
+  assert.deepEqual(asRoot.problems, [])
+  assert.match(
+    asRoot.warnings[0].text,
+    /^The source belongs to user 999, this runs as root: the destination will belong/,
+  )
+  assert.match(asRoot.warnings[0].hint, /chown -R 999 .*new$/)
+})
+
+test('preflight() refuses a limit of open files that is too low, and warns of one that may be', async (t) => {
+  const source = readSource(unpack('bad/intact/src.tar.gz', tempDir(t)))
+  const dest = join(tempDir(t), 'dest')
+  const limited = (limit: number | null) => preflight(source, options(dest, {}), { openFiles: () => limit })
+  const { problems } = await limited(64)
+  assert.equal(problems[0].text, 'This process may have 64 files open, the migration needs up to 108')
+  assert.equal(problems[0].hint, 'raise the limit first: ulimit -n 124')
+  assert.match((await limited(110)).warnings[0].text, /^This process may have 110 files open, .* up to 124$/)
+  assert.deepEqual([(await limited(124)).warnings, (await limited(null)).warnings], [[], []])
+})
+
+test('preflight() refuses a destination of which a process has a layer open', async (t) => {
+  const srcDir = unpack('bad/intact/src.tar.gz', tempDir(t))
+  const destDir = tempDir(t)
+  const slab = await Slab.open(join(destDir, 'layers', LAYER, 'layer_v2.lmdb'))
+  t.after(() => slab.close())
+  const { problems } = await check(srcDir, destDir)
+  assert.ok(problems.some(({ text }) => text === `Cannot migrate into "${destDir}": a process has layer ${LAYER} open`))
 })
 
 function check(srcDir: string, destDir: string, overrides: Partial<PreflightOptions> = {}): Promise<Preflight> {
@@ -196,6 +249,8 @@ function options(destDir: string, overrides: Partial<PreflightOptions>): Preflig
     fromLast: false,
     restart: false,
     modelFiles: [],
+    workers: 2,
+    memoryBytes: 2 ** 28,
     ...overrides,
   }
 }

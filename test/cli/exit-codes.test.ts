@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { SlabReader } from '../../src/page/page-reader.js'
+import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
+import { plant } from '../support/plant.js'
+
+const BIN = join(fixture('..'), '..', 'bin', 'migrate_020.mjs')
+const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
+
+test('every exit code of the README is the end of something that a user can do', async (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
+  const faulty = unpack('bad/normerror/src.tar.gz', join(dir, 'faulty'))
+  const dest = join(dir, 'dest')
+  const run = (...args: string[]) => migrate('--src', src, '--dest', dest, '--workers', '1', ...args).status
+  const seen = new Map<number, number | null>()
+  const produced = (code: number, status: number | null) => seen.set(code, status)
+
+  produced(3, run('--model', join(dir, 'none.json')))
+  produced(4, migrate('--src', src, '--dest', join(src, 'inside')).status)
+  produced(5, migrate('--src', damaged(join(dir, 'damaged')), '--dest', join(dir, 'd5')).status)
+  produced(
+    6,
+    spawnSync('bash', ['-c', `ulimit -f 40; exec "$@"`, 'bash', process.execPath, BIN, '--src', src, '--dest', dest])
+      .status,
+  )
+  produced(130, await signalled('SIGINT'))
+  produced(143, await signalled('SIGTERM'))
+  // What they have left behind is no hindrance.
+  produced(0, run('--from-last'))
+  produced(9, run('--from-last', '--safety-off'))
+  produced(2, run('--nodelim', 'many'))
+  produced(8, migrate('--src', faulty, '--dest', join(dir, 'd8')).status)
+  produced(11, migrate('--src', faulty, '--dest', join(dir, 'd11'), '--max-errors', '3').status)
+  lock(join(dir, 'd10'))
+  produced(10, migrate('--src', src, '--dest', join(dir, 'd10')).status)
+  removeRow(dest)
+  produced(7, synapseMigrator(['verify', '--src', src, '--dest', dest]).status)
+  produced(1, spawnSync(process.execPath, ['--input-type=module', '-e', INTERNAL]).status)
+
+  for (const [code, status] of seen) assert.equal(status, code)
+  const listed = [...readFileSync('README.md', 'utf8').matchAll(/^\| ([\d, ]+) \| /gm)].flatMap(([, codes]) =>
+    codes.split(', '),
+  )
+  assert.deepEqual(
+    [...seen.keys()].sort((a, b) => a - b),
+    listed.map(Number),
+  )
+
+  async function signalled(signal: 'SIGINT' | 'SIGTERM'): Promise<number | null> {
+    const child = spawn(process.execPath, [BIN, '--src', src, '--dest', dest], { stdio: ['ignore', 'ignore', 'pipe'] })
+    child.stderr.on('data', (text) => {
+      if (String(text).includes('Starting node migration')) child.kill(signal)
+    })
+    return new Promise((resolve) => child.on('close', resolve))
+  }
+})
+
+/** What nobody has foreseen: no user should ever get there. */
+const INTERNAL = `
+  const { reportFailure } = await import('${join(import.meta.dirname, '..', '..', 'src', 'cli', 'migrate-command.js')}')
+  process.exit(reportFailure(new TypeError('of no kind that is known')))
+`
+
+/** A source whose pages are zeroed behind the first ones. */
+function damaged(dir: string): string {
+  const src = unpack('bad/intact/src.tar.gz', dir)
+  const file = join(src, 'layers', LAYER, 'layer.lmdb', 'data.mdb')
+  const bytes = readFileSync(file)
+  writeFileSync(file, bytes.fill(0, 3 * 4096))
+  return src
+}
+
+/** The lock of a run that lives: this process. */
+function lock(dest: string): void {
+  mkdirSync(join(dest, 'migration'), { recursive: true })
+  const start = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1].split(' ')[19]
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  writeFileSync(join(dest, 'migration', 'run.lock'), `${process.pid} ${start}@${boot}\n`)
+}
+
+function removeRow(dest: string): void {
+  const path = join(dest, 'layers', LAYER, 'layer_v2.lmdb')
+  const slab = SlabReader.open(path)
+  const [row] = slab.db('bybuid')?.rows() ?? []
+  slab.close()
+  plant(path, [{ db: 'bybuid', dupSort: false, op: 'delete', key: Buffer.from(row.key).toString('hex'), value: null }])
+}
