@@ -12,7 +12,7 @@ import {
   defaultMemory,
   EDIT_BATCH_SIZE,
   memoryOf,
-  readModelFile,
+  readModelFiles,
   stopOnSignals,
 } from './migrate-command.js'
 import { ProgressScreen } from './progress-screen.js'
@@ -105,7 +105,7 @@ async function replay(destDir: string, options: Options): Promise<number> {
         destDir,
         workers: options.workers,
         memoryBytes: options.memory,
-        modelFiles: options.model.map(readModelFile),
+        modelFiles: await readModelFiles(options.model),
         editBatchSize: EDIT_BATCH_SIZE,
       },
       log,

@@ -17,7 +17,7 @@ export async function preflightCommand(args: readonly string[], name: string): P
   const parsed = parseMigrate<ParsedMigrate & { json?: boolean }>(command, args)
   if (typeof parsed === 'number') return parsed
   try {
-    const options = migrateOptions(parsed)
+    const options = await migrateOptions(parsed)
     const found = withLock(await preflight(readSource(options.srcDir), options), options.destDir)
     if (parsed.json === true) printJson({ schema_version: 1, ok: found.problems.length === 0, ...found })
     else process.stdout.write(preflightText(found, options, styleOf(process.stdout)))

@@ -8,7 +8,7 @@ import {
   defaultMemory,
   MOST_DIFFERENCES,
   memoryOf,
-  readModelFile,
+  readModelFiles,
   stopOnSignals,
 } from './migrate-command.js'
 import { ProgressScreen } from './progress-screen.js'
@@ -44,7 +44,7 @@ export function verifyCommand(args: readonly string[], name: string): Promise<nu
           sample,
           workers: options.workers,
           memoryBytes: options.memory,
-          modelFiles: options.model.map(readModelFile),
+          modelFiles: await readModelFiles(options.model),
           checkpointPath: checkpoint,
         },
         {

@@ -47,42 +47,53 @@ export class Migrator {
   async run(): Promise<MigrateSummary> {
     const { options, log } = this
     const source = readSource(options.srcDir)
+    // The threads load their code while the source is looked at.
+    const pool = new TaskPool(options.workers)
+    const writer = options.dryRun ? null : new WriterClient(log)
+    try {
+      const layers = await this.checked(source)
+      return await (writer === null ? this.dryRun(source, layers, pool) : this.locked(source, layers, pool, writer))
+    } finally {
+      await writer?.close()
+      await pool.close()
+    }
+  }
+
+  /** Layers to migrate; throws what forbids it. */
+  private async checked(source: SourceCortex): Promise<readonly string[]> {
+    const { options, log } = this
     const findings = await preflight(source, options)
     for (const { text } of findings.warnings) log('WARNING', text)
     this.notes.push(...findings.notes)
     if (findings.problems.length > 0) throw refusal(findings.problems)
     if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
-    if (options.dryRun) return this.dryRun(source, findings.layers)
-    const lock = RunLock.take(options.destDir)
-    const writer = new WriterClient(log)
-    const pool = new TaskPool(options.workers)
+    return findings.layers
+  }
+
+  private async locked(
+    source: SourceCortex,
+    layers: readonly string[],
+    pool: TaskPool,
+    writer: WriterClient,
+  ): Promise<MigrateSummary> {
+    const lock = RunLock.take(this.options.destDir)
     try {
-      return await this.migrate(source, findings.layers, pool, writer)
+      return await this.migrate(source, layers, pool, writer)
     } finally {
       await writer.close()
-      await pool.close()
       lock.release()
     }
   }
 
   /** Translates everything and writes nothing at the destination. */
-  private async dryRun(source: SourceCortex, layers: readonly string[]): Promise<MigrateSummary> {
+  private async dryRun(source: SourceCortex, layers: readonly string[], pool: TaskPool): Promise<MigrateSummary> {
     refuseLiveLayers(source.dir, layers)
     const { model, modelWarnings } = this.loadModel(source)
     const writer = new DryWriter()
-    const pool = new TaskPool(this.options.workers)
-    try {
-      const cellErrors = await dryCellSteps(source, layers, modelWarnings, this.options, this.log, writer.errors)
-      this.budget.add(cellErrors)
-      return this.summary(
-        source,
-        await this.migrateLayers(source, layers, model, pool, writer),
-        cellErrors,
-        writer.errors,
-      )
-    } finally {
-      await pool.close()
-    }
+    const cellErrors = await dryCellSteps(source, layers, modelWarnings, this.options, this.log, writer.errors)
+    this.budget.add(cellErrors)
+    const results = await this.migrateLayers(source, layers, model, pool, writer)
+    return this.summary(source, results, cellErrors, writer.errors)
   }
 
   private async migrate(

@@ -54,6 +54,9 @@ export class LeafBuilder implements LeafBuilderMethods {
   private keyView = viewOf(this.keyBuf)
   private valueBuf: Uint8Array = this.keyBuf
   private valueView = this.keyView
+  /** The buffer of values before that: callers often take them from two in turn. */
+  private otherBuf: Uint8Array = this.keyBuf
+  private otherView = this.keyView
 
   constructor(options: LeafBuilderOptions) {
     const { dupSort, fill = DEFAULT_FILL, chunkBytes = DEFAULT_CHUNK_BYTES, emit } = options
@@ -82,10 +85,7 @@ export class LeafBuilder implements LeafBuilderMethods {
       this.keyBuf = keyBuf
       this.keyView = keptViewOf(keyBuf)
     }
-    if (valueBuf !== this.valueBuf) {
-      this.valueBuf = valueBuf
-      this.valueView = valueBuf === keyBuf ? this.keyView : keptViewOf(valueBuf)
-    }
+    if (valueBuf !== this.valueBuf) this.takeValueBuf(valueBuf)
     const keyBytes = keyEnd - keyStart
     if (!(keyBytes >= 1 && keyBytes <= MAX_KEY_BYTES)) throw this.badSize('key', keyBytes)
     const order = compareSpans(this.keyView, keyStart, keyBytes, this.lastView, this.lastKey, this.lastKeyBytes)
@@ -111,6 +111,14 @@ export class LeafBuilder implements LeafBuilderMethods {
     this.out.flush()
     const { entries, droppedDups, overflowPages } = this
     return { entries, droppedDups, overflowPages, pageCount: this.out.pageCount, ...this.leaves.pack(), lastKey }
+  }
+
+  private takeValueBuf(buf: Uint8Array): void {
+    const view = buf === this.otherBuf ? this.otherView : buf === this.keyBuf ? this.keyView : keptViewOf(buf)
+    this.otherBuf = this.valueBuf
+    this.otherView = this.valueView
+    this.valueBuf = buf
+    this.valueView = view
   }
 
   private addNode(keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): void {

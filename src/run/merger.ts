@@ -1,4 +1,5 @@
-import { readAt } from './run-file.js'
+import { compareSpans, viewOf } from '../bytes/spans.js'
+import { readInto } from './run-file.js'
 
 const READ_BYTES = 1 << 17
 
@@ -12,9 +13,16 @@ export interface Segment {
 
 /** Reads the rows of a segment one by one; `buf[keyStart, keyEnd)` is the index, the 32 bytes behind it the buid. */
 export class SegmentReader {
+  /** Two buffers are filled in turn, so a row stays where it is while the next one is read. */
   buf: Buffer = Buffer.alloc(0)
+  view = viewOf(this.buf)
   keyStart = 0
   keyEnd = 0
+  /** The first four bytes of the index as a number, zeros behind its end: different ones decide the order. */
+  head = 0
+  private spare = this.buf
+  private spareView = this.view
+  private bytes = 0
   private left = 0
   private lt: Uint8Array | null = null
   private bufPosition: number
@@ -46,11 +54,15 @@ export class SegmentReader {
   next(): boolean {
     if (this.left === 0) return false
     let { at } = this
-    if (at + 2 > this.buf.length || at + 34 + this.buf.readUInt16LE(at) > this.buf.length) {
+    if (at + 34 > this.bytes || at + 34 + this.view.getUint16(at, true) > this.bytes) {
       if (!this.fill()) return false
       at = this.at
     }
-    const length = this.buf[at] | (this.buf[at + 1] << 8)
+    const { view } = this
+    const length = view.getUint16(at, true)
+    // The buid follows the index: there are four bytes to read in any case.
+    const head = view.getUint32(at + 2)
+    this.head = length >= 4 ? head : length === 0 ? 0 : (head & (-1 << (32 - 8 * length))) >>> 0
     this.keyStart = at + 2
     this.keyEnd = at + 2 + length
     this.at = at + 34 + length
@@ -61,13 +73,21 @@ export class SegmentReader {
   }
 
   private fill(): boolean {
+    const { segment } = this
     const position = this.bufPosition + this.at
-    const bytes = this.segment.end - position
-    if (bytes <= 0) {
+    const left = segment.end - position
+    if (left <= 0) {
       this.left = 0
       return false
     }
-    this.buf = readAt(this.segment.fd, position, Math.min(bytes, READ_BYTES), this.segment.path)
+    const { buf, view } = this
+    const isLarge = this.spare.length >= Math.min(left, READ_BYTES)
+    this.buf = isLarge ? this.spare : Buffer.allocUnsafeSlow(Math.min(left, READ_BYTES))
+    this.view = isLarge ? this.spareView : viewOf(this.buf)
+    this.spare = buf
+    this.spareView = view
+    this.bytes = Math.min(left, this.buf.length)
+    readInto(segment.fd, position, this.buf.subarray(0, this.bytes), segment.path)
     this.bufPosition = position
     this.at = 0
     return true
@@ -76,57 +96,79 @@ export class SegmentReader {
 
 /**
  * Merges what the readers have left by index bytes. Rows of equal index come in the order of the runs, and so in that of
- * their buids, as run n holds lower buids than run n+1: buids are never compared.
+ * their buids, as run n holds lower buids than run n+1: buids are never compared. A tree of losers: a row costs one
+ * comparison per level.
  */
 export function mergeRows(readers: readonly SegmentReader[], emit: (reader: SegmentReader) => void): void {
-  const heap: number[] = []
-  for (let r = 0; r < readers.length; r++) if (readers[r].next()) heap.push(r)
-  for (let i = (heap.length >> 1) - 1; i >= 0; i--) siftDown(readers, heap, i)
-  while (heap.length > 1) {
-    const reader = readers[heap[0]]
+  const open = readers.filter((reader) => reader.next())
+  if (open.length === 0) return
+  const tree = new LoserTree(open)
+  while (tree.openCount > 1) {
+    const reader = open[tree.winner]
     emit(reader)
     const { buf, keyStart, keyEnd } = reader
-    if (!reader.next()) {
-      heap[0] = heap[heap.length - 1]
-      heap.pop()
-    } else if (sameKey(buf, keyStart, keyEnd, reader)) {
-      // The next row of this run wins again as long as its index is the same: long duplicates cost no comparison.
-      continue
-    }
-    siftDown(readers, heap, 0)
+    if (!reader.next()) tree.end()
+    // The next row of this run wins again as long as its index is the same: long duplicates cost no comparison.
+    else if (!sameKey(buf, keyStart, keyEnd, reader)) tree.replay()
   }
-  if (heap.length === 0) return
-  const last = readers[heap[0]]
+  const last = open[tree.winner]
   do emit(last)
   while (last.next())
 }
 
-function siftDown(readers: readonly SegmentReader[], heap: number[], from: number): void {
-  const item = heap[from]
-  let i = from
-  for (;;) {
-    let child = 2 * i + 1
-    if (child >= heap.length) break
-    if (child + 1 < heap.length && isBefore(readers, heap[child + 1], heap[child])) child++
-    if (!isBefore(readers, heap[child], item)) break
-    heap[i] = heap[child]
-    i = child
-  }
-  heap[i] = item
-}
+/** The winner of a tournament of readers, and at each inner node the reader that lost there. */
+class LoserTree {
+  winner: number
+  openCount: number
+  private readonly losers: Int32Array
+  private readonly isEnded: Uint8Array
 
-function isBefore(readers: readonly SegmentReader[], a: number, b: number): boolean {
-  const x = readers[a]
-  const y = readers[b]
-  const shared = Math.min(x.keyEnd - x.keyStart, y.keyEnd - y.keyStart)
-  const { buf: xBuf, keyStart: xStart } = x
-  const { buf: yBuf, keyStart: yStart } = y
-  for (let i = 0; i < shared; i++) {
-    const diff = xBuf[xStart + i] - yBuf[yStart + i]
-    if (diff !== 0) return diff < 0
+  constructor(private readonly readers: readonly SegmentReader[]) {
+    const count = readers.length
+    this.openCount = count
+    this.losers = new Int32Array(count)
+    this.isEnded = new Uint8Array(count)
+    // Nodes 1 to count-1 are inner ones, count to 2*count-1 the readers.
+    const winners = new Int32Array(2 * count)
+    for (let r = 0; r < count; r++) winners[count + r] = r
+    for (let node = count - 1; node >= 1; node--) {
+      const a = winners[2 * node]
+      const b = winners[2 * node + 1]
+      const isFirst = this.isBefore(a, b)
+      winners[node] = isFirst ? a : b
+      this.losers[node] = isFirst ? b : a
+    }
+    this.winner = winners[1]
   }
-  const diff = x.keyEnd - x.keyStart - (y.keyEnd - y.keyStart)
-  return diff !== 0 ? diff < 0 : a < b
+
+  /** The winner has no more rows. */
+  end(): void {
+    this.isEnded[this.winner] = 1
+    this.openCount--
+    this.replay()
+  }
+
+  /** The winner has another row. */
+  replay(): void {
+    const { losers } = this
+    let best = this.winner
+    for (let node = (best + losers.length) >> 1; node >= 1; node >>= 1) {
+      const other = losers[node]
+      if (!this.isBefore(other, best)) continue
+      losers[node] = best
+      best = other
+    }
+    this.winner = best
+  }
+
+  private isBefore(a: number, b: number): boolean {
+    if (this.isEnded[a] !== this.isEnded[b]) return this.isEnded[a] === 0
+    const x = this.readers[a]
+    const y = this.readers[b]
+    if (x.head !== y.head) return x.head < y.head
+    const diff = compareSpans(x.view, x.keyStart, x.keyEnd - x.keyStart, y.view, y.keyStart, y.keyEnd - y.keyStart)
+    return diff !== 0 ? diff < 0 : a < b
+  }
 }
 
 function sameKey(buf: Buffer, start: number, end: number, reader: SegmentReader): boolean {

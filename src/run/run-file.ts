@@ -230,13 +230,17 @@ export function readRunFooter<Extra>(path: string): RunFooter<Extra> | null {
 /** Reads `length` bytes at `position`, all of them. */
 export function readAt(fd: number, position: number, length: number, path: string): Buffer {
   const buf = Buffer.allocUnsafeSlow(Math.max(0, length))
-  let got = 0
-  while (got < buf.length) {
+  readInto(fd, position, buf, path)
+  return buf
+}
+
+/** Fills the buffer with what is at `position`. */
+export function readInto(fd: number, position: number, buf: Buffer, path: string): void {
+  for (let got = 0; got < buf.length; ) {
     const n = readSync(fd, buf, got, buf.length - got, position + got)
-    if (n === 0) throw damaged(path, `it ends before byte ${position + length}`)
+    if (n === 0) throw damaged(path, `it ends before byte ${position + buf.length}`)
     got += n
   }
-  return buf
 }
 
 function damaged(path: string, found: string): MigrationError {

@@ -1,6 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { LeafSummary, PageChunk } from '../page/page-chunk.js'
 
+// The first buffer that a thread gives away makes V8 throw away all code that it has optimized for buffers by then: be it this one.
+structuredClone(new ArrayBuffer(1), { transfer: [new ArrayBuffer(1)] })
+
 /** What a task sends to the writer thread over a port of its own. */
 export type StreamMessage =
   | { readonly type: 'chunk'; readonly stream: number; readonly chunk: PageChunk }

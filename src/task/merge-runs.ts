@@ -1,11 +1,13 @@
 import { closeSync, openSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
+import { copySpan, viewOf } from '../bytes/spans.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
 import { mergeRows, SegmentReader } from '../run/merger.js'
 import { readAt } from '../run/run-file.js'
 import { ChunkSender, type Credits } from '../target/chunk-sender.js'
 
 const READ_BYTES = 1 << 20
+const BUID_BYTES = 32
 
 /** Rows of consecutive groups of one database, or a key range of one large group: what one merge task makes pages of. */
 export interface MergeUnit {
@@ -37,6 +39,7 @@ export function mergeRuns(input: MergeInput): { rows: number } {
   const sender = new ChunkSender(input.port, input.stream, input.credits)
   const builder = new LeafBuilder({ dupSort: true, emit: (chunk) => sender.send(chunk) })
   const key = Buffer.alloc(1024)
+  const keyView = viewOf(key)
   const fds = input.parts.map((part) => openSync(part.path, 'r'))
   let rows = 0
   try {
@@ -47,10 +50,11 @@ export function mergeRuns(input: MergeInput): { rows: number } {
         if (input.range === null) reader.take(input.parts[p].counts[group])
         else reader.takeRange(input.range.gte, input.range.lt)
       })
-      mergeRows(readers, ({ buf, keyStart, keyEnd }) => {
-        let end = indexStart
-        for (let i = keyStart; i < keyEnd; i++) key[end++] = buf[i]
-        builder.add(key, 0, end, buf, keyEnd, keyEnd + 32)
+      mergeRows(readers, ({ buf, view, keyStart, keyEnd }) => {
+        // Index and buid lie side by side: copied together, they come to the builder from one buffer whatever the run.
+        copySpan(key, keyView, indexStart, buf, view, keyStart, keyEnd + BUID_BYTES)
+        const end = indexStart + keyEnd - keyStart
+        builder.add(key, 0, end, key, end, end + BUID_BYTES)
         rows++
       })
     }

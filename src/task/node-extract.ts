@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { MsgpackError, skip, type Value } from '../bytes/msgpack.js'
 import { SpanMap } from '../bytes/span-map.js'
+import { copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
 import type { ModelData } from '../model/model.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
 import type { RowCursor, SlabReader } from '../page/page-reader.js'
@@ -81,7 +82,12 @@ class NodeExtract {
   private buids = new Uint8Array(1 << 16)
   private owners = 0
   private readonly keyOut = Buffer.alloc(1024)
+  private readonly keyView = viewOf(this.keyOut)
   private valueOut = Buffer.alloc(1 << 12)
+  private valueView = viewOf(this.valueOut)
+  /** The source page that was read last. */
+  private pageBuf: Uint8Array = this.valueOut
+  private pageView = this.valueView
 
   private nodes = 0
   private migrated = 0
@@ -103,12 +109,7 @@ class NodeExtract {
     const { input } = this
     const nodes = new Scan(openSource(input.layerPath), input.start, input.end)
     const data = input.nodedataPath === null ? null : new Scan(openSource(input.nodedataPath), input.start, input.end)
-    while (nodes.isOpen || data?.isOpen) {
-      if (nodes.isOpen && nodes.keyBytes < BUID_BYTES) this.shortKey('nodes', nodes)
-      else if (data?.isOpen && data.keyBytes < BUID_BYTES) this.shortKey('nodedata', data)
-      else if (data?.isOpen && (!nodes.isOpen || data.comesBefore(nodes))) this.dataOnly(data)
-      else this.oneNode(nodes, data)
-    }
+    this.readAll(nodes, data)
     this.finish()
     return {
       partition: input.partition,
@@ -124,6 +125,16 @@ class NodeExtract {
       rows: this.rows,
       lastBuid: this.nodes > 0 ? Uint8Array.from(this.node.buid) : null,
       unresolved: Buffer.concat(this.unresolved),
+    }
+  }
+
+  /** The loop alone: what follows it is not in the code that V8 optimizes while it runs, and has to discard at its end. */
+  private readAll(nodes: Scan, data: Scan | null): void {
+    while (nodes.isOpen || data?.isOpen) {
+      if (nodes.isOpen && nodes.keyBytes < BUID_BYTES) this.shortKey('nodes', nodes)
+      else if (data?.isOpen && data.keyBytes < BUID_BYTES) this.shortKey('nodedata', data)
+      else if (data?.isOpen && (!nodes.isOpen || data.comesBefore(nodes))) this.dataOnly(data)
+      else this.oneNode(nodes, data)
     }
   }
 
@@ -148,8 +159,9 @@ class NodeExtract {
     const form = isMigrated ? translator.form : null
     const hasData = this.takeData(data, node.buid, owner, form?.name ?? null, node.formName() ?? known)
     if (form === null) return
+    this.keyOut.set(node.buid)
     for (let at = 0; at < translator.rowCount; at++) this.emitRow(at)
-    if (translator.hasForm || hasData) this.emitForm(node.buid, form.nameUtf8)
+    if (translator.hasForm || hasData) this.emitForm(form.nameUtf8)
   }
 
   /** Node data of a node that has no other row in this layer. */
@@ -162,8 +174,9 @@ class NodeExtract {
     const form = this.input.mapPartial ? this.finder.find(buid) : null
     const plan = form === null ? null : this.translator.plan(form)
     if (form === null) this.unresolved.push(buid)
-    if (this.takeData(data, buid, this.owner(buid), plan?.name ?? null, form) && plan !== null)
-      this.emitForm(buid, plan.nameUtf8)
+    if (!this.takeData(data, buid, this.owner(buid), plan?.name ?? null, form) || plan === null) return
+    this.keyOut.set(buid)
+    this.emitForm(plan.nameUtf8)
   }
 
   private readNode(scan: Scan): void {
@@ -229,11 +242,14 @@ class NodeExtract {
     const i = translator.rows[at]
     const nameStart = node.nameStart[i] + translator.nameSkip[at]
     const flag = translator.flags[at]
-    keyOut.set(node.buid)
     keyOut[BUID_BYTES] = flag
     let keyEnd = BUID_BYTES + 1
-    const nameBuf = node.nameBuf[i]
-    if (flag !== Flag.ndef) for (let n = nameStart; n < node.nameEnd[i]; n++) keyOut[keyEnd++] = nameBuf[n]
+    if (flag !== Flag.ndef) {
+      const nameBuf = node.nameBuf[i]
+      const nameEnd = node.nameEnd[i]
+      copySpan(keyOut, this.keyView, keyEnd, nameBuf, this.pageViewOf(nameBuf), nameStart, nameEnd)
+      keyEnd += nameEnd - nameStart
+    }
     const rowBuf = node.rowBuf[i]
     const valuStart = node.valuStart(i)
     const valuEnd = translator.valuEnd[at]
@@ -245,7 +261,10 @@ class NodeExtract {
     }
     const form = translator.form
     const need = valuEnd - valuStart + stor.length + 1 + 64 + (form?.nameBytes.length ?? 0)
-    if (need > this.valueOut.length) this.valueOut = Buffer.alloc(need * 2)
+    if (need > this.valueOut.length) {
+      this.valueOut = Buffer.alloc(need * 2)
+      this.valueView = viewOf(this.valueOut)
+    }
     const { valueOut } = this
     let end = 0
     if (flag === Flag.ndef && form !== null) {
@@ -253,13 +272,21 @@ class NodeExtract {
       valueOut.set(form.nameBytes, end)
       end += form.nameBytes.length
     } else valueOut[end++] = 0x92
-    for (let n = valuStart; n < valuEnd; n++) valueOut[end++] = rowBuf[n]
+    copySpan(valueOut, this.valueView, end, rowBuf, this.pageViewOf(rowBuf), valuStart, valuEnd)
+    end += valuEnd - valuStart
     for (let n = 0; n < stor.length; n++) valueOut[end++] = stor[n]
     this.builder.add(keyOut, 0, keyEnd, valueOut, 0, end)
   }
 
-  private emitForm(buid: Uint8Array, formUtf8: Uint8Array): void {
-    this.keyOut.set(buid)
+  private pageViewOf(buf: Uint8Array): DataView {
+    if (buf !== this.pageBuf) {
+      this.pageBuf = buf
+      this.pageView = keptViewOf(buf)
+    }
+    return this.pageView
+  }
+
+  private emitForm(formUtf8: Uint8Array): void {
     this.keyOut[BUID_BYTES] = Flag.form
     this.rows++
     this.builder.add(this.keyOut, 0, BUID_BYTES + 1, formUtf8, 0, formUtf8.length)
