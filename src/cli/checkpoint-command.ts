@@ -109,7 +109,7 @@ function reset(args: readonly string[], name: string): Promise<number> {
 
 function checkpointsOf(dest: string): void {
   if (checkpointsExist(dest)) return
-  throw new MigrationError('ERR_DEST', `Cannot read checkpoints of "${dest}": there are none`, {
+  throw new MigrationError('ERR_PREFLIGHT', `Cannot read checkpoints of "${dest}": there are none`, {
     hint: 'give the directory that --dest of the migration named; one made by another tool has no checkpoints',
   })
 }

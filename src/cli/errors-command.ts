@@ -80,7 +80,7 @@ export function errorsCommand(args: readonly string[], name: string): Promise<nu
     }
     const records = readErrorRecords(dest)
     if (records === null) {
-      throw new MigrationError('ERR_DEST', `Cannot list errors of "${dest}": there is no ${migrationLogPath(dest)}`, {
+      throw new MigrationError('ERR_PREFLIGHT', `Cannot list errors of "${dest}": there is no ${migrationLogPath(dest)}`, {
         hint: 'give the directory that --dest of the migration named',
       })
     }

@@ -218,7 +218,7 @@ class Verifier {
       if (checkpoint === null) continue
       if (!checkpoint.isBuilt) {
         throw new MigrationError(
-          'ERR_DEST',
+          'ERR_PREFLIGHT',
           `Cannot verify layer ${iden}: the migration of its ${step} has not finished`,
           {
             hint: 'let migrate finish it with --from-last',
