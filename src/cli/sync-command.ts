@@ -235,8 +235,8 @@ function defineCommand(name: string): Command {
       .addOption(
         new Option(
           '--model-sync <how>',
-          'what becomes of model extensions that only the source has: added, reported, or not looked at (default: add)',
-        ).choices(['add', 'report', 'off']),
+          'what becomes of model extensions that only the source has: added, or only named in the status (default: add)',
+        ).choices(['add', 'off']),
       )
       .option(
         '--no-migration-mode',

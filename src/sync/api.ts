@@ -65,8 +65,8 @@ export interface SyncConfig {
   readonly queueSize: number
   /** A progress line every so many offsets; 0: none. */
   readonly offsLogging: number
-  /** What to do with model extensions that only the source has. */
-  readonly modelSync: 'add' | 'report' | 'off'
+  /** What to do with model extensions that only the source has: add them to the destination, or only name them. */
+  readonly modelSync: 'add' | 'off'
   /** Go on with a destination that has no migration mode (newer than 2.x offers it). */
   readonly noMigrationMode: boolean
 }

@@ -238,7 +238,6 @@ export class DestPeer extends Peer {
   /** Says whether something was added. */
   async #syncExtensions(cortex: RemoteCortex, dest: DictModel, needsSource: boolean): Promise<boolean> {
     const { source, config, log } = this.#options
-    if (config.modelSync === 'off') return false
     let sourceModel: DictModel
     try {
       sourceModel = await source.model()
@@ -253,7 +252,7 @@ export class DestPeer extends Peer {
     let added = false
     for (const extension of missing) {
       const { name } = extension
-      if (config.modelSync === 'report') {
+      if (config.modelSync === 'off') {
         open.push(`The destination's model lacks the extension ${name}`)
         continue
       }

@@ -6,6 +6,8 @@ Serves a real Cortex (any release) on 127.0.0.1 and does what it is told: one JS
   ["splices"]               splices by layer (0.1.58 only)
   ["storm", text]           the messages printed, joined; warnings and errors as well
   ["counts"]                {"mode": whether triggers and cron jobs are off}
+  ["kinds"]                 splices by their type (0.1.58 only)
+  ["call", method, ...]     what a method of the Cortex returns
   ["passwd", text]          sets the password of root
 
 A line of an export: ["<layer>","<buid>","form|prop|tag|tagprop",name,value]. The first line written is {"port": N}.
@@ -30,6 +32,7 @@ import synapse
 import synapse.common as s_common
 import synapse.cortex as s_cortex
 
+import patient
 from canon import canon, un
 
 OLD = synapse.version < (0, 2, 0)
@@ -146,7 +149,7 @@ async def newrows(layr):
 
 async def storm(core, text):
     said = []
-    async for name, info in core.storm(text):
+    async for name, info in (core.streamstorm if OLD else core.storm)(text):
         if name == 'print':
             said.append(info['mesg'])
         elif name in ('warn', 'err'):
@@ -189,6 +192,15 @@ async def command(core, name, *args):
         return await storm(core, *args)
     if name == 'counts':
         return {'mode': not core.trigson and not core.agenda.enabled}
+    if name == 'kinds':
+        kinds = {}
+        for layr in core.layers.values():
+            for _, (kind, _) in layr.splicelog.iter(0):
+                kinds[kind] = kinds.get(kind, 0) + 1
+        return kinds
+    if name == 'call':
+        retn = getattr(core, args[0])(*args[1:])
+        return await retn if asyncio.iscoroutine(retn) else retn
     if name == 'passwd':
         user = core.auth.getUserByName('root')
         await (await user if asyncio.iscoroutine(user) else user).setPasswd(*args)

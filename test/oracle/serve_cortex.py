@@ -5,7 +5,7 @@ usage: serve_cortex.py DIR [PORT]      user root has the password secret
 
 The first line of the output is {"port": PORT}. Each line of the input is a JSON object: {"storm": TEXT} answers with the list
 of Storm messages, {"call": [METHOD, ARGS...]} with what a method of the Cortex
-returns. The end of the input is the end of the Cortex.
+returns, {"listen": URL} with the port at which it listens besides. The end of the input is the end of the Cortex.
 '''
 import sys
 import json
@@ -14,6 +14,8 @@ import logging
 import inspect
 
 import synapse.cortex as s_cortex
+
+import patient
 
 def plain(item):
     if isinstance(item, dict):
@@ -31,6 +33,9 @@ async def answer(core, todo):
     if 'storm' in todo:
         genr = core.storm if hasattr(core, 'storm') else core.streamstorm
         return [m async for m in await done(genr(todo['storm']))]
+    if 'listen' in todo:
+        bound = await core.dmon.listen(todo['listen'])
+        return bound[1] if isinstance(bound, tuple) else bound
     name, *args = todo['call']
     return await done(getattr(core, name)(*args))
 

@@ -10,11 +10,15 @@ import type { Release } from './cortex.js'
 const SCRIPTS = fileURLToPath(new URL('../../../test/oracle', import.meta.url))
 const ORACLE_DIR = process.env.SYNAPSE_ORACLE_DIR ?? join(homedir(), '.cache', 'synapse-migrator', 'oracle')
 
+/** How much of what a Cortex has logged is kept for the message of its end. */
+const MOST_SAID = 4_000
+
 /** A real Cortex of any release in a process of its own (test/oracle/changing_cortex.py): changed, read out, killed. */
 export class ChangingCortex {
   #child: ChildProcess | null = null
   #answers: AsyncIterator<string> | null = null
   #port = 0
+  #said = ''
 
   constructor(
     readonly release: Release,
@@ -30,11 +34,19 @@ export class ChangingCortex {
     return this.#port
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
   async start(): Promise<this> {
     const python = join(ORACLE_DIR, this.release, 'bin', 'python')
     const args = ['-W', 'ignore', join(SCRIPTS, 'changing_cortex.py'), this.dir, String(this.#port)]
     const env = { ...process.env, PYTHONPATH: SCRIPTS, PYTHONDONTWRITEBYTECODE: '1' }
-    const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'ignore'], env })
+    const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'pipe'], env, detached: true })
+    this.#said = ''
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      this.#said = (this.#said + text).slice(-MOST_SAID)
+    })
     this.#child = child
     this.#answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
     this.#port = ((await this.#answer()) as { port: number }).port
@@ -49,6 +61,16 @@ export class ChangingCortex {
   /** Number of splices by layer. */
   splices(): Promise<Record<string, number>> {
     return this.#ask('splices') as Promise<Record<string, number>>
+  }
+
+  /** Number of splices by type. */
+  kinds(): Promise<Record<string, number>> {
+    return this.#ask('kinds') as Promise<Record<string, number>>
+  }
+
+  /** What one of its methods returns. */
+  call(method: string, ...args: unknown[]): Promise<unknown> {
+    return this.#ask('call', method, ...args)
   }
 
   /** What Storm says. */
@@ -105,6 +127,12 @@ export class ChangingCortex {
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill(signal)
     await ended
+    // The newest release has processes of its own, which would outlive it.
+    try {
+      process.kill(-(child.pid as number), 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
   }
 
   async #ask(...command: unknown[]): Promise<unknown> {
@@ -117,7 +145,7 @@ export class ChangingCortex {
 
   async #answer(): Promise<unknown> {
     const line = await this.#answers?.next()
-    if (line === undefined || line.done) throw new Error(`the ${this.release} Cortex has ended`)
+    if (line === undefined || line.done) throw new Error(`the ${this.release} Cortex has ended:\n${this.#said}`)
     return JSON.parse(line.value)
   }
 }

@@ -12,8 +12,10 @@ export class RealCortex {
   #stderr = ''
   readonly #ended: Promise<void>
 
-  static async start(release: Release, dir: string, port = 0): Promise<RealCortex> {
-    const child = spawn(pythonOf(release), ['-W', 'ignore', `${ORACLE_SCRIPTS}/serve_cortex.py`, dir, String(port)])
+  /** @param env added to the environment */
+  static async start(release: Release, dir: string, port = 0, env: NodeJS.ProcessEnv = {}): Promise<RealCortex> {
+    const args = ['-W', 'ignore', `${ORACLE_SCRIPTS}/serve_cortex.py`, dir, String(port)]
+    const child = spawn(pythonOf(release), args, { env: { ...process.env, ...env } })
     const cortex = new RealCortex(child)
     const { port: bound, err } = JSON.parse(await cortex.#line())
     if (err !== undefined) throw new Error(err)
@@ -58,6 +60,11 @@ export class RealCortex {
     return messages.filter(([name]) => name === 'print').map(([, info]) => String(info.mesg))
   }
 
+  /** Listens at another address; returns its port. */
+  async listen(url: string): Promise<number> {
+    return (await this.#ask({ listen: url })) as number
+  }
+
   call(method: string, ...args: unknown[]): Promise<unknown> {
     return this.#ask({ call: [method, ...args] })
   }
@@ -88,10 +95,15 @@ export class RealCortex {
 
 export type Called = { ok: unknown } | { exc: string; info: Record<string, unknown> }
 
-/** Makes calls with the telepath client of a release. */
-export async function callWith(release: Release, url: string, calls: [string, unknown[], object][]): Promise<Called[]> {
+/** Makes calls with the telepath client of a release; `env` is added to the environment. */
+export async function callWith(
+  release: Release,
+  url: string,
+  calls: [string, unknown[], object][],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Called[]> {
   const args = ['-W', 'ignore', `${ORACLE_SCRIPTS}/telepath_client.py`, url, JSON.stringify(calls)]
-  const { stdout } = await promisify(execFile)(pythonOf(release), args)
+  const { stdout } = await promisify(execFile)(pythonOf(release), args, { env: { ...process.env, ...env } })
   return JSON.parse(stdout)
 }
 

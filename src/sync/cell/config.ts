@@ -16,7 +16,7 @@ const keys = z.strictObject({
   offs_logging: z.int().min(0).default(10_000_000),
   'auth:passwd': z.string().min(1).optional(),
   'nexslog:en': z.boolean().default(false),
-  model_sync: z.enum(['add', 'report', 'off']).default('add'),
+  model_sync: z.enum(['add', 'off']).default('add'),
   no_migration_mode: z.boolean().default(false),
 })
 
