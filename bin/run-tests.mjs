@@ -1,17 +1,20 @@
 #!/usr/bin/env node
 // Runs the built tests: all `*.test.js` below dist/test but those that need real Synapse (`*.oracle.test.js`), or with
-// `--oracle` only those; further arguments are parts of file names to choose by. `node --test` on Node 20 takes no globs.
+// `--oracle` only those, with `--faults` only the fault campaigns (`*.fault.test.js`); further arguments are parts of file names to choose by. `node --test` on Node 20 takes no globs.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join, sep } from 'node:path'
 
 const words = process.argv.slice(2)
 const oracle = words.includes('--oracle')
+const faults = words.includes('--faults')
 const parts = words.filter((word) => !word.startsWith('--'))
+const kind = oracle ? '.oracle.test.js' : faults ? '.fault.test.js' : '.test.js'
 const root = join('dist', 'test')
 const files = readdirSync(root, { recursive: true })
   .map((file) => join(root, file))
-  .filter((file) => file.endsWith('.test.js') && file.endsWith('.oracle.test.js') === oracle)
+  .filter((file) => file.endsWith(kind))
+  .filter((file) => kind !== '.test.js' || !/\.(oracle|fault)\.test\.js$/.test(file))
   .filter((file) => parts.length === 0 || parts.some((part) => file.split(sep).join('/').includes(part)))
   .sort()
 if (files.length === 0) {

@@ -524,9 +524,9 @@ function write(value: Value): void {
     if (!Number.isSafeInteger(value)) throw new MsgpackError(`${value} is no int: wrap floats in Float`)
     writeInt(value)
   } else if (value === null) {
-    scratch[room(1)] = 0xc0
+    putByte(0xc0)
   } else if (typeof value === 'boolean') {
-    scratch[room(1)] = value ? 0xc3 : 0xc2
+    putByte(value ? 0xc3 : 0xc2)
   } else if (typeof value === 'bigint') {
     writeBigInt(value)
   } else if (Array.isArray(value)) {
@@ -555,41 +555,73 @@ function write(value: Value): void {
 
 function writeInt(value: number): void {
   if (value >= 0) {
-    if (value <= 0x7f) scratch[room(1)] = value
-    else if (value <= 0xff) scratch.writeUInt8(value, tagged(0xcc, 1))
-    else if (value <= 0xffff) scratch.writeUInt16BE(value, tagged(0xcd, 2))
-    else if (value <= 0xffffffff) scratch.writeUInt32BE(value, tagged(0xce, 4))
+    if (value <= 0x7f) putByte(value)
+    else if (value <= 0xff) tagged8(0xcc, value)
+    else if (value <= 0xffff) tagged16(0xcd, value)
+    else if (value <= 0xffffffff) tagged32(0xce, value)
     else {
-      const pos = tagged(0xcf, 8)
-      scratch.writeUInt32BE(Math.floor(value / 0x100000000), pos)
-      scratch.writeUInt32BE(value % 0x100000000, pos + 4)
+      const pos = room(9)
+      scratch[pos] = 0xcf
+      scratch.writeUInt32BE(Math.floor(value / 0x100000000), pos + 1)
+      scratch.writeUInt32BE(value % 0x100000000, pos + 5)
     }
-  } else if (value >= -0x20) scratch[room(1)] = value & 0xff
-  else if (value >= -0x80) scratch.writeInt8(value, tagged(0xd0, 1))
-  else if (value >= -0x8000) scratch.writeInt16BE(value, tagged(0xd1, 2))
-  else if (value >= -0x80000000) scratch.writeInt32BE(value, tagged(0xd2, 4))
-  else scratch.writeBigInt64BE(BigInt(value), tagged(0xd3, 8))
+  } else if (value >= -0x20) putByte(value & 0xff)
+  else if (value >= -0x80) tagged8(0xd0, value & 0xff)
+  else if (value >= -0x8000) tagged16(0xd1, value & 0xffff)
+  else if (value >= -0x80000000) tagged32(0xd2, value >>> 0)
+  else tagged64(0xd3, BigInt.asUintN(64, BigInt(value)))
 }
 
 function writeBigInt(value: bigint): void {
   const int = small(value)
   if (typeof int === 'number') writeInt(int)
-  else if (value > 0n && value < 1n << 64n) scratch.writeBigUInt64BE(value, tagged(0xcf, 8))
-  else if (value < 0n && value >= -(1n << 63n)) scratch.writeBigInt64BE(value, tagged(0xd3, 8))
+  else if (value > 0n && value < 1n << 64n) tagged64(0xcf, value)
+  else if (value < 0n && value >= -(1n << 63n)) tagged64(0xd3, BigInt.asUintN(64, value))
   else throw new MsgpackError(`int ${value} does not fit into 64 bits`)
 }
 
-function tagged(tag: number, length: number): number {
-  const pos = room(length + 1)
+// `scratch` may be another buffer after room(): it is looked up behind it, never as the receiver of a call whose argument
+// makes room.
+
+function putByte(byte: number): void {
+  const pos = room(1)
+  scratch[pos] = byte
+}
+
+function putBytes(bytes: Uint8Array): void {
+  const pos = room(bytes.length)
+  scratch.set(bytes, pos)
+}
+
+function tagged8(tag: number, value: number): void {
+  const pos = room(2)
   scratch[pos] = tag
-  return pos + 1
+  scratch[pos + 1] = value
+}
+
+function tagged16(tag: number, value: number): void {
+  const pos = room(3)
+  scratch[pos] = tag
+  scratch.writeUInt16BE(value, pos + 1)
+}
+
+function tagged32(tag: number, value: number): void {
+  const pos = room(5)
+  scratch[pos] = tag
+  scratch.writeUInt32BE(value, pos + 1)
+}
+
+function tagged64(tag: number, value: bigint): void {
+  const pos = room(9)
+  scratch[pos] = tag
+  scratch.writeBigUInt64BE(value, pos + 1)
 }
 
 /** An array's or a map's head: `fix` + length up to `most`, else `tag16`, or the tag behind it. */
 function writeHead(length: number, fix: number, most: number, tag16: number): void {
-  if (length <= most) scratch[room(1)] = fix | length
-  else if (length <= 0xffff) scratch.writeUInt16BE(length, tagged(tag16, 2))
-  else scratch.writeUInt32BE(length, tagged(tag16 + 1, 4))
+  if (length <= most) putByte(fix | length)
+  else if (length <= 0xffff) tagged16(tag16, length)
+  else tagged32(tag16 + 1, length)
 }
 
 function writeText(bytes: Uint8Array): void {
@@ -601,18 +633,18 @@ function writeText(bytes: Uint8Array): void {
 }
 
 function writeSized(bytes: Uint8Array, tag8: number): void {
-  if (bytes.length <= 0xff) scratch.writeUInt8(bytes.length, tagged(tag8, 1))
-  else if (bytes.length <= 0xffff) scratch.writeUInt16BE(bytes.length, tagged(tag8 + 1, 2))
-  else scratch.writeUInt32BE(bytes.length, tagged(tag8 + 2, 4))
-  scratch.set(bytes, room(bytes.length))
+  if (bytes.length <= 0xff) tagged8(tag8, bytes.length)
+  else if (bytes.length <= 0xffff) tagged16(tag8 + 1, bytes.length)
+  else tagged32(tag8 + 2, bytes.length)
+  putBytes(bytes)
 }
 
 function writeExt(ext: Ext): void {
   const fixed = [1, 2, 4, 8, 16].indexOf(ext.data.length)
-  if (fixed >= 0) scratch[room(1)] = 0xd4 + fixed
-  else if (ext.data.length <= 0xff) scratch.writeUInt8(ext.data.length, tagged(0xc7, 1))
-  else if (ext.data.length <= 0xffff) scratch.writeUInt16BE(ext.data.length, tagged(0xc8, 2))
-  else scratch.writeUInt32BE(ext.data.length, tagged(0xc9, 4))
-  scratch.writeInt8(ext.type, room(1))
-  scratch.set(ext.data, room(ext.data.length))
+  if (fixed >= 0) putByte(0xd4 + fixed)
+  else if (ext.data.length <= 0xff) tagged8(0xc7, ext.data.length)
+  else if (ext.data.length <= 0xffff) tagged16(0xc8, ext.data.length)
+  else tagged32(0xc9, ext.data.length)
+  putByte(ext.type & 0xff)
+  putBytes(ext.data)
 }

@@ -59,6 +59,7 @@ export interface ParsedMigrate {
 export async function migrateCommand(args: readonly string[], name = 'migrate_020'): Promise<number> {
   const parsed = parseMigrate(migrateOptionsOf(name), args)
   if (typeof parsed === 'number') return parsed
+  outliveReaders()
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
   const log = createLog(logLevel(parsed.logLevel), (line) => screen.write(line))
   try {
@@ -93,6 +94,15 @@ export function parseMigrate<Options extends ParsedMigrate>(
   }
 }
 
+/** Goes on when nobody reads the output any more, as behind `| head`: the work is worth more than its log. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (err: NodeJS.ErrnoException) => {
+      if (err.code !== 'EPIPE') throw err
+    })
+  }
+}
+
 /**
  * Ends the process at once: a run may be killed at any instant, so there is nothing to wait for.
  *
@@ -121,6 +131,13 @@ export function reportFailure(err: unknown): number {
   if (DISK_ERRORS.includes((err as NodeJS.ErrnoException)?.code ?? '')) {
     process.stderr.write(`error: Cannot write to the destination: ${(err as Error).message}\n`)
     process.stderr.write('hint: Check its disk and its free space, then run the same command with --from-last\n')
+    return ExitCode.dest
+  }
+  if (['EMFILE', 'ENFILE'].includes((err as NodeJS.ErrnoException)?.code ?? '')) {
+    process.stderr.write(`error: Cannot open another file: ${(err as Error).message}\n`)
+    process.stderr.write(
+      'hint: Raise the limit of open files (ulimit -n), or give fewer --workers; then use --from-last\n',
+    )
     return ExitCode.dest
   }
   process.stderr.write(`error: ${err instanceof Error ? err.stack : String(err)}\n`)

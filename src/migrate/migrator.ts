@@ -76,6 +76,8 @@ export class Migrator {
     pool: TaskPool,
     writer: WriterClient,
   ): Promise<MigrateSummary> {
+    // Nearly all that is written holds secrets or an analyst's data: nobody else may read it.
+    process.umask(0o077)
     const lock = RunLock.take(this.options.destDir)
     try {
       return await this.migrate(source, layers, pool, writer)
@@ -125,6 +127,7 @@ export class Migrator {
       batchSize: options.editBatchSize,
     })
     await writer.call('reports', { destDir, ops: [...options.ops] })
+    await writer.call('sync', { destDir })
     for (const dir of [
       snapshotDirOf(destDir),
       join(destDir, 'migration', 'build'),

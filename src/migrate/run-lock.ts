@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 
@@ -9,15 +9,24 @@ export class RunLock {
   /** @throws {MigrationError} ERR_LOCKED while the process that holds it lives */
   static take(destDir: string): RunLock {
     const dir = join(destDir, 'migration')
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
     const path = join(dir, 'run.lock')
     const own = `${path}.${process.pid}`
-    // The file has its content before it has its name: nobody ever reads half a lock.
-    writeFileSync(own, `${process.pid} ${processStart(process.pid)}\n`)
     try {
-      while (!linkNew(own, path)) removeStale(path, destDir)
-    } finally {
-      rmSync(own, { force: true })
+      mkdirSync(dir, { recursive: true, mode: 0o700 })
+      // The file has its content before it has its name: nobody ever reads half a lock.
+      writeFileSync(own, `${process.pid} ${processStart(process.pid)}\n`)
+      try {
+        while (!linkNew(own, path)) removeStale(path, destDir)
+      } finally {
+        rmSync(own, { force: true })
+      }
+      removeLeftOver(dir)
+    } catch (cause) {
+      if (cause instanceof MigrationError) throw cause
+      throw new MigrationError('ERR_DEST', `Cannot write to "${destDir}": ${(cause as Error).message}`, {
+        cause,
+        hint: 'Check the disk of the destination, its free space and its permissions',
+      })
     }
     return new RunLock(path)
   }
@@ -30,6 +39,15 @@ export class RunLock {
 
   release(): void {
     rmSync(this.path, { force: true })
+  }
+}
+
+/** Removes what processes that are gone have left unfinished: on their way to the lock, and files half written. */
+function removeLeftOver(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const pid = /^run\.lock\.(?:stale\.)?(\d+)$/.exec(name)?.[1]
+    const isStale = pid === undefined ? name.endsWith('.part') : processStart(Number(pid)) === ''
+    if (isStale) rmSync(join(dir, name), { recursive: true, force: true })
   }
 }
 

@@ -60,8 +60,22 @@ export class SlabReader {
   /** Opens `<dir>/data.mdb`, or the file itself. */
   static open(path: string): SlabReader {
     const file = dataFile(path)
-    if (!existsSync(file)) throw new MigrationError('ERR_SOURCE', `Cannot open slab "${path}": there is no ${file}`)
-    return new SlabReader(file)
+    const stats = statSync(file, { throwIfNoEntry: false })
+    if (stats === undefined) throw cannotOpen(path, `there is no ${file}`)
+    // Opening a pipe would wait for ever.
+    if (!stats.isFile()) throw cannotOpen(path, `${file} is not a regular file`)
+    try {
+      return new SlabReader(file)
+    } catch (err) {
+      if (['EACCES', 'EPERM'].includes((err as NodeJS.ErrnoException).code ?? '')) {
+        throw cannotOpen(
+          path,
+          (err as Error).message,
+          'Run as the user whom the Cortex belongs to, or let this one read it',
+        )
+      }
+      throw err
+    }
   }
 
   static exists(path: string): boolean {
@@ -179,6 +193,14 @@ export class SlabReader {
       txnId: Number(head.readBigUInt64LE(Meta.txnId)),
     }
   }
+}
+
+function cannotOpen(
+  path: string,
+  found: string,
+  hint = 'Check that the directory is a whole copy of the Cortex',
+): MigrationError {
+  return new MigrationError('ERR_SOURCE', `Cannot open slab "${path}": ${found}`, { hint })
 }
 
 /** One named database of a slab. */

@@ -77,6 +77,7 @@ export class SlabFileBuilder {
   private readonly own = new Uint8Array(OWN_BATCH_PAGES * PAGE_BYTES)
   private readonly ownView = viewOf(this.own)
   private ownPages = 0
+  private failure: MigrationError | null = null
 
   private constructor(
     private readonly dir: string,
@@ -180,8 +181,13 @@ export class SlabFileBuilder {
     this.mainRows.push({ key, value })
   }
 
-  /** Makes everything placed so far durable. */
+  /**
+   * Makes everything placed so far durable.
+   *
+   * @throws {MigrationError} ERR_DEST also when a write has failed before: a checkpoint would vouch for its pages
+   */
   sync(): void {
+    if (this.failure !== null) throw this.failure
     this.attempt(() => fdatasyncSync(this.fd))
   }
 
@@ -254,7 +260,8 @@ export class SlabFileBuilder {
     try {
       act()
     } catch (cause) {
-      throw this.cannotWrite(cause)
+      this.failure = this.cannotWrite(cause)
+      throw this.failure
     }
   }
 

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
+import { MigrationError } from '../errors.js'
 import type { Tasks } from '../task/entry.js'
 import { unwrap, type Wire } from '../wire-error.js'
 import { entries } from './entries.js'
@@ -12,6 +13,8 @@ type Output<Name extends keyof Tasks> = ReturnType<Tasks[Name]>
 /** The worker threads: pure synchronous tasks, as many at a time as there are threads. */
 export class TaskPool {
   private readonly piscina: Piscina
+  /** Rejects when a thread cannot be started: no task of its own would ever tell. */
+  private readonly broken: Promise<never>
 
   /** @param entry file that exports the tasks; tests give another one */
   constructor(
@@ -29,6 +32,9 @@ export class TaskPool {
       // Closing a pool while threads still load ESM through require() aborts Node 20 (21 of 800 runs); without it, none.
       execArgv: ['--no-experimental-require-module'],
     })
+    this.broken = new Promise((_, reject) => this.piscina.once('error', reject))
+    this.broken.catch(() => {})
+    this.piscina.on('error', () => {})
   }
 
   /** Runs a task; an error that it threw is thrown here with class, code and hint. */
@@ -37,13 +43,25 @@ export class TaskPool {
     input: Input<Name>,
     transfer: MessagePort[] = [],
   ): Promise<Output<Name>> {
-    const wire = (await this.piscina.run(input, { name, transferList: transfer })) as Wire<Output<Name>>
-    return unwrap(wire)
+    const ended = this.piscina.run(input, { name, transferList: transfer })
+    ended.catch(() => {})
+    try {
+      return unwrap((await Promise.race([ended, this.broken])) as Wire<Output<Name>>)
+    } catch (err) {
+      throw (err as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(name, err) : err
+    }
   }
 
   async close(): Promise<void> {
     await this.piscina.destroy()
   }
+}
+
+function outOfMemory(task: string, cause: unknown): MigrationError {
+  return new MigrationError('ERR_INTERNAL', `Cannot run task ${task}: its thread ran out of memory`, {
+    cause,
+    hint: 'Give threads more with NODE_OPTIONS=--max-old-space-size=<MiB>, or use fewer --workers; then use --from-last',
+  })
 }
 
 /** A port for a task, and its other end for the writer thread. */

@@ -1,4 +1,5 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
+import { writeWhole } from './write-whole.js'
 
 /** Synapse writes its options of a writable slab beside it, `x.lmdb` -> `x.opts.yaml`; without options it is this document. */
 const NO_OPTIONS = '--- {}\n...\n'
@@ -11,5 +12,5 @@ export function optsYamlPath(slabPath: string): string {
 /** Writes the options file of a slab that has none; one that is there holds the operator's map sizes and is kept. */
 export function ensureOptsYaml(slabPath: string): void {
   const path = optsYamlPath(slabPath)
-  if (!existsSync(path)) writeFileSync(path, NO_OPTIONS)
+  if (!existsSync(path)) writeWhole(path, NO_OPTIONS)
 }

@@ -1,13 +1,17 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import type { Database, RootDatabase } from 'lmdb'
 import { assert, MigrationError } from '../errors.js'
+import { SlabFileBuilder } from '../page/slab-file-builder.js'
 import { loadLmdb } from './binding.js'
 import { ensureOptsYaml } from './opts-yaml.js'
+import { syncPath } from './write-whole.js'
 
 /** What LMDB 0.9 as Synapse builds it can hold; lmdb-js alone would accept longer keys that Synapse then cannot read. */
 const MAX_KEY_BYTES = 511
 const MAX_DBS = 128
+/** What LMDB makes it for the 126 readers that it has room for by default. */
+const LOCK_BYTES = 8192
 const MIN_MAP_BYTES = 2 ** 30
 
 /** One row; the bytes are the caller's own. */
@@ -42,8 +46,9 @@ export class Slab {
    */
   static async open(path: string, options: SlabOptions = {}): Promise<Slab> {
     const lmdb = await loadLmdb()
-    mkdirSync(path, { recursive: true, mode: 0o700 })
     const dataPath = join(path, 'data.mdb')
+    create(path, dataPath)
+    allocateLockFile(path)
     refuseSecondOpen(path, dataPath)
     const fileBytes = existsSync(dataPath) ? statSync(dataPath).size : 0
     const mapSize = options.mapBytes ?? Math.max(MIN_MAP_BYTES, 2 * fileBytes)
@@ -60,7 +65,10 @@ export class Slab {
       ensureOptsYaml(path)
       return new Slab(path, root)
     } catch (cause) {
-      throw new MigrationError('ERR_DEST', `Cannot open slab "${path}": ${(cause as Error).message}`, { cause })
+      throw new MigrationError('ERR_DEST', `Cannot open slab "${path}": ${(cause as Error).message}`, {
+        cause,
+        hint: 'check the disk of the destination, its free space and its permissions',
+      })
     }
   }
 
@@ -192,6 +200,44 @@ export class Db {
     const what = keyFits ? `value of ${value.length} bytes` : `key of ${key.length} bytes`
     throw new MigrationError('ERR_DEST', `Cannot store ${hex(key)} in db "${this.name}": ${what}, LMDB takes 1 to 511`)
   }
+}
+
+/** LMDB would make a file that is none yet when it is interrupted: an empty one is made as a whole. */
+function create(path: string, dataPath: string): void {
+  if (existsSync(dataPath)) return
+  const part = `${path}.part`
+  try {
+    rmSync(part, { recursive: true, force: true })
+    rmSync(path, { recursive: true, force: true })
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    SlabFileBuilder.create(part).finish()
+    renameSync(part, path)
+    syncPath(dirname(path))
+  } catch (cause) {
+    throw cannotMake(path, cause)
+  }
+}
+
+/**
+ * LMDB makes its lock file sparse and writes it through a map: on a full disk that would end the process with SIGBUS. So it
+ * has its blocks before LMDB opens it.
+ */
+function allocateLockFile(path: string): void {
+  const lockPath = join(path, 'lock.mdb')
+  const stats = statSync(lockPath, { throwIfNoEntry: false })
+  if (stats !== undefined && stats.blocks * 512 >= LOCK_BYTES) return
+  try {
+    writeFileSync(lockPath, new Uint8Array(LOCK_BYTES), { flag: stats === undefined ? 'wx' : 'r+', mode: 0o600 })
+  } catch (cause) {
+    throw cannotMake(path, cause)
+  }
+}
+
+function cannotMake(path: string, cause: unknown): MigrationError {
+  return new MigrationError('ERR_DEST', `Cannot make slab "${path}": ${(cause as Error).message}`, {
+    cause,
+    hint: 'check the disk of the destination, its free space and its permissions',
+  })
 }
 
 function* rowsOf(store: Database<Buffer, Buffer>): Generator<Row> {

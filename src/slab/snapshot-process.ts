@@ -1,4 +1,4 @@
-/** The process that `snapshotSlabs()` starts: jobs come as JSON on stdin, a line of JSON goes out for each. */
+/** The process that `snapshotSlabs()` starts: jobs come as a line of JSON on stdin, a line of JSON goes out for each. */
 import {
   closeSync,
   fsyncSync,
@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
+import { createInterface } from 'node:readline'
 import { MigrationError } from '../errors.js'
 import type { SlabReader } from '../page/page-reader.js'
 import { loadLmdb } from './binding.js'
@@ -22,8 +22,13 @@ import type { SnapshotAnswer, SnapshotJob } from './snapshot.js'
 
 const MAX_DBS = 256
 
-const jobs = JSON.parse(await text(process.stdin)) as SnapshotJob[]
+const stdin = createInterface(process.stdin)
+const jobs = JSON.parse(await new Promise<string>((resolve) => stdin.once('line', resolve))) as SnapshotJob[]
+// Who asked is gone, killed perhaps, and somebody else may be writing the destination now.
+stdin.once('close', () => process.exit(1))
 for (const job of jobs) answer(await snapshot(job))
+stdin.removeAllListeners('close')
+process.stdin.destroy()
 
 function answer(message: SnapshotAnswer): void {
   process.stdout.write(`${JSON.stringify(message)}\n`)
@@ -46,7 +51,12 @@ async function snapshot(job: SnapshotJob): Promise<SnapshotAnswer> {
     rmSync(partial, { recursive: true, force: true })
     if (error instanceof MigrationError) return { fail: { code: error.code, message: error.message, hint: error.hint } }
     const message = `Cannot copy slab "${job.source}" to "${job.dest}": ${(error as Error).message}`
-    return { fail: { code: 'ERR_SOURCE', message, hint: 'check the slab, and the free space of the destination' } }
+    // LMDB says what the system says, without its code.
+    const isDest = /No space left|File too large|Disk quota|Input\/output error|ENOSPC|EFBIG|EDQUOT|EIO|EROFS/.test(
+      message,
+    )
+    const hint = isDest ? 'check the disk of the destination and its free space' : 'check the slab, and its permissions'
+    return { fail: { code: isDest ? 'ERR_DEST' : 'ERR_SOURCE', message, hint } }
   }
 }
 

@@ -49,7 +49,8 @@ async function runJobs(jobs: readonly SnapshotJob[]): Promise<SnapshotAnswer[]> 
   const script = fileURLToPath(new URL('./snapshot-process.js', import.meta.url))
   const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.on('error', () => undefined) // It dies before it has read: its exit code tells.
-  child.stdin.end(JSON.stringify(jobs))
+  // It stays open: the copying process ends when this one does, and writes nothing any more.
+  child.stdin.write(`${JSON.stringify(jobs)}\n`)
   const exit = new Promise<string>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`))

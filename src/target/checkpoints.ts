@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { Packr } from 'msgpackr'
+import { xxh64 } from '../bytes/hash.js'
+import { MigrationError } from '../errors.js'
 import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
 import { MIGRATION_DIR } from './migration-log.js'
@@ -13,6 +15,7 @@ const STREAM_DIGITS = 10
 export interface StreamNote {
   readonly stream: number
 }
+const DIGEST_BYTES = 8
 
 /**
  * What is done, and how to go on from there: `<dest>/migration/checkpoints.lmdb`. For each step of a layer one row, and
@@ -32,13 +35,13 @@ export class Checkpoints {
 
   /** Durable when it returns. */
   put(key: string, checkpoint: object): void {
-    this.slab.write(() => this.db.put(Buffer.from(key), packr.pack(checkpoint)))
+    this.slab.write(() => this.db.put(Buffer.from(key), sealed(checkpoint)))
   }
 
   /** Stores the rows of streams that belong to a checkpoint; durable when it returns. */
   putStreams(key: string, streams: readonly StreamNote[]): void {
     this.slab.write(() => {
-      for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), packr.pack(note))
+      for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), sealed(note))
     })
   }
 
@@ -47,30 +50,33 @@ export class Checkpoints {
     const gone = this.streams(key)
     this.slab.write(() => {
       for (const { stream } of gone) this.db.delete(Buffer.from(streamKey(key, stream)))
-      this.db.put(Buffer.from(key), packr.pack(checkpoint))
-      for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), packr.pack(note))
+      this.db.put(Buffer.from(key), sealed(checkpoint))
+      for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), sealed(note))
     })
   }
 
   get(key: string): unknown {
     const value = this.db.get(Buffer.from(key))
-    return value === undefined ? null : packr.unpack(value)
+    return value === undefined ? null : unsealed(key, value)
+  }
+
+  keys(): string[] {
+    return [...this.db.rows()].map(({ key }) => Buffer.from(key).toString('utf8'))
   }
 
   /** The rows of a checkpoint's streams, by stream. */
   streams(key: string): StreamNote[] {
     const first = Buffer.from(`${key}/`)
     return [...this.db.rows()].flatMap((row) =>
-      first.equals(row.key.subarray(0, first.length)) ? [packr.unpack(row.value) as StreamNote] : [],
+      first.equals(row.key.subarray(0, first.length)) ? [unsealed(key, row.value) as StreamNote] : [],
     )
   }
 
   /** Forgets the checkpoints whose key starts so. */
   clear(prefix: string): void {
-    const keys = [...this.db.rows()].map(({ key }) => key)
-    const gone = keys.filter((key) => Buffer.from(key).toString('utf8').startsWith(prefix))
+    const gone = this.keys().filter((key) => key.startsWith(prefix))
     this.slab.write(() => {
-      for (const key of gone) this.db.delete(key)
+      for (const key of gone) this.db.delete(Buffer.from(key))
     })
   }
 
@@ -100,7 +106,7 @@ export function readCheckpoints(destDir: string): Map<string, KnownCheckpoint> {
     // `step/layer` comes before its streams, `step/layer/number`.
     for (const row of slab.db('checkpoints')?.rows() ?? []) {
       const key = Buffer.from(row.key).toString('utf8')
-      const value = packr.unpack(row.value)
+      const value = unsealed(key, row.value)
       const owner = known.get(key.slice(0, key.lastIndexOf('/')))
       if (owner === undefined) known.set(key, { value, streams: [] })
       else owner.streams.push(value)
@@ -114,6 +120,30 @@ export function readCheckpoints(destDir: string): Map<string, KnownCheckpoint> {
 
 function streamKey(key: string, stream: number): string {
   return `${key}/${String(stream).padStart(STREAM_DIGITS, '0')}`
+}
+
+/** The checkpoint behind its digest: what somebody has edited must not be gone on from. */
+function sealed(checkpoint: object): Uint8Array {
+  const packed = packr.pack(checkpoint)
+  const digest = Buffer.alloc(DIGEST_BYTES)
+  digest.writeBigUInt64LE(xxh64(packed))
+  return Buffer.concat([digest, packed])
+}
+
+function unsealed(key: string, value: Uint8Array): unknown {
+  const packed = Buffer.from(value.subarray(DIGEST_BYTES))
+  const digest = value.length > DIGEST_BYTES ? Buffer.from(value).readBigUInt64LE() : null
+  const found = xxh64(packed)
+  if (digest === found) return packr.unpack(packed)
+  throw new MigrationError(
+    'ERR_CHECKPOINT_MISMATCH',
+    `Cannot read checkpoint "${key}": its digest is ${hex(found)}, it was stored with ${digest === null ? 'none' : hex(digest)}`,
+    { hint: 'It was edited or damaged, or made by an older version: run again without --from-last, or reset it' },
+  )
+}
+
+function hex(digest: bigint): string {
+  return digest.toString(16).padStart(16, '0')
 }
 
 function checkpointsPath(destDir: string): string {

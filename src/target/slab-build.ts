@@ -6,6 +6,7 @@ import { LeafBuilder } from '../page/leaf-builder.js'
 import type { LeafSummary, PageChunk, StreamState } from '../page/page-chunk.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
 import { ensureOptsYaml } from '../slab/opts-yaml.js'
+import { syncPath } from '../slab/write-whole.js'
 import { type Credits, type PackedRecord, release, type StreamMessage } from './chunk-sender.js'
 
 /** Streams that the writer makes itself are numbered from here on; those of tasks are below. */
@@ -199,6 +200,7 @@ export function installSlab(dir: string, finalDir: string): boolean {
   }
   if (!existsSync(join(finalDir, 'data.mdb'))) return false
   ensureOptsYaml(finalDir)
+  syncPath(dirname(finalDir))
   rmSync(aside, { recursive: true, force: true })
   return true
 }

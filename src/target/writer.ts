@@ -5,6 +5,7 @@ import { assert } from '../errors.js'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import { readRunFooter, syncRun } from '../run/run-file.js'
+import { syncTree } from '../slab/write-whole.js'
 import { Checkpoints, type StreamNote } from './checkpoints.js'
 import type { Credits, PackedRecord } from './chunk-sender.js'
 import { LayerReplay, type ReplayedNode } from './layer-replay.js'
@@ -154,6 +155,11 @@ export class Writer {
     const context = { destDir, ops: new Set(ops), migrlog: this.migrationLog, log: this.log }
     writeOffsets(context)
     writeVersions(context)
+  }
+
+  /** Makes the destination durable as a whole: what is reported as done survives a loss of power. */
+  sync({ destDir }: { destDir: string }): void {
+    syncTree(destDir)
   }
 
   /** Starts building a slab. */

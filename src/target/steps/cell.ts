@@ -1,6 +1,7 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { versionOf } from '../../slab/version.js'
+import { writeWhole } from '../../slab/write-whole.js'
 import { readYamlFile, yamlDocument } from '../../slab/yaml-file.js'
 import { MIGRATION_DIR } from '../migration-log.js'
 import { DEST_VERSION, recordProgress, type StepContext } from './context.js'
@@ -90,7 +91,7 @@ function cleanCellYaml({ destDir, ops, migrlog }: StepContext): { removed: strin
   const dedicated = Boolean(conf?.dedicated) || (known && conf?.dedicated === undefined)
   if (conf !== null) {
     const kept = Object.fromEntries(Object.entries(conf).filter(([name]) => VALID_CONFS.has(name)))
-    writeFileSync(path, yamlDocument(kept))
+    writeWhole(path, yamlDocument(kept))
   }
   return { removed, dedicated }
 }

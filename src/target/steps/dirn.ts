@@ -1,6 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, type Stats, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type SnapshotJob, snapshotSlabs } from '../../slab/snapshot.js'
+import { copyWhole } from '../../slab/write-whole.js'
 import type { StepContext } from './context.js'
 
 export type DirnContext = Pick<StepContext, 'srcDir' | 'destDir' | 'layers' | 'log'>
@@ -24,7 +25,7 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
     if (name === 'layers') continue
     const [source, dest] = [join(srcDir, name), join(destDir, name)]
     const stats = statOf(source)
-    if (stats?.isFile()) copyFile(source, dest)
+    if (stats?.isFile()) copyWhole(source, dest)
     else if (!stats?.isDirectory()) log('DEBUG', `Skipping "${source}": it is neither a file nor a directory`)
     else if (name.endsWith('axon')) {
       rmSync(dest, { recursive: true, force: true })
@@ -59,10 +60,16 @@ function copyTree(source: string, dest: string, isLeftOut: (name: string) => boo
     const [from, to] = [join(source, name), join(dest, name)]
     const stats = statOf(from)
     if (stats === null || isLeftOut(name)) continue
-    if (stats.isFile()) copyFile(from, to)
+    // A link to a directory above would never come to an end.
+    if (stats.isDirectory() && isWithin(realpathSync(source), realpathSync(from))) continue
+    if (stats.isFile()) copyWhole(from, to)
     else if (name.endsWith('.lmdb') && existsSync(join(from, 'data.mdb'))) slabs.push({ source: from, dest: to })
     else if (stats.isDirectory()) copyTree(from, to, isLeftOut, slabs)
   }
+}
+
+function isWithin(path: string, dir: string): boolean {
+  return path === dir || path.startsWith(`${dir}/`)
 }
 
 function clearButNexus(dir: string): void {
@@ -70,11 +77,6 @@ function clearButNexus(dir: string): void {
   for (const name of readdirSync(dir)) {
     if (!name.includes('nexus')) rmSync(join(dir, name), { recursive: true })
   }
-}
-
-function copyFile(source: string, dest: string): void {
-  rmSync(dest, { recursive: true, force: true })
-  copyFileSync(source, dest)
 }
 
 function isTmp(name: string): boolean {

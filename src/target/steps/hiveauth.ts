@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { encode, PackMap } from '../../bytes/msgpack.js'
+import { writeWhole } from '../../slab/write-whole.js'
 import { translateAuth } from '../../translate/auth.js'
 import { type DestQueues, packQueue } from '../dest-queues.js'
 import { type LogRecord, MIGRATION_DIR } from '../migration-log.js'
@@ -35,7 +35,7 @@ export function migrateHiveAuth(context: StepContext, destQueues: DestQueues): n
   for (const warning of warnings) log('WARNING', warning)
   cell.commit()
   const path = join(context.destDir, MIGRATION_DIR, `authhier_${context.now()}.mpk`)
-  writeFileSync(path, encode(hierarchy))
+  writeWhole(path, encode(hierarchy))
   log('INFO', `Saved msgpackd user hierarchy to ${path}`)
   log('INFO', 'Completed HiveAuth migration')
   recordProgress(context, 'hiveauth')

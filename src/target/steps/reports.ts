@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Value } from '../../bytes/msgpack.js'
 import { MigrationError } from '../../errors.js'
+import { writeWhole } from '../../slab/write-whole.js'
 import { readYamlFile, type YamlMap, yamlDocument } from '../../slab/yaml-file.js'
 import { MIGRATION_DIR } from '../migration-log.js'
 import { DEST_VERSION, type MigrOp, type StepContext } from './context.js'
@@ -19,7 +19,7 @@ export function writeOffsets({ destDir, migrlog, log }: ReportContext): void {
     offsets[String(key)] = { nextoffs, created }
   }
   const path = join(destDir, MIGRATION_DIR, 'lyroffs.yaml')
-  writeFileSync(path, yamlDocument(offsets))
+  writeWhole(path, yamlDocument(offsets))
   log('INFO', `Saved layer offsets to ${path}`)
 }
 
@@ -34,7 +34,7 @@ export function writeVersions({ destDir, ops, migrlog, log }: ReportContext): vo
     'src:model': { ...(before['src:model'] as YamlMap), ...Object.fromEntries(models) },
     'dest:cortex': { ...(before['dest:cortex'] as YamlMap), ...Object.fromEntries(steps) },
   }
-  writeFileSync(path, yamlDocument(versions))
+  writeWhole(path, yamlDocument(versions))
   log('INFO', `Saved migration versions to ${path}`)
 }
 

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { cpSync } from 'node:fs'
+import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { Campaign } from '../support/campaign.js'
+import { tempDir } from '../support/cortex.js'
+import { type Run, runInChild } from '../support/migrator.js'
+import { CORTEXES, Undisturbed } from '../support/undisturbed.js'
+
+test('two runs to one destination: one is refused with exit code 10, the other comes to the undisturbed result', async (t) => {
+  const dir = tempDir(t)
+  const campaign = new Campaign('two runs at once', 4, 30)
+  const calm = await Undisturbed.of('demo-cortex', dir)
+  for (let i = 0; i < campaign.cases; i++) {
+    const delayMs = campaign.random(3) === 0 ? 0 : campaign.random(Math.floor(calm.wholeMs * 0.7))
+    const what = `the second run ${delayMs} ms behind the first`
+    await campaign.try(what, async () => {
+      const destDir = calm.newDest()
+      const second = async (): Promise<Run> => {
+        await wait(delayMs)
+        return calm.run({ destDir, fromLast: campaign.random(2) === 0 })
+      }
+      const runs = await Promise.all([calm.run({ destDir }), second()])
+      const refused = runs.filter(({ status }) => status === 10)
+      for (const { status, stderr } of runs) assert.ok(status === 0 || status === 10, `${what}: ${status} ${stderr}`)
+      for (const { stderr } of refused) assert.match(stderr, /error: Cannot migrate to .* is migrating to it/)
+      assert.ok(refused.length <= 1, what)
+      campaign.count(refused.length === 1 ? 'refused' : 'one after the other')
+      calm.same(destDir, what)
+    })
+  }
+  campaign.end()
+})
+
+test('a checkpoint of which any byte was edited is refused, never gone on from', async (t) => {
+  const dir = tempDir(t)
+  const campaign = new Campaign('edited checkpoints', 3, 20)
+  const calm = await Undisturbed.of('demo-cortex', dir)
+  const killed = calm.newDest()
+  await calm.run(
+    { destDir: killed },
+    { fault: { does: 'kill', at: 3, call: 'fsync', glob: 'migration/build/*/nodes/layer_v2.lmdb/data.mdb' } },
+  )
+  for (let i = 0; i < campaign.cases; i++) {
+    const part = campaign.random(1000)
+    await campaign.try(`edited at ${part} of 1000`, async () => {
+      const destDir = calm.newDest()
+      cpSync(killed, destDir, { recursive: true })
+      await runInChild('edit-checkpoint.js', [destDir, String(part)])
+      const run = await calm.run({ destDir, fromLast: true })
+      assert.equal(run.status, 9, run.stderr)
+      assert.match(run.stderr, /error: Cannot read checkpoint "(nodes|splices)\/\w{32}": its digest is \w{16}, it was/)
+      campaign.count('refused')
+      await calm.finish(destDir, 'afresh', { fromLast: false })
+    })
+  }
+  campaign.end()
+})
+
+test('a resume with other options, another source or by another version is refused with what differs', async (t) => {
+  const dir = tempDir(t)
+  const campaign = new Campaign('other resumes', 4, 4)
+  const calm = await Undisturbed.of('demo-cortex', dir)
+  const other = await Undisturbed.of(CORTEXES[1], dir)
+  const cases: [string, object, number, RegExp][] = [
+    ['--safety-off', { safetyOff: true }, 9, /checks \(true, now false\)/],
+    ['--no-map-partial', { mapPartial: false }, 9, /partial nodes \(true, now false\)/],
+    ['another Cortex', { srcDir: other.srcDir }, 4, /belongs to the Cortex/],
+    ['a newer version', {}, 9, /schema \(99, now \d+\)/],
+  ]
+  for (const [what, options, code, says] of cases) {
+    await campaign.try(what, async () => {
+      const destDir = calm.newDest()
+      await calm.run(
+        { destDir },
+        { fault: { does: 'kill', at: 3, call: 'fsync', glob: 'migration/build/*/nodes/layer_v2.lmdb/data.mdb' } },
+      )
+      if (what === 'a newer version') await runInChild('edit-checkpoint.js', [destDir, 'schema'])
+      const run = await calm.run({ destDir, fromLast: true, ...options })
+      assert.equal(run.status, code, run.stderr)
+      assert.match(run.stderr, says)
+      campaign.count('refused')
+      // Nothing has changed: with a version of the first run it goes on, or afresh.
+      await calm.finish(destDir, what, { fromLast: what !== 'a newer version' })
+    })
+  }
+  campaign.end()
+})

@@ -1,0 +1,28 @@
+// Edits the checkpoints of a destination, in a process of its own: `edit-checkpoint.js DEST PART` flips a bit of each, at
+// PART thousandths of it; `DEST schema` makes them those of a later version.
+import { join } from 'node:path'
+import { Slab } from '../../src/slab/slab.js'
+import { Checkpoints } from '../../src/target/checkpoints.js'
+
+const [destDir, part] = process.argv.slice(2)
+
+if (part === 'schema') {
+  const checkpoints = await Checkpoints.open(destDir)
+  for (const key of checkpoints.keys()) {
+    const checkpoint = checkpoints.get(key) as { fingerprint?: object }
+    if (checkpoint.fingerprint === undefined) continue
+    checkpoints.put(key, { ...checkpoint, fingerprint: { ...checkpoint.fingerprint, schema: 99 } })
+  }
+  await checkpoints.close()
+} else {
+  const slab = await Slab.open(join(destDir, 'migration', 'checkpoints.lmdb'))
+  const db = slab.db('checkpoints')
+  const rows = [...db.rows()]
+  slab.write(() => {
+    for (const { key, value } of rows) {
+      value[Math.floor((value.length * Number(part)) / 1000)] ^= 1 << (Number(part) % 8)
+      db.put(key, value)
+    }
+  })
+  await slab.close()
+}
