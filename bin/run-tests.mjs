@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Runs the built tests: all `*.test.js` below dist/test but those that need real Synapse (`*.oracle.test.js`), or with
-// `--oracle` only those, with `--faults` only the fault campaigns (`*.fault.test.js`); further arguments are parts of file names to choose by. `node --test` on Node 20 takes no globs.
+// `--oracle` only those, with `--faults` only the fault campaigns (`*.fault.test.js`); further arguments are parts of file
+// names to choose by. `node --test` on Node 20 takes no globs.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join, sep } from 'node:path'

@@ -85,10 +85,23 @@ export class Slab {
       assert(known.dupSort === dupSort, () => `db "${name}" was opened with dupSort ${known.dupSort}`)
       return known
     }
-    const store = this.#root.openDB<Buffer, Buffer>({ name, dupSort, encoding: 'binary', keyEncoding: 'binary' })
+    const store = this.#open(name, dupSort)
     const db = new Db(name, dupSort, store, () => this.#writing)
     this.#dbs.set(name, db)
     return db
+  }
+
+  /** Making a db is a transaction of its own. */
+  #open(name: string, dupSort: boolean): Database<Buffer, Buffer> {
+    try {
+      return this.#root.openDB<Buffer, Buffer>({ name, dupSort, encoding: 'binary', keyEncoding: 'binary' })
+    } catch (cause) {
+      const message = `Cannot open db "${name}" of slab "${this.path}": ${(cause as Error).message}`
+      throw new MigrationError('ERR_DEST', message, {
+        cause,
+        hint: 'check the disk of the destination, its free space and its permissions',
+      })
+    }
   }
 
   /** The names of the slab's dbs, sorted. */

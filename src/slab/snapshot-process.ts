@@ -15,12 +15,15 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { MigrationError } from '../errors.js'
 import type { SlabReader } from '../page/page-reader.js'
+import { walkSlab } from '../page/page-walker.js'
 import { loadLmdb } from './binding.js'
 import { isInUse } from './in-use.js'
 import { readSettled } from './read-settled.js'
 import type { SnapshotAnswer, SnapshotJob } from './snapshot.js'
 
 const MAX_DBS = 256
+/** Slabs that a migration opens through LMDB are far smaller; those of an axon, which may be huge, are only copied. */
+const MOST_WALKED_BYTES = 2 ** 30
 
 const stdin = createInterface(process.stdin)
 const jobs = JSON.parse(await new Promise<string>((resolve) => stdin.once('line', resolve))) as SnapshotJob[]
@@ -91,7 +94,18 @@ async function copyAndCompare(source: string, envPath: string, dest: string): Pr
       hint: 'the slab is damaged: restore it from a backup',
     })
   }
+  refuseDamage(source, dest)
   return sum(copied)
+}
+
+/** LMDB copies pages as they are, and may crash the process that opens a damaged copy. */
+function refuseDamage(source: string, copy: string): void {
+  if (statSync(join(copy, 'data.mdb')).size > MOST_WALKED_BYTES) return
+  const [complaint] = walkSlab(copy).complaints
+  if (complaint === undefined) return
+  throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot copy slab "${source}": ${complaint}`, {
+    hint: 'the slab is damaged: restore it from a backup',
+  })
 }
 
 async function backup(source: string, envPath: string, dest: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { MigrationError } from '../errors.js'
 import type { LeafBuilderMethods } from '../page/page-chunk.js'
 import { type RowCursor, SlabReader } from '../page/page-reader.js'
 import { type SpliceFailure, SpliceTranslator } from '../translate/splices.js'
@@ -101,6 +102,7 @@ class RangeExtractor {
     const translator = this.#translator
     let leading = start > 0
     let expected = start
+    let last = -1
     // From the splice before the range: only it tells whether the first one starts a group.
     for (let more = cursor.seek(start === 0 ? null : keyOf(start - 1)); more; more = cursor.next()) {
       const offset = this.#offset(cursor)
@@ -108,6 +110,8 @@ class RangeExtractor {
         this.#failKey(cursor, expected)
         continue
       }
+      if (offset <= last) throw outOfOrder(this.#args.slabPath, offset, last)
+      last = offset
       const { valueBuf, valueStart, valueEnd } = cursor
       if (offset < start) {
         translator.pass(offset, valueBuf, valueStart, valueEnd)
@@ -166,6 +170,16 @@ class RangeExtractor {
     if (this.#unreported > 0) this.#args.progress?.(this.#unreported)
     this.#unreported = 0
   }
+}
+
+function outOfOrder(slabPath: string, offset: number, last: number): MigrationError {
+  return new MigrationError(
+    'ERR_SLAB_CORRUPT',
+    `Cannot read slab "${slabPath}": splice ${offset} comes behind ${last}`,
+    {
+      hint: 'Restore it from a backup, or let "mdb_copy -c" of LMDB tell whether it can still be copied',
+    },
+  )
 }
 
 function keyOf(offset: number): Uint8Array {

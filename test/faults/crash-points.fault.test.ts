@@ -25,7 +25,7 @@ function pointsOf(trace: readonly string[]): Point[] {
 
 test('SIGKILL before the first, the second and the last of each change of durable state: --from-last comes to the undisturbed result', async (t) => {
   const dir = tempDir(t)
-  const campaign = new Campaign('SIGKILL at crash points', 24, 0)
+  const campaign = new Campaign('SIGKILL at crash points', 18, 0)
   const calm = await Undisturbed.of('demo-cortex', dir)
   const points = pointsOf(calm.trace)
   const kills = points.flatMap(({ hits, ...point }) =>

@@ -56,7 +56,7 @@ function damage(path: string, campaign: Campaign): string {
 
 test('a source slab with flipped bits or cut short: an error that names it, or nothing lost but what was damaged', async (t) => {
   const dir = tempDir(t)
-  const campaign = new Campaign('damaged source', 24, 200)
+  const campaign = new Campaign('damaged source', 16, 200)
   const calm = await Undisturbed.of('demo-cortex', dir)
   const slabs = slabsBelow(calm.srcDir)
   for (let i = 0; i < campaign.cases; i++) {

@@ -7,7 +7,7 @@ import { assertClear, Undisturbed } from '../support/undisturbed.js'
 
 test('a call that fails, for once or from then on, or writes half: a clear end or the right result, and --from-last comes to it', async (t) => {
   const dir = tempDir(t)
-  const campaign = new Campaign('I/O errors', 24, 160)
+  const campaign = new Campaign('I/O errors', 18, 160)
   const calm = await Undisturbed.of('demo-cortex', dir)
   for (let i = 0; i < campaign.cases; i++) {
     const does = campaign.pick(['eio', 'enospc', 'short'] as const)

@@ -9,7 +9,7 @@ const KILLS_IN_A_ROW = 4
 
 test('SIGKILL at random instants, of the run and of its resumes: --from-last comes to the undisturbed result', async (t) => {
   const dir = tempDir(t)
-  const campaign = new Campaign('SIGKILL at random instants', 18, 150)
+  const campaign = new Campaign('SIGKILL at random instants', 12, 150)
   const cortexes: Undisturbed[] = []
   for (const name of CORTEXES) cortexes.push(await Undisturbed.of(name, dir))
   let killed = 0

@@ -56,15 +56,6 @@ export function synapseMigrator(args: readonly string[], env: NodeJS.ProcessEnv 
   return run(process.execPath, [join(ROOT, 'bin', 'synapse-migrator.mjs'), ...args], { ...process.env, ...env })
 }
 
-/** Runs `migrate_020` and kills it after `delayMs`; tells whether it had ended before. */
-export async function migrateKilled(delayMs: number, ...args: string[]): Promise<{ ended: boolean }> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin', 'migrate_020.mjs'), ...args], { stdio: 'ignore' })
-  const timer = setTimeout(() => child.kill('SIGKILL'), delayMs)
-  const signal = await new Promise<string | null>((resolve) => child.on('exit', (_, name) => resolve(name)))
-  clearTimeout(timer)
-  return { ended: signal === null }
-}
-
 /** Runs a script of test/oracle, or a module with `-m`, with the Python of a release of Synapse. */
 export function python(release: Release, ...args: string[]): string {
   const { command, words, env } = pythonCommand(release, args)

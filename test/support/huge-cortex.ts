@@ -20,16 +20,19 @@ const KINDS: Record<string, (put: Put) => void> = {
     const of = node(put, 'it:dev:str', 'x')
     put(of, '._p0', 'y'.repeat(100 * MB))
   },
-  '1,000,000 tags on a node': (put) => {
-    const of = node(put, 'it:dev:str', 'x')
-    for (let i = 0; i < 1_000_000; i++) put(of, `#t${i.toString().padStart(7, '0')}`, NO_TIMES)
-  },
+  '100,000 tags on a node': (put) => tags(put, 100_000),
+  '1,000,000 tags on a node': (put) => tags(put, 1_000_000),
   '100,000 abbreviations': (put) => {
     for (let i = 0; i < 1000; i++) {
       const of = node(put, 'it:dev:str', `x${i}`)
       for (let tag = 0; tag < 100; tag++) put(of, `#t${i}x${tag}`, NO_TIMES)
     }
   },
+}
+
+function tags(put: Put, count: number): void {
+  const of = node(put, 'it:dev:str', 'x')
+  for (let i = 0; i < count; i++) put(of, `#t${i.toString().padStart(7, '0')}`, NO_TIMES)
 }
 
 function node(put: Put, form: string, valu: string): Uint8Array {
