@@ -80,9 +80,13 @@ export function errorsCommand(args: readonly string[], name: string): Promise<nu
     }
     const records = readErrorRecords(dest)
     if (records === null) {
-      throw new MigrationError('ERR_PREFLIGHT', `Cannot list errors of "${dest}": there is no ${migrationLogPath(dest)}`, {
-        hint: 'give the directory that --dest of the migration named',
-      })
+      throw new MigrationError(
+        'ERR_PREFLIGHT',
+        `Cannot list errors of "${dest}": there is no ${migrationLogPath(dest)}`,
+        {
+          hint: 'give the directory that --dest of the migration named',
+        },
+      )
     }
     if (options.json === true) printLines(filtered(records, options), options.limit ?? Number.POSITIVE_INFINITY)
     else
