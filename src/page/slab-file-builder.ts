@@ -171,7 +171,8 @@ export class SlabFileBuilder {
       entries: sum((part) => part.summary.entries),
     })
     this.flushOwn()
-    for (const part of used) this.streamById.delete(part.stream)
+    // Those without rows as well: a resumed build knows them.
+    for (const part of parts) this.streamById.delete(part.stream)
     this.dbs.set(name, packRecord(record))
   }
 

@@ -135,6 +135,35 @@ test('SlabFileBuilder.resume() refuses a file that is shorter than its state', (
   )
 })
 
+test('SlabFileBuilder.resume() takes streams without rows', () => {
+  const path = join(dir, 'no-rows')
+  const { chunks, summary } = chunksOf(numbered(0, 900))
+  const first = SlabFileBuilder.create(path)
+  for (const chunk of chunks) first.place(1, chunk)
+  first.sync()
+  const states = [first.stateOf(0), first.stateOf(1)]
+  first.close()
+  const file = SlabFileBuilder.resume(path, states)
+  file.finishDb('rows', false, [
+    { stream: 0, summary: chunksOf([]).summary },
+    { stream: 1, summary },
+  ])
+  file.finish()
+  isSound(path, { rows: numbered(0, 900) })
+})
+
+test('SlabFileBuilder.sync() vouches for nothing any more when a write has failed', () => {
+  const path = join(dir, 'failed')
+  const file = SlabFileBuilder.create(path)
+  const { chunks } = chunksOf(numbered(0, 900))
+  file.place(0, chunks[0])
+  file.sync()
+  file.close()
+  const isFailure = (err: unknown) => err instanceof MigrationError && err.code === 'ERR_DEST'
+  assert.throws(() => file.place(0, chunks[1]), isFailure)
+  assert.throws(() => file.sync(), isFailure)
+})
+
 test('SlabFileBuilder.resume() goes on after SIGKILL: every page is reachable or free', async () => {
   for (const killAfter of [1, 7, 20, 24]) {
     const path = join(dir, `killed-${killAfter}`)

@@ -19,6 +19,11 @@ export class Campaign {
     full: number,
   ) {
     this.cases = isFull ? full : sample
+    // What was tried counts, also when there was no time for all of it.
+    process.once('SIGTERM', () => {
+      console.log(`${this.line()}, then interrupted`)
+      process.exit(1)
+    })
   }
 
   /** Notes what became of a case. */
@@ -56,13 +61,17 @@ export class Campaign {
 
   /** Writes the line of the log; fails when a case has failed. */
   end(): void {
-    const outcomes = [...this.outcomes].sort().map(([outcome, times]) => `${times} ${outcome}`)
-    const seconds = Math.round((Date.now() - this.startedMs) / 1000)
-    console.log(`${this.name}: seed ${this.seed}, ${outcomes.join(', ')}; ${seconds} s`)
+    console.log(this.line())
     assert.equal(
       this.failures.length,
       0,
       `${this.name}, seed ${this.seed}: ${this.failures.join('\n').slice(0, 20_000)}`,
     )
+  }
+
+  private line(): string {
+    const outcomes = [...this.outcomes].sort().map(([outcome, times]) => `${times} ${outcome}`)
+    const seconds = Math.round((Date.now() - this.startedMs) / 1000)
+    return `${this.name}: seed ${this.seed}, ${outcomes.join(', ')}; ${seconds} s`
   }
 }
