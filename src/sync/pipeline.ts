@@ -367,7 +367,7 @@ export class LayerSyncs implements SyncService {
           `${name}: ${lagSplices ?? 'an unknown number of'} splices are not acknowledged by the destination`,
         )
       }
-      if (errorCount > 0) blockers.push(`${name} has ${errorCount} open errors`)
+      if (errorCount > 0) blockers.push(`${name} has ${errorCount} open ${errorCount === 1 ? 'error' : 'errors'}`)
       for (const note of notes) blockers.push(`${name}: ${note}`)
     }
     return blockers
