@@ -44,21 +44,19 @@ async function assertEqual(made: Syncing): Promise<void> {
   await assertSameRows(made)
 }
 
-for (const release of ['200', '280'] as const) {
-  test(`LayerSyncs keeps a ${release} Cortex equal to a 0.1.58 one that changes meanwhile`, async (t) => {
-    const made = await syncing(t, release)
-    await made.service.startSyncFromFile()
-    const before = await made.source.splices()
-    assert.ok((await made.source.change(1, 5_000)) >= 5_000)
-    const grown = Object.entries(await made.source.splices()).filter(([iden, count]) => count > before[iden])
-    assert.equal(grown.length, 3)
-    await inSync(made)
-    assert.equal(await made.dest.migrationMode(), true)
-    await assertEqual(made)
-    await made.service.stopSync()
-    assert.equal(await made.dest.migrationMode(), false)
-  })
-}
+test('LayerSyncs keeps a 2.8.0 Cortex equal to a 0.1.58 one that changes meanwhile', async (t) => {
+  const made = await syncing(t, '280')
+  await made.service.startSyncFromFile()
+  const before = await made.source.splices()
+  assert.ok((await made.source.change(1, 2_000)) >= 2_000)
+  const grown = Object.entries(await made.source.splices()).filter(([iden, count]) => count > before[iden])
+  assert.equal(grown.length, 3)
+  await inSync(made)
+  assert.equal(await made.dest.migrationMode(), true)
+  await assertEqual(made)
+  await made.service.stopSync()
+  assert.equal(await made.dest.migrationMode(), false)
+})
 
 test('LayerSyncs survives kills of both Cortexes while they change', async (t) => {
   const made = await syncing(t, '200')
