@@ -1,3 +1,5 @@
+import { partitionBytesOf } from '../plan/partitions.js'
+
 /** What there is to do for a whole Cortex, in time of one thread and in bytes. */
 export interface Workload {
   readonly nodes: number
@@ -129,7 +131,7 @@ function phase(name: string, stage: StageWork, readBytes: number, disk: DiskRate
 }
 
 function memoryNeed({ extract, merge, sourceBytes }: Workload, cores: number, memoryBytes: number): number {
-  const partitionBytes = Math.min(TASK_BYTES, Math.max(MIB, memoryBytes / cores / PARTITION_FACTOR), sourceBytes)
+  const partitionBytes = Math.min(partitionBytesOf(sourceBytes, { workers: cores, memoryBytes }), sourceBytes)
   const inFlight = Math.min(memoryBytes * IN_FLIGHT_SHARE, extract.pageBytes)
   const kept = ((extract.pageBytes + merge.pageBytes) / PAGE_BYTES) * KEPT_PER_PAGE_BYTES
   return BASE_MEMORY_BYTES + cores * (WORKER_MEMORY_BYTES + PARTITION_FACTOR * partitionBytes) + inFlight + kept

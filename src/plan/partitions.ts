@@ -1,8 +1,10 @@
 import type { DbReader } from '../page/page-reader.js'
 
 const BUID_BYTES = 32
-/** Source bytes of one partition at most: more gains nothing, as sorting leaves the caches. */
-const MOST_PARTITION_BYTES = 8 << 20
+/** Source bytes of one partition of most layers: more gains nothing, as sorting leaves the caches. */
+const USUAL_PARTITION_BYTES = 8 << 20
+/** A layer that would have more partitions gets larger ones, as far as memory goes: a merge reads the runs of all of them. */
+const USUAL_PARTITIONS = 512
 const LEAST_PARTITION_BYTES = 1 << 20
 /** A worker needs about so many times the source bytes of its partition: index rows, sort keys, pages. */
 const WORKING_FACTOR = 8
@@ -28,7 +30,8 @@ export function planPartitions(
   const bytes = dbs.map(({ record }) => (record.leafPages + record.overflowPages) * pageSize)
   const total = bytes.reduce((sum, n) => sum + n, 0)
   if (partitionBytes === undefined && total < SMALL_BYTES) return []
-  const count = partitionCount(total, { workers, memoryBytes, partitionBytes })
+  const each = partitionBytes ?? partitionBytesOf(total, { workers, memoryBytes })
+  const count = Math.max(Math.ceil(total / each), LEAST_PER_WORKER * workers)
   // The larger database decides where to cut: buids are hashes, so it serves the other one as well.
   const largest = dbs[bytes.indexOf(Math.max(...bytes))]
   const keys = largest.separators(count * 4).map((key) => key.subarray(0, BUID_BYTES))
@@ -41,18 +44,13 @@ export function planPartitions(
   return borders
 }
 
-/** How many partitions so many source bytes are cut into, if there are keys enough. */
-export function partitionCount(
+/** Source bytes of one partition of a layer of `bytes`. */
+export function partitionBytesOf(
   bytes: number,
-  {
-    workers,
-    memoryBytes,
-    partitionBytes,
-  }: { workers: number; memoryBytes: number; partitionBytes?: number | undefined },
+  { workers, memoryBytes }: { workers: number; memoryBytes: number },
 ): number {
-  const wanted = memoryBytes / workers / WORKING_FACTOR
-  const each = partitionBytes ?? Math.min(MOST_PARTITION_BYTES, Math.max(LEAST_PARTITION_BYTES, wanted))
-  return Math.max(Math.ceil(bytes / each), LEAST_PER_WORKER * workers)
+  const most = Math.max(USUAL_PARTITION_BYTES, bytes / USUAL_PARTITIONS)
+  return Math.min(most, Math.max(LEAST_PARTITION_BYTES, memoryBytes / workers / WORKING_FACTOR))
 }
 
 /** Half-open ranges between the borders. */

@@ -25,7 +25,6 @@ import {
   type SourceLayer,
 } from '../source/cortex-dir.js'
 import { destState } from './dest-state.js'
-import { partitionCount } from './partitions.js'
 import { slabBytes } from './slab-bytes.js'
 
 /** The layout of a 0.1.x layer that can be migrated, its last one. */
@@ -120,7 +119,7 @@ export async function preflight(
   )
   checkVersion(source, problems, warnings)
   checkSpace(source, facts, options, sys.freeBytes(nearestDir(options.destDir)), problems, warnings)
-  checkOpenFiles(facts, options, sys.openFiles(), problems, warnings)
+  problems.push(...checkOpenFiles(facts, options, sys.openFiles()))
   warnings.push(
     ...fileOwnerWarnings(source, options.destDir, sys),
     ...layerWarnings(source, options, facts),
@@ -210,22 +209,20 @@ function checkLive(layers: readonly SourceLayer[], destDir: string): Finding[] {
   })
 }
 
-/** Each thread keeps the slabs of all layers open, and a merge the runs of all partitions of a layer. */
+/** Each thread keeps the slabs of all layers open; runs are open only while they are read. */
 function checkOpenFiles(
   facts: ReadonlyMap<SourceLayer, LayerFacts>,
-  { workers, memoryBytes }: PreflightOptions,
+  { workers }: PreflightOptions,
   limit: number | null,
-  problems: Finding[],
-  warnings: Finding[],
-): void {
-  if (limit === null) return
-  const largest = Math.max(0, ...[...facts.values()].map(({ usedBytes }) => usedBytes))
-  const least = OWN_FILES + facts.size * LAYER_SLABS.length * (workers + 2)
-  const most = least + workers * partitionCount(largest, { workers, memoryBytes })
-  const text = `This process may have ${limit} files open, the migration needs up to ${limit < least ? least : most}`
-  const finding = { text, hint: `raise the limit first: ulimit -n ${most}` }
-  if (limit < least) problems.push(finding)
-  else if (limit < most) warnings.push(finding)
+): Finding[] {
+  const need = OWN_FILES + facts.size * LAYER_SLABS.length * (workers + 2) + workers
+  if (limit === null || limit >= need) return []
+  return [
+    {
+      text: `This process may have ${limit} files open, the migration needs up to ${need}`,
+      hint: `raise the limit first: ulimit -n ${need}`,
+    },
+  ]
 }
 
 /** Synapse must be able to open what is made here. */

@@ -1,11 +1,10 @@
 import { compareSpans, viewOf } from '../bytes/spans.js'
-import { readInto } from './run-file.js'
+import { readSpan } from './run-file.js'
 
 const READ_BYTES = 1 << 17
 
 /** A part of one run: rows of consecutive groups. */
 export interface Segment {
-  readonly fd: number
   readonly path: string
   readonly start: number
   readonly end: number
@@ -87,7 +86,8 @@ export class SegmentReader {
     this.spare = buf
     this.spareView = view
     this.bytes = Math.min(left, this.buf.length)
-    readInto(segment.fd, position, this.buf.subarray(0, this.bytes), segment.path)
+    // A merge may have thousands of runs, more than files may be open: each is open only while it is read.
+    readSpan(segment.path, position, this.buf.subarray(0, this.bytes))
     this.bufPosition = position
     this.at = 0
     return true

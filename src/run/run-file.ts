@@ -234,8 +234,17 @@ export function readAt(fd: number, position: number, length: number, path: strin
   return buf
 }
 
-/** Fills the buffer with what is at `position`. */
-export function readInto(fd: number, position: number, buf: Buffer, path: string): void {
+/** Fills the buffer with what the file has at `position`. */
+export function readSpan(path: string, position: number, buf: Buffer): void {
+  const fd = openSync(path, 'r')
+  try {
+    readInto(fd, position, buf, path)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function readInto(fd: number, position: number, buf: Buffer, path: string): void {
   for (let got = 0; got < buf.length; ) {
     const n = readSync(fd, buf, got, buf.length - got, position + got)
     if (n === 0) throw damaged(path, `it ends before byte ${position + buf.length}`)

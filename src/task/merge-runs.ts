@@ -40,28 +40,23 @@ export function mergeRuns(input: MergeInput): { rows: number } {
   const builder = new LeafBuilder({ dupSort: true, emit: (chunk) => sender.send(chunk) })
   const key = Buffer.alloc(1024)
   const keyView = viewOf(key)
-  const fds = input.parts.map((part) => openSync(part.path, 'r'))
+  const readers = input.parts.map((part) => new SegmentReader(part))
   let rows = 0
-  try {
-    const readers = input.parts.map((part, p) => new SegmentReader({ ...part, fd: fds[p] }))
-    for (let group = 0; group < input.a.length; group++) {
-      const indexStart = putGroup(key, input.a[group], input.b[group])
-      readers.forEach((reader, p) => {
-        if (input.range === null) reader.take(input.parts[p].counts[group])
-        else reader.takeRange(input.range.gte, input.range.lt)
-      })
-      mergeRows(readers, ({ buf, view, keyStart, keyEnd }) => {
-        // Index and buid lie side by side: copied together, they come to the builder from one buffer whatever the run.
-        copySpan(key, keyView, indexStart, buf, view, keyStart, keyEnd + BUID_BYTES)
-        const end = indexStart + keyEnd - keyStart
-        builder.add(key, 0, end, key, end, end + BUID_BYTES)
-        rows++
-      })
-    }
-    sender.end(builder.finish(), [])
-  } finally {
-    for (const fd of fds) closeSync(fd)
+  for (let group = 0; group < input.a.length; group++) {
+    const indexStart = putGroup(key, input.a[group], input.b[group])
+    readers.forEach((reader, p) => {
+      if (input.range === null) reader.take(input.parts[p].counts[group])
+      else reader.takeRange(input.range.gte, input.range.lt)
+    })
+    mergeRows(readers, ({ buf, view, keyStart, keyEnd }) => {
+      // Index and buid lie side by side: copied together, they come to the builder from one buffer whatever the run.
+      copySpan(key, keyView, indexStart, buf, view, keyStart, keyEnd + BUID_BYTES)
+      const end = indexStart + keyEnd - keyStart
+      builder.add(key, 0, end, key, end, end + BUID_BYTES)
+      rows++
+    })
   }
+  sender.end(builder.finish(), [])
   return { rows }
 }
 

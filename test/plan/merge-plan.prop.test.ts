@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -55,8 +54,7 @@ function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
 /** What a worker makes of a unit, as rows in the order in which they come. */
 function merged(unit: MergeUnit): string[] {
   const texts: string[] = []
-  const fds = unit.parts.map(({ path }) => openSync(path, 'r'))
-  const readers = unit.parts.map((part, p) => new SegmentReader({ ...part, fd: fds[p] }))
+  const readers = unit.parts.map((part) => new SegmentReader(part))
   for (let group = 0; group < unit.a.length; group++) {
     readers.forEach((reader, p) => {
       if (unit.range === null) reader.take(unit.parts[p].counts[group])
@@ -66,7 +64,6 @@ function merged(unit: MergeUnit): string[] {
       texts.push(textOf(unit.a[group], buf.subarray(keyStart, keyEnd), buf.readUInt32BE(keyEnd)))
     })
   }
-  for (const fd of fds) closeSync(fd)
   return texts
 }
 

@@ -70,7 +70,7 @@ test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
           .filter((row) => row.group === group)
           .sort((x, y) => Buffer.compare(x.index, y.index) || x.owner - y.owner)
         assert.equal(section.counts[place], wanted.length)
-        const reader = new SegmentReader({ fd, path, start: section.starts[place], end: section.ends[place] })
+        const reader = new SegmentReader({ path, start: section.starts[place], end: section.ends[place] })
         reader.take(wanted.length)
         for (const { index, owner } of wanted) {
           assert.ok(reader.next())
@@ -149,8 +149,7 @@ test('SegmentReader says so when the file ends before its segment', () => {
   const path = join(dir, 'short.run')
   writeRun(path, randomRows(500), [])
   truncateSync(path, 5000)
-  const fd = openSync(path, 'r')
-  const reader = new SegmentReader({ fd, path, start: 8, end: 10_000 })
+  const reader = new SegmentReader({ path, start: 8, end: 10_000 })
   reader.take(500)
   assert.throws(
     () => {
@@ -158,5 +157,4 @@ test('SegmentReader says so when the file ends before its segment', () => {
     },
     { code: 'ERR_DEST' },
   )
-  closeSync(fd)
 })
