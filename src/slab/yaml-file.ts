@@ -18,10 +18,19 @@ export function readYamlFile(path: string): YamlMap | null {
   const doc = parseDocument(readFileSync(path, 'utf8'), OPTIONS)
   const [error] = doc.errors
   if (error !== undefined) throw badYaml(path, error.message.split('\n')[0])
-  const value: unknown = doc.toJS()
+  const value = plainOf(doc, path)
   if (value === null || value === undefined) return {}
   if (typeof value !== 'object' || Array.isArray(value)) throw badYaml(path, 'it holds no map')
   return value as YamlMap
+}
+
+/** Aliases are only followed here: they may lead nowhere, or grow without measure. */
+function plainOf(doc: ReturnType<typeof parseDocument>, path: string): unknown {
+  try {
+    return doc.toJS()
+  } catch (err) {
+    throw badYaml(path, (err as Error).message)
+  }
 }
 
 /** A YAML document as Synapse writes it: block style, sorted keys, between `---` and `...`; `--- {}` when empty. */

@@ -24,7 +24,7 @@ test('readYamlFile() reads YAML 1.1 as Synapse does, anchors included', (t) => {
 
 test('readYamlFile() names the file that it cannot read', (t) => {
   const path = join(tempDir(t), 'a.yaml')
-  for (const text of ['a: [', '- a\n', 'text', 'a: 1\na: 2\n']) {
+  for (const text of ['a: [', '- a\n', 'text', 'a: 1\na: 2\n', 'a: *nowhere\n']) {
     writeFileSync(path, text)
     assert.throws(() => readYamlFile(path), { code: 'ERR_CONFIG', message: /^Cannot read ".*a\.yaml": / }, text)
   }
