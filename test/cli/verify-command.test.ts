@@ -7,6 +7,7 @@ import { Meta, PAGE_BYTES } from '../../src/page/format.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { type Plant, plant } from '../support/plant.js'
+import { type VerifyReport, verify } from '../support/verify.js'
 
 const LAYER = '0b4eb4d9fb9d979464a52b2b803afb03'
 const BUID_BYTES = 32
@@ -20,25 +21,6 @@ const demo = await (async () => {
   assert.equal(migrate('--src', src, '--dest', dest, '--workers', '2').status, 8)
   return { src, dest }
 })()
-
-interface Found {
-  readonly kind: string
-  readonly layer: string
-  readonly place: string
-  readonly row: string
-  readonly buid: string | null
-  readonly expected: { readonly hex: string; readonly value?: unknown } | null
-  readonly found: { readonly hex: string; readonly value?: unknown } | null
-}
-
-interface Report {
-  readonly ok: boolean
-  readonly differenceCount: number
-  readonly isCountExact: boolean
-  readonly expected: string[]
-  readonly layers: { readonly iden: string; readonly nodes: number; readonly rows: number; readonly errors: number }[]
-  readonly differences: Found[]
-}
 
 test('verify finds a fresh migration to be the same, and says what it compared', () => {
   const { status, stdout, stderr } = synapseMigrator(['verify', '--src', demo.src, '--dest', demo.dest])
@@ -107,7 +89,7 @@ test('verify reports exactly the differences that were planted, each once', (t) 
     put('nodeedits', nodeedits[9].key, nodeedits[8].value),
     put('nodeedits', int64(nodeedits.length), nodeedits[0].value),
   ])
-  const report = verify(dest, 7)
+  const report = verify(demo.src, dest, 7)
   assert.deepEqual(
     report.differences
       .map(
@@ -165,7 +147,7 @@ test('verify --sample finds what is wrong with the nodes that it chooses', (t) =
     rowsOf(layer, 'byprop').map(({ key, value }) => del('byprop', key, value)),
   )
   const { status, stdout } = synapseMigrator(['verify', '--src', demo.src, '--dest', dest, '--sample', '5', '--json'])
-  const report = JSON.parse(stdout) as Report
+  const report = JSON.parse(stdout) as VerifyReport
   const nodes = report.layers.find(({ iden }) => iden === LAYER)?.nodes ?? 0
   assert.equal(status, 7)
   assert.equal(report.differences.filter(({ place, row }) => place === 'bybuid' && row === 'ndef').length, nodes)
@@ -177,7 +159,7 @@ test('verify accounts for nodes and node data that are in the migration log, and
   const src = unpack('bad/badutf8-key/src.tar.gz', join(dir, 'src'))
   const dest = join(dir, 'dest')
   assert.equal(migrate('--src', src, '--dest', dest, '--workers', '1').status, 8)
-  const report = verify(dest, 0, src)
+  const report = verify(src, dest, 0)
   assert.deepEqual([report.ok, report.layers[0].errors], [true, 2])
   const log = join(dest, 'migration', 'migr.lmdb')
   const records = rowsOf(log, 'migr').filter(({ key }) => Buffer.from(key).toString('latin1').includes('\0error\0'))
@@ -185,7 +167,7 @@ test('verify accounts for nodes and node data that are in the migration log, and
     log,
     records.map(({ key }) => del('migr', key)),
   )
-  const lost = verify(dest, 7, src)
+  const lost = verify(src, dest, 7)
   assert.deepEqual(lost.differences.map(({ kind, place, row }) => `${kind} ${place} ${row}`).sort(), [
     'missing errors nodedata record of the migration log',
     'missing errors nodes record of the migration log',
@@ -197,7 +179,7 @@ test('verify looks at the pages too, and names a slab that is not there', (t) =>
   const file = join(dest, 'layers', LAYER, 'nodeedits.lmdb', 'data.mdb')
   rmSync(join(dest, 'layers', LAYER, 'nodedata.lmdb'), { recursive: true })
   const pages = addPage(file)
-  const report = verify(dest, 7)
+  const report = verify(demo.src, dest, 7)
   assert.ok(
     report.differences.some(
       ({ place, row }) => place === 'nodeedits.lmdb' && row === `page ${pages} is neither reachable nor free`,
@@ -226,12 +208,6 @@ test('verify refuses what is no migration of the source', (t) => {
   assert.match(refused(other), /^4 error: Cannot verify "DIR\/other": it belongs to the Cortex \w{32}, ".*" is \w{32}$/)
   assert.match(refused(demo.dest, join(dir, 'nope')), /^5 error: Cannot read source "DIR\/nope": it does not exist$/)
 })
-
-function verify(dest: string, status: number, src = demo.src): Report {
-  const ended = synapseMigrator(['verify', '--src', src, '--dest', dest, '--json', '--limit', '10000'])
-  assert.equal(ended.status, status, ended.stderr + ended.stdout.slice(0, 2000))
-  return JSON.parse(ended.stdout)
-}
 
 /** Adds a page to a slab that nothing refers to; returns its number. */
 function addPage(file: string): number {

@@ -1,35 +1,17 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { migrateByReference, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
-
-interface Found {
-  readonly kind: string
-  readonly place: string
-  readonly row: string
-  readonly layer: string | null
-}
+import { migrateByReference, tempDir, unpack } from '../support/cortex.js'
+import { verify } from '../support/verify.js'
 
 test('verify of a destination that the reference has made lists what it lost, and nothing else', (t) => {
   const dir = tempDir(t)
   const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
   const dest = join(dir, 'dest')
   migrateByReference(src, dest)
-  const { status, stdout, stderr } = synapseMigrator([
-    'verify',
-    '--src',
-    src,
-    '--dest',
-    dest,
-    '--json',
-    '--limit',
-    '5000',
-  ])
-  assert.equal(status, 7, stderr)
-  const report = JSON.parse(stdout)
+  const report = verify(src, dest, 7)
   assert.deepEqual(report.expected, ['Another tool has made the destination'])
-  const found = report.differences as Found[]
-  const places = (...names: string[]) => found.filter(({ place }) => names.includes(place))
+  const places = (...names: string[]) => report.differences.filter(({ place }) => names.includes(place))
   const forks = ['2509b8f52972b481ad6d8bd538faf9a1', 'b64b74b3527f791d064f62576bcb3042']
   // D10: the last splice of each layer.
   assert.deepEqual(

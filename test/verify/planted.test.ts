@@ -8,6 +8,7 @@ import { SlabReader } from '../../src/page/page-reader.js'
 import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { type Plant, plant } from '../support/plant.js'
 import { randomOf } from '../support/random.js'
+import { type VerifyReport, verify, verifyArgs } from '../support/verify.js'
 
 const LAYER = '0b4eb4d9fb9d979464a52b2b803afb03'
 const BUID_BYTES = 32
@@ -17,21 +18,6 @@ const BIN = join(fixture('..'), '..', 'bin', 'synapse-migrator.mjs')
 interface Row {
   readonly key: Uint8Array
   readonly value: Uint8Array
-}
-
-interface Report {
-  readonly ok: boolean
-  readonly differenceCount: number
-  readonly isCountExact: boolean
-  readonly layers: readonly object[]
-  readonly cell: { readonly compared: number; readonly differenceCount: number }
-  readonly differences: readonly {
-    kind: string
-    place: string
-    row: string
-    buid: string | null
-    layer: string | null
-  }[]
 }
 
 /** The demo Cortex, what becomes of it, and 200 things that are wrong with a copy of that; made once. */
@@ -50,7 +36,7 @@ test('verify reports exactly 200 differences of all kinds that were planted by c
   assert.equal(planted.length, 200)
   const kinds = new Set(planted.map((line) => /^\w+ \S+ (prop|tagprop|tag)?/.exec(line)?.[0]))
   assert.ok(kinds.size >= 12, [...kinds].join())
-  const report = verify(src, dest)
+  const report = verify(src, dest, 7)
   assert.deepEqual(described(report), [...planted].sort(), `seed ${seed}`)
   assert.deepEqual([report.differenceCount, report.isCountExact, report.cell.differenceCount], [200, true, 5])
 })
@@ -59,21 +45,8 @@ test('verify --checkpoint goes on where it was interrupted, to the same result, 
   const { src, dest } = made
   const dir = tempDir({ after })
   const file = join(dir, 'verify.checkpoint')
-  const whole = verify(src, dest)
-  const args = [
-    'verify',
-    '--src',
-    src,
-    '--dest',
-    dest,
-    '--json',
-    '--limit',
-    '1000',
-    '--workers',
-    '1',
-    '--checkpoint',
-    file,
-  ]
+  const whole = verify(src, dest, 7)
+  const args = [...verifyArgs(src, dest), '--workers', '1', '--checkpoint', file]
   for (const signal of ['SIGKILL', 'SIGINT'] as const) {
     const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
     let stderr = ''
@@ -97,7 +70,7 @@ test('verify --checkpoint goes on where it was interrupted, to the same result, 
   const { status, stdout, stderr } = synapseMigrator(args)
   assert.equal(status, 7, stderr)
   assert.match(stderr, /^Going on with ".*verify\.checkpoint", which has [1-4] of 4 layers$/m)
-  const report = JSON.parse(stdout) as Report
+  const report = JSON.parse(stdout) as VerifyReport
   assert.deepEqual(described(report), described(whole))
   assert.deepEqual([report.layers, report.differenceCount], [whole.layers, 200])
   assert.equal(existsSync(file), false)
@@ -195,23 +168,8 @@ function plantAll(dest: string, random: (below: number) => number): string[] {
   return wanted
 }
 
-function verify(src: string, dest: string): Report {
-  const { status, stdout, stderr } = synapseMigrator([
-    'verify',
-    '--src',
-    src,
-    '--dest',
-    dest,
-    '--json',
-    '--limit',
-    '1000',
-  ])
-  assert.equal(status, 7, stderr)
-  return JSON.parse(stdout)
-}
-
 /** The differences as `plantAll()` words them. */
-function described({ differences }: Report): string[] {
+function described({ differences }: VerifyReport): string[] {
   return differences
     .map(({ kind, place, row, buid }) => `${kind} ${place} ${row.replace(/^(index|data) .*/, '$1')} ${buid}`)
     .sort()
