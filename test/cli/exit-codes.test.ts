@@ -3,9 +3,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { SlabReader } from '../../src/page/page-reader.js'
 import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
-import { plant } from '../support/plant.js'
+import { del, plant, rowsOf } from '../support/plant.js'
 
 const BIN = join(fixture('..'), '..', 'bin', 'migrate_020.mjs')
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
@@ -84,8 +83,5 @@ function lock(dest: string): void {
 
 function removeRow(dest: string): void {
   const path = join(dest, 'layers', LAYER, 'layer_v2.lmdb')
-  const slab = SlabReader.open(path)
-  const [row] = slab.db('bybuid')?.rows() ?? []
-  slab.close()
-  plant(path, [{ db: 'bybuid', dupSort: false, op: 'delete', key: Buffer.from(row.key).toString('hex'), value: null }])
+  plant(path, [del('bybuid', rowsOf(path, 'bybuid')[0].key)])
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { decode, encode, Float, type Value } from '../../src/bytes/msgpack.js'
 import { Meta, PAGE_BYTES } from '../../src/page/format.js'
-import { SlabReader } from '../../src/page/page-reader.js'
+import { hex } from '../support/canon.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
-import { type Plant, plant } from '../support/plant.js'
+import { del, plant, put, rowName, rowsOf } from '../support/plant.js'
 import { type VerifyReport, verify } from '../support/verify.js'
 
 const LAYER = '0b4eb4d9fb9d979464a52b2b803afb03'
@@ -218,32 +218,8 @@ function addPage(file: string): number {
   return page
 }
 
-function rowsOf(path: string, db: string): { key: Uint8Array; value: Uint8Array }[] {
-  const slab = SlabReader.open(path)
-  const rows = [...(slab.db(db)?.rows() ?? [])]
-  slab.close()
-  return rows
-}
-
-function put(db: string, key: Uint8Array, value: Uint8Array, dupSort = false): Plant {
-  return { db, dupSort, op: 'put', key: hex(key), value: hex(value) }
-}
-
-function del(db: string, key: Uint8Array, value: Uint8Array | null = null): Plant {
-  return { db, dupSort: value !== null, op: 'delete', key: hex(key), value: value === null ? null : hex(value) }
-}
-
-function rowName(key: Uint8Array): string {
-  const name = Buffer.from(key.subarray(BUID_BYTES + 1)).toString('utf8')
-  return `prop ${name.startsWith('.') ? '' : ':'}${name}`
-}
-
 function int64(value: number): Uint8Array {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64BE(BigInt(value))
   return bytes
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

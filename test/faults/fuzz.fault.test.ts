@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { MigrationError } from '../../src/errors.js'
 import { Model } from '../../src/model/model.js'
-import { SlabReader } from '../../src/page/page-reader.js'
 import { Hive } from '../../src/slab/hive.js'
 import { readYamlFile } from '../../src/slab/yaml-file.js'
 import { NodeTranslator } from '../../src/translate/node.js'
@@ -12,6 +11,7 @@ import { SourceNode } from '../../src/translate/source-node.js'
 import { SpliceTranslator } from '../../src/translate/splices.js'
 import { Campaign } from '../support/campaign.js'
 import { tempDir, unpack } from '../support/cortex.js'
+import { rowsOf } from '../support/plant.js'
 
 interface Bytes {
   readonly key: Uint8Array
@@ -20,13 +20,6 @@ interface Bytes {
 
 const ODD_BYTES = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc4, 0xc6, 0xc7, 0xc9, 0xcb, 0xcf]
 const MORE_ODD_BYTES = [0xd3, 0xd4, 0xd9, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xff]
-
-function rowsOf(path: string, db: string): Bytes[] {
-  const slab = SlabReader.open(path)
-  const rows = [...(slab.db(db)?.rows() ?? [])].map(({ key, value }) => ({ key: key.slice(), value: value.slice() }))
-  slab.close()
-  return rows
-}
 
 /** Another row: bits flipped, bytes replaced, cut out, put in, doubled, or from another place. */
 function mutated(bytes: Uint8Array, random: (bound: number) => number): Uint8Array {

@@ -4,9 +4,9 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { decode, encode, Float, type Value } from '../../src/bytes/msgpack.js'
-import { SlabReader } from '../../src/page/page-reader.js'
+import { hex } from '../support/canon.js'
 import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
-import { type Plant, plant } from '../support/plant.js'
+import { del, type Plant, plant, put, rowName, rowsOf } from '../support/plant.js'
 import { randomOf } from '../support/random.js'
 import { type VerifyReport, verify, verifyArgs } from '../support/verify.js'
 
@@ -179,30 +179,4 @@ function modelFile(dir: string): string {
   const path = join(dir, 'model.json')
   writeFileSync(path, JSON.stringify({ tagprops: { acme: { typedef: ['int', {}] } } }))
   return path
-}
-
-function rowsOf(path: string, db: string): Row[] {
-  const slab = SlabReader.open(path)
-  const rows = [...(slab.db(db)?.rows() ?? [])]
-  slab.close()
-  return rows
-}
-
-function put(db: string, key: Uint8Array, value: Uint8Array, dupSort = false): Plant {
-  return { db, dupSort, op: 'put', key: hex(key), value: hex(value) }
-}
-
-function del(db: string, key: Uint8Array, value: Uint8Array | null = null): Plant {
-  return { db, dupSort: value !== null, op: 'delete', key: hex(key), value: value === null ? null : hex(value) }
-}
-
-function rowName(key: Uint8Array): string {
-  const name = Buffer.from(key.subarray(BUID_BYTES + 1)).toString('utf8')
-  if (key[BUID_BYTES] === Flag.tag) return `tag #${name}`
-  if (key[BUID_BYTES] === Flag.tagProp) return `tagprop #${name}`
-  return `prop ${name.startsWith('.') ? '' : ':'}${name}`
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }
