@@ -61,6 +61,16 @@ export function decodeAt(buf: Uint8Array, start: number, end = buf.length): { va
   return { value: reader.value(0), end: reader.pos }
 }
 
+/** Whether the bytes are exactly one value. */
+export function isMsgpack(buf: Uint8Array, start = 0, end = buf.length): boolean {
+  try {
+    return skip(buf, start, end) === end
+  } catch (err) {
+    if (err instanceof MsgpackError) return false
+    throw err
+  }
+}
+
 /**
  * Walks over the value at `pos` without decoding it and returns the position behind it.
  *

@@ -1,38 +1,24 @@
 import type { MessagePort } from 'node:worker_threads'
-import { MsgpackError, skip, type Value } from '../bytes/msgpack.js'
+import { isMsgpack, type Value } from '../bytes/msgpack.js'
 import { SpanMap } from '../bytes/span-map.js'
 import { copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
-import type { ModelData } from '../model/model.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
 import type { RowCursor, SlabReader } from '../page/page-reader.js'
 import { RunWriter } from '../run/run-file.js'
-import { FormFinder } from '../source/form-finder.js'
+import type { FormFinder } from '../source/form-finder.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../target/chunk-sender.js'
 import { IndexRows } from '../translate/index-rows.js'
 import { Flag, type NodeTranslator } from '../translate/node.js'
 import { packedName, SourceNode, strictText } from '../translate/source-node.js'
+import { BUID_BYTES, formFinder, MOST_NAME_BYTES, type NodeSource } from './node-source.js'
 import { nodedataRecord, nodeRecord, recordOf } from './quarantine.js'
 import { openSource, workerTranslator } from './worker-state.js'
 
-const BUID_BYTES = 32
-
-export interface NodeExtractInput {
-  readonly layer: string
+export interface NodeExtractInput extends NodeSource {
   readonly partition: number
-  /** Path of the source's `layer.lmdb`. */
-  readonly layerPath: string
-  /** Path of the source's `nodedata.lmdb`, null when it is not to be migrated or not there. */
-  readonly nodedataPath: string | null
-  /** `layer.lmdb` of the source's other layers; empty when partial nodes are not resolved. */
-  readonly otherLayerPaths: readonly string[]
-  /** Forms of partial nodes that no other layer knows, by buid in hex. */
-  readonly knownForms: readonly (readonly [string, string])[]
   /** Half-open range of buids; null is unbounded. */
   readonly start: Uint8Array | null
   readonly end: Uint8Array | null
-  readonly checks: boolean
-  readonly mapPartial: boolean
-  readonly model: ModelData
   /** Where the sorted index rows go; null when nothing is to be kept. */
   readonly runPath: string | null
   readonly stream: number
@@ -100,7 +86,7 @@ class NodeExtract {
 
   constructor(private readonly input: NodeExtractInput) {
     this.translator = workerTranslator(input.model, { checks: input.checks, layer: input.layer })
-    this.finder = new FormFinder(input.otherLayerPaths.map(openSource), new Map(input.knownForms))
+    this.finder = formFinder(input)
     this.sender = new ChunkSender(input.port, input.stream, input.credits)
     this.builder = new LeafBuilder({ dupSort: false, emit: (chunk) => this.sender.send(chunk) })
   }
@@ -223,7 +209,7 @@ class NodeExtract {
       const name = strictText(nameBytes)
       const packed = name === null ? null : packedName(name, null)
       const isSound = isMsgpack(cursor.valueBuf, cursor.valueStart, cursor.valueEnd)
-      if (form === null || packed === null || !isSound || packed.length > 511) {
+      if (form === null || packed === null || !isSound || packed.length > MOST_NAME_BYTES) {
         lost.push([name ?? nameBytes, cursor.value()])
       } else {
         this.data.add(owner, this.translator.propNames.id(packed), cursor.value())
@@ -444,14 +430,5 @@ class NodedataRows {
     const order = this.values.map((_, i) => i)
     const { owners, groups } = this.names
     return order.sort((a, b) => owners[a] - owners[b] || rank[groups[a]] - rank[groups[b]])
-  }
-}
-
-function isMsgpack(buf: Uint8Array, start: number, end: number): boolean {
-  try {
-    return skip(buf, start, end) === end
-  } catch (err) {
-    if (err instanceof MsgpackError) return false
-    throw err
   }
 }

@@ -1,18 +1,24 @@
-import { decode, encode, MsgpackError, PackMap, pyEquals, skip, type Value } from '../bytes/msgpack.js'
-import type { ModelData } from '../model/model.js'
+import { decode, encode, PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
 import type { SlabReader } from '../page/page-reader.js'
-import { FormFinder } from '../source/form-finder.js'
+import type { FormFinder } from '../source/form-finder.js'
 import { LOG_DB } from '../target/migration-log.js'
 import type { IndexRows } from '../translate/index-rows.js'
 import { Flag, NodeTranslator } from '../translate/node.js'
-import { packedName, RowKind, SourceNode, strictText } from '../translate/source-node.js'
 import { AbrvNames } from './abrv-names.js'
+import {
+  BUID_BYTES,
+  formFinder,
+  type NodedataRow,
+  NodeReader,
+  type NodeSource,
+  rowName,
+  rowValue,
+} from './node-source.js'
 import { RangeScan } from './range-scan.js'
 import { type DigestTable, RowDigest } from './row-digest.js'
 import { INDEX_DBS, type IndexDb, type ListedRow, type RowDifference } from './verify-rows.js'
 import { openSource, workerModel } from './worker-state.js'
 
-const BUID_BYTES = 32
 /** Differences that a task describes; all are counted. */
 const MOST_DIFFERENCES = 1000
 /** Where an array that holds an element twice has the same row twice, which is stored once. */
@@ -23,16 +29,7 @@ export interface BuidRange {
   readonly end: Uint8Array | null
 }
 
-export interface VerifyNodesInput {
-  readonly layer: string
-  /** Slabs of the source; null where there is none, or none was migrated. */
-  readonly layerPath: string
-  readonly nodedataPath: string | null
-  readonly otherLayerPaths: readonly string[]
-  readonly knownForms: readonly (readonly [string, string])[]
-  readonly checks: boolean
-  readonly mapPartial: boolean
-  readonly model: ModelData
+export interface VerifyNodesInput extends NodeSource {
   /** Slabs of the destination. */
   readonly destLayerPath: string
   readonly destNodedataPath: string | null
@@ -76,12 +73,10 @@ class NodeVerifier {
   private readonly translator: NodeTranslator
   private readonly finder: FormFinder
   private readonly names: AbrvNames
-  private readonly nodeRows: RangeScan
-  private readonly dataRows: RangeScan
+  private readonly source: NodeReader
   private readonly destRows: RangeScan
   private readonly destData: RangeScan
   private readonly log: SlabReader | null
-  private readonly node = new SourceNode()
   private readonly digests: Record<IndexDb, RowDigest>
   private readonly listed: ListedRow[] = []
   private readonly differences: RowDifference[] = []
@@ -102,10 +97,9 @@ class NodeVerifier {
     const dest = openSource(input.destLayerPath)
     const destData = input.destNodedataPath === null ? null : openSource(input.destNodedataPath)
     this.translator = new NodeTranslator(workerModel(input.model), { checks: input.checks, layer: input.layer })
-    this.finder = new FormFinder(input.otherLayerPaths.map(openSource), new Map(input.knownForms))
+    this.finder = formFinder(input)
     this.names = AbrvNames.of(dest)
-    this.nodeRows = new RangeScan(openSource(input.layerPath), 'bybuid')
-    this.dataRows = new RangeScan(input.nodedataPath === null ? null : openSource(input.nodedataPath), 'bybuid')
+    this.source = new NodeReader(input)
     this.destRows = new RangeScan(dest, 'bybuid')
     this.destData = new RangeScan(destData, 'nodedata')
     this.log = input.logPath === null ? null : openSource(input.logPath)
@@ -116,8 +110,8 @@ class NodeVerifier {
     for (const range of this.input.ranges) this.range(range)
     this.indexes()
     return {
-      sourceRows: this.nodeRows.rows,
-      nodedataRows: this.dataRows.rows,
+      sourceRows: this.source.nodeRows.rows,
+      nodedataRows: this.source.dataRows.rows,
       nodes: this.nodes,
       rows: this.rows,
       dataRows: this.expectedData,
@@ -133,8 +127,9 @@ class NodeVerifier {
   }
 
   private range({ start, end }: BuidRange): void {
-    const { nodeRows, dataRows, destRows, destData } = this
-    for (const scan of [nodeRows, dataRows, destRows, destData]) scan.seek(start, end)
+    const { source, destRows, destData } = this
+    const { nodeRows, dataRows } = source
+    for (const scan of [source, destRows, destData]) scan.seek(start, end)
     while (nodeRows.isOpen || dataRows.isOpen) {
       if (nodeRows.isOpen && nodeRows.keyBytes < BUID_BYTES) this.shortKey('nodes', nodeRows)
       else if (dataRows.isOpen && dataRows.keyBytes < BUID_BYTES) this.shortKey('nodedata', dataRows)
@@ -146,16 +141,18 @@ class NodeVerifier {
   }
 
   private oneNode(): void {
-    const { node, translator } = this
-    this.readNode()
+    const { source, translator } = this
+    const { node } = source
+    source.takeNode()
+    this.nodes++
     const owner = this.owner(node.buid)
-    const isPartial = !node.kinds.slice(0, node.count).includes(RowKind.form)
+    const isPartial = node.formRow() < 0
     const known = isPartial && this.input.mapPartial ? this.finder.find(node.buid) : null
     if (isPartial && known === null) this.unresolved.push(Uint8Array.from(node.buid))
     const outcome = translator.translate(node, owner, known)
     if (outcome !== null) this.failed('nodes', node.buid, 'node', node.toRecord())
     const form = outcome === null || outcome.kept ? translator.form : null
-    const data = this.takeData(node.buid, form?.name ?? null)
+    const data = this.takeData(node.buid, form !== null)
     if (form !== null) {
       if (outcome === null) this.allCovered()
       for (let at = 0; at < translator.rowCount; at++) this.nodeRow(at)
@@ -166,73 +163,38 @@ class NodeVerifier {
 
   /** Node data of a node that has no other row in this layer. */
   private dataOnly(): void {
-    const buid = buidOf(this.dataRows)
+    const buid = buidOf(this.source.dataRows)
     const form = this.input.mapPartial ? this.finder.find(buid) : null
     const plan = form === null ? null : this.translator.plan(form)
     if (form === null) this.unresolved.push(buid)
-    const data = this.takeData(buid, plan?.name ?? null)
+    const data = this.takeData(buid, plan !== null)
     if (plan === null || data.length === 0) return
     this.formRow(buid, plan.nameUtf8)
     this.data(this.owner(buid), buid, data)
   }
 
-  private readNode(): void {
-    const { node, nodeRows } = this
-    const { cursor } = nodeRows
-    node.begin(cursor.buf, cursor.keyStart)
-    do {
-      const nameStart = cursor.keyStart + BUID_BYTES
-      node.add(cursor.buf, nameStart, cursor.keyEnd, cursor.valueBuf, cursor.valueStart, cursor.valueEnd)
-    } while (nodeRows.next() && nodeRows.startsWith(node.buid))
-    this.nodes++
-  }
-
   /** The node data of a buid that has to be in the destination; what cannot be has to be in the migration log. */
-  private takeData(buid: Uint8Array, form: string | null): { name: Uint8Array; value: Uint8Array }[] {
-    const { dataRows } = this
-    const kept: { name: Uint8Array; value: Uint8Array }[] = []
-    const lost: [Value, Value][] = []
-    while (dataRows.isOpen && dataRows.startsWith(buid)) {
-      const { cursor } = dataRows
-      const nameBytes = cursor.key().subarray(BUID_BYTES)
-      const text = strictText(nameBytes)
-      const name = text === null ? null : packedName(text, null)
-      const value = cursor.value()
-      if (form === null || name === null || name.length > 511 || !isMsgpack(value))
-        lost.push([text ?? nameBytes, value])
-      else kept.push({ name, value })
-      dataRows.next()
-    }
+  private takeData(buid: Uint8Array, hasForm: boolean): NodedataRow[] {
+    const { kept, lost } = this.source.takeData(buid, hasForm)
     if (lost.length > 0) this.failed('nodedata', buid, 'nodedata', new PackMap(lost))
     return kept
   }
 
   private nodeRow(at: number): void {
-    const { node, translator, key } = this
-    const i = translator.rows[at]
-    const flag = translator.flags[at]
-    key.set(node.buid)
-    key[BUID_BYTES] = flag
-    let keyEnd = BUID_BYTES + 1
-    if (flag !== Flag.ndef) {
-      const name = node.nameBuf[i].subarray(node.nameStart[i] + translator.nameSkip[at], node.nameEnd[i])
-      key.set(name, keyEnd)
-      keyEnd += name.length
-    }
-    const valu = node.rowBuf[i].subarray(node.valuStart(i), translator.valuEnd[at])
-    const stor = translator.stor[at]
-    if (stor === null) {
-      this.expect('bybuid', this.destRows, keyEnd, valu, 0, valu.length)
-      return
-    }
-    const { form } = translator
-    const head = flag === Flag.ndef && form !== null ? [Uint8Array.of(0x93), form.nameBytes] : [Uint8Array.of(0x92)]
-    this.expect('bybuid', this.destRows, keyEnd, ...this.joined([...head, valu, stor]))
+    const { source, translator, key } = this
+    const name = rowName(source.node, translator, at)
+    key.set(source.node.buid)
+    key[BUID_BYTES] = translator.flags[at]
+    key.set(name, BUID_BYTES + 1)
+    const value = rowValue(source.node, translator, at)
+    const [bytes, start, end] = value.length === 1 ? ([value[0], 0, value[0].length] as const) : this.joined(value)
+    this.expect('bybuid', this.destRows, BUID_BYTES + 1 + name.length, bytes, start, end)
   }
 
   /** Independent of how rows are translated: each row of the source must be in one of the destination. */
   private allCovered(): void {
-    const { node, translator } = this
+    const { translator } = this
+    const { node } = this.source
     const covered = new Set(translator.rows.slice(0, translator.rowCount))
     for (let i = 0; i < node.count; i++) {
       if (covered.has(i)) continue
@@ -248,7 +210,7 @@ class NodeVerifier {
     this.expect('bybuid', this.destRows, BUID_BYTES + 1, formUtf8, 0, formUtf8.length)
   }
 
-  private data(owner: number, buid: Uint8Array, data: readonly { name: Uint8Array; value: Uint8Array }[]): void {
+  private data(owner: number, buid: Uint8Array, data: readonly NodedataRow[]): void {
     const rows = data.map(({ name, value }) => ({ name, value, abrv: this.names.prop(name) }))
     rows.sort((a, b) => Buffer.compare(a.abrv, b.abrv))
     for (const { name, value, abrv } of rows) {
@@ -487,13 +449,4 @@ function buidOf(scan: RangeScan): Uint8Array {
 
 function sameBytes(a: Value | undefined, b: Value): boolean {
   return a !== undefined && Buffer.compare(encode(a), encode(b)) === 0
-}
-
-function isMsgpack(bytes: Uint8Array): boolean {
-  try {
-    return skip(bytes, 0, bytes.length) === bytes.length
-  } catch (err) {
-    if (err instanceof MsgpackError) return false
-    throw err
-  }
 }
