@@ -1,8 +1,8 @@
 // Splices to node edits: `node dist/bench/splice.bench.js`
 import { join } from 'node:path'
-import { Model } from '../src/model/model.js'
 import { LeafBuilder } from '../src/page/leaf-builder.js'
-import { readExtModel, readSource } from '../src/source/cortex-dir.js'
+import { readSource } from '../src/source/cortex-dir.js'
+import { cortexModel } from '../src/source/cortex-model.js'
 import { extractSplices } from '../src/task/splice-extract.js'
 import { workerStortypes } from '../src/task/worker-state.js'
 import { report } from './report.js'
@@ -11,10 +11,8 @@ import { scratchCortex } from './scratch-cortex.js'
 const NODES = 10_000
 
 const { src, layerDir } = await scratchCortex(NODES)
-const model = Model.core()
-const { props, univs, tagprops } = readExtModel(readSource(src).hive)
-model.addExtendedModel({ props, univs, tagProps: tagprops })
-const stortypes = workerStortypes(model.toJSON())
+const { model } = cortexModel(readSource(src), [])
+const stortypes = workerStortypes(model)
 const extract = (rows: Pick<LeafBuilder, 'add'>) =>
   extractSplices({
     slabPath: join(layerDir, 'splices.lmdb'),

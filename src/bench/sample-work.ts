@@ -56,8 +56,7 @@ export function sampleWork(srcDir: string, options: SampleOptions): WorkSample {
   const startedMs = performance.now()
   const source = readSource(srcDir)
   const model = options.model ?? Model.core()
-  const { props, univs, tagprops } = readExtModel(source.hive)
-  model.addExtendedModel({ props, univs, tagProps: tagprops })
+  model.addExtendedModel(readExtModel(source.hive))
   const layers = source.layers.map(({ dir }) => openLayer(dir)).filter((layer) => layer !== null)
   const dir = mkdtempSync(join(options.dir, 'sample-'))
   try {

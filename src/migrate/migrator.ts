@@ -4,11 +4,12 @@ import { encode, type Value } from '../bytes/msgpack.js'
 import type { Progress } from '../cli/progress-screen.js'
 import { MigrationError } from '../errors.js'
 import type { Log } from '../log.js'
-import { Model, type ModelData } from '../model/model.js'
+import type { ModelData } from '../model/model.js'
 import { preflight } from '../plan/preflight.js'
 import { TaskPool } from '../pool/task-pool.js'
 import { WriterClient, type WriterPort } from '../pool/writer-client.js'
-import { readExtModel, readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { cortexModel } from '../source/cortex-model.js'
 import { layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { warmFile } from '../source/warm-file.js'
@@ -90,9 +91,9 @@ export class Migrator {
   /** Translates everything and writes nothing at the destination. */
   private async dryRun(source: SourceCortex, layers: readonly string[], pool: TaskPool): Promise<MigrateSummary> {
     refuseLiveLayers(source.dir, layers)
-    const { model, modelWarnings } = this.loadModel(source)
+    const { model, warnings } = cortexModel(source, this.options.modelFiles)
     const writer = new DryWriter()
-    const cellErrors = await dryCellSteps(source, layers, modelWarnings, this.options, this.log, writer.errors)
+    const cellErrors = await dryCellSteps(source, layers, warnings, this.options, this.log, writer.errors)
     this.budget.add(cellErrors)
     const results = await this.migrateLayers(source, layers, model, pool, writer)
     return this.summary(source, results, cellErrors, writer.errors)
@@ -109,13 +110,13 @@ export class Migrator {
     if (options.ops.has('dirn')) await writer.call('copyDirn', { srcDir: source.dir, destDir, layers })
     else log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
     await writer.call('open', { destDir })
-    const { model, modelWarnings } = this.loadModel(source)
+    const { model, warnings } = cortexModel(source, options.modelFiles)
     const cellErrors = await writer.call('cellSteps', {
       srcDir: source.dir,
       destDir,
       ops: [...options.ops],
       layers,
-      modelWarnings,
+      modelWarnings: warnings,
       destDedicated: options.destDedicated,
     })
     this.budget.add(cellErrors)
@@ -157,14 +158,6 @@ export class Migrator {
       errorKinds: errors.kinds.filter(({ step }) => COUNTED_STEPS.has(step)),
       notes: this.notes,
     }
-  }
-
-  private loadModel({ hive }: SourceCortex): { model: ModelData; modelWarnings: string[] } {
-    const model = Model.core()
-    for (const file of this.options.modelFiles) model.addModelFile(file)
-    const { props, univs, tagprops } = readExtModel(hive)
-    const modelWarnings = model.addExtendedModel({ props, univs, tagProps: tagprops })
-    return { model: model.toJSON(), modelWarnings }
   }
 
   private async migrateLayers(

@@ -3,14 +3,15 @@ import { encode, PackMap, type Value } from '../bytes/msgpack.js'
 import type { Progress } from '../cli/progress-screen.js'
 import { MigrationError } from '../errors.js'
 import type { Log } from '../log.js'
-import { Model, type ModelData } from '../model/model.js'
+import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
 import { destState } from '../plan/dest-state.js'
 import { TaskPool } from '../pool/task-pool.js'
 import { WriterClient } from '../pool/writer-client.js'
 import { isInUse } from '../slab/in-use.js'
-import { readExtModel, readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { cortexModel } from '../source/cortex-model.js'
 import { layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers } from '../source/live-layers.js'
 import { findForms } from '../source/partial-forms.js'
@@ -98,7 +99,7 @@ export class Replay {
     const writer = new WriterClient(this.log)
     const pool = new TaskPool(workers)
     try {
-      const model = this.loadModel(source)
+      const { model } = cortexModel(source, this.options.modelFiles)
       const before = this.count()
       const errors = readLayerErrors(destDir)
       const layers = this.layersOf(errors)
@@ -333,14 +334,6 @@ export class Replay {
         hint: 'give the same --model files first, in their order, then the new ones; a new file must not define what the Cortex extends itself',
       },
     )
-  }
-
-  private loadModel({ hive }: SourceCortex): ModelData {
-    const model = Model.core()
-    for (const file of this.options.modelFiles) model.addModelFile(file)
-    const { props, univs, tagprops } = readExtModel(hive)
-    model.addExtendedModel({ props, univs, tagProps: tagprops })
-    return model.toJSON()
   }
 
   private checkpoint<T>(key: string): T | null {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode, type Value } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
+import type { ExtendedModel } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
 import { readSettled } from '../slab/read-settled.js'
@@ -115,13 +116,13 @@ export function countStorm({ dir, hive }: SourceCortex): { triggers: number; cro
   }
 }
 
-/** The forms, props and tag props that the hive adds to the model, raw as `[...]` values. */
-export function readExtModel(hive: Hive): { props: Value[]; univs: Value[]; tagprops: Value[] } {
+/** The props, universal props and tag props that the hive adds to the model. */
+export function readExtModel(hive: Hive): ExtendedModel {
   const all = (kind: string) => {
     const path = ['cortex', 'model', kind]
     return hive.children(path).map((name) => hive.get([...path, name]) ?? null)
   }
-  return { props: all('props'), univs: all('univs'), tagprops: all('tagprops') }
+  return { props: all('props'), univs: all('univs'), tagProps: all('tagprops') }
 }
 
 function layerSlabFacts(slab: SlabReader): { modelVersion: Value | null; feedOffsets: Map<string, bigint> } {

@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { inTurn } from '../migrate/in-turn.js'
-import { Model, type ModelData } from '../model/model.js'
+import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
 import { destState } from '../plan/dest-state.js'
 import { TaskPool } from '../pool/task-pool.js'
 import { isInUse } from '../slab/in-use.js'
-import { readExtModel, readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { cortexModel } from '../source/cortex-model.js'
 import { layersBelow } from '../source/layers-below.js'
 import { type KnownCheckpoint, readCheckpoints } from '../target/checkpoints.js'
 import { readErrorRecords } from '../target/error-records.js'
@@ -103,7 +104,7 @@ class Verifier {
     refuseSourceInUse(srcDir)
     const source = readSource(srcDir)
     this.checkDest(source)
-    const model = this.loadModel(source)
+    const { model } = cortexModel(source, this.options.modelFiles)
     const idens = this.layerIdens(source)
     const slabs = idens.flatMap((iden) => this.openSlabs(iden))
     try {
@@ -294,14 +295,6 @@ class Verifier {
 
   private checkpoint(step: 'nodes' | 'splices', iden: string): LayerCheckpoint | null {
     return (this.checkpoints.get(`${step}/${iden}`)?.value as LayerCheckpoint | undefined) ?? null
-  }
-
-  private loadModel({ hive }: SourceCortex): ModelData {
-    const model = Model.core()
-    for (const file of this.options.modelFiles) model.addModelFile(file)
-    const { props, univs, tagprops } = readExtModel(hive)
-    model.addExtendedModel({ props, univs, tagProps: tagprops })
-    return model.toJSON()
   }
 
   private loggedErrors(): Map<string, LoggedErrors> {
