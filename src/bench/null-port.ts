@@ -1,12 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Credits, StreamMessage } from '../target/chunk-sender.js'
+import { type Credits, makeCredits, release, type StreamMessage } from '../target/chunk-sender.js'
 
 /** Stands in for the writer thread: takes finished pages as fast as they come, and counts them. */
 export class NullPort {
-  readonly credits: Credits = {
-    inFlightBytes: new Int32Array(new SharedArrayBuffer(4)),
-    budgetBytes: Number.MAX_SAFE_INTEGER,
-  }
+  readonly credits = makeCredits(Number.MAX_SAFE_INTEGER)
   bytes = 0
   entries = 0
 
@@ -22,7 +19,7 @@ export class NullPort {
     if (message.type === 'end') this.entries += message.summary.entries
     else {
       this.bytes += message.chunk.bytes.length
-      Atomics.sub(this.credits.inFlightBytes, 0, message.chunk.bytes.length)
+      release(this.credits, message.chunk.bytes.length)
     }
     this.take(message)
   }

@@ -13,7 +13,7 @@ import { cortexModel } from '../source/cortex-model.js'
 import { layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { warmFile } from '../source/warm-file.js'
-import type { Credits } from '../target/chunk-sender.js'
+import { type Credits, makeCredits } from '../target/chunk-sender.js'
 import { ErrorCounts, type ErrorKind } from '../target/error-counts.js'
 import type { MigrOp } from '../target/steps/context.js'
 import { dryCellSteps } from './dry-cell-steps.js'
@@ -174,10 +174,7 @@ export class Migrator {
     const layersDir = options.dryRun
       ? source.dir
       : await snapshotIfLive(source.dir, layers, options, (text) => this.log('INFO', text))
-    const credits: Credits = {
-      inFlightBytes: new Int32Array(new SharedArrayBuffer(4)),
-      budgetBytes: Math.floor(options.memoryBytes / 8),
-    }
+    const credits = makeCredits(options.memoryBytes)
     const results: LayerSummary[] = []
     await inTurn(layers, LAYERS_AT_ONCE, async (iden) => {
       const { destDir, fromLast, pieces = {} } = options

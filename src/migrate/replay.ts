@@ -16,7 +16,7 @@ import { layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers } from '../source/live-layers.js'
 import { findForms } from '../source/partial-forms.js'
 import { readCheckpoints } from '../target/checkpoints.js'
-import type { Credits } from '../target/chunk-sender.js'
+import { makeCredits } from '../target/chunk-sender.js'
 import { ErrorCounts, type ErrorKind } from '../target/error-counts.js'
 import { readErrorRecords } from '../target/error-records.js'
 import { hasRecord } from '../target/migration-log.js'
@@ -232,10 +232,7 @@ export class Replay {
     this.log('INFO', `Making the history of layer ${iden} anew`)
     await writer.call('dropCheckpoint', { key })
     await writer.call('forgetSpliceErrors', { layer: iden })
-    const credits: Credits = {
-      inFlightBytes: new Int32Array(new SharedArrayBuffer(4)),
-      budgetBytes: Math.floor(this.options.memoryBytes / 8),
-    }
+    const credits = makeCredits(this.options.memoryBytes)
     const shared = { iden, srcDir, destDir, model, fromLast: false, pieces: {} }
     await new LayerSplices(shared, pool, writer, credits, {
       warn: (text) => this.log('WARNING', text),

@@ -23,6 +23,11 @@ export interface Credits {
   readonly budgetBytes: number
 }
 
+/** @param memoryBytes what rows on their way may take altogether: finished pages get an eighth of it */
+export function makeCredits(memoryBytes: number): Credits {
+  return { inFlightBytes: new Int32Array(new SharedArrayBuffer(4)), budgetBytes: Math.floor(memoryBytes / 8) }
+}
+
 /**
  * Sends finished pages to the writer thread. Tasks are synchronous, so back-pressure is a wait: nothing more is sent while
  * the writer is behind by more than the budget.
