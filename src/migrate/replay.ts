@@ -6,7 +6,7 @@ import type { Log } from '../log.js'
 import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
-import { destState } from '../plan/dest-state.js'
+import { assertDestOf } from '../plan/dest-state.js'
 import { TaskPool } from '../pool/task-pool.js'
 import { WriterClient } from '../pool/writer-client.js'
 import { isInUse } from '../slab/in-use.js'
@@ -24,6 +24,7 @@ import type { NodeExtractCounts } from '../task/node-extract.js'
 import type { ReplayNodesInput, ReplayNodesResult } from '../task/replay-nodes.js'
 import { modelKey, workerStortypes } from '../task/worker-state.js'
 import { SpliceTranslator } from '../translate/splices.js'
+import { changedSlabs, DEST_SLABS, type LayerCheckpoint, layerCheckpoint } from './layer-checkpoint.js'
 import { LayerSplices } from './layer-splices.js'
 import { RunLock } from './run-lock.js'
 
@@ -31,7 +32,6 @@ const STEPS = ['nodes', 'nodedata', 'splices'] as const
 /** Nodes that are translated in one task and stored in one transaction. */
 const BATCH_NODES = 1000
 const BUID_BYTES = 32
-const DEST_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const
 
 export interface ReplayOptions {
   readonly srcDir: string
@@ -55,14 +55,6 @@ export interface ReplayReport {
   readonly leftCount: number
   readonly elapsedMs: number
 }
-
-/** The parts of the checkpoint of a layer's nodes that are needed here. */
-interface NodesCheckpoint {
-  readonly fingerprint: Readonly<Record<string, unknown>>
-  readonly isBuilt: boolean
-}
-
-type SplicesCheckpoint = Pick<NodesCheckpoint, 'fingerprint' | 'isBuilt'>
 
 /** Errors of one layer. */
 interface LayerErrors {
@@ -124,7 +116,7 @@ export class Replay {
     pool: TaskPool,
     writer: WriterClient,
   ): Promise<void> {
-    const nodes = this.checkpoint<NodesCheckpoint>(`nodes/${iden}`)
+    const nodes = this.checkpoint('nodes', iden)
     if (nodes !== null) {
       // From here on the layer is one of the new model: a run that is killed must be ended with it.
       const begun = withModel(nodes, model)
@@ -141,7 +133,7 @@ export class Replay {
   private async addNodes(
     iden: string,
     wanted: ReadonlySet<string>,
-    nodes: NodesCheckpoint,
+    nodes: LayerCheckpoint,
     source: SourceCortex,
     model: ModelData,
     pool: TaskPool,
@@ -185,7 +177,7 @@ export class Replay {
   }
 
   /** Makes statistics and checkpoint say what is there now: counted anew, so that a run may end and begin anywhere. */
-  private async settle(iden: string, checkpoint: NodesCheckpoint, writer: WriterClient): Promise<void> {
+  private async settle(iden: string, checkpoint: LayerCheckpoint, writer: WriterClient): Promise<void> {
     const { destDir } = this.options
     const key = `nodes/${iden}`
     const streams = (readCheckpoints(destDir).get(key)?.streams ?? []) as { counts?: NodeExtractCounts }[]
@@ -224,7 +216,7 @@ export class Replay {
     const key = `splices/${iden}`
     if (!hasRecord(destDir, 'splices', 'prog', iden)) return
     if (!SlabReader.exists(join(srcDir, 'layers', iden, 'splices.lmdb'))) return
-    const checkpoint = this.checkpoint<SplicesCheckpoint>(key)
+    const checkpoint = this.checkpoint('splices', iden)
     if (checkpoint?.isBuilt === true && !canTranslate(errors, model)) {
       await writer.call('putCheckpoint', { key, checkpoint: withModel(checkpoint, model) })
       return
@@ -244,24 +236,16 @@ export class Replay {
   }
 
   private checkDest(source: SourceCortex): void {
-    const { destDir, srcDir } = this.options
-    const state = destState(destDir)
-    const refused = (found: string, hint: string) =>
-      new MigrationError('ERR_PREFLIGHT', `Cannot replay errors of "${destDir}": ${found}`, { hint })
-    if (state.kind === 'none') throw refused('there is no Cortex in it', 'give the directory of a migrated Cortex')
-    if (state.kind === 'unreadable') throw refused(state.reason, 'migrate again')
-    if (state.guid !== source.cellGuid) {
-      throw refused(
-        `it belongs to the Cortex ${state.guid}, "${srcDir}" is ${source.cellGuid}`,
-        'give the source that it was made from',
-      )
-    }
-    if (state.booted !== null) {
-      throw refused(
-        `Synapse ${state.booted} has been started on it`,
-        'what it has since would be at odds with older changes: add what is missing through Storm, or migrate again',
-      )
-    }
+    const { destDir } = this.options
+    const booted = assertDestOf(source, destDir, 'replay errors of')
+    if (booted === null) return
+    throw new MigrationError(
+      'ERR_PREFLIGHT',
+      `Cannot replay errors of "${destDir}": Synapse ${booted} has been started on it`,
+      {
+        hint: 'what it has since would be at odds with older changes: add what is missing through Storm, or migrate again',
+      },
+    )
   }
 
   /** Layers that have errors, or whose history an earlier run has left unfinished. */
@@ -289,8 +273,8 @@ export class Replay {
         hint: 'stop it',
       })
     }
-    const nodes = this.checkpoint<NodesCheckpoint>(`nodes/${iden}`)
-    const splices = this.checkpoint<SplicesCheckpoint>(`splices/${iden}`)
+    const nodes = this.checkpoint('nodes', iden)
+    const splices = this.checkpoint('splices', iden)
     // A history that is not built was begun by a replay when the migration has come to its end.
     const isOpen = splices !== null && !splices.isBuilt && !hasRecord(destDir, 'splices', 'prog', iden)
     if (nodes?.isBuilt === false || isOpen) {
@@ -305,10 +289,13 @@ export class Replay {
     for (const { fingerprint } of [nodes, splices].filter((checkpoint) => checkpoint !== null)) {
       this.checkModel(iden, String(fingerprint.model), model)
     }
-    const source = (slab: string) => join(srcDir, 'layers', iden, `${slab}.lmdb`)
-    assertSameTxn(iden, source('layer'), nodes?.fingerprint['source transaction'])
-    assertSameTxn(iden, source('nodedata'), nodes?.fingerprint['node data transaction'])
-    assertSameTxn(iden, source('splices'), splices?.fingerprint['splice transaction'])
+    const [changed] = changedSlabs(join(srcDir, 'layers', iden), { nodes, splices })
+    if (changed === undefined) return
+    throw new MigrationError(
+      'ERR_CHECKPOINT_MISMATCH',
+      `Cannot replay errors of layer ${iden}: "${changed}" has changed since`,
+      { hint: 'give the source as it was migrated, or migrate again' },
+    )
   }
 
   /** The model may only have more than it had: what was migrated with it stays as it is. */
@@ -333,8 +320,8 @@ export class Replay {
     )
   }
 
-  private checkpoint<T>(key: string): T | null {
-    return (readCheckpoints(this.options.destDir).get(key)?.value as T | undefined) ?? null
+  private checkpoint(step: 'nodes' | 'splices', iden: string): LayerCheckpoint | null {
+    return layerCheckpoint(readCheckpoints(this.options.destDir), step, iden)
   }
 
   private count(): ErrorCounts {
@@ -385,7 +372,7 @@ function readLayerErrors(destDir: string): Map<string, LayerErrors> {
   return layers
 }
 
-function withModel<T extends { readonly fingerprint: object }>(checkpoint: T, model: ModelData): T {
+function withModel(checkpoint: LayerCheckpoint, model: ModelData): LayerCheckpoint {
   return { ...checkpoint, fingerprint: { ...checkpoint.fingerprint, model: modelKey(model) } }
 }
 
@@ -457,7 +444,7 @@ function merged(
 }
 
 /** The statistics of a layer that depend on what was migrated, as a migration notes them. */
-function statRecords(iden: string, counts: NodeExtractCounts, { fingerprint }: NodesCheckpoint) {
+function statRecords(iden: string, counts: NodeExtractCounts, { fingerprint }: LayerCheckpoint) {
   const stat = (migrop: string, key: string, value: Value) => ({
     migrop,
     logtyp: 'stat',
@@ -474,18 +461,4 @@ function statRecords(iden: string, counts: NodeExtractCounts, { fingerprint }: N
       ? []
       : [stat('nodedata', 'totnodes', [counts.nodedataRows, counts.nodedataMigrated])]),
   ]
-}
-
-function assertSameTxn(iden: string, path: string, before: unknown): void {
-  if (typeof before !== 'number' || !SlabReader.exists(path)) return
-  const slab = SlabReader.open(path)
-  slab.close()
-  if (slab.txnId === before) return
-  throw new MigrationError(
-    'ERR_CHECKPOINT_MISMATCH',
-    `Cannot replay errors of layer ${iden}: "${path}" has changed since`,
-    {
-      hint: 'give the source as it was migrated, or migrate again',
-    },
-  )
 }

@@ -5,6 +5,7 @@ import { MigrationError } from '../errors.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
 import { compareVersions, type Version, versionOf } from '../slab/version.js'
+import type { SourceCortex } from '../source/cortex-dir.js'
 
 export type DestState =
   | { readonly kind: 'none' }
@@ -34,6 +35,27 @@ export function destState(destDir: string): DestState {
   } finally {
     slab.close()
   }
+}
+
+/**
+ * Checks that a destination was made from a source; returns the Synapse version that has been started on it, or null.
+ *
+ * @param action what is refused else, like `verify`
+ * @throws {MigrationError} ERR_PREFLIGHT when it was not, or cannot be read
+ */
+export function assertDestOf({ dir, cellGuid }: SourceCortex, destDir: string, action: string): string | null {
+  const state = destState(destDir)
+  const refused = (found: string, hint: string) =>
+    new MigrationError('ERR_PREFLIGHT', `Cannot ${action} "${destDir}": ${found}`, { hint })
+  if (state.kind === 'none') throw refused('there is no Cortex in it', 'give the directory of a migrated Cortex')
+  if (state.kind === 'unreadable') throw refused(state.reason, 'restore it from a backup, or migrate again')
+  if (state.guid !== cellGuid) {
+    throw refused(
+      `it belongs to the Cortex ${state.guid}, "${dir}" is ${cellGuid}`,
+      'give the source that it was made from',
+    )
+  }
+  return state.booted
 }
 
 /**

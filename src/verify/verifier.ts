@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { inTurn } from '../migrate/in-turn.js'
+import { changedSlabs, DEST_SLABS, type LayerCheckpoint, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
-import { destState } from '../plan/dest-state.js'
+import { assertDestOf } from '../plan/dest-state.js'
 import { TaskPool } from '../pool/task-pool.js'
 import { isInUse } from '../slab/in-use.js'
 import { readSource, type SourceCortex } from '../source/cortex-dir.js'
@@ -25,7 +26,6 @@ const BUILT_TXN = 2
 const SOURCE_SLABS = ['layer', 'nodedata', 'splices'] as const
 /** Steps that make the hive and the queues what they are. */
 const CELL_STEPS = ['cell', 'hivelyr', 'triggers', 'cron', 'hiveauth', 'queues'] as const
-const DEST_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const
 
 export interface VerifyOptions {
   readonly srcDir: string
@@ -43,15 +43,6 @@ export interface VerifyEvents {
   progress(layer: string, done: number, total: number): void
   /** What the operator should know meanwhile. */
   note(text: string): void
-}
-
-/** What a checkpoint of the migration says that verification needs to know. */
-interface LayerCheckpoint {
-  readonly fingerprint: Readonly<Record<string, unknown>>
-  readonly nodelim?: number | null
-  readonly isBuilt: boolean
-  /** Transactions of the slabs when errors were replayed into them. */
-  readonly writtenTxns?: Readonly<Record<string, number>>
 }
 
 type LoggedErrors = LayerVerifierOptions['loggedErrors']
@@ -103,7 +94,8 @@ class Verifier {
     const { srcDir, destDir, sample } = this.options
     refuseSourceInUse(srcDir)
     const source = readSource(srcDir)
-    this.checkDest(source)
+    const booted = assertDestOf(source, destDir, 'verify')
+    if (booted !== null) this.expected.push(`Synapse ${booted} has been started on the destination`)
     const { model } = cortexModel(source, this.options.modelFiles)
     const idens = this.layerIdens(source)
     const slabs = idens.flatMap((iden) => this.openSlabs(iden))
@@ -169,22 +161,6 @@ class Verifier {
     return this.checkpoints.size > 0
   }
 
-  private checkDest(source: SourceCortex): void {
-    const { srcDir, destDir } = this.options
-    const state = destState(destDir)
-    const refused = (found: string, hint: string) =>
-      new MigrationError('ERR_PREFLIGHT', `Cannot verify "${destDir}": ${found}`, { hint })
-    if (state.kind === 'none') throw refused('there is no Cortex in it', 'give the directory of a migrated Cortex')
-    if (state.kind === 'unreadable') throw refused(state.reason, 'restore it from a backup, or migrate again')
-    if (state.guid !== source.cellGuid) {
-      throw refused(
-        `it belongs to the Cortex ${state.guid}, "${srcDir}" is ${source.cellGuid}`,
-        'give the source that it was made from',
-      )
-    }
-    if (state.booted !== null) this.expected.push(`Synapse ${state.booted} has been started on the destination`)
-  }
-
   /** The layers of the source, and those that the hive does not know but that were migrated. */
   private layerIdens({ layers, orphans }: SourceCortex): string[] {
     const migrated = orphans.filter(({ iden }) => this.checkpoints.has(`nodes/${iden}`))
@@ -230,24 +206,12 @@ class Verifier {
         this.expected.push(`The ${step} of layer ${iden} were migrated with another model: give the same --model files`)
       }
     }
-    const changed = [
-      this.hasChanged(join(srcDir, 'layers', iden, 'layer.lmdb'), 'nodes', iden, 'source transaction'),
-      this.hasChanged(join(srcDir, 'layers', iden, 'nodedata.lmdb'), 'nodes', iden, 'node data transaction'),
-      this.hasChanged(join(srcDir, 'layers', iden, 'splices.lmdb'), 'splices', iden, 'splice transaction'),
-    ]
-    if (changed.includes(true)) {
+    const [nodes, splices] = [this.checkpoint('nodes', iden), this.checkpoint('splices', iden)]
+    if (changedSlabs(join(srcDir, 'layers', iden), { nodes, splices }).length > 0) {
       this.expected.push(
         `Layer ${iden} of the source is not as it was migrated: it has been written to since, or was then`,
       )
     }
-  }
-
-  private hasChanged(path: string, step: 'nodes' | 'splices', iden: string, field: string): boolean {
-    const before = this.checkpoint(step, iden)?.fingerprint[field]
-    if (typeof before !== 'number' || !SlabReader.exists(path)) return false
-    const slab = SlabReader.open(path)
-    slab.close()
-    return slab.txnId !== before
   }
 
   private async layer(
@@ -294,7 +258,7 @@ class Verifier {
   }
 
   private checkpoint(step: 'nodes' | 'splices', iden: string): LayerCheckpoint | null {
-    return (this.checkpoints.get(`${step}/${iden}`)?.value as LayerCheckpoint | undefined) ?? null
+    return layerCheckpoint(this.checkpoints, step, iden)
   }
 
   private loggedErrors(): Map<string, LoggedErrors> {
