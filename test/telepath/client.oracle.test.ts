@@ -4,10 +4,10 @@ import { test } from 'node:test'
 import { PackMap, type Value } from '../../src/bytes/msgpack.js'
 import { openProxy, type TeleProxy } from '../../src/telepath/client.js'
 import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
-import { TelepathServer } from '../../src/telepath/server.js'
 import { parseUrl } from '../../src/telepath/url.js'
 import { python, type Release, tempDir } from '../support/cortex.js'
 import { callWith, RealCortex } from '../support/real-cortex.js'
+import { whoamiServer } from '../support/whoami-server.js'
 
 const VERSIONS: readonly [release: Release, version: number[]][] = [
   ['01x', [0, 1, 58]],
@@ -123,16 +123,7 @@ test('ssl and its client certificates are understood by Synapse, both ways', asy
     }
   }
 
-  const server = new TelepathServer<string>({
-    hasShare: () => true,
-    authenticate: async (auth) => auth?.name ?? 'nobody',
-    open: () => ({
-      classes: ['test.Test'],
-      version: [2, 0, 0],
-      methods: new Map([['whoami', { run: ({ user }: { user: string }) => user }]]),
-    }),
-    log: () => {},
-  })
+  const server = whoamiServer()
   t.after(() => server.close())
   const listen = (query: string) =>
     server.listen(parseUrl(`ssl://127.0.0.1:0/?hostname=localhost&certdir=${certdir}${query}`))

@@ -9,6 +9,7 @@ import { BadUrl, LinkDown } from '../../src/telepath/errors.js'
 import { TelepathServer } from '../../src/telepath/server.js'
 import { parseUrl } from '../../src/telepath/url.js'
 import { tempDir } from '../support/fixture.js'
+import { whoamiServer } from '../support/whoami-server.js'
 
 const dir = tempDir()
 const strange = tempDir()
@@ -52,16 +53,7 @@ after(async () => {
 })
 
 async function serve(query: string): Promise<number> {
-  const server = new TelepathServer<string>({
-    hasShare: () => true,
-    authenticate: async (auth) => auth?.name ?? 'nobody',
-    open: () => ({
-      classes: ['test.Test'],
-      version: [2, 0, 0],
-      methods: new Map([['whoami', { run: ({ user }: { user: string }) => user }]]),
-    }),
-    log: () => {},
-  })
+  const server = whoamiServer()
   servers.push(server)
   return (await server.listen(parseUrl(`ssl://127.0.0.1:0/?hostname=localhost&certdir=${dir}${query}`))) as number
 }
