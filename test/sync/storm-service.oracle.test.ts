@@ -60,7 +60,7 @@ for (const release of ['200', '280', 'latest'] as Release[]) {
       assert.equal(failed, `Enabling migrationMode encountered an error: ${fake.modeFailure}`)
 
       fake.known = [syncError()]
-      assert.deepEqual(await cortex.prints('migrsync.errors'), [`${LAYER} 5: ${syncError().message}`, '1 errors'])
+      assert.deepEqual(await cortex.prints('migrsync.errors'), [`${LAYER} 5: ${syncError().message}`, 'Errors: 1'])
       assert.deepEqual(await cortex.prints('migrsync.retry'), ['Applied 1, still failing 0'])
       assert.deepEqual(await cortex.prints('migrsync.cutover'), [
         'Not ready to cut over:',

@@ -100,7 +100,7 @@ $errors = $svc.listErrors()
 for $error in $errors {
     $lib.print("{layer} {offs}: {reason}", layer=$error.layer, offs=$error.offs, reason=$error.mesg)
 }
-$lib.print("{count} errors", count=$lib.len($errors))`,
+$lib.print("Errors: {count}", count=$lib.len($errors))`,
   },
   {
     name: 'retry',
