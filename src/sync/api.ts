@@ -139,7 +139,6 @@ export type PullStatus =
   | 'up_to_date'
   | 'connect_err'
   | 'auth_err'
-  | 'queue_fini'
   | 'stopped'
 
 /** One layer now. Offsets count splices from 0; a missing one is null. */

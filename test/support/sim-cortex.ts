@@ -49,6 +49,8 @@ export class SimCortex {
   modelRefusal: TelepathError | null = null
   migrationMode = false
   hasMigrationMode = true
+  /** What the service's user has no right to. */
+  denied: ReadonlySet<'mode' | 'push' | 'splices'> = new Set()
   hasEditIndex = true
   modelReads = 0
   readonly #links = new Set<SimLink>()
@@ -130,6 +132,11 @@ export class SimCortex {
     const link = new SimLink(() => this.#links.delete(link))
     this.#links.add(link)
     return link
+  }
+
+  /** @throws {TelepathError} AuthDeny where the service's user has no right to that */
+  check(right: 'mode' | 'push' | 'splices', mesg: string): void {
+    if (this.denied.has(right)) throw TelepathError.of('AuthDeny', { mesg })
   }
 
   async delay(peer: Process): Promise<void> {
@@ -262,6 +269,7 @@ class SimRemote implements RemoteCortex {
   }
 
   #mode(on: boolean): void {
+    this.cortex.check('mode', 'User is not an admin.')
     if (!this.cortex.hasMigrationMode) throw TelepathError.of('NoSuchMeth', { name: 'enableMigrationMode' })
     this.cortex.migrationMode = on
   }
@@ -287,7 +295,10 @@ class SimLayer implements RemoteLayer {
     const log = this.cortex.logs.get(this.iden)
     if (log === undefined) throw TelepathError.of('TypeError', { mesg: 'offs must be a tuple' })
     const start = Number(offs)
-    let end = await this.cortex.call(this.link, this.peer, () => log.length)
+    let end = await this.cortex.call(this.link, this.peer, () => {
+      this.cortex.check('splices', 'Caller must have permission layer.lift')
+      return log.length
+    })
     if (size >= 0) end = Math.min(end, start + size)
     const { random, lossRate } = this.cortex.faults
     for (let at = start; at < end; at++) {
@@ -321,6 +332,7 @@ class SimLayer implements RemoteLayer {
   }
 
   #apply(nodeedits: Value[], meta: PackMap): void {
+    this.cortex.check('push', 'User must have permission layer.write')
     const applied = this.cortex.applied.get(this.iden) as Applied[]
     if (!this.cortex.migrationMode) this.cortex.pushedWithoutMigrationMode++
     const at = this.cortex.clock.now()

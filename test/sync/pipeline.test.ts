@@ -155,6 +155,26 @@ test('LayerSyncs stops, says which layers, and goes on from last', async () => {
   assert.deepEqual(bench.values(), [1, 2])
 })
 
+test('LayerSyncs loses nothing when it is stopped as soon as it was started, or has read', async () => {
+  for (const ms of [0, 1, 2, 3, 5, 8, 13, 21]) {
+    const bench = new Bench({ queueSize: 10 })
+    bench.add(A, ...range(50).map((valu) => asn(valu, valu)))
+    await bench.start([A, 0])
+    if (ms > 0) await bench.wait(ms)
+    await bench.run(bench.service.stopSync())
+    const { pullTask, pushTask, queue, pushOffset } = bench.layer()
+    assert.deepEqual([pullTask.status, pushTask.status], ['cancelled', 'cancelled'])
+    assert.notEqual(queue?.finished, false)
+    assert.equal(bench.values().length, pushOffset)
+    bench.add(A, asn(50, 50))
+    await bench.run(bench.service.startSyncFromLast())
+    await bench.run(bench.service.untilCaughtUp())
+    await bench.wait(4_000)
+    assert.deepEqual(new Set(bench.values()), new Set(range(51)))
+    assert.equal(bench.durable.push.get(A), 51)
+  }
+})
+
 test('LayerSyncs stops although the destination is gone', async () => {
   const bench = new Bench()
   await bench.start([A, 0], [B, 0])
@@ -214,6 +234,12 @@ test('LayerSyncs changes nothing when a start fails', async () => {
       },
       /destination says: BadModel/,
     ],
+    [
+      () => {
+        bench.dest.denied = new Set(['mode', 'push'])
+      },
+      /destination says: AuthDeny: .*User is not an admin/,
+    ],
   ]
   for (const [spoil, expected] of refusals) {
     spoil()
@@ -228,8 +254,50 @@ test('LayerSyncs changes nothing when a start fails', async () => {
     bench.source.logs.set(A, [])
     bench.dest.version[0] = 2
     bench.dest.hasMigrationMode = true
+    bench.dest.denied = new Set()
   }
   await bench.run(bench.service.startSyncFromLast())
+})
+
+test('LayerSyncs waits until its users may read the source and write to the destination', async () => {
+  const bench = new Bench({ errLim: 1 })
+  bench.add(A, asn(1), asn(2, 2))
+  bench.source.denied = new Set(['splices'])
+  bench.dest.denied = new Set(['mode', 'push'])
+  // The operator's own choice: who is no administrator cannot switch the mode, and need not.
+  assert.match((await bench.run(bench.service.disableMigrationMode())) ?? '', /AuthDeny: .*User is not an admin/)
+  await bench.start([A, 0])
+  await bench.wait(60_000)
+  assert.equal(bench.layer().pullStatus, 'auth_err')
+  assert.match(bench.layer().notes.join(), /source cannot be read now: AuthDeny: .*layer\.lift/)
+  bench.source.denied = new Set()
+  await bench.wait(60_000)
+  assert.match(bench.layer().notes.join(), /AuthDeny: .*User must have permission layer\.write/)
+  const { errorCount, pushOffset, pushTask } = bench.layer()
+  assert.deepEqual([bench.values(), errorCount, pushOffset, pushTask.status], [[], 0, 0, 'active'])
+  bench.dest.denied = new Set(['mode'])
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual([bench.values(), bench.layer().notes], [[1, 2], []])
+})
+
+test('LayerSyncs goes on with both Cortexes gone for a while', async () => {
+  const bench = new Bench()
+  bench.add(A, asn(1))
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(20_000)
+  bench.source.stop()
+  bench.dest.stop()
+  await bench.wait(120_000)
+  for (const { pullTask, pushTask, queue } of bench.service.state().layers) {
+    assert.deepEqual([pullTask.status, pushTask.status, queue?.finished], ['active', 'active', false])
+  }
+  bench.source.isUp = true
+  bench.dest.isUp = true
+  bench.add(A, asn(2, 2))
+  bench.add(B, asn(3))
+  await bench.wait(60_000)
+  assert.deepEqual([bench.values(A), bench.values(B)], [[1, 2], [3]])
+  assert.equal(bench.dest.migrationMode, true)
 })
 
 test('LayerSyncs waits for a source that is away', async () => {
@@ -590,4 +658,20 @@ test('startSyncFromFile() on a running layer moves it without mixing old and new
   assert.ok(at > 0)
   assert.deepEqual(bench.values().slice(at), range(199, 1))
   assert.equal(bench.layer(B).pullTask.status, 'active')
+})
+
+test('startSyncFromFile() forgets errors, and leaves a running layer alone when the file is broken', async () => {
+  const offsfile = join(tempDir(), 'lyroffs.yaml')
+  writeFileSync(offsfile, `${A}: {nextoffs: many}\n`)
+  const bench = new Bench({ offsfile })
+  bench.add(A, asn(0), nope())
+  await bench.start([A, 0])
+  await bench.run(bench.service.untilCaughtUp())
+  await bench.wait(4_000)
+  await assert.rejects(bench.run(bench.service.startSyncFromFile()), /lyroffs\.yaml/)
+  const { errorCount, pullTask, pushTask } = bench.layer()
+  assert.deepEqual([errorCount, pullTask.status, pushTask.status], [1, 'active', 'active'])
+  writeFileSync(offsfile, `${A}: {nextoffs: 2}\n`)
+  await bench.run(bench.service.startSyncFromFile())
+  assert.equal(bench.layer().errorCount, 0)
 })
