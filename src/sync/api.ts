@@ -133,13 +133,7 @@ export type TaskState =
   /** `message` is one clear sentence without passwords. */
   | { readonly status: 'exception'; readonly message: string }
 
-export type PullStatus =
-  | 'reading_catchup'
-  | 'reading_at_live'
-  | 'up_to_date'
-  | 'connect_err'
-  | 'auth_err'
-  | 'stopped'
+export type PullStatus = 'reading_catchup' | 'reading_at_live' | 'up_to_date' | 'connect_err' | 'auth_err' | 'stopped'
 
 /** One layer now. Offsets count splices from 0; a missing one is null. */
 export interface LayerState {

@@ -167,6 +167,7 @@ test('every mistake in urls and offsets file is one sentence at the start, and m
     [{ dest: null }, /Cannot open the destination: no url/],
     [{ dest: wrong(dest.url) }, /destination says: AuthDeny/],
     [{ dest: dest.url.replace('root', 'newp') }, /destination says: NoSuchUser/],
+    [{ dest: dest.url.replace('root', 'analyst') }, /destination says: AuthDeny: .*User is not an admin/],
     [{ dest: port1 }, /ECONNREFUSED/],
     [{ dest: 'foo://root:hunter2@h:1/' }, /its scheme is none of/],
     [{ dest: 'hunter2' }, /it has no ":\/\/"/],
@@ -184,6 +185,7 @@ test('every mistake in urls and offsets file is one sentence at the start, and m
     assert.equal(code, 3, error)
   }
   assert.equal(existsSync(join(dir, 'no')), false)
+  assert.deepEqual([dest.pushed, dest.migrationMode], [[], false])
 })
 
 test('the service prints where it listens, serves, and ends with 0 at a signal', async () => {

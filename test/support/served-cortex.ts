@@ -5,11 +5,13 @@ import type { Generator, Method } from '../../src/telepath/shared.js'
 import { parseUrl } from '../../src/telepath/url.js'
 import { LAYER } from './fake-sync.js'
 
-/** What a Cortex that only looks like one was asked. */
+/** A Cortex that only looks like one, and what it was asked; its users are `root` and `analyst`, who is no administrator. */
 export interface ServedCortex {
   readonly url: string
   readonly pushed: Value[]
   migrationMode: boolean
+  /** Listens at another address besides. */
+  listen(url: string): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -28,13 +30,14 @@ export function serveDest(model: PackMap = EMPTY_MODEL): Promise<ServedCortex> {
   return serve([2, 0, 0], (cortex) => ({
     core: {
       getModelDict: { run: () => model },
-      enableMigrationMode: { run: () => switched(cortex, true) },
-      disableMigrationMode: { run: () => switched(cortex, false) },
+      enableMigrationMode: { run: ({ user }) => switched(cortex, user, true) },
+      disableMigrationMode: { run: ({ user }) => switched(cortex, user, false) },
     },
     layer: {
       storNodeEditsNoLift: {
         params: ['nodeedits', 'meta'],
-        run: (_, nodeedits) => {
+        run: ({ user }, nodeedits) => {
+          if (user !== 'root') throw denied(`User must have permission layer.write.${LAYER}`, user)
           cortex.pushed.push(...(nodeedits as Value[]))
           return null
         },
@@ -52,9 +55,10 @@ async function serve(
   const server = new TelepathServer<string>({
     hasShare: (name) => name === '*' || name === 'cortex',
     authenticate: async (auth) => {
-      if (auth?.name !== 'root') throw TelepathError.of('NoSuchUser', { name: auth?.name ?? null })
-      if (auth.passwd !== 'hunter2') throw TelepathError.of('AuthDeny', { mesg: 'Invalid password', user: 'root' })
-      return 'root'
+      const { name, passwd } = auth ?? { name: null, passwd: null }
+      if (name !== 'root' && name !== 'analyst') throw TelepathError.of('NoSuchUser', { name })
+      if (passwd !== 'hunter2') throw denied('Invalid password', name)
+      return name
     },
     open: (_, path) => {
       if (path.length > 0 && path[1] !== LAYER) throw TelepathError.of('NoSuchLayer', { iden: path[1] ?? null })
@@ -69,12 +73,18 @@ async function serve(
     url: `tcp://root:hunter2@127.0.0.1:${port}/`,
     pushed: [],
     migrationMode: false,
+    listen: (url) => server.listen(parseUrl(url)),
     close: () => server.close(),
   }
   return cortex
 }
 
-function switched(cortex: ServedCortex, mode: boolean): null {
+function denied(mesg: string, user: string): TelepathError {
+  return TelepathError.of('AuthDeny', { mesg, user })
+}
+
+function switched(cortex: ServedCortex, user: string, mode: boolean): null {
+  if (user !== 'root') throw denied('User is not an admin.', user)
   cortex.migrationMode = mode
   return null
 }

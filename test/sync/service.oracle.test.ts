@@ -66,8 +66,20 @@ test('migrsync keeps a 2.0.0 Cortex equal, driven by Storm commands alone', asyn
   const said = 'inet:ipv4=1.2.3.4 $lib.print("{a} {b} {c}", a=:_late, b=._later, c=#late:latest)'
   assert.match(await dest.storm(said), /^5 x 7$/m)
 
+  for (const [mode, isOn] of [
+    ['disable', false],
+    ['enable', true],
+    ['auto', true],
+  ] as const) {
+    assert.match(await dest.storm(`migrsync.migrationmode.${mode}`), /^migrationMode successfully /m)
+    assert.equal(await dest.migrationMode(), isOn, mode)
+  }
   assert.match(await dest.storm('migrsync.stopsync'), /Sync stopped/)
   assert.equal(await dest.migrationMode(), false)
+  assert.equal(
+    (await dest.storm('migrsync.status')).match(/\| cancelled /g)?.length,
+    2 * Object.keys(await source.splices()).length,
+  )
 })
 
 test('migrsync names model extensions that the destination lacks when it may not add them', async (t) => {

@@ -7,7 +7,7 @@ import { generate } from 'selfsigned'
 import { openProxy } from '../../src/telepath/client.js'
 import { BadUrl, LinkDown } from '../../src/telepath/errors.js'
 import { TelepathServer } from '../../src/telepath/server.js'
-import { parseUrl } from '../../src/telepath/url.js'
+import { layerUrl, parseUrl, type TelepathUrl } from '../../src/telepath/url.js'
 import { tempDir } from '../support/fixture.js'
 import { whoamiServer } from '../support/whoami-server.js'
 
@@ -58,7 +58,7 @@ async function serve(query: string): Promise<number> {
   return (await server.listen(parseUrl(`ssl://127.0.0.1:0/?hostname=localhost&certdir=${dir}${query}`))) as number
 }
 
-async function whoami(url: string): Promise<unknown> {
+async function whoami(url: string | TelepathUrl): Promise<unknown> {
   const proxy = await openProxy(url)
   try {
     return await proxy.call('whoami')
@@ -75,6 +75,15 @@ test('ssl trusts the authorities of the certificate directory, for the name of t
   await assert.rejects(whoami(`ssl://${at}?certdir=${dir}&hostname=other`), LinkDown)
   await assert.rejects(whoami(`ssl://root:secret@127.0.0.1:${port}/?certdir=${dir}`), LinkDown)
   await assert.rejects(whoami(`tcp://${at}`), LinkDown)
+})
+
+test('a layer behind ssl is opened as its Cortex is', async () => {
+  const port = await serve('&ca=ca')
+  const layer = layerUrl(
+    parseUrl(`ssl://x:y@localhost:${port}/?certdir=${dir}&certname=root@localhost`),
+    'a'.repeat(32),
+  )
+  assert.equal(await whoami(layer), 'x')
 })
 
 test('ssl trusts the one certificate whose hash the url holds', async () => {

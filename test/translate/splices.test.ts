@@ -202,6 +202,29 @@ test('SpliceTranslator ends a group at another ndef or prov, but not behind a sp
   )
 })
 
+test('SpliceTranslator keeps the order of nodes whose splices are not adjacent', () => {
+  const { rows } = translate([
+    splice('node:add', VERTEX),
+    splice('node:add', WOOT),
+    splice('prop:set', VERTEX, { prop: '.created', valu: 1 }),
+    splice('prop:set', VERTEX, { prop: 'asn', valu: 2 }),
+    splice('prop:set', WOOT, { prop: '.created', valu: 3 }),
+  ])
+  assert.deepEqual(
+    rows.map(({ edits }) => edits.map((edit) => (edit as Value[][])[1][1])),
+    [[17], [17], [1, 2], [3]],
+  )
+  assert.deepEqual(
+    rows.map(({ offsets }) => offsets),
+    [
+      [0, 0],
+      [1, 1],
+      [2, 3],
+      [4, 4],
+    ],
+  )
+})
+
 test('SpliceTranslator ends a group where an offset is missing', () => {
   const { made, rows } = translator(model)
   const raw = encode(splice('node:add', VERTEX))
