@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import { PAGE_BYTES } from '../page/format.js'
 import { INDEX_DBS, type LayerNames, MergePlan } from '../plan/merge-plan.js'
 import { streamPorts, type TaskPool } from '../pool/task-pool.js'
 import type { WriterPort } from '../pool/writer-client.js'
@@ -173,29 +174,34 @@ export class LayerMerge {
   private async runJobs(jobs: readonly MergeJob[]): Promise<void> {
     const { key } = this.options
     const commits = new GroupCommit<MergeJob>(async (batch) => {
-      for (const slab of new Set(batch.map((job) => job.slab))) {
-        const streams = batch.filter((job) => job.slab === slab).map(({ stream }) => ({ stream }))
-        await this.writer.call('commit', { slab, key, streams, withSummaries: true })
-      }
+      const slabs = [...new Set(batch.map((job) => job.slab))]
+      await Promise.all(
+        slabs.map((slab) => {
+          const streams = batch.filter((job) => job.slab === slab).map(({ stream }) => ({ stream }))
+          return this.writer.call('commit', { slab, key, streams, withSummaries: true })
+        }),
+      )
     })
     const open = jobs.filter(({ stream }) => !this.done.has(stream))
     let merged = jobs.length - open.length
     this.events.merged(merged, jobs.length)
     await inTurn(open, 2 * this.pool.workers, async (job) => {
-      await this.runJob(job)
-      commits.add(job)
+      await commits.room()
+      commits.add(job, await this.runJob(job))
       this.events.merged(++merged, jobs.length)
     })
     await commits.drain()
   }
 
-  private async runJob({ slab, stream, task, input }: MergeJob): Promise<void> {
+  /** Says how many bytes the part has. */
+  private async runJob({ slab, stream, task, input }: MergeJob): Promise<number> {
     const ports = streamPorts()
     const { credits } = this
     const placed = this.writer.call('receive', { slab, stream, port: ports.writer, credits }, [ports.writer])
     placed.catch(() => {})
     await this.pool.run(task, { ...input, stream, port: ports.task, credits } as never, [ports.task])
-    await placed
+    const { pages } = await placed
+    return pages * PAGE_BYTES
   }
 
   private async writeSmallDbs(names: LayerNames, forms: ReadonlyMap<string, number>): Promise<void> {

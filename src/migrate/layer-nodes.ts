@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ModelData } from '../model/model.js'
+import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
 import { planPartitions, rangesOf } from '../plan/partitions.js'
 import { streamPorts, type TaskPool } from '../pool/task-pool.js'
@@ -69,6 +70,11 @@ export interface LayerNodesResult {
 interface Partition {
   readonly stream: number
   readonly counts: NodeExtractCounts
+}
+
+/** A partition that no checkpoint vouches for yet, and the bytes of its pages and its run. */
+interface Extracted extends Partition {
+  readonly bytes: number
 }
 
 interface Checkpoint {
@@ -266,15 +272,16 @@ export class LayerNodes {
       for (const partition of batch) this.done.set(partition.counts.partition, partition)
       this.events.errors(errorsOf(batch))
     })
-    const finished = (partition: Partition) => {
+    const finished = ({ bytes, ...partition }: Extracted) => {
       this.count(partition.counts)
-      commits.add(partition)
+      commits.add(partition, bytes)
       if (!this.options.dryRun) this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
     }
     this.showProgress()
-    const deferred: Partition[] = []
+    const deferred: Extracted[] = []
     const open = ranges.map((_, index) => index).filter((index) => !this.done.has(index))
     await inTurn(open, 2 * this.pool.workers, async (index) => {
+      await commits.room()
       const partition = await this.extract(index, ranges[index], [], nodedata !== null)
       const isUnresolved = this.options.mapPartial && partition.counts.unresolved.length > 0
       if (isUnresolved) deferred.push(partition)
@@ -288,6 +295,7 @@ export class LayerNodes {
       )
       await this.writer.call('drop', { slab: this.merge.slabName, streams: deferred.map(({ stream }) => stream) })
       await inTurn(deferred, 2 * this.pool.workers, async ({ counts: { partition, unresolved } }) => {
+        await commits.room()
         finished(await this.extract(partition, ranges[partition], formsOf(forms, unresolved), nodedata !== null))
       })
     }
@@ -299,8 +307,9 @@ export class LayerNodes {
     range: { start: Uint8Array | null; end: Uint8Array | null },
     knownForms: readonly (readonly [string, string])[],
     withNodedata: boolean,
-  ): Promise<Partition> {
+  ): Promise<Extracted> {
     const { options } = this
+    const runPath = options.dryRun ? null : this.runPath(index)
     const stream = this.streams++
     const ports = streamPorts()
     const placed = this.writer.call(
@@ -325,15 +334,16 @@ export class LayerNodes {
         checks: options.checks,
         mapPartial: options.mapPartial,
         model: options.model,
-        runPath: options.dryRun ? null : this.runPath(index),
+        runPath,
         stream,
         port: ports.task,
         credits: this.credits,
       },
       [ports.task],
     )
-    await placed
-    return { stream, counts }
+    const { pages } = await placed
+    const runBytes = runPath === null ? 0 : statSync(runPath).size
+    return { stream, counts, bytes: pages * PAGE_BYTES + runBytes }
   }
 
   private checkRowCounts(layer: SlabReader, nodedata: SlabReader | null): void {

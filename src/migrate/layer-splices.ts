@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ModelData } from '../model/model.js'
+import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
 import { streamPorts, type TaskPool } from '../pool/task-pool.js'
 import type { WriterPort } from '../pool/writer-client.js'
@@ -156,7 +157,7 @@ export class LayerSplices {
   }
 
   private async extractAll(starts: readonly number[], total: number): Promise<void> {
-    const finished = new Map<number, Range>()
+    const finished = new Map<number, { range: Range; bytes: number }>()
     const commits = new GroupCommit<Range>(async (batch) => {
       await this.writer.call('commit', { slab: this.key, key: this.key, streams: batch, withSummaries: true })
       this.done.push(...batch)
@@ -166,17 +167,25 @@ export class LayerSplices {
     let next = this.done.length
     const open = starts.map((_, index) => index).slice(next)
     await inTurn(open, 2 * this.pool.workers, async (index) => {
-      const counts = await this.extract(index, starts[index], starts[index + 1] ?? null)
+      await commits.room()
+      const { counts, bytes } = await this.extract(index, starts[index], starts[index + 1] ?? null)
       this.seen += counts.translated + counts.failures
       this.events.progress({ splices: this.seen, totalSplices: total })
-      finished.set(index, { stream: index, counts })
+      finished.set(index, { range: { stream: index, counts }, bytes })
       // A checkpoint vouches for an unbroken prefix: rows are numbered through.
-      for (let range = finished.get(next); range !== undefined; range = finished.get(++next)) commits.add(range)
+      for (let first = finished.get(next); first !== undefined; first = finished.get(++next)) {
+        commits.add(first.range, first.bytes)
+        finished.delete(next)
+      }
     })
     await commits.drain()
   }
 
-  private async extract(stream: number, start: number, end: number | null): Promise<SpliceRangeCounts> {
+  private async extract(
+    stream: number,
+    start: number,
+    end: number | null,
+  ): Promise<{ counts: SpliceRangeCounts; bytes: number }> {
     const ports = streamPorts()
     const { credits } = this
     const placed = this.writer.call(
@@ -191,9 +200,9 @@ export class LayerSplices {
       { layer: iden, slabPath: this.slabPath, start, end, model, stream, port: ports.task, credits },
       [ports.task],
     )
-    await placed
+    const { pages } = await placed
     for (const message of counts.messages) this.events.warn(message)
-    return counts
+    return { counts, bytes: pages * PAGE_BYTES }
   }
 
   private async finishSlab(streams: number[]): Promise<void> {

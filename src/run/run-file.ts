@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, openSync, readSync, renameSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, renameSync, statSync, writeSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Packr } from 'msgpackr'
 import { xxh64 } from '../bytes/hash.js'
@@ -42,7 +43,7 @@ export interface RunFooter<Extra> {
   readonly extra: Extra
 }
 
-/** Writes one run; the file has its name only once it is complete. Whoever vouches for it makes it durable: `syncRun()`. */
+/** Writes one run; the file has its name only once it is complete. Whoever vouches for it makes it durable: `syncRuns()`. */
 export class RunWriter {
   private readonly fd: number
   private readonly buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
@@ -190,14 +191,14 @@ export class RunWriter {
   }
 }
 
-/** Makes a run durable, and its name. */
-export function syncRun(path: string): void {
-  for (const place of [path, dirname(path)]) {
-    const fd = openSync(place, 'r')
+/** Makes runs durable, and their names; the thread goes on meanwhile. */
+export async function syncRuns(paths: readonly string[]): Promise<void> {
+  for (const place of [...paths, ...new Set(paths.map(dirname))]) {
+    const file = await open(place, 'r')
     try {
-      fsyncSync(fd)
+      await file.sync()
     } finally {
-      closeSync(fd)
+      await file.close()
     }
   }
 }

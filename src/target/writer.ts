@@ -4,7 +4,7 @@ import { decode, PackMap, pyEquals } from '../bytes/msgpack.js'
 import { assert } from '../errors.js'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
-import { readRunFooter, syncRun } from '../run/run-file.js'
+import { readRunFooter, syncRuns } from '../run/run-file.js'
 import { syncTree } from '../slab/write-whole.js'
 import { Checkpoints, type StreamNote } from './checkpoints.js'
 import type { Credits, PackedRecord } from './chunk-sender.js'
@@ -215,13 +215,12 @@ export class Writer {
   }): Promise<void> {
     const { slab, streams, withSummaries = false } = args
     const build = this.slab(slab)
-    for (const path of args.runPaths ?? []) syncRun(path)
     const records: PackedRecord[] = streams.flatMap(({ stream }) => build.records(stream))
     const notes = streams.map((note): KeptNote => {
       const { stream } = note
       return { ...note, slab, state: build.stateOf(stream), summary: withSummaries ? build.summary(stream) : null }
     })
-    await build.sync()
+    await Promise.all([build.sync(), syncRuns(args.runPaths ?? [])])
     // A checkpoint vouches for pages and errors alike: it comes last.
     if (records.length > 0) this.migrationLog.putErrors(records)
     this.checkpoints.putStreams(args.key, notes)

@@ -29,3 +29,37 @@ test('GroupCommit throws the error of a commit when it is drained, and when more
   await assert.rejects(commits.drain(), /the disk is full/)
   assert.throws(() => commits.add(2), /the disk is full/)
 })
+
+test('GroupCommit.room() holds back who adds more while too much is not committed, and no longer', async () => {
+  const gates: (() => void)[] = []
+  const commits = new GroupCommit<number>(() => new Promise((resolve) => gates.push(resolve)), 100)
+  const isOpen = async () => {
+    let open = false
+    commits.room().then(() => {
+      open = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    return open
+  }
+  commits.add(1, 60)
+  commits.add(2, 40)
+  assert.equal(await isOpen(), true, '100 bytes are no more than 100')
+  commits.add(3, 60)
+  assert.equal(await isOpen(), false)
+  gates[0]()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(await isOpen(), true, 'the first commit has taken 60 bytes away')
+  gates[1]()
+  await commits.drain()
+})
+
+test('GroupCommit.room() throws the error of a commit that it waits for, and of an earlier one', async () => {
+  let fail: (err: Error) => void = () => {}
+  const commit = () => new Promise<void>((_, reject) => (fail = reject))
+  const commits = new GroupCommit<number>(commit, 100)
+  commits.add(1, 101)
+  const waited = commits.room()
+  fail(new Error('the disk is full'))
+  await assert.rejects(waited, /the disk is full/)
+  await assert.rejects(commits.room(), /the disk is full/)
+})
