@@ -19,7 +19,7 @@ const runs = makeRuns()
 const plan = planOf(runs)
 const cases = INDEX_DBS.flatMap((db): Case[] => {
   const units = plan.units(db)
-  const run = () => units.map((unit) => mergeRuns({ ...unit, ...new NullPort().input() }).rows)
+  const run = () => units.map((unit) => mergeRuns({ ...unit(), ...new NullPort().input() }).rows)
   const rows = run().reduce((sum, count) => sum + count, 0)
   return rows < 1000 ? [] : [{ name: db, items: rows, run }]
 })

@@ -175,7 +175,7 @@ function sampleMerge(paths: readonly string[], withNodedata: boolean, options: S
   return twice('merge', options, units.length + 1, (index): Measured => {
     const port = new NullPort()
     const elapsedMs = stopwatch()
-    if (index < units.length) mergeRuns({ ...units[index], ...port.input() })
+    if (index < units.length) mergeRuns({ ...units[index](), ...port.input() })
     else copyNodedata({ parts: nodedata, ...port.input() })
     const workMs = elapsedMs()
     return { workMs, pageBytes: port.bytes, runBytes: 0, sourceRows: 0, nodes: 0, rows: port.entries }

@@ -3,6 +3,8 @@ import xxhash from 'xxhash-wasm'
 import { encode, type Value } from './msgpack.js'
 
 const xx = await xxhash()
+/** The hash copies what it is given into memory of its own, which it never gives back. */
+const XXH64_BYTES = 1 << 20
 
 /** SHA-256, 32 bytes. */
 export function sha256(data: Uint8Array): Uint8Array {
@@ -50,7 +52,10 @@ export function md5Hex(data: Uint8Array): string {
 
 /** XXH64 with seed 0, as Synapse appends it (big-endian) to a shortened index. */
 export function xxh64(data: Uint8Array): bigint {
-  return xx.h64Raw(data)
+  if (data.length <= XXH64_BYTES) return xx.h64Raw(data)
+  const hash = xx.create64()
+  for (let at = 0; at < data.length; at += XXH64_BYTES) hash.update(data.subarray(at, at + XXH64_BYTES))
+  return hash.digest()
 }
 
 /** A node's buid: SHA-256 over the msgpack of `[form, valu]`. */

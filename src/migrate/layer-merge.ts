@@ -44,7 +44,8 @@ interface MergeJob {
   readonly slab: string
   readonly stream: number
   readonly task: 'mergeRuns' | 'copyNodedata'
-  readonly input: object
+  /** Made when its turn comes: the inputs of all jobs together would grow with the layer. */
+  readonly input: () => object
 }
 
 /** One database of a slab that is being built, and the streams that make it up. */
@@ -164,7 +165,7 @@ export class LayerMerge {
     const dataStreams: number[] = []
     for (let at = 0; at < spans.length; at += NODEDATA_UNIT_PARTS) {
       const parts = spans.slice(at, at + NODEDATA_UNIT_PARTS)
-      jobs.push({ slab: dataName, stream, task: 'copyNodedata', input: { parts } })
+      jobs.push({ slab: dataName, stream, task: 'copyNodedata', input: () => ({ parts }) })
       dataStreams.push(stream++)
     }
     dbs.push({ slab: dataName, name: 'nodedata', dupSort: false, streams: dataStreams })
@@ -199,40 +200,30 @@ export class LayerMerge {
     const { credits } = this
     const placed = this.writer.call('receive', { slab, stream, port: ports.writer, credits }, [ports.writer])
     placed.catch(() => {})
-    await this.pool.run(task, { ...input, stream, port: ports.task, credits } as never, [ports.task])
+    await this.pool.run(task, { ...input(), stream, port: ports.task, credits } as never, [ports.task])
     const { pages } = await placed
     return pages * PAGE_BYTES
   }
 
   private async writeSmallDbs(names: LayerNames, forms: ReadonlyMap<string, number>): Promise<void> {
-    const rows = (name: string, list: [Uint8Array, Uint8Array][]) =>
-      this.writer.call('rowsDb', { slab: this.slabName, name, dupSort: false, rows: list })
+    const { writer, slabName: slab } = this
     for (const [space, list] of [
       ['propabrv', names.props],
       ['tagabrv', names.tags],
       ['tagpropabrv', names.tagProps],
     ] as const) {
-      await rows(
-        `${space}:byts2abrv`,
-        list.map((name, abrv) => [name, int64(abrv)]),
-      )
-      await rows(
-        `${space}:abrv2byts`,
-        list.map((name, abrv) => [int64(abrv), name]),
-      )
+      await writer.call('abrvDbs', { slab, space, names: list })
     }
-    const formRows = [...forms].map(([form, count]): [Uint8Array, Uint8Array] => [Buffer.from(form), int64(count)])
-    await rows(
-      'count:forms',
-      formRows.sort(([a], [b]) => Buffer.compare(a, b)),
-    )
+    const rows = [...forms].map(([form, count]): [Uint8Array, Uint8Array] => [Buffer.from(form), int64(count)])
+    rows.sort(([a], [b]) => Buffer.compare(a, b))
+    await writer.call('rowsDb', { slab, name: 'count:forms', dupSort: false, rows })
     for (const { name, dupSort } of EMPTY_DBS) {
-      await this.writer.call('rowsDb', { slab: this.slabName, name, dupSort, rows: [] })
+      await writer.call('rowsDb', { slab, name, dupSort, rows: [] })
     }
   }
 }
 
-/** 8 bytes big-endian, as counters and abbreviations are stored. */
+/** 8 bytes big-endian, as counters are stored. */
 function int64(value: number): Uint8Array {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64BE(BigInt(value))

@@ -17,7 +17,7 @@ import { LayerMerge } from './layer-merge.js'
 import type { PieceSizes } from './options.js'
 
 /** Counts up when partitions, runs or checkpoints change: an older run is then not resumed. */
-const SCHEMA = 2
+const SCHEMA = 3
 
 export interface LayerNodesOptions {
   readonly iden: string

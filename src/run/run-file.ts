@@ -2,12 +2,13 @@ import { closeSync, openSync, readSync, renameSync, statSync, writeSync } from '
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Packr } from 'msgpackr'
+import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
 import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
 import type { IndexRows } from '../translate/index-rows.js'
 import { sortRows } from './sort-rows.js'
 
-const MAGIC = Buffer.from('SMRUN1\0\0')
+const MAGIC = Buffer.from('SMRUN2\0\0')
 const TRAILER_BYTES = 32
 const BUFFER_BYTES = 1 << 20
 /** A group's rows can be entered at every so many bytes, to cut large groups into key ranges. */
@@ -26,7 +27,7 @@ export interface RunSection {
   /** Entry points into large groups: number of the group, position, and the index bytes found there. */
   readonly blockGroup: Int32Array
   readonly blockStart: Float64Array
-  readonly blockKeys: readonly Uint8Array[]
+  readonly blockKeys: ByteList
 }
 
 /**
@@ -35,9 +36,9 @@ export interface RunSection {
  * docs/format/sorted-run.md draws it.
  */
 export interface RunFooter<Extra> {
-  readonly propNames: readonly Uint8Array[]
-  readonly tagNames: readonly Uint8Array[]
-  readonly tagPropNames: readonly Uint8Array[]
+  readonly propNames: ByteList
+  readonly tagNames: ByteList
+  readonly tagPropNames: ByteList
   readonly sections: Readonly<Record<string, RunSection>>
   readonly nodedata: { readonly start: number; readonly end: number; readonly count: number }
   readonly extra: Extra
@@ -76,8 +77,7 @@ export class RunWriter {
     const buidView = new DataView(buids.buffer, buids.byteOffset, buids.byteLength)
     const isUsed = new Uint8Array(first.length)
     rows.markGroups(isUsed)
-    const used: number[] = []
-    for (let group = 0; group < first.length; group++) if (isUsed[group] === 1) used.push(group)
+    const used = Int32Array.from(isUsed.keys()).filter((group) => isUsed[group] === 1)
     const secondOf = (group: number) => (second === null ? -1 : second[group])
     used.sort((x, y) => first[x] - first[y] || secondOf(x) - secondOf(y))
     const rankOf = new Int32Array(first.length)
@@ -94,7 +94,7 @@ export class RunWriter {
     }
     const blockGroup: number[] = []
     const blockStart: number[] = []
-    const blockKeys: Uint8Array[] = []
+    const blockKeys = new ByteListBuilder()
     let at = 0
     used.forEach((group, rank) => {
       const start = at
@@ -110,7 +110,7 @@ export class RunWriter {
           block = this.position
           blockGroup.push(rank)
           blockStart.push(block)
-          blockKeys.push(Uint8Array.prototype.slice.call(rows.bytes, from, from + rows.lengths[row]))
+          blockKeys.add(rows.bytes, from, from + rows.lengths[row])
         }
         this.row(rows.bytes, from, rows.lengths[row], buidView, rows.owners[row] * 32)
       }
@@ -120,7 +120,7 @@ export class RunWriter {
       ...section,
       blockGroup: Int32Array.from(blockGroup),
       blockStart: Float64Array.from(blockStart),
-      blockKeys,
+      blockKeys: blockKeys.pack(),
     }
   }
 

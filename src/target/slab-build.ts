@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
+import { type ByteList, startOf } from '../bytes/byte-list.js'
+import { viewOf } from '../bytes/spans.js'
 import { assert } from '../errors.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
 import type { LeafSummary, PageChunk, StreamState } from '../page/page-chunk.js'
@@ -123,10 +125,28 @@ export class SlabBuild {
 
   /** Makes a small database of rows in key order. */
   rowsDb(name: string, dupSort: boolean, rows: Iterable<readonly [Uint8Array, Uint8Array]>): void {
-    const id = this.ownStreams++
-    const builder = new LeafBuilder({ dupSort, emit: (chunk) => this.builder.place(id, chunk) })
-    for (const [key, value] of rows) builder.add(key, 0, key.length, value, 0, value.length)
-    this.builder.finishDb(name, dupSort, [{ stream: id, summary: builder.finish() }])
+    this.ownDb(name, dupSort, (builder) => {
+      for (const [key, value] of rows) builder.add(key, 0, key.length, value, 0, value.length)
+    })
+  }
+
+  /** Makes the two databases of an abbreviation namespace: the place of a name is its abbreviation. */
+  abrvDbs(space: string, names: ByteList): void {
+    const { bytes, ends } = names
+    const abrv = Buffer.alloc(8)
+    const view = viewOf(abrv)
+    this.ownDb(`${space}:byts2abrv`, false, (builder) => {
+      for (let i = 0; i < ends.length; i++) {
+        view.setUint32(4, i)
+        builder.add(bytes, startOf(names, i), ends[i], abrv, 0, 8)
+      }
+    })
+    this.ownDb(`${space}:abrv2byts`, false, (builder) => {
+      for (let i = 0; i < ends.length; i++) {
+        view.setUint32(4, i)
+        builder.add(abrv, 0, 8, bytes, startOf(names, i), ends[i])
+      }
+    })
   }
 
   /** Completes the file and makes it durable; `installSlab()` then gives it its name. */
@@ -136,6 +156,13 @@ export class SlabBuild {
 
   close(): void {
     this.builder.close()
+  }
+
+  private ownDb(name: string, dupSort: boolean, fill: (builder: LeafBuilder) => void): void {
+    const id = this.ownStreams++
+    const builder = new LeafBuilder({ dupSort, emit: (chunk) => this.builder.place(id, chunk) })
+    fill(builder)
+    this.builder.finishDb(name, dupSort, [{ stream: id, summary: builder.finish() }])
   }
 
   private restore(state: StreamState, summary: LeafSummary): void {

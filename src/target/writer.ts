@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
+import type { ByteList } from '../bytes/byte-list.js'
 import { decode, PackMap, pyEquals } from '../bytes/msgpack.js'
 import { assert } from '../errors.js'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
@@ -242,6 +243,10 @@ export class Writer {
 
   rowsDb(args: { slab: string; name: string; dupSort: boolean; rows: [Uint8Array, Uint8Array][] }): void {
     this.slab(args.slab).rowsDb(args.name, args.dupSort, args.rows)
+  }
+
+  abrvDbs({ slab, space, names }: { slab: string; space: string; names: ByteList }): void {
+    this.slab(slab).abrvDbs(space, names)
   }
 
   /** Completes a slab where it is built. */

@@ -24,7 +24,8 @@ export interface MergePart {
   readonly path: string
   readonly start: number
   readonly end: number
-  /** Rows of each group; not used for a range. */
+  /** Which groups of the unit the run has, ascending, and how many rows of each; not used for a range. */
+  readonly groups: Int32Array
   readonly counts: Int32Array
 }
 
@@ -40,15 +41,11 @@ export function mergeRuns(input: MergeInput): { rows: number } {
   const builder = new LeafBuilder({ dupSort: true, emit: (chunk) => sender.send(chunk) })
   const key = Buffer.alloc(1024)
   const keyView = viewOf(key)
-  const readers = input.parts.map((part) => new SegmentReader(part))
+  const readersOf = groupReaders(input)
   let rows = 0
   for (let group = 0; group < input.a.length; group++) {
     const indexStart = putGroup(key, input.a[group], input.b[group])
-    readers.forEach((reader, p) => {
-      if (input.range === null) reader.take(input.parts[p].counts[group])
-      else reader.takeRange(input.range.gte, input.range.lt)
-    })
-    mergeRows(readers, ({ buf, view, keyStart, keyEnd }) => {
+    mergeRows(readersOf(group), ({ buf, view, keyStart, keyEnd }) => {
       // Index and buid lie side by side: copied together, they come to the builder from one buffer whatever the run.
       copySpan(key, keyView, indexStart, buf, view, keyStart, keyEnd + BUID_BYTES)
       const end = indexStart + keyEnd - keyStart
@@ -58,6 +55,34 @@ export function mergeRuns(input: MergeInput): { rows: number } {
   }
   sender.end(builder.finish(), [])
   return { rows }
+}
+
+/** The readers of each group, which must be asked for one after the other, in the order of the runs. */
+export function groupReaders({ a, parts, range }: MergeUnit): (group: number) => SegmentReader[] {
+  const readers = parts.map((part) => new SegmentReader(part))
+  if (range !== null) {
+    for (const reader of readers) reader.takeRange(range.gte, range.lt)
+    return () => readers
+  }
+  // Thousands of groups may lie in a few runs each: each group knows its runs.
+  const ends = new Int32Array(a.length)
+  for (const { groups } of parts) for (const group of groups) ends[group]++
+  for (let group = 0, sum = 0; group < ends.length; group++) {
+    const count = ends[group]
+    ends[group] = sum
+    sum += count
+  }
+  const partOf = new Int32Array(parts.reduce((sum, { groups }) => sum + groups.length, 0))
+  parts.forEach(({ groups }, part) => {
+    for (const group of groups) partOf[ends[group]++] = part
+  })
+  const next = new Int32Array(parts.length)
+  return (group) => {
+    return Array.from(partOf.subarray(group === 0 ? 0 : ends[group - 1], ends[group]), (part) => {
+      readers[part].take(parts[part].counts[next[part]++])
+      return readers[part]
+    })
+  }
 }
 
 export interface NodedataInput {

@@ -97,8 +97,7 @@ class NodeReplay {
       ...rowsOf(byprop, (group, index) => ({ db: 'byprop', name: prop(group), tag: null, index })),
       ...rowsOf(byarray, (group, index) => ({ db: 'byarray', name: prop(group), tag: null, index })),
       ...rowsOf(bytag, (group, index) => {
-        const [tag, form] = tagForms[group]
-        return { db: 'bytag', name: prop(form), tag: tagNames.name(tag), index }
+        return { db: 'bytag', name: prop(tagForms.b[group]), tag: tagNames.name(tagForms.a[group]), index }
       }),
       ...rowsOf(bytagprop, (group, index) => ({ db: 'bytagprop', name: tagPropNames.name(group), tag: null, index })),
     ]

@@ -308,8 +308,8 @@ class NodeVerifier {
     this.indexDb(
       'bytag',
       translator.bytag,
-      (group) => [names.tag(tagNames.name(tagForms[group][0])), ...prop(tagForms[group][1])],
-      (group) => `#${Buffer.from(tagNames.name(tagForms[group][0])).toString('utf8')} ${propText(tagForms[group][1])}`,
+      (group) => [names.tag(tagNames.name(tagForms.a[group])), ...prop(tagForms.b[group])],
+      (group) => `#${Buffer.from(tagNames.name(tagForms.a[group])).toString('utf8')} ${propText(tagForms.b[group])}`,
     )
     const tagProp = (group: number) => [names.tagProp(tagPropNames.name(group))]
     this.indexDb('bytagprop', translator.bytagprop, tagProp, (group) => nameText(tagPropNames.name(group)))

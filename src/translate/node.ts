@@ -1,5 +1,6 @@
 import { exactScratch, sha256Latin1 } from '../bytes/hash.js'
 import { decode, encode, MsgpackError, pyEquals, type Value } from '../bytes/msgpack.js'
+import { PairIndex } from '../bytes/pair-index.js'
 import { pyBytesRepr, pyStr } from '../bytes/py-repr.js'
 import { SpanMap } from '../bytes/span-map.js'
 import type { Form, Model } from '../model/model.js'
@@ -16,8 +17,6 @@ export const Flag = { ndef: 0x00, prop: 0x01, tag: 0x02, tagProp: 0x03, form: 0x
 const BAD_VALSIZE = 'mdb_put: MDB_BAD_VALSIZE: Unsupported size of key/DB name/data, or wrong DUPFIXED size'
 const MAX_KEY_BYTES = 511
 const MAX_NAME_BYTES = MAX_KEY_BYTES - 33
-/** Pairs of a tag and a form share one number: there are fewer than 2^26 forms and props. */
-const PAIR = 2 ** 26
 
 /** Why a node, or one value of it, was left out. */
 export interface NodeFailure {
@@ -48,8 +47,8 @@ export class NodeTranslator {
   /** Groups are numbers of `tagForms`. */
   readonly bytag = new IndexRows()
   readonly bytagprop = new IndexRows()
-  /** Groups of `bytag`: number of the tag, then of the form. */
-  readonly tagForms: [number, number][] = []
+  /** Groups of `bytag`: `a` is the number of the tag, `b` that of the form. */
+  readonly tagForms = new PairIndex()
   /** Nodes with a form row, by form. */
   readonly formCounts = new Map<string, number>()
 
@@ -70,8 +69,8 @@ export class NodeTranslator {
   private readonly plans = new Map<string, FormPlan>()
   /** The same by the bytes of the name. */
   private readonly formPlans = new SpanMap<FormPlan>()
-  private readonly tags = new SpanMap<TagPlan>()
-  private readonly tagFormIds = new Map<number, number>()
+  /** Plans of tag properties, by number of the tag, then by group of the form. */
+  private readonly tagPropPlans = new Map<number, SpanMap<PropPlan>[]>()
   private readonly marks: number[] = []
   private dropped: NodeFailure | null = null
   private readonly spans: number[] = []
@@ -93,16 +92,17 @@ export class NodeTranslator {
    * @param dataNames further rows whose groups are numbers of `propNames`
    */
   ranks(dataNames: IndexRows) {
-    const isTagForm = new Uint8Array(this.tagForms.length)
+    const { tagForms } = this
+    const isTagForm = new Uint8Array(tagForms.size)
     this.bytag.markGroups(isTagForm)
     const isProp = new Uint8Array(this.propNames.size)
     for (const rows of [this.byprop, this.byarray, dataNames]) rows.markGroups(isProp)
     const isTag = new Uint8Array(this.tagNames.size)
-    this.tagForms.forEach(([tag, form], group) => {
-      if (isTagForm[group] === 0) return
-      isTag[tag] = 1
-      isProp[form] = 1
-    })
+    for (let group = 0; group < tagForms.size; group++) {
+      if (isTagForm[group] === 0) continue
+      isTag[tagForms.a[group]] = 1
+      isProp[tagForms.b[group]] = 1
+    }
     const isTagProp = new Uint8Array(this.tagPropNames.size)
     this.bytagprop.markGroups(isTagProp)
     const props = this.propNames.ranks(isProp)
@@ -112,15 +112,15 @@ export class NodeTranslator {
       tags,
       tagProps: this.tagPropNames.ranks(isTagProp),
       tagForms: {
-        first: Int32Array.from(this.tagForms, ([tag]) => tags.rank[tag]),
-        second: Int32Array.from(this.tagForms, ([, form]) => props.rank[form]),
+        first: tagForms.a.subarray(0, tagForms.size).map((tag) => tags.rank[tag]),
+        second: tagForms.b.subarray(0, tagForms.size).map((form) => props.rank[form]),
       },
     }
   }
 
   /** How many names are remembered. */
   get nameCount(): number {
-    return this.propNames.size + this.tagNames.size + this.tagPropNames.size + this.tagForms.length
+    return this.propNames.size + this.tagNames.size + this.tagPropNames.size + this.tagForms.size
   }
 
   /**
@@ -298,32 +298,21 @@ export class NodeTranslator {
   }
 
   private tag(node: SourceNode, i: number, form: FormPlan, owner: number): void {
-    const tag = this.tagPlan(node, node.nameBuf[i], node.nameStart[i] + 1, node.nameEnd[i])
+    const tag = this.tagId(node, node.nameBuf[i], node.nameStart[i] + 1, node.nameEnd[i])
     const valuEnd = this.valuEndOf(node, i)
     if (node.rowBuf[i][node.valuStart(i)] === 0xc0) {
       this.dropNull(node, i)
       return
     }
-    const pair = tag.id * PAIR + form.group
-    let group = this.tagFormIds.get(pair)
-    if (group === undefined) {
-      group = this.tagForms.length
-      this.tagForms.push([tag.id, form.group])
-      this.tagFormIds.set(pair, group)
-    }
-    this.bytag.add(group, owner, this.bytag.used)
+    this.bytag.add(this.tagForms.id(tag, form.group), owner, this.bytag.used)
     this.row(Flag.tag, i, 1, valuEnd, null)
     this.hasForm = true
   }
 
   private tagProp(node: SourceNode, i: number, form: FormPlan, owner: number): void {
     const colon = node.colons[i]
-    const tag = this.tagPlan(node, node.nameBuf[i], node.nameStart[i] + 1, colon)
-    let plans = tag.props[form.group]
-    if (plans === undefined) {
-      plans = new SpanMap()
-      tag.props[form.group] = plans
-    }
+    const tag = this.tagId(node, node.nameBuf[i], node.nameStart[i] + 1, colon)
+    const plans = this.plansOf(tag, form)
     let plan = plans.get(node.nameBuf[i], colon + 1, node.nameEnd[i])
     if (plan === undefined) {
       const name = this.rowName(node, i, colon + 1 - node.nameStart[i])
@@ -338,10 +327,11 @@ export class NodeTranslator {
           `Unable to determine stortype for tagprop ${name}: 'NoneType' object has no attribute 'base'`,
         )
       }
+      const tagName = strictText(this.tagNames.name(tag))
       plan = new PropPlan(
         prop.stortype,
-        this.nameId(this.tagPropNames, form.name, tag.name, name),
-        this.nameId(this.tagPropNames, null, tag.name, name),
+        this.nameId(this.tagPropNames, form.name, tagName, name),
+        this.nameId(this.tagPropNames, null, tagName, name),
         1,
       )
       plans.add(node.nameBuf[i], colon + 1, node.nameEnd[i], plan)
@@ -349,17 +339,24 @@ export class NodeTranslator {
     this.value(Flag.tagProp, plan, this.bytagprop, this.bytagprop, node, i, owner)
   }
 
-  private tagPlan(node: SourceNode, buf: Uint8Array, start: number, end: number): TagPlan {
-    let plan = this.tags.get(buf, start, end)
-    if (plan === undefined) {
-      const bytes = Uint8Array.prototype.slice.call(buf, start, end)
-      const name = strictText(bytes)
-      if (name === null) throw new Rejected('ROW', `A row name is no UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
-      if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
-      plan = new TagPlan(name, this.tagNames.id(bytes))
-      this.tags.add(buf, start, end, plan)
+  private plansOf(tag: number, form: FormPlan): SpanMap<PropPlan> {
+    let byForm = this.tagPropPlans.get(tag)
+    if (byForm === undefined) {
+      byForm = []
+      this.tagPropPlans.set(tag, byForm)
     }
-    return plan
+    byForm[form.group] ??= new SpanMap()
+    return byForm[form.group]
+  }
+
+  private tagId(node: SourceNode, buf: Uint8Array, start: number, end: number): number {
+    const known = this.tagNames.find(buf, start, end)
+    if (known >= 0) return known
+    const bytes = Uint8Array.prototype.slice.call(buf, start, end)
+    const name = strictText(bytes)
+    if (name === null) throw new Rejected('ROW', `A row name is no UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
+    if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
+    return this.tagNames.id(bytes)
   }
 
   /** Writes the index rows of a value, under two groups if the plan has two: they share their bytes. */
@@ -546,16 +543,6 @@ class PropPlan implements ValuePlan {
   ) {
     this.storBytes = encode(stortype)
   }
-}
-
-class TagPlan {
-  /** By group of the form, then by name of the tag property. */
-  readonly props: SpanMap<PropPlan>[] = []
-
-  constructor(
-    readonly name: string,
-    readonly id: number,
-  ) {}
 }
 
 class Rejected extends Error {

@@ -2,16 +2,22 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { type ByteList, byteListOf, itemOf } from '../../src/bytes/byte-list.js'
 import { INDEX_DBS, MergePlan } from '../../src/plan/merge-plan.js'
-import { mergeRows, SegmentReader } from '../../src/run/merger.js'
+import { mergeRows } from '../../src/run/merger.js'
 import { type RunSection, RunWriter, readRunFooter } from '../../src/run/run-file.js'
-import type { MergeUnit } from '../../src/task/merge-runs.js'
+import { groupReaders, type MergeUnit } from '../../src/task/merge-runs.js'
 import { buidsOf, indexRows, type TestRow } from '../run/index-rows.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
 
 const dir = tempDir()
+const NO_NAMES = byteListOf([])
 let files = 0
+
+function itemsOf(list: ByteList): Uint8Array[] {
+  return Array.from(list.ends, (_, i) => itemOf(list, i))
+}
 
 /** One run: a node's number is its buid, and runs hold ascending ones. */
 interface TestRun {
@@ -41,9 +47,9 @@ function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
       buidsOf(owners),
     )
     for (const db of INDEX_DBS.slice(1)) run.section(db, indexRows([]), none, null, buidsOf(0))
-    const propNames = sorted.map((name) => Buffer.from(name))
+    const propNames = byteListOf(sorted.map((name) => Buffer.from(name)))
     const nodedata = { start: 0, end: 0, count: 0 }
-    run.finish({ propNames, tagNames: [], tagPropNames: [], nodedata, extra: null })
+    run.finish({ propNames, tagNames: NO_NAMES, tagPropNames: NO_NAMES, nodedata, extra: null })
     const footer = readRunFooter<unknown>(path)
     assert.ok(footer !== null)
     plan.add(partition, path, footer)
@@ -54,13 +60,9 @@ function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
 /** What a worker makes of a unit, as rows in the order in which they come. */
 function merged(unit: MergeUnit): string[] {
   const texts: string[] = []
-  const readers = unit.parts.map((part) => new SegmentReader(part))
+  const readersOf = groupReaders(unit)
   for (let group = 0; group < unit.a.length; group++) {
-    readers.forEach((reader, p) => {
-      if (unit.range === null) reader.take(unit.parts[p].counts[group])
-      else reader.takeRange(unit.range.gte, unit.range.lt)
-    })
-    mergeRows(readers, ({ buf, keyStart, keyEnd }) => {
+    mergeRows(readersOf(group), ({ buf, keyStart, keyEnd }) => {
       texts.push(textOf(unit.a[group], buf.subarray(keyStart, keyEnd), buf.readUInt32BE(keyEnd)))
     })
   }
@@ -69,12 +71,12 @@ function merged(unit: MergeUnit): string[] {
 
 function check(runs: readonly TestRun[], unitBytes: number, blockBytes: number): MergeUnit[] {
   const plan = planOf(runs, blockBytes)
-  const abrvOf = new Map(plan.names().props.map((name, abrv) => [Buffer.from(name).toString(), abrv]))
+  const abrvOf = new Map(itemsOf(plan.names().props).map((name, abrv) => [Buffer.from(name).toString(), abrv]))
   const rows = runs.flatMap(({ names: own, rows: list }) => {
     return list.map(({ group, index, owner }) => ({ abrv: abrvOf.get(own[group]) ?? -1, index, owner }))
   })
   rows.sort((x, y) => x.abrv - y.abrv || Buffer.compare(x.index, y.index) || x.owner - y.owner)
-  const units = plan.units('byprop', unitBytes)
+  const units = plan.units('byprop', unitBytes).map((unit) => unit())
   assert.deepEqual(
     units.flatMap(merged),
     rows.map(({ abrv, index, owner }) => textOf(abrv, index, owner)),
@@ -177,7 +179,7 @@ test('mergeRows() gives rows of equal index in the order of the runs', () => {
   }))
   const owners = planOf(list, 1 << 16)
     .units('byprop')
-    .flatMap(merged)
+    .flatMap((unit) => merged(unit()))
     .map((text) => Number(text.split(' ')[2]))
   assert.deepEqual(owners, [...Array(15).keys()])
 })
@@ -191,11 +193,12 @@ test('MergePlan.names() is in byte order, and nodedata() leads from the names of
   const plan = new MergePlan()
   const section = emptySection()
   const sections = Object.fromEntries(INDEX_DBS.map((db) => [db, section]))
-  for (const [partition, propNames] of lists.entries()) {
+  for (const [partition, list] of lists.entries()) {
     const nodedata = { start: 0, end: 1, count: 1 }
-    plan.add(partition, `${partition}`, { propNames, tagNames: [], tagPropNames: [], sections, nodedata, extra: null })
+    const names = { propNames: byteListOf(list), tagNames: NO_NAMES, tagPropNames: NO_NAMES }
+    plan.add(partition, `${partition}`, { ...names, sections, nodedata, extra: null })
   }
-  const { props } = plan.names()
+  const props = itemsOf(plan.names().props)
   assert.deepEqual(
     props.map((name) => Buffer.from(name).toString()),
     ['a', 'a\u00ff', 'b', '\uffff', '\u{1f600}'],
@@ -203,7 +206,7 @@ test('MergePlan.names() is in byte order, and nodedata() leads from the names of
   for (const [partition, { path, abrvs }] of plan.nodedata().entries()) {
     assert.equal(path, `${partition}`)
     assert.deepEqual(
-      [...abrvs].map((abrv) => props[abrv]),
+      [...abrvs].map((abrv) => Buffer.from(props[abrv])),
       lists[partition],
     )
   }
@@ -220,6 +223,6 @@ function emptySection(): RunSection {
     ends: nowhere,
     blockGroup: none,
     blockStart: nowhere,
-    blockKeys: [],
+    blockKeys: NO_NAMES,
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { closeSync, existsSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { byteListOf, itemOf } from '../../src/bytes/byte-list.js'
 import { SegmentReader } from '../../src/run/merger.js'
 import { type RunSection, RunWriter, readAt, readRunFooter } from '../../src/run/run-file.js'
 import { tempDir } from '../support/fixture.js'
@@ -31,9 +32,9 @@ function writeRun(path: string, rows: readonly TestRow[], values: readonly Uint8
     run.nodedata(buids, owner * 32, owner % 3, value)
   })
   const { bytes } = run.finish({
-    propNames: names,
-    tagNames: names.slice(0, 1),
-    tagPropNames: [],
+    propNames: byteListOf(names),
+    tagNames: byteListOf(names.slice(0, 1)),
+    tagPropNames: byteListOf([]),
     nodedata: { start, end: run.position, count: values.length },
     extra,
   })
@@ -48,7 +49,10 @@ test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
     const footer = readRunFooter<typeof extra>(path)
     assert.ok(footer !== null)
     assert.deepEqual(footer.extra, extra)
-    assert.deepEqual([footer.propNames, footer.tagNames.length, footer.tagPropNames], [names, 1, []])
+    assert.deepEqual(
+      [footer.propNames, footer.tagNames, footer.tagPropNames],
+      [names, names.slice(0, 1), []].map(byteListOf),
+    )
     const fd = openSync(path, 'r')
     for (const [name, keys] of [
       ['one', [2, 0, 1].map((a) => ({ a, b: -1 }))],
@@ -81,9 +85,10 @@ test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
       })
       // Entry points are in order and lead to rows of the group with the bytes they say.
       section.blockStart.forEach((start, i) => {
-        const head = readAt(fd, start, 2 + section.blockKeys[i].length, path)
-        assert.equal(head.readUInt16LE(0), section.blockKeys[i].length)
-        assert.deepEqual(head.subarray(2), Buffer.from(section.blockKeys[i]))
+        const key = itemOf(section.blockKeys, i)
+        const head = readAt(fd, start, 2 + key.length, path)
+        assert.equal(head.readUInt16LE(0), key.length)
+        assert.deepEqual(head.subarray(2), Buffer.from(key))
         const group = section.blockGroup[i]
         assert.ok(start >= section.starts[group] && start < section.ends[group])
       })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { itemOf } from '../../src/bytes/byte-list.js'
 import { buid } from '../../src/bytes/hash.js'
 import { encode, Float, type Value } from '../../src/bytes/msgpack.js'
 import { pyBytesRepr } from '../../src/bytes/py-repr.js'
@@ -48,7 +49,7 @@ function translator(checks = true): NodeTranslator {
 function namesOf(table: NameTable): Map<number, string> {
   const used = new Uint8Array(table.size).fill(1)
   const { rank, sorted } = table.ranks(used)
-  return new Map([...rank].map((place, id) => [id, Buffer.from(sorted[place]).toString('latin1')]))
+  return new Map([...rank].map((place, id) => [id, Buffer.from(itemOf(sorted, place)).toString('latin1')]))
 }
 
 function indexTexts(rows: IndexRows, name: (group: number) => string): string[] {
@@ -68,8 +69,8 @@ function collected(translated: NodeTranslator) {
     byprop: indexTexts(translated.byprop, named(props)),
     byarray: indexTexts(translated.byarray, named(props)),
     bytag: indexTexts(translated.bytag, (group) => {
-      const [tag, form] = translated.tagForms[group]
-      return `${tags.get(tag)} ${props.get(form)}`
+      const { a, b } = translated.tagForms
+      return `${tags.get(a[group])} ${props.get(b[group])}`
     }),
     bytagprop: indexTexts(translated.bytagprop, named(tagProps)),
     forms: [...translated.formCounts],

@@ -1,0 +1,49 @@
+/** Numbers pairs of integers from 0 in the order in which they are first met. */
+export class PairIndex {
+  size = 0
+  /** The pairs by their numbers. */
+  a = new Int32Array(16)
+  b = new Int32Array(16)
+  /** Number plus one; 0 is free. Never more than half full. */
+  private slots = new Int32Array(32)
+
+  /** The number of a pair, a new one if it has none yet. */
+  id(a: number, b: number): number {
+    const { slots } = this
+    const mask = slots.length - 1
+    let slot = hashOf(a, b) & mask
+    for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const id = slots[slot] - 1
+      if (this.a[id] === a && this.b[id] === b) return id
+    }
+    if (this.size === this.a.length) {
+      this.grow()
+      return this.id(a, b)
+    }
+    const id = this.size++
+    this.a[id] = a
+    this.b[id] = b
+    slots[slot] = id + 1
+    return id
+  }
+
+  private grow(): void {
+    const [a, b] = [this.a, this.b]
+    this.a = new Int32Array(2 * a.length)
+    this.b = new Int32Array(2 * b.length)
+    this.a.set(a)
+    this.b.set(b)
+    this.slots = new Int32Array(2 * this.slots.length)
+    const mask = this.slots.length - 1
+    for (let id = 0; id < this.size; id++) {
+      let slot = hashOf(a[id], b[id]) & mask
+      while (this.slots[slot] !== 0) slot = (slot + 1) & mask
+      this.slots[slot] = id + 1
+    }
+  }
+}
+
+function hashOf(a: number, b: number): number {
+  const mixed = Math.imul(a, 0x9e3779b1) ^ Math.imul(b, 0x85ebca6b)
+  return mixed ^ (mixed >>> 15)
+}
