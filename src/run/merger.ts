@@ -1,7 +1,19 @@
 import { compareSpans, viewOf } from '../bytes/spans.js'
 import { readSpan } from './run-file.js'
 
-const READ_BYTES = 1 << 17
+/** A row has less, whatever its length says. A merge has a reader for each of hundreds of runs. */
+const READ_BYTES = 66 << 10
+
+interface ReadBuffer {
+  readonly buf: Buffer
+  readonly view: DataView
+}
+
+const NOTHING: ReadBuffer = { buf: Buffer.alloc(0), view: new DataView(new ArrayBuffer(0)) }
+/** Buffers for this thread's readers: those of one merge are used again by the next. */
+const unused: ReadBuffer[] = []
+/** What was filled anew last is left alone until the next fill: the row before the current one may lie in it. */
+let resting = NOTHING
 
 /** A part of one run: rows of consecutive groups. */
 export interface Segment {
@@ -12,15 +24,14 @@ export interface Segment {
 
 /** Reads the rows of a segment one by one; `buf[keyStart, keyEnd)` is the index, the 32 bytes behind it the buid. */
 export class SegmentReader {
-  /** Two buffers are filled in turn, so a row stays where it is while the next one is read. */
-  buf: Buffer = Buffer.alloc(0)
-  view = viewOf(this.buf)
+  /** A row stays where it is while the next one is read, whichever reader reads it. */
+  buf = NOTHING.buf
+  view = NOTHING.view
   keyStart = 0
   keyEnd = 0
   /** The first four bytes of the index as a number, zeros behind its end: different ones decide the order. */
   head = 0
-  private spare = this.buf
-  private spareView = this.view
+  private own = NOTHING
   private bytes = 0
   private left = 0
   private lt: Uint8Array | null = null
@@ -71,6 +82,12 @@ export class SegmentReader {
     return false
   }
 
+  /** Ends the reading: others may have its buffer. */
+  close(): void {
+    this.left = 0
+    this.replace(NOTHING)
+  }
+
   private fill(): boolean {
     const { segment } = this
     const position = this.bufPosition + this.at
@@ -79,19 +96,28 @@ export class SegmentReader {
       this.left = 0
       return false
     }
-    const { buf, view } = this
-    const isLarge = this.spare.length >= Math.min(left, READ_BYTES)
-    this.buf = isLarge ? this.spare : Buffer.allocUnsafeSlow(Math.min(left, READ_BYTES))
-    this.view = isLarge ? this.spareView : viewOf(this.buf)
-    this.spare = buf
-    this.spareView = view
-    this.bytes = Math.min(left, this.buf.length)
+    const next = unused.pop() ?? newBuffer()
+    this.replace(next)
+    this.bytes = Math.min(left, READ_BYTES)
     // A merge may have thousands of runs, more than files may be open: each is open only while it is read.
     readSpan(segment.path, position, this.buf.subarray(0, this.bytes))
     this.bufPosition = position
     this.at = 0
     return true
   }
+
+  private replace(next: ReadBuffer): void {
+    if (resting !== NOTHING) unused.push(resting)
+    resting = this.own
+    this.own = next
+    this.buf = next.buf
+    this.view = next.view
+  }
+}
+
+function newBuffer(): ReadBuffer {
+  const buf = Buffer.allocUnsafeSlow(READ_BYTES)
+  return { buf, view: viewOf(buf) }
 }
 
 /**

@@ -41,7 +41,8 @@ export function mergeRuns(input: MergeInput): { rows: number } {
   const builder = new LeafBuilder({ dupSort: true, emit: (chunk) => sender.send(chunk) })
   const key = Buffer.alloc(1024)
   const keyView = viewOf(key)
-  const readersOf = groupReaders(input)
+  const readers = input.parts.map((part) => new SegmentReader(part))
+  const readersOf = groupReaders(input, readers)
   let rows = 0
   for (let group = 0; group < input.a.length; group++) {
     const indexStart = putGroup(key, input.a[group], input.b[group])
@@ -53,13 +54,20 @@ export function mergeRuns(input: MergeInput): { rows: number } {
       rows++
     })
   }
+  for (const reader of readers) reader.close()
   sender.end(builder.finish(), [])
   return { rows }
 }
 
-/** The readers of each group, which must be asked for one after the other, in the order of the runs. */
-export function groupReaders({ a, parts, range }: MergeUnit): (group: number) => SegmentReader[] {
-  const readers = parts.map((part) => new SegmentReader(part))
+/**
+ * The readers of each group in the order of the runs. Groups must be asked for one after the other.
+ *
+ * @param readers one for each part
+ */
+export function groupReaders(
+  { a, parts, range }: MergeUnit,
+  readers: readonly SegmentReader[],
+): (group: number) => readonly SegmentReader[] {
   if (range !== null) {
     for (const reader of readers) reader.takeRange(range.gte, range.lt)
     return () => readers

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type ByteList, byteListOf, itemOf } from '../../src/bytes/byte-list.js'
 import { INDEX_DBS, MergePlan } from '../../src/plan/merge-plan.js'
-import { mergeRows } from '../../src/run/merger.js'
+import { mergeRows, SegmentReader } from '../../src/run/merger.js'
 import { type RunSection, RunWriter, readRunFooter } from '../../src/run/run-file.js'
 import { groupReaders, type MergeUnit } from '../../src/task/merge-runs.js'
 import { buidsOf, indexRows, type TestRow } from '../run/index-rows.js'
@@ -60,12 +60,14 @@ function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
 /** What a worker makes of a unit, as rows in the order in which they come. */
 function merged(unit: MergeUnit): string[] {
   const texts: string[] = []
-  const readersOf = groupReaders(unit)
+  const readers = unit.parts.map((part) => new SegmentReader(part))
+  const readersOf = groupReaders(unit, readers)
   for (let group = 0; group < unit.a.length; group++) {
     mergeRows(readersOf(group), ({ buf, keyStart, keyEnd }) => {
       texts.push(textOf(unit.a[group], buf.subarray(keyStart, keyEnd), buf.readUInt32BE(keyEnd)))
     })
   }
+  for (const reader of readers) reader.close()
   return texts
 }
 
