@@ -123,16 +123,20 @@ export class LayerMerge {
    * @param bybuid streams of the partitions, in order
    * @param forms counts of the nodes by form
    * @param unitBytes rows of one task; the default if undefined
+   * @param partitions commits of the last partitions, which need not be done: a partition that is translated again gives
+   *   the same run, and so the same parts
    */
   async run(args: {
     bybuid: readonly number[]
     forms: ReadonlyMap<string, number>
     withNodedata: boolean
     unitBytes: number | undefined
+    partitions: Pick<GroupCommit<unknown>, 'room' | 'drain'>
   }): Promise<void> {
     const { writer, slabName, dataName } = this
     const { jobs, dbs } = this.jobs(args.withNodedata, args.unitBytes)
-    await this.runJobs(jobs)
+    await this.runJobs(jobs, args.partitions)
+    await args.partitions.drain()
     const bybuid: BuiltDb = { slab: slabName, name: 'bybuid', dupSort: false, streams: args.bybuid }
     for (const db of [bybuid, ...dbs]) await writer.call('finishDb', { ...db, streams: [...db.streams] })
     await this.writeSmallDbs(this.plan.names(), args.forms)
@@ -172,7 +176,7 @@ export class LayerMerge {
     return { jobs, dbs }
   }
 
-  private async runJobs(jobs: readonly MergeJob[]): Promise<void> {
+  private async runJobs(jobs: readonly MergeJob[], partitions: Pick<GroupCommit<unknown>, 'room'>): Promise<void> {
     const { key } = this.options
     const commits = new GroupCommit<MergeJob>(async (batch) => {
       const slabs = [...new Set(batch.map((job) => job.slab))]
@@ -187,6 +191,7 @@ export class LayerMerge {
     let merged = jobs.length - open.length
     this.events.merged(merged, jobs.length)
     await inTurn(open, 2 * this.pool.workers, async (job) => {
+      await partitions.room()
       await commits.room()
       commits.add(job, await this.runJob(job))
       this.events.merged(++merged, jobs.length)

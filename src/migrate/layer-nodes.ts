@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { ModelData } from '../model/model.js'
 import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -139,11 +140,14 @@ export class LayerNodes {
       const unitBytes = checkpoint === null ? this.options.pieces.unitBytes : checkpoint.unitBytes
       const head = { fingerprint: plan.fingerprint, borders, nodelim: this.options.nodelim, unitBytes }
       if (!this.options.dryRun) await this.begin(checkpoint, head)
-      await this.extractAll(rangesOf(borders, plan.end), nodedata)
+      const commits = await this.extractAll(rangesOf(borders, plan.end), nodedata)
       if (!plan.isLimited) this.checkRowCounts(layer, nodedata)
       layer.assertUnchanged()
       nodedata?.assertUnchanged()
-      if (this.options.dryRun) return this.result(startedMs, plan.isLimited, false, 0)
+      if (this.options.dryRun) {
+        await commits.drain()
+        return this.result(startedMs, plan.isLimited, false, 0)
+      }
       const mergeStartedMs = Date.now()
       const partitions = [...this.done.values()].sort((a, b) => a.counts.partition - b.counts.partition)
       await this.merge.run({
@@ -151,6 +155,7 @@ export class LayerNodes {
         forms: this.sum((partition) => partition.forms),
         withNodedata: nodedata !== null,
         unitBytes,
+        partitions: commits,
       })
       // The slabs are complete: who finds this checkpoint has but to give them their names.
       const streams = partitions.map(({ counts }) => ({ stream: counts.partition, counts }))
@@ -238,15 +243,19 @@ export class LayerNodes {
       return
     }
     this.takeDone(checkpoint)
+    const resumed = this.merge.resume(
+      checkpoint.streams,
+      [...this.done.values()].map(({ stream, counts }) => [stream, this.runPath(counts.partition)]),
+    )
+    resumed.catch(() => {})
     for (const { stream, counts } of this.done.values()) {
       this.count(counts)
       this.streams = Math.max(this.streams, stream + 1)
       this.merge.add(counts.partition, this.runPath(counts.partition))
+      // A second of reading: the splices, and other layers, get their tasks meanwhile.
+      await setImmediate()
     }
-    await this.merge.resume(
-      checkpoint.streams,
-      [...this.done.values()].map(({ stream, counts }) => [stream, this.runPath(counts.partition)]),
-    )
+    await resumed
     this.events.info(
       `Resuming nodes migration from partition ${this.done.size} of ${checkpoint.borders.length + 1} for layer ${this.options.iden}`,
     )
@@ -258,10 +267,11 @@ export class LayerNodes {
     this.events.errors(errorsOf(partitions))
   }
 
+  /** Returns when all partitions are translated; the last of them may still have to be vouched for. */
   private async extractAll(
     ranges: readonly { start: Uint8Array | null; end: Uint8Array | null }[],
     nodedata: SlabReader | null,
-  ): Promise<void> {
+  ): Promise<GroupCommit<Partition>> {
     const commits = new GroupCommit<Partition>(async (batch) => {
       await this.writer.call('commit', {
         slab: this.merge.slabName,
@@ -269,11 +279,11 @@ export class LayerNodes {
         streams: batch,
         runPaths: batch.map(({ counts }) => this.runPath(counts.partition)),
       })
-      for (const partition of batch) this.done.set(partition.counts.partition, partition)
       this.events.errors(errorsOf(batch))
     })
     const finished = ({ bytes, ...partition }: Extracted) => {
       this.count(partition.counts)
+      this.done.set(partition.counts.partition, partition)
       commits.add(partition, bytes)
       if (!this.options.dryRun) this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
     }
@@ -299,7 +309,7 @@ export class LayerNodes {
         finished(await this.extract(partition, ranges[partition], formsOf(forms, unresolved), nodedata !== null))
       })
     }
-    await commits.drain()
+    return commits
   }
 
   private async extract(

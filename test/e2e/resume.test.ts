@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { MERGE_STREAMS } from '../../src/migrate/layer-merge.js'
 import { SlabReader } from '../../src/page/page-reader.js'
+import { readCheckpoints } from '../../src/target/checkpoints.js'
 import { migrate, tempDir, unpack } from '../support/cortex.js'
-import { type RunOptions, runMigrator, TINY } from '../support/migrator.js'
+import { type RunOptions, runInChild, runMigrator, TINY } from '../support/migrator.js'
 import { randomOf } from '../support/random.js'
 import { layerDigests } from '../support/row-digest.js'
 
@@ -68,6 +70,32 @@ test('a run that is killed at any of its log lines resumes to the undisturbed re
     assert.equal(killed.signal, 'SIGKILL', `${point} is never logged: ${killed.stderr}`)
     await finish(options, expected, `killed at "${point}"`)
   }
+})
+
+test('a resumed run translates a partition again that no checkpoint vouches for, though its merge has begun', async (t) => {
+  const dir = tempDir(t)
+  const { srcDir, expected } = await calmRun(dir)
+  const options = { srcDir, destDir: join(dir, 'dest'), pieces: PIECES }
+  const mergedLayers = () =>
+    [...readCheckpoints(options.destDir)].filter(
+      ([key, { value, streams }]) =>
+        key.startsWith('nodes/') &&
+        !(value as { isBuilt: boolean }).isBuilt &&
+        streams.some((noted) => (noted as { stream: number }).stream >= MERGE_STREAMS),
+    )
+  const env = { SHOW_PROGRESS: '' }
+  for (let parts = 4; mergedLayers().length === 0; parts++) {
+    const { signal, stderr } = await runMigrator(options, {
+      env,
+      onLog: (text, kill) => {
+        for (const [, done] of text.matchAll(/indexes \w+ (\d+)/g)) if (Number(done) >= parts) kill('SIGKILL')
+      },
+    })
+    assert.equal(signal, 'SIGKILL', `no part of a merge was noted: ${stderr}`)
+  }
+  await runInChild('edit-checkpoint.js', [options.destDir, 'partition'])
+  const log = await finish(options, expected, 'a partition forgotten')
+  assert.match(log, /Resuming nodes migration from partition \d+/)
 })
 
 test('a resumed run whose runs or built pages are gone starts the layer afresh', async (t) => {

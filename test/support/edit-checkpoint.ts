@@ -1,6 +1,8 @@
 // Edits the checkpoints of a destination, in a process of its own: `edit-checkpoint.js DEST PART` flips a bit of each, at
-// PART thousandths of it; `DEST schema` makes them those of a later version.
+// PART thousandths of it; `DEST schema` makes them those of a later version; `DEST partition` forgets one partition of each
+// layer of which parts of the merge are noted.
 import { join } from 'node:path'
+import { MERGE_STREAMS } from '../../src/migrate/layer-merge.js'
 import { Slab } from '../../src/slab/slab.js'
 import { Checkpoints } from '../../src/target/checkpoints.js'
 
@@ -14,6 +16,18 @@ if (part === 'schema') {
     checkpoints.put(key, { ...checkpoint, fingerprint: { ...checkpoint.fingerprint, schema: 99 } })
   }
   await checkpoints.close()
+} else if (part === 'partition') {
+  const slab = await Slab.open(join(destDir, 'migration', 'checkpoints.lmdb'))
+  const db = slab.db('checkpoints')
+  const rows = [...db.rows()].map(({ key }) => Buffer.from(key).toString().split('/'))
+  const merged = rows.filter(([step, , stream]) => step === 'nodes' && Number(stream) >= MERGE_STREAMS)
+  slab.write(() => {
+    for (const iden of new Set(merged.map(([, iden]) => iden))) {
+      const noted = rows.find(([step, of, stream]) => step === 'nodes' && of === iden && stream !== undefined)
+      db.delete(Buffer.from((noted ?? []).join('/')))
+    }
+  })
+  await slab.close()
 } else {
   const slab = await Slab.open(join(destDir, 'migration', 'checkpoints.lmdb'))
   const db = slab.db('checkpoints')

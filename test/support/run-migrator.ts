@@ -28,7 +28,10 @@ const options: MigrateOptions = {
 }
 const log = (level: string, text: string) => process.stderr.write(`[${level}] ${text}\n`)
 try {
-  const summary = await new Migrator(options, log, { show() {} }).run()
+  const show = (what: string, done: number) => {
+    if (process.env.SHOW_PROGRESS !== undefined) log('PROGRESS', `${what} ${done}`)
+  }
+  const summary = await new Migrator(options, log, { show }).run()
   process.stdout.write(JSON.stringify({ summary }))
 } catch (err) {
   const { code, hint } = err instanceof MigrationError ? err : { code: null, hint: undefined }
