@@ -7,9 +7,10 @@ import { type DiskMeasure, measureDisk } from '../bench/measure-disk.js'
 import { sampleWork, type WorkSample } from '../bench/sample-work.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { formatBytes, parseBytes } from './bytes.js'
-import { atLeastOne, printJson, runCommand } from './run-command.js'
+import { printJson, runCommand } from './run-command.js'
 import { type Style, styleOf } from './style.js'
 import { tableLines } from './table.js'
+import { atLeastOne } from './whole-number.js'
 
 const CORES = [1, 2, 4, 8, 16, 32, 64]
 /** The migration's default. */

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
 import { toJson } from '../bytes/value-json.js'
 import { ExitCode, MigrationError } from '../errors.js'
@@ -7,18 +6,13 @@ import { Replay, type ReplayReport } from '../migrate/replay.js'
 import { errorKindLines } from '../migrate/summary.js'
 import { ERROR_CODES, type ErrorCode, type ErrorRecord, readErrorRecords } from '../target/error-records.js'
 import { migrationLogPath } from '../target/migration-log.js'
-import {
-  DEFAULT_MEMORY,
-  defaultMemory,
-  EDIT_BATCH_SIZE,
-  memoryOf,
-  readModelFiles,
-  stopOnSignals,
-} from './migrate-command.js'
+import { EDIT_BATCH_SIZE, readModelFiles, stopOnSignals } from './migrate-command.js'
 import { ProgressScreen } from './progress-screen.js'
-import { atLeastOne, runCommand } from './run-command.js'
+import { runCommand } from './run-command.js'
 import { type Style, styleOf } from './style.js'
 import { count, printable, tableLines } from './table.js'
+import { atLeastOne } from './whole-number.js'
+import { memoryOption, modelOption, workersOption } from './work-options.js'
 
 /** Errors that are shown one by one unless `--limit` says otherwise; the counts are always of all. */
 const MOST_SHOWN = 100
@@ -39,8 +33,16 @@ interface Options {
 
 /** Runs `synapse-migrator errors DEST`. */
 export function errorsCommand(args: readonly string[], name: string): Promise<number> {
+  return runCommand<Options>(defineCommand(name), args, (options, [dest]) => {
+    if (options.replay === true) return replay(dest, options)
+    if (options.src === undefined && options.model.length === 0) return list(dest, options)
+    throw new MigrationError('ERR_USAGE', '--src and --model go with --replay only', { hint: 'add --replay' })
+  })
+}
+
+function defineCommand(name: string): Command {
   const codes = Object.entries(ERROR_CODES).map(([code, about]) => `  ${code.padEnd(10)}${about}`)
-  const command = new Command(name)
+  return new Command(name)
     .description(
       'Lists what a migration could not carry over, from the migration log of its destination, and writes nothing. With ' +
         '--replay it tries that again, and only that, and adds it to the destination: best with the --model that was missing.',
@@ -54,45 +56,27 @@ export function errorsCommand(args: readonly string[], name: string): Promise<nu
       new Option('--replay', 'try again what could not be migrated, and add it').conflicts(['json', 'step', 'layer']),
     )
     .option('--src <dir>', 'with --replay: the 0.1.x Cortex that was migrated')
-    .addOption(
-      new Option(
-        '--model <file>',
-        'with --replay: model of a custom module, those of the migration first; may be given again',
-      )
-        .argParser((value: string, before: readonly string[]) => [...before, value])
-        .default([], 'none'),
-    )
-    .addOption(
-      new Option('--workers <n>', 'with --replay: worker threads')
-        .argParser(atLeastOne)
-        .default(availableParallelism(), 'all cores'),
-    )
-    .addOption(
-      new Option('--memory <bytes>', 'with --replay: memory for rows on their way, like 512M')
-        .argParser(memoryOf)
-        .default(defaultMemory(), DEFAULT_MEMORY),
-    )
+    .addOption(modelOption('with --replay: model of a custom module, those of the migration first'))
+    .addOption(workersOption('with --replay: '))
+    .addOption(memoryOption('with --replay: '))
     .addHelpText('after', `\nCodes:\n${codes.join('\n')}`)
-  return runCommand<Options>(command, args, (options, [dest]) => {
-    if (options.replay === true) return replay(dest, options)
-    if (options.src !== undefined || options.model.length > 0) {
-      throw new MigrationError('ERR_USAGE', '--src and --model go with --replay only', { hint: 'add --replay' })
-    }
-    const records = readErrorRecords(dest)
-    if (records === null) {
-      throw new MigrationError(
-        'ERR_PREFLIGHT',
-        `Cannot list errors of "${dest}": there is no ${migrationLogPath(dest)}`,
-        {
-          hint: 'give the directory that --dest of the migration named',
-        },
-      )
-    }
-    if (options.json === true) printLines(filtered(records, options), options.limit ?? Number.POSITIVE_INFINITY)
-    else
-      process.stdout.write(errorsText(filtered(records, options), options.limit ?? MOST_SHOWN, styleOf(process.stdout)))
-    return ExitCode.ok
-  })
+}
+
+function list(dest: string, options: Options): number {
+  const records = readErrorRecords(dest)
+  if (records === null) {
+    throw new MigrationError(
+      'ERR_PREFLIGHT',
+      `Cannot list errors of "${dest}": there is no ${migrationLogPath(dest)}`,
+      {
+        hint: 'give the directory that --dest of the migration named',
+      },
+    )
+  }
+  const wanted = filtered(records, options)
+  if (options.json === true) printLines(wanted, options.limit ?? Number.POSITIVE_INFINITY)
+  else process.stdout.write(errorsText(wanted, options.limit ?? MOST_SHOWN, styleOf(process.stdout)))
+  return ExitCode.ok
 }
 
 async function replay(destDir: string, options: Options): Promise<number> {

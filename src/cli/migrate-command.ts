@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ExitCode, MigrationError } from '../errors.js'
 import { createLog, LOG_LEVELS, type Log, type LogLevel } from '../log.js'
@@ -13,17 +12,16 @@ import { migrationLogPath } from '../target/migration-log.js'
 import { MIGR_OPS, type MigrOp } from '../target/steps/context.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
 import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
-import { parseBytes } from './bytes.js'
 import { ProgressScreen } from './progress-screen.js'
 import { styleOf } from './style.js'
 import { verifyText } from './verify-text.js'
+import { atLeastOne, countOf, intOf } from './whole-number.js'
+import { memoryOption, modelOption, workersOption } from './work-options.js'
 
 /** Differences that `--verify` describes; all are counted. */
 export const MOST_DIFFERENCES = 100
 /** Node edits per entry of the nexus log. */
 export const EDIT_BATCH_SIZE = 100
-/** `defaultMemory()` in words. */
-export const DEFAULT_MEMORY = "a quarter of the machine's, 1 GiB at most"
 /** What the system says when a disk takes no more. */
 const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']
 const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
@@ -146,7 +144,6 @@ export function reportFailure(err: unknown): number {
 
 /** The command line of `migrate_020`. */
 export function migrateOptionsOf(name: string): Command {
-  const list = (value: string, before: string[] | undefined) => [...(before ?? []), value]
   return new Command(name)
     .description('Migrates a Synapse 0.1.x Cortex to 0.2.x / 2.x. The source is never written.')
     .exitOverride()
@@ -194,19 +191,9 @@ export function migrateOptionsOf(name: string): Command {
     )
     .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
     .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
-    .addOption(
-      new Option('--workers <n>', 'worker threads').argParser(atLeastOne).default(availableParallelism(), 'all cores'),
-    )
-    .addOption(
-      new Option('--memory <bytes>', 'memory for rows on their way, like 512M')
-        .argParser(memoryOf)
-        .default(defaultMemory(), DEFAULT_MEMORY),
-    )
-    .addOption(
-      new Option('--model <file>', 'model of a custom module, JSON or YAML; may be given again')
-        .argParser(list)
-        .default([], 'none'),
-    )
+    .addOption(workersOption())
+    .addOption(memoryOption())
+    .addOption(modelOption('model of a custom module, JSON or YAML'))
     .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
     .option('--restart', 'rebuild layers of a destination that another tool has made')
     .addOption(
@@ -316,33 +303,4 @@ function modeOf(text: string): AddMode {
   const mode = text.toLowerCase() as AddMode
   if (!ADD_MODES.includes(mode)) throw new InvalidArgumentError(`choose from ${ADD_MODES.join(', ')}`)
   return mode
-}
-
-function intOf(text: string): number {
-  if (!/^[+-]?\d+$/.test(text.trim())) throw new InvalidArgumentError('it is no whole number')
-  return Number(text)
-}
-
-function countOf(text: string): number {
-  const value = intOf(text)
-  if (value < 0) throw new InvalidArgumentError('it must be 0 or more')
-  return value
-}
-
-function atLeastOne(text: string): number {
-  const value = intOf(text)
-  if (value < 1) throw new InvalidArgumentError('it must be 1 or more')
-  return value
-}
-
-/** Parses `--memory`. */
-export function memoryOf(text: string): number {
-  const bytes = parseBytes(text)
-  if (bytes === null || bytes < 32 * 2 ** 20) throw new InvalidArgumentError('give 32M or more, like 512M or 2G')
-  return bytes
-}
-
-/** A quarter of the machine's memory, 1 GiB at most: more has not made it faster. */
-export function defaultMemory(): number {
-  return Math.min(2 ** 30, Math.floor(totalmem() / 4))
 }

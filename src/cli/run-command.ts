@@ -1,4 +1,4 @@
-import { type Command, CommanderError, InvalidArgumentError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { ExitCode } from '../errors.js'
 import { reportFailure } from './migrate-command.js'
 
@@ -15,12 +15,6 @@ export async function runCommand<Options extends object>(
     if (err instanceof CommanderError) return err.exitCode === 0 ? ExitCode.ok : ExitCode.usage
     return reportFailure(err)
   }
-}
-
-/** Parses a whole number of 1 or more. */
-export function atLeastOne(text: string): number {
-  if (!/^\d+$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('it must be a whole number, 1 or more')
-  return Number(text)
 }
 
 /** Prints JSON on standard output: one document, indented for people. */

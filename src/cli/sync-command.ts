@@ -13,6 +13,7 @@ import { resolveUrl } from '../telepath/aliases.js'
 import { LinkDown, TelepathError } from '../telepath/errors.js'
 import { maskUrls, showUrl } from '../telepath/url.js'
 import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
+import { intOf } from './whole-number.js'
 
 const DEFAULT_TELEPATH = 'tcp://0.0.0.0:27492'
 const DEFAULT_HTTPS = 4443
@@ -326,11 +327,6 @@ function levelOf(text: string): LogLevel {
   const level = LOG_LEVELS.find((each) => each === text.toUpperCase())
   if (!level) throw new InvalidArgumentError(`choose from ${LOG_LEVELS.join(', ')}`)
   return level
-}
-
-function intOf(text: string): number {
-  if (!/^[+-]?\d+$/.test(text.trim())) throw new InvalidArgumentError('it is no whole number')
-  return Number(text)
 }
 
 function numberOf(text: string): number {

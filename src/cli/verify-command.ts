@@ -1,20 +1,14 @@
-import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { ExitCode, MigrationError } from '../errors.js'
 import { verifyMigration } from '../verify/verifier.js'
-import {
-  DEFAULT_MEMORY,
-  defaultMemory,
-  MOST_DIFFERENCES,
-  memoryOf,
-  readModelFiles,
-  stopOnSignals,
-} from './migrate-command.js'
+import { MOST_DIFFERENCES, readModelFiles, stopOnSignals } from './migrate-command.js'
 import { ProgressScreen } from './progress-screen.js'
-import { atLeastOne, printJson, runCommand } from './run-command.js'
+import { printJson, runCommand } from './run-command.js'
 import { styleOf } from './style.js'
 import { verifyJson, verifyText } from './verify-text.js'
+import { atLeastOne } from './whole-number.js'
+import { memoryOption, modelOption, workersOption } from './work-options.js'
 
 interface Options {
   readonly src: string
@@ -72,7 +66,6 @@ function refuseInside(path: string, dirs: readonly string[]): void {
 }
 
 function defineCommand(name: string): Command {
-  const list = (value: string, before: readonly string[]) => [...before, value]
   return new Command(name)
     .description(
       'Compares a migrated Cortex with its source: reads and translates the source anew, and looks at every row of its ' +
@@ -84,19 +77,9 @@ function defineCommand(name: string): Command {
     .requiredOption('--dest <dir>', 'directory of the migrated Cortex')
     .addOption(new Option('--full', 'compare everything (the default)').conflicts('sample'))
     .option('--sample <n>', 'compare only n nodes of each layer, chosen by chance, with their index rows', atLeastOne)
-    .addOption(
-      new Option('--workers <n>', 'worker threads').argParser(atLeastOne).default(availableParallelism(), 'all cores'),
-    )
-    .addOption(
-      new Option('--memory <bytes>', 'memory for rows on their way, like 512M')
-        .argParser(memoryOf)
-        .default(defaultMemory(), DEFAULT_MEMORY),
-    )
-    .addOption(
-      new Option('--model <file>', 'model of a custom module that the migration was given; may be given again')
-        .argParser(list)
-        .default([], 'none'),
-    )
+    .addOption(workersOption())
+    .addOption(memoryOption())
+    .addOption(modelOption('model of a custom module that the migration was given'))
     .addOption(
       new Option(
         '--checkpoint <file>',

@@ -1,0 +1,21 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Parses a whole number as Python's argparse does: with a sign, with blanks around. */
+export function intOf(text: string): number {
+  if (!/^[+-]?\d+$/.test(text.trim())) throw new InvalidArgumentError('it is no whole number')
+  return Number(text)
+}
+
+/** Parses a whole number of 0 or more. */
+export function countOf(text: string): number {
+  const value = intOf(text)
+  if (value < 0) throw new InvalidArgumentError('it must be 0 or more')
+  return value
+}
+
+/** Parses a whole number of 1 or more. */
+export function atLeastOne(text: string): number {
+  const value = intOf(text)
+  if (value < 1) throw new InvalidArgumentError('it must be 1 or more')
+  return value
+}
