@@ -12,7 +12,7 @@ const HEXTETS = 8
  *
  * @throws {AddressError}
  */
-export function parseIpv4(text: string): number {
+function parseIpv4(text: string): number {
   if (text.includes('/')) throw new AddressError(`Unexpected '/' in ${pyRepr(text)}`)
   if (text === '') throw new AddressError('Address cannot be empty')
   const octets = text.split('.')

@@ -2,7 +2,7 @@ import { Ext, Float, PackMap, RawStr, type Value } from './msgpack.js'
 import { pyRepr } from './python.js'
 
 /** Python's `repr()` of a value: arrays are tuples, maps are dicts. */
-export function pyValueRepr(value: Value): string {
+function pyValueRepr(value: Value): string {
   if (value === null) return 'None'
   if (typeof value === 'string') return pyRepr(value)
   if (typeof value === 'boolean') return value ? 'True' : 'False'

@@ -221,7 +221,21 @@ export class Migrator {
       for (const slab of ['layer', 'nodedata']) log('INFO', warmFile(join(layerDir, `${slab}.lmdb`, 'data.mdb')))
     }
     log('INFO', `Starting node migration for ${iden}`)
-    const job = new LayerNodes(
+    const result = await this.layerNodes(shared, source, pool, writer, credits).run()
+    await this.recordNodes(writer, iden, result)
+    return result
+  }
+
+  private layerNodes(
+    shared: LayerShared,
+    source: SourceCortex,
+    pool: TaskPool,
+    writer: WriterPort,
+    credits: Credits,
+  ): LayerNodes {
+    const { options, log } = this
+    const { iden } = shared
+    return new LayerNodes(
       {
         ...shared,
         otherLayers: layersBelow(source, iden),
@@ -243,9 +257,6 @@ export class Migrator {
         merged: (done, total) => this.progress.show(`indexes ${iden.slice(0, 8)}`, done, total, 'parts'),
       },
     )
-    const result = await job.run()
-    await this.recordNodes(writer, iden, result)
-    return result
   }
 
   private async recordNodes(writer: WriterPort, iden: string, result: LayerNodesResult): Promise<void> {

@@ -139,22 +139,9 @@ export class Replay {
     pool: TaskPool,
     writer: WriterClient,
   ): Promise<void> {
-    const { srcDir, destDir, editBatchSize, batchNodes = BATCH_NODES } = this.options
+    const { destDir, editBatchSize, batchNodes = BATCH_NODES } = this.options
     const buids = [...wanted].sort().map((hex) => Uint8Array.from(Buffer.from(hex, 'hex')))
-    const mapPartial = nodes.fingerprint['partial nodes'] !== false
-    const layerPath = join(srcDir, 'layers', iden, 'layer.lmdb')
-    const input = {
-      layer: iden,
-      layerPath,
-      nodedataPath:
-        nodes.fingerprint['node data transaction'] === null ? null : join(srcDir, 'layers', iden, 'nodedata.lmdb'),
-      otherLayerPaths: mapPartial
-        ? layersBelow(source, iden).map((other) => join(srcDir, 'layers', other, 'layer.lmdb'))
-        : [],
-      checks: nodes.fingerprint.checks !== false,
-      mapPartial,
-      model,
-    }
+    const input = this.nodeSource(iden, nodes, source, model)
     const batches = Array.from({ length: Math.ceil(buids.length / batchNodes) }, (_, i) =>
       buids.slice(i * batchNodes, (i + 1) * batchNodes),
     )
@@ -174,6 +161,21 @@ export class Replay {
       )
     }
     await writer.call('closeLayer', {})
+  }
+
+  /** What translates the nodes of a layer as they were migrated, but for the model. */
+  private nodeSource(iden: string, { fingerprint }: LayerCheckpoint, source: SourceCortex, model: ModelData) {
+    const slab = (layer: string, name: string) => join(this.options.srcDir, 'layers', layer, `${name}.lmdb`)
+    const mapPartial = fingerprint['partial nodes'] !== false
+    return {
+      layer: iden,
+      layerPath: slab(iden, 'layer'),
+      nodedataPath: fingerprint['node data transaction'] === null ? null : slab(iden, 'nodedata'),
+      otherLayerPaths: mapPartial ? layersBelow(source, iden).map((other) => slab(other, 'layer')) : [],
+      checks: fingerprint.checks !== false,
+      mapPartial,
+      model,
+    }
   }
 
   /** Makes statistics and checkpoint say what is there now: counted anew, so that a run may end and begin anywhere. */

@@ -34,7 +34,7 @@ export function encodeIdna(text: string): string | null {
 }
 
 /** RFC 3491: maps, normalizes and checks a label; null when it may not be one. */
-export function nameprep(label: string): string | null {
+function nameprep(label: string): string | null {
   let mapped = ''
   for (const char of label) if (!dropped.hasChar(char)) mapped += foldForNfkc(char)
   const normed = nfkc32(mapped)

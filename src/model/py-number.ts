@@ -1,5 +1,4 @@
 import { unicodeTables } from '../bytes/char-set.js'
-import type { Value } from '../bytes/msgpack.js'
 import { pyRepr } from '../bytes/python.js'
 import { NormError } from './norm-error.js'
 import { isSpace } from './py-text.js'
@@ -80,10 +79,6 @@ export function decimalOf(char: string): number {
 export function smallest(value: bigint): Int {
   const number = Number(value)
   return Number.isSafeInteger(number) ? number : value
-}
-
-export function isInt(value: Value): value is Int {
-  return typeof value === 'number' || typeof value === 'bigint'
 }
 
 /**

@@ -6,8 +6,7 @@ import { printableChars } from '../bytes/python.js'
 const SHIELD = 0x10f000
 
 /** Python's white space, which is not JavaScript's, as the inside of a regular expression's class. */
-export const SPACE_CLASS =
-  '\\t\\n\\v\\f\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
+const SPACE_CLASS = '\\t\\n\\v\\f\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
 const spaces = new RegExp(`[${SPACE_CLASS}]+`)
 const space = new RegExp(`^[${SPACE_CLASS}]$`)
 const ascii = /^[\0-\x7f]*$/
@@ -78,7 +77,7 @@ export function digits(text: string): string {
   return out
 }
 
-export function isDigit(char: string): boolean {
+function isDigit(char: string): boolean {
   return (char >= '0' && char <= '9') || (char > '\x7f' && digit.hasChar(char))
 }
 

@@ -7,7 +7,7 @@ import { digits, lower, strip } from './py-text.js'
 import { type Opts, Type, type TypeModel } from './type.js'
 
 /** "?": some time in the future. */
-export const FUTURE = 0x7fffffffffffffffn
+const FUTURE = 0x7fffffffffffffffn
 /** 9999/12/31 23:59:59.999 */
 const LATEST = 253402300799999
 

@@ -142,11 +142,6 @@ export abstract class Type {
   }
 }
 
-/** Whether renorming a stored value changes nothing but what a norm never leaves alone: then the value is a valid one. */
-export function normKeepsValue(type: Type, value: Value): boolean {
-  return type.keeps(value)
-}
-
 function unshielded(value: Value): Value {
   if (typeof value === 'string') return unshield(value)
   return Array.isArray(value) ? value.map(unshielded) : value

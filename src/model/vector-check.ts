@@ -36,7 +36,7 @@ export function checkVector(vector: Vector, model: Model): Difference | null {
 }
 
 /** The index (of an array: the indexes of its elements) of a value as hex, or the name of the exception. */
-export function indexHex(stortype: number, value: Value, packed: Uint8Array | null): string[] | { err: string } {
+function indexHex(stortype: number, value: Value, packed: Uint8Array | null): string[] | { err: string } {
   try {
     return packed === null ? indexesOf(stortype, value) : writtenIndexes(stortype, packed)
   } catch (error) {

@@ -38,12 +38,6 @@ export async function snapshotSlabs(jobs: readonly SnapshotJob[]): Promise<Snaps
   return answers.map((answer, i) => taken('again' in answer ? retried[again.indexOf(jobs[i])] : answer))
 }
 
-/** Copies one slab; see `snapshotSlabs()`. */
-export async function snapshotSlab(source: string, dest: string): Promise<Snapshot> {
-  const [snapshot] = await snapshotSlabs([{ source, dest }])
-  return snapshot
-}
-
 async function runJobs(jobs: readonly SnapshotJob[]): Promise<SnapshotAnswer[]> {
   if (jobs.length === 0) return []
   const script = fileURLToPath(new URL('./snapshot-process.js', import.meta.url))

@@ -3,7 +3,7 @@ import { pyInt, pyTypeName } from '../bytes/python.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 
 /** What readInt() returns for anything but an int within 2^53. */
-export const NO_INT = Number.NaN
+const NO_INT = Number.NaN
 
 const TWO_32 = 0x100000000
 

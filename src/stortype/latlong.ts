@@ -34,7 +34,7 @@ export const latlongIndex: IndexEncoder = {
 }
 
 /** Python's `round`: to the nearest integer, of two equally near to the even one. */
-export function roundHalfEven(value: number): number {
+function roundHalfEven(value: number): number {
   const floor = Math.floor(value)
   const rest = value - floor
   if (rest < 0.5) return floor

@@ -18,7 +18,7 @@ import { DestPeer, SourcePeer } from './peers.js'
 import { sortFailure } from './remote-failure.js'
 
 /** Told in every status: no release of 0.1.x logs these as splices. */
-export const NOT_CARRIED: readonly string[] = [
+const NOT_CARRIED: readonly string[] = [
   'Node data that was set or removed since the migration is not synced and cannot be detected: set it again',
   'Users, roles, rules and passwords changed since the migration are not synced: repeat the changes by hand',
   'Views, layers, triggers, cron jobs, queues and their items, Storm packages, services and dmons that were made or changed since the migration are not synced: repeat the changes by hand',

@@ -3,8 +3,8 @@ import type { PackedRecord } from '../target/chunk-sender.js'
 import type { NodeFailure } from '../translate/node.js'
 import type { SourceNode } from '../translate/source-node.js'
 
-export const FORM_NOT_RESOLVED = 'Nodedata form not resolved from migrated node slab'
-export const NODEDATA_UNREADABLE = 'Nodedata could not be decoded'
+const FORM_NOT_RESOLVED = 'Nodedata form not resolved from migrated node slab'
+const NODEDATA_UNREADABLE = 'Nodedata could not be decoded'
 
 /**
  * A node that was not migrated, or (`kept`) not with all its values: under its buid, in the reference's layout and with all

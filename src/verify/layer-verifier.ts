@@ -11,7 +11,7 @@ import { findForms } from '../source/partial-forms.js'
 import { addTable, BUCKETS, type DigestTable, emptyTable } from '../task/row-digest.js'
 import { type BuidRange, recordOf, type VerifyNodesInput, type VerifyNodesResult } from '../task/verify-nodes.js'
 import { INDEX_DBS, type IndexDb, type ListedRow } from '../task/verify-rows.js'
-import type { EditDifference, VerifySplicesResult } from '../task/verify-splices.js'
+import type { EditDifference, VerifySplicesInput, VerifySplicesResult } from '../task/verify-splices.js'
 import { pairRows } from './pair-rows.js'
 import type { Difference, LayerReport } from './report.js'
 import { sampleRanges } from './sample-ranges.js'
@@ -338,29 +338,50 @@ export class LayerVerifier {
       this.editsBehind(0)
       return null
     }
-    const { state } = this
+    if (!this.options.isOurs) return this.foreignHistory()
+    const ranges = this.spliceRanges()
+    const results = await this.translatedSplices(ranges)
+    const total = (field: 'splices' | 'rows' | 'failures') => results.reduce((sum, result) => sum + result[field], 0)
+    const failures = total('failures')
+    await this.compareEdits(ranges, results)
+    this.editsBehind(total('rows'))
+    if (this.options.logPath !== null && this.options.loggedErrors.splices !== failures) {
+      const row = `${failures} splices cannot be translated, the log names ${this.options.loggedErrors.splices}`
+      this.differs({ kind: 'different', place: 'errors', buid: null, row, expected: null, found: null })
+    }
+    return { splices: total('splices'), failures, rows: total('rows') }
+  }
+
+  private spliceRanges(): VerifySplicesInput[] {
+    const { state, splicesPath: slabPath } = this
     if (state.starts === null) {
-      const slab = SlabReader.open(this.splicesPath)
+      const slab = SlabReader.open(slabPath)
       state.starts = planStarts(slab)
       slab.close()
     }
-    const { starts, translated } = state
-    if (!this.options.isOurs) return this.foreignHistory()
-    const ranges = starts.map((start, i) => ({
-      slabPath: this.splicesPath,
-      start,
-      end: starts[i + 1] ?? null,
-      model: this.options.model,
-    }))
+    const { starts } = state
+    return starts.map((start, i) => ({ slabPath, start, end: starts[i + 1] ?? null, model: this.options.model }))
+  }
+
+  /** How many node edits each range of splices makes; only ranges that an earlier run has not come to are read. */
+  private async translatedSplices(ranges: readonly VerifySplicesInput[]): Promise<VerifySplicesResult[]> {
+    const { translated } = this.state
     const open = [...ranges.keys()].filter((index) => !translated.has(index))
     await inTurn(open, 2 * this.pool.workers, async (i) => {
       translated.set(i, await this.pool.run('verifySplices', ranges[i]))
       this.save()
     })
-    const results = ranges.map((_, i) => translated.get(i) as VerifySplicesResult)
+    return ranges.map((_, i) => translated.get(i) as VerifySplicesResult)
+  }
+
+  private async compareEdits(
+    ranges: readonly VerifySplicesInput[],
+    results: readonly VerifySplicesResult[],
+  ): Promise<void> {
+    const { state, editsPath } = this
     let first = 0
     const jobs = ranges.map((range, i) => {
-      const job = { ...range, editsPath: this.editsPath, first, ...results[i] }
+      const job = { ...range, editsPath, first, ...results[i] }
       first += results[i].rows
       return { i, job }
     })
@@ -372,13 +393,6 @@ export class LayerVerifier {
       state.edits.add(i)
       this.save()
     })
-    this.editsBehind(first)
-    const failures = results.reduce((sum, result) => sum + result.failures, 0)
-    if (this.options.logPath !== null && this.options.loggedErrors.splices !== failures) {
-      const row = `${failures} splices cannot be translated, the log names ${this.options.loggedErrors.splices}`
-      this.differs({ kind: 'different', place: 'errors', buid: null, row, expected: null, found: null })
-    }
-    return { splices: results.reduce((sum, { splices }) => sum + splices, 0), failures, rows: first }
   }
 
   /** Another tool cuts node edits at other places: their single edits are compared, whatever their order. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Float, pyEquals, type Value } from '../../src/bytes/msgpack.js'
 import { Model } from '../../src/model/model.js'
-import { normKeepsValue, type Type } from '../../src/model/type.js'
+import type { Type } from '../../src/model/type.js'
 
 const model = Model.core()
 const host = 'host://0123456789abcdef0123456789abcdef'
@@ -43,23 +43,23 @@ const refused: [string, Value][] = [
   ['int', new Float(1.5)],
 ]
 
-test('normKeepsValue() keeps valid values that a norm never leaves alone', () => {
+test('Type.keeps() keeps valid values that a norm never leaves alone', () => {
   for (const [name, value] of kept) {
-    assert.equal(normKeepsValue(typeOf(name), value), true, name)
+    assert.equal(typeOf(name).keeps(value), true, name)
     assert.equal(normsToItself(typeOf(name), value), false, name)
   }
 })
 
-test('normKeepsValue() refuses values that were never normed', () => {
-  for (const [name, value] of refused) assert.equal(normKeepsValue(typeOf(name), value), false, name)
+test('Type.keeps() refuses values that were never normed', () => {
+  for (const [name, value] of refused) assert.equal(typeOf(name).keeps(value), false, name)
 })
 
-test('normKeepsValue() takes distinct values in any order when the type does not sort them', () => {
+test('Type.keeps() takes distinct values in any order when the type does not sort them', () => {
   const uniq = model.typeOf(['array', { type: 'str', uniq: true }])
-  assert.equal(normKeepsValue(uniq, ['b', 'a']), true)
-  assert.equal(normKeepsValue(uniq, ['b', 'b']), false)
+  assert.equal(uniq.keeps(['b', 'a']), true)
+  assert.equal(uniq.keeps(['b', 'b']), false)
   const sorted = model.typeOf(['array', { type: 'str', uniq: true, sorted: true }])
-  assert.equal(normKeepsValue(sorted, ['b', 'a']), false)
+  assert.equal(sorted.keeps(['b', 'a']), false)
 })
 
 function normsToItself(type: Type, value: Value): boolean {

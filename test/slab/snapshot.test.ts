@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, t
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { SlabReader } from '../../src/page/page-reader.js'
-import { snapshotSlab, snapshotSlabs } from '../../src/slab/snapshot.js'
+import { snapshotSlabs } from '../../src/slab/snapshot.js'
 import { tempDir, unpack } from '../support/cortex.js'
 
 const slabModule = new URL('../../src/slab/slab.js', import.meta.url).href
@@ -28,7 +28,7 @@ test('snapshotSlabs() copies all rows compactly and leaves the sources byte for 
   }
 })
 
-test('snapshotSlab() takes one state of a slab that another process writes to', async (t) => {
+test('snapshotSlabs() takes one state of a slab that another process writes to', async (t) => {
   const dir = tempDir(t)
   const source = join(dir, 'live.lmdb')
   // Both dbs get the same number in every commit, and old pages are freed for reuse all the time.
@@ -45,7 +45,7 @@ test('snapshotSlab() takes one state of a slab that another process writes to', 
     await new Promise((resolve) => writer.stdout.once('data', resolve))
     for (let i = 0; i < 3; i++) {
       const dest = join(dir, `copy${i}.lmdb`)
-      const { rows } = await snapshotSlab(source, dest)
+      const [{ rows }] = await snapshotSlabs([{ source, dest }])
       assert.equal(rows, 80)
       assert.equal(new Set(allRows(dest).map((row) => row.split('=')[1])).size, 1)
     }
@@ -55,18 +55,18 @@ test('snapshotSlab() takes one state of a slab that another process writes to', 
   }
 })
 
-test('snapshotSlab() reports a slab that cannot be copied and leaves nothing half-made', async (t) => {
+test('snapshotSlabs() reports a slab that cannot be copied and leaves nothing half-made', async (t) => {
   const source = join(unpack('bad/intact/src.tar.gz', tempDir(t)), 'slabs', 'cell.lmdb')
   const dest = join(tempDir(t), 'cell.lmdb')
   const data = join(source, 'data.mdb')
   truncateSync(data, 3 * 4096)
-  await assert.rejects(snapshotSlab(source, dest), /^MigrationError: Cannot (copy|read) slab/)
+  await assert.rejects(snapshotSlabs([{ source, dest }]), /^MigrationError: Cannot (copy|read) slab/)
   assert.ok(!existsSync(dest) && !existsSync(`${dest}.partial`))
   const fd = openSync(data, 'r+')
   writeSync(fd, Buffer.alloc(8192))
   closeSync(fd)
-  await assert.rejects(snapshotSlab(source, dest), { code: 'ERR_SLAB_CORRUPT' })
-  await assert.rejects(snapshotSlab(join(source, 'absent.lmdb'), dest), { code: 'ERR_SOURCE' })
+  await assert.rejects(snapshotSlabs([{ source, dest }]), { code: 'ERR_SLAB_CORRUPT' })
+  await assert.rejects(snapshotSlabs([{ source: join(source, 'absent.lmdb'), dest }]), { code: 'ERR_SOURCE' })
 })
 
 function digest(slabPath: string): string {

@@ -166,7 +166,7 @@ function tryPasswd(auth: Auth, name: Value | undefined, passwd: Value | undefine
 }
 
 /** A cell that answers is healthy; what the sync does is in its status. */
-export function healthCheck(cellIden: string): Value {
+function healthCheck(cellIden: string): Value {
   return new PackMap([
     ['iden', cellIden],
     ['components', []],
