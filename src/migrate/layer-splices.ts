@@ -65,6 +65,8 @@ export class LayerSplices {
   private readonly slabPath: string
   private readonly buildDir: string
   private readonly done: Range[] = []
+  /** The writer is ready for pages. A first run does not wait for it to read splices. */
+  private begun: Promise<void> = Promise.resolve()
   private seen = 0
 
   constructor(
@@ -111,7 +113,9 @@ export class LayerSplices {
         return this.result(startedMs, lastOffset, true)
       }
       const starts = checkpoint?.starts ?? planStarts(slab, this.options.pieces.rangeBytes)
-      await this.begin(checkpoint, { fingerprint, starts })
+      this.begun = this.begin(checkpoint, { fingerprint, starts })
+      this.begun.catch(() => {})
+      if (checkpoint !== null) await this.begun
       await this.extractAll(starts, total)
       slab.assertUnchanged()
       this.checkCounts(slab, total)
@@ -188,10 +192,9 @@ export class LayerSplices {
   ): Promise<{ counts: SpliceRangeCounts; bytes: number }> {
     const ports = streamPorts()
     const { credits } = this
-    const placed = this.writer.call(
-      'receive',
-      { slab: this.key, stream, port: ports.writer, credits, previous: stream === 0 ? null : stream - 1 },
-      [ports.writer],
+    const previous = stream === 0 ? null : stream - 1
+    const placed = this.begun.then(() =>
+      this.writer.call('receive', { slab: this.key, stream, port: ports.writer, credits, previous }, [ports.writer]),
     )
     placed.catch(() => {})
     const { iden, model } = this.options

@@ -7,7 +7,7 @@ import type { Log } from '../log.js'
 import type { ModelData } from '../model/model.js'
 import { preflight } from '../plan/preflight.js'
 import { TaskPool } from '../pool/task-pool.js'
-import { WriterClient, type WriterPort } from '../pool/writer-client.js'
+import { callsAfter, WriterClient, type WriterPort } from '../pool/writer-client.js'
 import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { layersBelow } from '../source/layers-below.js'
@@ -105,22 +105,15 @@ export class Migrator {
     pool: TaskPool,
     writer: WriterClient,
   ): Promise<MigrateSummary> {
-    const { options, log } = this
+    const { options } = this
     const { destDir } = options
-    if (options.ops.has('dirn')) await writer.call('copyDirn', { srcDir: source.dir, destDir, layers })
-    else log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
-    await writer.call('open', { destDir })
     const { model, warnings } = cortexModel(source, options.modelFiles)
-    const cellErrors = await writer.call('cellSteps', {
-      srcDir: source.dir,
-      destDir,
-      ops: [...options.ops],
-      layers,
-      modelWarnings: warnings,
-      destDedicated: options.destDedicated,
-    })
-    this.budget.add(cellErrors)
-    const results = await this.migrateLayers(source, layers, model, pool, writer)
+    const prepared = this.prepare(source, layers, warnings, writer)
+    // Workers start on the splices meanwhile; what layers ask of the writer waits.
+    const [cellErrors, results] = await Promise.all([
+      prepared,
+      this.migrateLayers(source, layers, model, pool, callsAfter(prepared, writer)),
+    ])
     await writer.call('finishDirn', {})
     await writer.call('nexus', {
       destDir,
@@ -139,6 +132,24 @@ export class Migrator {
     const errors = new ErrorCounts()
     errors.addLog(destDir, options.ops)
     return this.summary(source, results, cellErrors, errors)
+  }
+
+  /** All that is done before the layers; returns the number of its errors. */
+  private async prepare(
+    source: SourceCortex,
+    layers: readonly string[],
+    modelWarnings: readonly string[],
+    writer: WriterClient,
+  ): Promise<number> {
+    const { destDir, destDedicated, fromLast, ops } = this.options
+    if (ops.has('dirn')) await writer.call('copyDirn', { srcDir: source.dir, destDir, layers })
+    else this.log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
+    await writer.call('open', { destDir })
+    const cell = { srcDir: source.dir, destDir, ops: [...ops], layers, modelWarnings, destDedicated }
+    const errors = await writer.call('cellSteps', cell)
+    this.budget.add(errors)
+    if (!fromLast) await this.forgetEarlierRuns(writer)
+    return errors
   }
 
   private summary(
@@ -170,7 +181,6 @@ export class Migrator {
     const { options } = this
     const has = (op: MigrOp) => options.ops.has(op)
     if (!has('nodes') && !has('nodedata') && !has('splices')) return []
-    if (!options.fromLast && !options.dryRun) await this.forgetEarlierRuns(writer)
     const layersDir = options.dryRun
       ? source.dir
       : await snapshotIfLive(source.dir, layers, options, (text) => this.log('INFO', text))

@@ -72,3 +72,11 @@ export class WriterClient {
     this.pending.clear()
   }
 }
+
+/** The writer for those who may call it only when something is done. */
+export function callsAfter(done: Promise<unknown>, writer: WriterPort): WriterPort {
+  return {
+    call: <Method extends WriterMethod>(method: Method, args: Args<Method>, transfer?: readonly Transferable[]) =>
+      done.then(() => writer.call(method, args, transfer)),
+  }
+}
