@@ -4,6 +4,7 @@ import { ExitCode, MigrationError } from '../errors.js'
 import { createLog } from '../log.js'
 import { Replay, type ReplayReport } from '../migrate/replay.js'
 import { errorKindLines } from '../migrate/summary.js'
+import { WARNING_STEP } from '../target/error-counts.js'
 import { ERROR_CODES, type ErrorCode, type ErrorRecord, readErrorRecords } from '../target/error-records.js'
 import { migrationLogPath } from '../target/migration-log.js'
 import { EDIT_BATCH_SIZE, readModelFiles, stopOnSignals } from './migrate-command.js'
@@ -119,7 +120,7 @@ function replayText({ destDir, steps, left, leftCount, elapsedMs }: ReplayReport
 
 function* filtered(records: Iterable<ErrorRecord>, { step, layer }: Options): Generator<ErrorRecord> {
   for (const record of records) {
-    if (step !== undefined && record.step !== step) continue
+    if (step === undefined ? record.step === WARNING_STEP : record.step !== step) continue
     if (layer !== undefined && record.layer?.startsWith(layer) !== true) continue
     yield record
   }

@@ -14,7 +14,7 @@ import { layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { warmFile } from '../source/warm-file.js'
 import { type Credits, makeCredits } from '../target/chunk-sender.js'
-import { ErrorCounts, type ErrorKind } from '../target/error-counts.js'
+import { ErrorCounts, type ErrorKind, WARNING_STEP } from '../target/error-counts.js'
 import type { MigrOp } from '../target/steps/context.js'
 import { dryCellSteps } from './dry-cell-steps.js'
 import { DryWriter } from './dry-writer.js'
@@ -28,8 +28,6 @@ import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
 const LAYERS_AT_ONCE = 4
-/** What the step `cell` notes in the log as an error is a warning: everything was migrated. */
-const COUNTED_STEPS: ReadonlySet<string> = new Set(['nodes', 'nodedata', 'splices', 'triggers', 'hiveauth'])
 
 /** A migration from start to end. */
 export class Migrator {
@@ -166,7 +164,7 @@ export class Migrator {
       elapsedMs: Date.now() - this.startedMs,
       layers,
       errorCount: layers.reduce((sum, layer) => sum + layer.errorCount, cellErrors),
-      errorKinds: errors.kinds.filter(({ step }) => COUNTED_STEPS.has(step)),
+      errorKinds: errors.kinds.filter(({ step }) => step !== WARNING_STEP),
       notes: this.notes,
     }
   }

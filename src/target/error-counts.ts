@@ -2,6 +2,9 @@ import { decode, PackMap } from '../bytes/msgpack.js'
 import type { PackedRecord } from './chunk-sender.js'
 import { type ErrorCode, type ErrorRecord, errorOf, readErrorRecords } from './error-records.js'
 
+/** What this step notes in the log as an error, as the reference does, is a warning: everything was migrated. */
+export const WARNING_STEP = 'cell'
+
 /** Errors of one kind. */
 export interface ErrorKind {
   readonly step: string

@@ -96,6 +96,15 @@ test('errors tells splices by their offset and form, and steps of the cell by th
   const dest = migrated(t, 'demo-cortex.tar.gz')
   const text = synapseMigrator(['errors', dest]).stdout
   assert.match(text, /^hiveauth CELL {2}queue:ownerless\n {2}Missing iden values for queue$/m)
+  // That boot.yaml was replaced is in the log as well, but nothing was left behind for it: the summary does not count it.
+  assert.deepEqual(
+    jsonLines(dest).map(({ step }) => step),
+    ['hiveauth'],
+  )
+  assert.deepEqual(
+    jsonLines(dest, '--step', 'cell').map(({ step }) => step),
+    ['cell'],
+  )
   assert.match(synapseMigrator(['errors', dest, '--step', 'nodes']).stdout, /^no errors\n$/)
 })
 
