@@ -1,5 +1,5 @@
 import { viewOf } from '../bytes/spans.js'
-import { NODE_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, PageFlag } from './format.js'
+import { PAGE_BYTES, PAGE_HEADER_BYTES, PageFlag } from './format.js'
 import type { NodePage } from './node-page.js'
 import type { PageChunk } from './page-chunk.js'
 
@@ -107,9 +107,4 @@ export class ChunkWriter {
 /** `OVPAGES`: the header is on the first page only. */
 export function overflowPages(valueBytes: number): number {
   return Math.ceil((PAGE_HEADER_BYTES + valueBytes) / PAGE_BYTES)
-}
-
-/** Where the data of a node starts. */
-export function nodeData(page: NodePage, node: number): number {
-  return node + NODE_HEADER_BYTES + page.keyBytes(node)
 }
