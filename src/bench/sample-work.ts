@@ -115,8 +115,7 @@ function openLayer(dir: string): Layer | null {
   const [bybuid, data, splices] = [slabs[0]?.db('bybuid'), slabs[1]?.db('bybuid'), slabs[2]?.db('splices')]
   if (bybuid === undefined || slabs[0] === null) return null
   const { pageSize } = slabs[0]
-  const bytes = (db: DbReader | undefined) =>
-    db === undefined ? 0 : (db.record.leafPages + db.record.overflowPages) * pageSize
+  const bytes = (db: DbReader | undefined) => (db === undefined ? 0 : db.dataPages * pageSize)
   return {
     iden: dir.split('/').at(-1) ?? dir,
     layerPath: path('layer'),
@@ -194,7 +193,7 @@ export function planOf(paths: readonly string[]): MergePlan {
 
 function sampleSplices(layer: Layer, model: ModelData, options: SampleOptions) {
   const { splices, pageSize } = layer
-  const bytes = splices === null ? 0 : (splices.record.leafPages + splices.record.overflowPages) * pageSize
+  const bytes = splices === null ? 0 : splices.dataPages * pageSize
   const count = Math.max(1, Math.ceil(bytes / RANGE_BYTES))
   const keys = splices?.separators(count * 4) ?? []
   const offsets = Array.from({ length: count - 1 }, (_, i) => keys[Math.floor(((i + 1) * keys.length) / count)])

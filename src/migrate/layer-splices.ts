@@ -95,6 +95,8 @@ export class LayerSplices {
     const slab = SlabReader.open(this.slabPath)
     try {
       const db = slab.db('splices')
+      // Each slab of a Synapse has it, an empty file has not: without it all splices would be lost without a word.
+      if (db === undefined && slab.mainDb.entries > 0) throw slab.corrupt('it has no database "splices"')
       const total = db?.entries ?? 0
       const lastKey = db?.last()?.key
       const lastOffset = lastKey?.length === 8 ? Number(Buffer.from(lastKey).readBigUInt64BE()) : -1
@@ -247,7 +249,7 @@ function failuresOf(ranges: readonly Range[]): number {
 export function planStarts(slab: SlabReader, rangeBytes = RANGE_BYTES): number[] {
   const db = slab.db('splices')
   if (db === undefined) return [0]
-  const bytes = (db.record.leafPages + db.record.overflowPages) * slab.pageSize
+  const bytes = db.dataPages * slab.pageSize
   const count = Math.ceil(bytes / rangeBytes)
   const keys = db.separators(count * 4)
   const starts = [0]

@@ -6,6 +6,8 @@ import { MigrationError } from '../errors.js'
 import type { Log } from '../log.js'
 import type { ModelData } from '../model/model.js'
 import { preflight } from '../plan/preflight.js'
+import { entries } from '../pool/entries.js'
+import { RunningTasks } from '../pool/running-tasks.js'
 import { TaskPool } from '../pool/task-pool.js'
 import { callsAfter, WriterClient, type WriterPort } from '../pool/writer-client.js'
 import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
@@ -47,12 +49,15 @@ export class Migrator {
     const { options, log } = this
     const source = readSource(options.srcDir)
     // The threads load their code while the source is looked at.
-    const pool = new TaskPool(options.workers)
-    const writer = options.dryRun ? null : new WriterClient(log)
+    const running = new RunningTasks((text) => log('WARNING', text))
+    const pool = new TaskPool(options.workers, entries.task, running)
+    const writer = options.dryRun ? null : new WriterClient(log, running)
+    if (writer !== null) pool.breakOn(writer.broken)
     try {
       const layers = await this.checked(source)
       return await (writer === null ? this.dryRun(source, layers, pool) : this.locked(source, layers, pool, writer))
     } finally {
+      running.close()
       await writer?.close()
       await pool.close()
     }

@@ -90,6 +90,7 @@ export class Replay {
     const lock = RunLock.take(destDir)
     const writer = new WriterClient(this.log)
     const pool = new TaskPool(workers)
+    pool.breakOn(writer.broken)
     try {
       const { model } = cortexModel(source, this.options.modelFiles)
       const before = this.count()

@@ -137,7 +137,12 @@ export class SlabReader {
   }
 
   private listDbs(): void {
-    for (const { key, value, isDb } of this.mainEntries()) {
+    const entries = this.mainEntries()
+    // Otherwise a wrong page number would show a slab without databases: one that has nothing in it.
+    if (entries.length !== this.mainDb.entries) {
+      throw this.corrupt(`its unnamed database has ${entries.length} rows of ${this.mainDb.entries}`)
+    }
+    for (const { key, value, isDb } of entries) {
       if (!isDb) continue
       if (value.length !== DB_RECORD_BYTES) throw this.corrupt(`a database record has ${value.length} bytes`)
       const name = Buffer.from(key).toString('utf8')
@@ -210,6 +215,11 @@ export class DbReader {
     readonly name: string,
     readonly record: DbRecord,
   ) {}
+
+  /** Pages that hold its rows, as it says: never more than the slab has, for a plan of damaged numbers has no end. */
+  get dataPages(): number {
+    return Math.min(this.record.leafPages + this.record.overflowPages, this.slab.lastPage)
+  }
 
   /** Rows, duplicates counted one by one. */
   get entries(): number {
@@ -313,12 +323,15 @@ export class RowCursor {
   private windowStart = 0
   private windowCount = 0
   private dups: Dups | null = null
+  /** The last key of the leaf before. */
+  private lastKey: Uint8Array = empty
 
   constructor(
     private readonly slab: SlabReader,
     private readonly record: DbRecord,
     /** Takes leaf pages; null: each read has a buffer of its own. */
     private readonly reused: Uint8Array | null = null,
+    private readonly isOfDups = false,
   ) {}
 
   /** Copies of the key and the value. */
@@ -392,6 +405,8 @@ export class RowCursor {
       this.leaf = null
       return false
     }
+    const before = this.leaf as Page
+    this.lastKey = before.count === 0 ? empty : before.key(before.count - 1)
     this.branchIndex[level]++
     let page = this.childAt(this.branches[level], this.branchIndex[level])
     for (level++; level < this.branches.length; level++) {
@@ -404,6 +419,8 @@ export class RowCursor {
     this.leaf = page
     this.index = 0
     if (page.count === 0) throw this.slab.corrupt('a leaf page is empty')
+    // So each leaf is read once, wherever damaged page numbers lead: no tree is without end, and none shows a page twice.
+    if (page.compareKey(0, this.lastKey) <= 0) throw page.corrupt('its keys do not follow those of the page before')
     return true
   }
 
@@ -452,6 +469,7 @@ export class RowCursor {
     }
     if (this.keyEnd + dataBytes > leaf.end) throw leaf.corrupt('a node ends outside of its page')
     if ((this.nodeFlags & NodeFlag.dupData) !== 0) {
+      if (this.isOfDups) throw leaf.corrupt('duplicates have duplicates')
       this.dups = new Dups(this.slab, buf, this.keyEnd, dataBytes, (this.nodeFlags & NodeFlag.subData) !== 0)
       if (!this.nextDup()) throw leaf.corrupt('a list of duplicates is empty')
       return true
@@ -466,6 +484,8 @@ export class RowCursor {
     const pages = Math.ceil((PAGE_HEADER_BYTES + bytes) / this.slab.pageSize)
     const run = this.slab.readPages(pgno, pages)
     if ((readU16(run, 10) & PageFlag.overflow) === 0) throw this.slab.corrupt(`page ${pgno} is no overflow page`)
+    // A value that became smaller may have kept the pages that it had.
+    if (readU32(run, 12) < pages) throw this.slab.corrupt(`page ${pgno} starts ${readU32(run, 12)} pages, not ${pages}`)
     this.valueBuf = run
     this.valueStart = PAGE_HEADER_BYTES
     this.valueEnd = PAGE_HEADER_BYTES + bytes
@@ -497,7 +517,7 @@ class Dups {
     if (isTree) {
       if (bytes !== DB_RECORD_BYTES) throw slab.corrupt(`a record of duplicates has ${bytes} bytes`)
       const view = new DataView(buf.buffer, buf.byteOffset + at, DB_RECORD_BYTES)
-      this.tree = new RowCursor(slab, readDbRecord(view, 0))
+      this.tree = new RowCursor(slab, readDbRecord(view, 0), null, true)
     } else {
       this.page = new Page(slab, buf, at, bytes)
     }
@@ -602,7 +622,7 @@ class Page {
     return this.slab.corrupt(`page ${readU48(this.buf, this.at)}: ${found}`)
   }
 
-  private compareKey(index: number, key: Uint8Array): number {
+  compareKey(index: number, key: Uint8Array): number {
     const start = this.node(index) + NODE_HEADER_BYTES
     const length = readU16(this.buf, start - 2)
     const shared = Math.min(length, key.length)

@@ -27,7 +27,7 @@ export function planPartitions(
     partitionBytes,
   }: { workers: number; memoryBytes: number; partitionBytes?: number | undefined },
 ): Uint8Array[] {
-  const bytes = dbs.map(({ record }) => (record.leafPages + record.overflowPages) * pageSize)
+  const bytes = dbs.map(({ dataPages }) => dataPages * pageSize)
   const total = bytes.reduce((sum, n) => sum + n, 0)
   if (partitionBytes === undefined && total < SMALL_BYTES) return []
   const each = partitionBytes ?? partitionBytesOf(total, { workers, memoryBytes })

@@ -6,6 +6,7 @@ import { MigrationError } from '../errors.js'
 import type { Tasks } from '../task/entry.js'
 import { unwrap, type Wire } from '../wire-error.js'
 import { entries } from './entries.js'
+import type { RunningTasks } from './running-tasks.js'
 
 type Input<Name extends keyof Tasks> = Parameters<Tasks[Name]>[0]
 type Output<Name extends keyof Tasks> = ReturnType<Tasks[Name]>
@@ -13,13 +14,18 @@ type Output<Name extends keyof Tasks> = ReturnType<Tasks[Name]>
 /** The worker threads: pure synchronous tasks, as many at a time as there are threads. */
 export class TaskPool {
   private readonly piscina: Piscina
-  /** Rejects when a thread cannot be started: no task of its own would ever tell. */
-  private readonly broken: Promise<never>
+  /** Rejects when no task of its own would ever tell: a thread cannot be started, or who takes the results has ended. */
+  private broken: Promise<never>
+  private isBreakable = false
 
-  /** @param entry file that exports the tasks; tests give another one */
+  /**
+   * @param entry file that exports the tasks; tests give another one
+   * @param running is told of each task
+   */
   constructor(
     readonly workers: number,
     entry: URL = entries.task,
+    private readonly running: RunningTasks | null = null,
   ) {
     // V8 compiles hot code in threads of its own, for which workers that keep every core busy leave no time: for a second they
     // run what is not optimized. A worker that compiles for itself is done sooner (it concerns threads that start from now on).
@@ -37,24 +43,40 @@ export class TaskPool {
     this.piscina.on('error', () => {})
   }
 
+  /** Ends all tasks when that is rejected, as they may wait for what rejects it. */
+  breakOn(failure: Promise<never>): void {
+    this.isBreakable = true
+    this.broken = Promise.race([this.broken, failure])
+    this.broken.catch(() => {})
+  }
+
   /** Runs a task; an error that it threw is thrown here with class, code and hint. */
   async run<Name extends keyof Tasks>(
     name: Name,
     input: Input<Name>,
     transfer: MessagePort[] = [],
   ): Promise<Output<Name>> {
+    const end = this.running?.begin(name, input)
     const ended = this.piscina.run(input, { name, transferList: transfer })
     ended.catch(() => {})
     try {
       return unwrap((await Promise.race([ended, this.broken])) as Wire<Output<Name>>)
     } catch (err) {
+      // Ports are closed by a thread that ends: it tells why, soon.
+      if (isClosedPort(err) && this.isBreakable) return await this.broken
       throw (err as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(name, err) : err
+    } finally {
+      end?.()
     }
   }
 
   async close(): Promise<void> {
     await this.piscina.destroy()
   }
+}
+
+function isClosedPort(err: unknown): boolean {
+  return err instanceof Error && err.name === 'DataCloneError' && err.message.includes('detached')
 }
 
 function outOfMemory(task: string, cause: unknown): MigrationError {

@@ -1,8 +1,13 @@
 import { type Transferable, Worker } from 'node:worker_threads'
 import type { Writer } from '../target/writer.js'
-import type { WriterCall, WriterMethod } from '../target/writer-thread.js'
+import type { WriterCall, WriterData, WriterMethod } from '../target/writer-thread.js'
 import { unwrap, type Wire } from '../wire-error.js'
+import { closeGate, newGate } from '../write-gate.js'
 import { entries } from './entries.js'
+import type { RunningTasks } from './running-tasks.js'
+
+/** A transaction that takes longer hangs. */
+const TRANSACTION_LIMIT_MS = 30_000
 
 type Args<Method extends WriterMethod> = Parameters<Writer[Method]>[0]
 type Result<Method extends WriterMethod> = Awaited<ReturnType<Writer[Method]>>
@@ -28,13 +33,32 @@ export type WriterPort = Pick<WriterClient, 'call'>
 
 /** The writer thread as an object: a call for each of its methods. */
 export class WriterClient {
-  private readonly worker = new Worker(entries.writer)
+  /** Rejects when the thread has ended by itself: nobody takes pages any more, and tasks would wait for that. */
+  readonly broken: Promise<never>
+  private readonly gate = newGate()
+  private readonly worker = new Worker(entries.writer, { workerData: { gate: this.gate } satisfies WriterData })
   private readonly pending = new Map<number, Pending>()
   private nextId = 0
   private failed: Error | null = null
+  private breakWith: (err: Error) => void = () => {}
+  /** The process ends its threads as well: it never would when one of them is in a transaction. */
+  private readonly onExit = () => {
+    if (!closeGate(this.gate, TRANSACTION_LIMIT_MS)) process.kill(process.pid, 'SIGKILL')
+  }
 
-  /** @param log takes the lines that the steps write */
-  constructor(log: (level: WriterLogLevel, text: string) => void) {
+  /**
+   * @param log takes the lines that the steps write
+   * @param running is told of each call
+   */
+  constructor(
+    log: (level: WriterLogLevel, text: string) => void,
+    private readonly running: RunningTasks | null = null,
+  ) {
+    this.broken = new Promise((_, reject) => {
+      this.breakWith = reject
+    })
+    this.broken.catch(() => {})
+    process.on('exit', this.onExit)
     this.worker.on('message', (message: WriterAnswer | WriterLine) => {
       if ('log' in message) return log(message.log.level, message.log.text)
       const { id, wire } = message
@@ -53,23 +77,27 @@ export class WriterClient {
   ): Promise<Result<Method>> {
     if (this.failed !== null) throw this.failed
     const id = this.nextId++
+    const end = this.running?.begin(method, args)
     const wire = await new Promise<Wire<never>>((resolve, reject) => {
       this.pending.set(id, { resolve, reject })
       const message: WriterCall = { id, method, args }
       this.worker.postMessage(message, [...transfer])
-    })
+    }).finally(end)
     return unwrap(wire as Wire<Result<Method>>)
   }
 
   async close(): Promise<void> {
     this.worker.removeAllListeners('exit')
+    if (!closeGate(this.gate, TRANSACTION_LIMIT_MS)) return
     await this.worker.terminate()
+    process.off('exit', this.onExit)
   }
 
   private fail(err: Error): void {
     this.failed ??= err
     for (const { reject } of this.pending.values()) reject(this.failed)
     this.pending.clear()
+    this.breakWith(this.failed)
   }
 }
 

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { Database, RootDatabase } from 'lmdb'
 import { assert, MigrationError } from '../errors.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
+import { uncut } from '../write-gate.js'
 import { loadLmdb } from './binding.js'
 import { ensureOptsYaml } from './opts-yaml.js'
 import { syncPath } from './write-whole.js'
@@ -53,14 +54,16 @@ export class Slab {
     const fileBytes = existsSync(dataPath) ? statSync(dataPath).size : 0
     const mapSize = options.mapBytes ?? Math.max(MIN_MAP_BYTES, 2 * fileBytes)
     try {
-      const root = lmdb.open<Buffer, Buffer>({
-        path,
-        noSubdir: false,
-        maxDbs: MAX_DBS,
-        mapSize,
-        encoding: 'binary',
-        keyEncoding: 'binary',
-      })
+      const root = uncut(() =>
+        lmdb.open<Buffer, Buffer>({
+          path,
+          noSubdir: false,
+          maxDbs: MAX_DBS,
+          mapSize,
+          encoding: 'binary',
+          keyEncoding: 'binary',
+        }),
+      )
       opened.add(fileId(dataPath))
       ensureOptsYaml(path)
       return new Slab(path, root)
@@ -94,7 +97,9 @@ export class Slab {
   /** Making a db is a transaction of its own. */
   #open(name: string, dupSort: boolean): Database<Buffer, Buffer> {
     try {
-      return this.#root.openDB<Buffer, Buffer>({ name, dupSort, encoding: 'binary', keyEncoding: 'binary' })
+      return uncut(() =>
+        this.#root.openDB<Buffer, Buffer>({ name, dupSort, encoding: 'binary', keyEncoding: 'binary' }),
+      )
     } catch (cause) {
       const message = `Cannot open db "${name}" of slab "${this.path}": ${(cause as Error).message}`
       throw new MigrationError('ERR_DEST', message, {
@@ -121,8 +126,8 @@ export class Slab {
     assert(!this.#writing, () => `write() inside of write() on "${this.path}"`)
     this.#writing = true
     let failed: { error: unknown } | undefined
-    try {
-      return this.#root.transactionSync(() => {
+    const transaction = () =>
+      this.#root.transactionSync(() => {
         try {
           return action()
         } catch (error) {
@@ -130,6 +135,8 @@ export class Slab {
           throw error
         }
       })
+    try {
+      return uncut(transaction)
     } catch (cause) {
       if (failed !== undefined) throw failed.error
       const reason = (cause as Error).message

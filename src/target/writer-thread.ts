@@ -1,5 +1,6 @@
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { toWire } from '../wire-error.js'
+import { passGate } from '../write-gate.js'
 import { Writer } from './writer.js'
 
 /** What the coordinator may ask the writer for. */
@@ -11,8 +12,14 @@ export interface WriterCall {
   readonly args: unknown
 }
 
+/** What the thread is started with. */
+export interface WriterData {
+  readonly gate: Int32Array
+}
+
 if (parentPort !== null) {
   const port = parentPort
+  passGate((workerData as WriterData).gate)
   const writer = new Writer((level, text) => port.postMessage({ log: { level, text } }))
   port.on('message', async ({ id, method, args }: WriterCall) => {
     try {

@@ -50,6 +50,20 @@ test('TaskPool.close() ends tasks that wait for a writer that is gone', async ()
   await ended
 })
 
+test('TaskPool.run() rejects when what it was told to break on does: the writer that the task waits for', async () => {
+  const pool = new TaskPool(1, oddTasks)
+  let fail: (err: Error) => void = () => {}
+  pool.breakOn(
+    new Promise((_, reject) => {
+      fail = reject
+    }),
+  )
+  const ended = assert.rejects(pool.run('extractSpliceRange', none), /the writer is gone/)
+  fail(new Error('the writer is gone'))
+  await ended
+  await pool.close()
+})
+
 test('WriterClient.call() throws the error of the writer with its code, and fails every call when the thread ends', async () => {
   const lines: string[] = []
   const writer = new WriterClient((level, text) => lines.push(`${level} ${text}`))
