@@ -116,6 +116,8 @@ static enum fault meet(const char *call, const char *path) {
   uint64_t hit = __atomic_add_fetch(&state->matched, 1, __ATOMIC_SEQ_CST);
   if (hit != at && !(sticky && hit > at)) return NONE;
   if (strcmp(what, "kill") == 0) {
+    // No call is between being made and being recorded.
+    if (record_fd >= 0) lock();
     kill(0, SIGKILL);
     for (;;) pause();
   }

@@ -35,8 +35,14 @@ function shim(): string {
   return path
 }
 
+/** Files that the shim adds each call to. */
+export interface Logs {
+  readonly trace?: string
+  readonly record?: string
+}
+
 /** The environment of a process, and of those that it starts, whose changes below `root` the shim looks at. */
-export function shimmed(root: string, scratch: string, faultOrLogs: Fault | { trace?: string; record?: string }) {
+export function shimmed(root: string, scratch: string, faultOrLogs: Fault | Logs) {
   const state = join(scratch, 'state')
   writeFileSync(state, Buffer.alloc(4096))
   const env: Record<string, string> = { LD_PRELOAD: shim(), FAULT_ROOT: root, FAULT_STATE: state }
