@@ -19,13 +19,13 @@ const USAGE = `node dist/bench/simulate.js [options]
 const MEASURED_NODES = 1_000_000
 const MEASURED: Omit<Workload, 'nodes' | 'warmMs' | 'copiedBytes'> = {
   rows: 18_800_000,
-  sourceBytes: 3_240_000_000,
-  extract: { workMs: 18_100, pageBytes: 682_000_000, runBytes: 443_000_000 },
-  merge: { workMs: 5_200, pageBytes: 625_000_000, runBytes: 0 },
-  splices: { workMs: 27_400, pageBytes: 476_000_000, runBytes: 0 },
+  sourceBytes: 3_250_000_000,
+  extract: { workMs: 11_500, pageBytes: 685_000_000, runBytes: 439_000_000 },
+  merge: { workMs: 3_300, pageBytes: 630_000_000, runBytes: 0 },
+  splices: { workMs: 6_500, pageBytes: 474_000_000, runBytes: 0 },
 }
-const WARM_MS = 1300
-const PLACE_BYTES_PER_MS = 900_000
+const WARM_MS = 600
+const PLACE_BYTES_PER_MS = 1_100_000
 /** Of a disk with a cache that holds what it says it has. */
 const FSYNC_MS = 1
 

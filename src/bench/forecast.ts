@@ -63,7 +63,9 @@ export interface DiskNeed {
 
 const MIB = 2 ** 20
 /** Processes, modules, checks and cell steps of a small Cortex; docs/scaling.md tells how it was measured. */
-const START_MS = 900
+const START_MS = 600
+/** What the coordinator and V8's own threads (collecting garbage, compiling) take for each second of a worker thread. */
+const OTHER_THREADS = 0.12
 /** Caches and memory are shared: each further core takes so much of the speed of all. */
 const CONTENTION = 0.01
 /** What a run does not make durable in the background: the last pages, the meta pages, directories. */
@@ -115,15 +117,14 @@ function startPhase({ copiedBytes, warmMs }: Workload, disk: DiskRates): Phase {
 }
 
 function phase(name: string, stage: StageWork, readBytes: number, disk: DiskRates, cores: number): Phase {
-  const workMs = stage.workMs * (1 + CONTENTION * (cores - 1))
+  const workMs = stage.workMs * (1 + OTHER_THREADS) * (1 + CONTENTION * (cores - 1))
   const placeMs = stage.pageBytes / disk.placeBytesPerMs
   const tasks = Math.max((stage.pageBytes + stage.runBytes) / TASK_BYTES, LEAST_TASKS_PER_WORKER * cores)
   // The last tasks leave some cores idle: half a task on average.
   const tailMs = cores === 1 ? 0 : workMs / tasks / 2
   const bounds: [Bound, number][] = [
     ['cores', (workMs + placeMs) / cores + tailMs],
-    // The writer syncs what it has placed before it goes on.
-    ['writer thread', placeMs + stage.pageBytes / disk.writeBytesPerMs],
+    ['writer thread', placeMs],
     ['disk', (stage.pageBytes + stage.runBytes) / disk.writeBytesPerMs + readBytes / disk.readBytesPerMs],
   ]
   const [boundBy, elapsedMs] = bounds.reduce((a, b) => (b[1] > a[1] ? b : a))
