@@ -23,12 +23,11 @@ const MODEL: ModelFile = {
 
 /** What is made, and how much memory its migration may take at most, mapped files apart. */
 const CASES: readonly { readonly what: string; readonly nodes?: number; readonly budgetMib: number }[] = [
-  { what: 'node of 200 MB', budgetMib: 1500 },
-  { what: 'value of 100 MB', budgetMib: 1200 },
-  // Abbreviations are held in memory, each several times: 5 KiB of it.
-  isFull ? { what: '1,000,000 tags on a node', budgetMib: 6000 } : { what: '100,000 tags on a node', budgetMib: 1500 },
-  { what: '100,000 abbreviations', budgetMib: 900 },
-  ...(isFull ? [{ what: '3,000,000 nodes', nodes: 3_000_000, budgetMib: 1200 }] : []),
+  { what: 'node of 200 MB', budgetMib: 800 },
+  { what: 'value of 100 MB', budgetMib: 900 },
+  isFull ? { what: '1,000,000 tags on a node', budgetMib: 1300 } : { what: '100,000 tags on a node', budgetMib: 500 },
+  { what: '100,000 abbreviations', budgetMib: 450 },
+  ...(isFull ? [{ what: '3,000,000 nodes', nodes: 3_000_000, budgetMib: 600 }] : []),
 ]
 
 /** RssAnon and RssShmem of a process, in bytes; 0 when it is gone. */
