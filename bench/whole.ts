@@ -164,11 +164,14 @@ async function killAndResume(
       throw new Error(`A resumed run left ${JSON.stringify(facts)}, a full one ${JSON.stringify(full[0])}`)
     }
     const share = resumed.wallMs / fullMs
+    const fullCpuMs = spreadOf(full.map(cpuMs)).median
+    const cpuShare = cpuMs(resumed) / fullCpuMs
     console.log(
       `\nKilled after ${seconds(killed.wallMs)} s of ${seconds(fullMs)} s, then --from-last: ` +
-        `${seconds(resumed.wallMs)} s, ${percent(share)} of a full run`,
+        `${seconds(resumed.wallMs)} s, ${percent(share)} of a full run; ` +
+        `CPU ${seconds(cpuMs(resumed))} s of ${seconds(fullCpuMs)} s, ${percent(cpuShare)}`,
     )
-    return { killAfterMs, fullMs, resumedMs: resumed.wallMs, share }
+    return { killAfterMs, fullMs, resumedMs: resumed.wallMs, share, cpuShare }
   }
   console.log(`\nNO RUN COULD BE KILLED: all ${KILL_TRIES} were done before`)
   process.exitCode = 1
@@ -187,11 +190,10 @@ interface Ratios {
 
 function ratiosOf(reference: readonly Run[], ours: readonly Run[]): Ratios {
   const best = (runs: readonly Run[], pick: (run: Run) => number) => Math.min(...runs.map(pick))
-  const cpu = (run: Run) => run.userMs + run.sysMs
   return {
     wall: ours.map((run) => (reference.find(({ pair }) => pair === run.pair)?.wallMs ?? Number.NaN) / run.wallMs),
     best: best(reference, (run) => run.wallMs) / best(ours, (run) => run.wallMs),
-    cpu: best(reference, cpu) / best(ours, cpu),
+    cpu: best(reference, cpuMs) / best(ours, cpuMs),
     ownMemory: best(reference, (run) => run.peakOwnBytes) / best(ours, (run) => run.peakOwnBytes),
     pages: ours[0].nodes === 0 ? null : ours[0].layerPages / reference[0].layerPages,
   }
@@ -215,7 +217,7 @@ function runsText(sides: readonly Side[], runs: readonly Run[]): string {
     }
     return [
       row('wall, s', (run) => run.wallMs, seconds),
-      row('user + sys CPU, s', (run) => run.userMs + run.sysMs, seconds),
+      row('user + sys CPU, s', cpuMs, seconds),
       row('peak RSS, MiB', (run) => run.peakRssBytes, mebibytes),
       row('peak RssAnon + RssShmem, MiB', (run) => run.peakOwnBytes, mebibytes),
       row('nodes', (run) => run.nodes, String),
@@ -268,6 +270,10 @@ function referencePython(): string | null {
   const python = join(dir, 'rc18', 'bin', 'python')
   if (existsSync(python)) return python
   throw new Error(`There is no ${python}: run test/oracle/setup.sh, or give --ours-only`)
+}
+
+function cpuMs({ userMs, sysMs }: Measured): number {
+  return userMs + sysMs
 }
 
 function seconds(ms: number): string {

@@ -21,10 +21,10 @@ export async function inTurn<Item>(
 }
 
 /**
- * How far a disk may fall behind: about two seconds of work that a kill would cost. Were it more, a sync would last as long
+ * How far a disk may fall behind: about a second of work that a kill would cost. Were it more, a sync would last as long
  * as pages are placed meanwhile, and vouch for none of them.
  */
-const MOST_PENDING_BYTES = 128 << 20
+const MOST_PENDING_BYTES = 64 << 20
 
 /** One commit at a time; what is added in the meantime goes into the next. */
 export class GroupCommit<Item> {
