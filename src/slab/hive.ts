@@ -1,4 +1,5 @@
 import { decode, encode, RawStr, text, utf8, type Value } from '../bytes/msgpack.js'
+import { MigrationError } from '../errors.js'
 import type { Row } from './slab.js'
 
 /** Names from the root down, as `['cortex', 'layers', iden]`. */
@@ -41,10 +42,14 @@ export class Hive {
     return this.#unnamedCount
   }
 
-  /** The value at a path; undefined when nothing was set there. */
+  /**
+   * The value at a path; undefined when nothing was set there.
+   *
+   * @throws {MigrationError} ERR_SLAB_CORRUPT when it is damaged
+   */
   get(path: HivePath): Value | undefined {
     const value = this.#find(path)?.value
-    return value === undefined ? undefined : decode(value)
+    return value === undefined ? undefined : decoded(path, value)
   }
 
   /** The text at a path, or undefined when there is none or something else. */
@@ -73,7 +78,7 @@ export class Hive {
     const node = parent?.kids.get(path[path.length - 1])
     if (parent === undefined || node === undefined) return undefined
     parent.kids.delete(path[path.length - 1])
-    return node.value === undefined ? undefined : decode(node.value)
+    return node.value === undefined ? undefined : decoded(path, node.value)
   }
 
   /** Copies a tree over another; nodes in between get an explicit null, as when Synapse stores a tree. */
@@ -121,6 +126,18 @@ export class Hive {
       node = kid
     }
     return node
+  }
+}
+
+function decoded(path: HivePath, value: Uint8Array): Value {
+  try {
+    return decode(value)
+  } catch (cause) {
+    const found = `the value of "${path.join('/')}" is no msgpack: ${(cause as Error).message}`
+    throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot read hive of slab "cell.lmdb": ${found}`, {
+      cause,
+      hint: 'Restore it from a backup, or set the value anew where Synapse still reads the hive',
+    })
   }
 }
 

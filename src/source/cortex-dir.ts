@@ -100,17 +100,10 @@ export function readLayerFacts({ dir }: SourceLayer): LayerFacts {
   }
 }
 
-/** The rows of the 0.1.x db `triggers`: iden -> rule. */
-export function readTriggers(dir: string): Map<string, Value> {
-  const path = join(dir, 'slabs', 'cell.lmdb')
-  const rows = readSettled(path, (slab) => [...(slab.db('triggers')?.rows() ?? [])])
-  return new Map(rows.map(({ key, value }) => [Buffer.from(key).toString('latin1'), decode(value)]))
-}
-
 /** How much Storm text a Cortex keeps; it is carried over as it is. */
 export function countStorm({ dir, hive }: SourceCortex): { triggers: number; crons: number; commands: number } {
   return {
-    triggers: readTriggers(dir).size,
+    triggers: readSettled(join(dir, 'slabs', 'cell.lmdb'), (slab) => slab.db('triggers')?.entries ?? 0),
     crons: hive.children(['agenda', 'appts']).length,
     commands: hive.children(['cortex', 'storm', 'cmds']).length + hive.children(['cortex', 'storm', 'packages']).length,
   }
@@ -129,8 +122,16 @@ function layerSlabFacts(slab: SlabReader): { modelVersion: Value | null; feedOff
   const version = slab.mainRows().find(({ key }) => Buffer.from(key).toString('latin1') === 'layer:model:version')
   const offsets = [...(slab.db('offsets')?.rows() ?? [])]
   return {
-    modelVersion: version === undefined ? null : decode(version.value),
+    modelVersion: version === undefined ? null : modelVersionOf(slab, version.value),
     feedOffsets: new Map(offsets.map(({ key, value }) => [Buffer.from(key).toString('hex'), uint64(value)])),
+  }
+}
+
+function modelVersionOf(slab: SlabReader, value: Uint8Array): Value {
+  try {
+    return decode(value)
+  } catch (err) {
+    throw slab.corrupt(`its model version is no msgpack: ${(err as Error).message}`)
   }
 }
 

@@ -14,6 +14,11 @@ const PAGE_BYTES = 4096
 const MOST_BUIDS = 2
 const MOST_OTHERS = 24
 
+/** A splice that no longer belongs to the node edit of the one before gives all later ones another number. */
+function withoutNumbers(dump: readonly string[]): string[] {
+  return dump.map((line) => line.replace(/^(layers\/\w+\/nodeedits\.lmdb\tnodeedits\t\[)\d+/, '$1n'))
+}
+
 function slabsBelow(dir: string): string[] {
   const files = readdirSync(dir, { recursive: true, encoding: 'utf8' })
   return files.filter((path) => basename(path) === 'data.mdb').sort()
@@ -78,7 +83,7 @@ test('a source slab with flipped bits or cut short: an error that names it, or n
         campaign.count(`named, exit code ${run.status}`)
         return
       }
-      const { unexplained } = compareDumps(dumpCortex(destDir), [...calm.expected])
+      const { unexplained } = compareDumps(withoutNumbers(dumpCortex(destDir)), withoutNumbers(calm.expected))
       const differing = unexplained.filter(({ path }) => !path.startsWith('migration/'))
       const inLayers = differing.filter(({ path }) => path.startsWith('layers/') && !path.includes('nodeedits'))
       const buids = new Set(inLayers.flatMap(({ row }) => row.match(/[0-9a-f]{64}/g) ?? []))

@@ -56,3 +56,13 @@ function changesOf(hive: Hive): { puts: Record<string, Value>; deletes: string[]
     deletes: deletes.map(path).sort(),
   }
 }
+
+test('Hive names the value that is damaged, and reads all others', () => {
+  const rows = [
+    { key: Buffer.from('a\0b'), value: Uint8Array.of(0xa3, 0x61) },
+    { key: Buffer.from('a\0c'), value: Uint8Array.of(0x07) },
+  ]
+  const hive = Hive.from(rows)
+  assert.throws(() => hive.get(['a', 'b']), { code: 'ERR_SLAB_CORRUPT', message: /cell\.lmdb.*"a\/b" is no msgpack/ })
+  assert.equal(hive.get(['a', 'c']), 7)
+})
