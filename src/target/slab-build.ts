@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import { type ByteList, startOf } from '../bytes/byte-list.js'
 import { viewOf } from '../bytes/spans.js'
-import { assert } from '../errors.js'
+import { assert, MigrationError } from '../errors.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
 import type { LeafSummary, PageChunk, StreamState } from '../page/page-chunk.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
@@ -49,9 +49,7 @@ export class SlabBuild {
   /** @param streams those of an interrupted build to go on with, or null for a new one */
   constructor(dir: string, streams: readonly KeptStream[] | null) {
     if (streams === null) {
-      rmSync(dir, { recursive: true, force: true })
-      mkdirSync(dirname(dir), { recursive: true, mode: 0o700 })
-      this.builder = SlabFileBuilder.create(dir)
+      this.builder = createAt(dir)
     } else {
       const states = streams.map(({ state }) => state)
       this.builder = SlabFileBuilder.resume(dir, states)
@@ -208,6 +206,20 @@ export class SlabBuild {
     }
     stream.waiting.length = 0
     if (stream.summary !== null) stream.finish({ entries: stream.summary.entries, pages: stream.summary.pageCount })
+  }
+}
+
+function createAt(dir: string): SlabFileBuilder {
+  try {
+    rmSync(dir, { recursive: true, force: true })
+    mkdirSync(dirname(dir), { recursive: true, mode: 0o700 })
+    return SlabFileBuilder.create(dir)
+  } catch (cause) {
+    // Its code may be any: Node.js reports a directory that could not be made as one that is not there.
+    throw new MigrationError('ERR_DEST', `Cannot make slab "${dir}": ${(cause as Error).message}`, {
+      cause,
+      hint: 'Check the disk of the destination and its free space, then run the same command with --from-last',
+    })
   }
 }
 

@@ -13,17 +13,19 @@ export class Campaign {
   private readonly failures: string[] = []
   private readonly startedMs = Date.now()
 
+  /** What was tried counts, also when there was no time for all of it. */
+  private readonly onTerm = () => {
+    console.log(`${this.line()}, then interrupted`)
+    process.exit(1)
+  }
+
   constructor(
     private readonly name: string,
     sample: number,
     full: number,
   ) {
     this.cases = isFull ? full : sample
-    // What was tried counts, also when there was no time for all of it.
-    process.once('SIGTERM', () => {
-      console.log(`${this.line()}, then interrupted`)
-      process.exit(1)
-    })
+    process.once('SIGTERM', this.onTerm)
   }
 
   /** Notes what became of a case. */
@@ -61,6 +63,7 @@ export class Campaign {
 
   /** Writes the line of the log; fails when a case has failed. */
   end(): void {
+    process.off('SIGTERM', this.onTerm)
     console.log(this.line())
     assert.equal(
       this.failures.length,
