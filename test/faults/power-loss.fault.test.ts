@@ -12,6 +12,8 @@ const KEPT = [0, 10, 50, 90, 100]
 /** A resume is recorded for so many images. */
 const IMAGES_OF_A_RESUME = 8
 
+type RecordedCalls = ReturnType<typeof readRecord>
+
 test('a power loss that takes any part of what was not synced: --from-last comes to the undisturbed result', async (t) => {
   const dir = tempDir(t)
   const campaign = new Campaign('power loss', 6, 60)
@@ -28,14 +30,7 @@ test('a power loss that takes any part of what was not synced: --from-last comes
   for (let i = 0; i < campaign.cases; i++) {
     // The last instant is the end: what was reported as done must be there.
     const at = i === 0 ? calls.length : 1 + campaign.random(calls.length)
-    const kept = campaign.pick(KEPT)
-    const what = `power lost before call ${at} of ${calls.length}, ${kept} % of the unsynced sectors kept`
-    await campaign.try(what, async () => {
-      const destDir = calm.newDest()
-      imageAfter(calls, at, kept, campaign.random, destDir)
-      await calm.finish(destDir, what)
-      campaign.count('images resumed')
-    })
+    await resumeImage(calm, campaign, calls, at)
   }
   campaign.end()
 })
@@ -64,15 +59,20 @@ test('a power loss during a resume, behind a kill: another --from-last comes to 
     calm.same(recorded, `resumed behind a kill at call ${killAt}`)
     for (let image = 0; image < IMAGES_OF_A_RESUME && done < campaign.cases; image++, done++) {
       const at = image === 0 ? calls.length : before + campaign.random(calls.length - before)
-      const kept = campaign.pick(KEPT)
-      const what = `killed at call ${killAt}, power lost before call ${at} of ${calls.length}, the resume's first is ${before}, ${kept} % kept`
-      await campaign.try(what, async () => {
-        const destDir = calm.newDest()
-        imageAfter(calls, at, kept, campaign.random, destDir)
-        await calm.finish(destDir, what)
-        campaign.count('images resumed')
-      })
+      await resumeImage(calm, campaign, calls, at, `killed at call ${killAt}, the resume's first is ${before}, `)
     }
   }
   campaign.end()
 })
+
+/** Loses power before a call of a recorded run, and resumes what the disk has. */
+async function resumeImage(calm: Undisturbed, campaign: Campaign, calls: RecordedCalls, at: number, behind = '') {
+  const kept = campaign.pick(KEPT)
+  const what = `${behind}power lost before call ${at} of ${calls.length}, ${kept} % of the unsynced sectors kept`
+  await campaign.try(what, async () => {
+    const destDir = calm.newDest()
+    imageAfter(calls, at, kept, campaign.random, destDir)
+    await calm.finish(destDir, what)
+    campaign.count('images resumed')
+  })
+}
