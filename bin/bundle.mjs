@@ -1,7 +1,7 @@
 // Joins the compiled code into a few files per program and thread, in dist/src/bundle: loading 150 modules in each of four
 // threads took half a second, and V8 is sooner done with code that lies in one module. What finds files relative to itself
 // still does, as the bundle is one more folder of dist/src.
-import { cpSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const OUT_DIR = 'dist/src/bundle'
@@ -12,7 +12,6 @@ const THREADS = ['workers/task.ts', 'workers/writer.ts', 'src/slab/snapshot-proc
 
 rmSync(OUT_DIR, { recursive: true, force: true })
 await Promise.all([bundle(PROGRAMS, true), ...THREADS.map((entry) => bundle([entry], false))])
-for (const dir of ['src/bytes/data', 'src/model/data']) cpSync(dir, `${OUT_DIR}/data`, { recursive: true })
 
 async function bundle(entryPoints, splitting) {
   await build({

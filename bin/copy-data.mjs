@@ -1,5 +1,5 @@
-// Copies the data files that the program reads at run time beside the compiled code.
-import { cpSync, existsSync } from 'node:fs'
+// Copies the data files that the program reads at run time beside the compiled code, and beside the bundle.
+import { cpSync } from 'node:fs'
 
 for (const dir of ['src/bytes/data', 'src/model/data'])
-  if (existsSync(dir)) cpSync(dir, `dist/${dir}`, { recursive: true })
+  for (const to of [`dist/${dir}`, 'dist/src/bundle/data']) cpSync(dir, to, { recursive: true })
