@@ -6,6 +6,7 @@ import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { INDEX_DBS, MergePlan } from '../plan/merge-plan.js'
 import { planPartitions, rangesOf } from '../plan/partitions.js'
 import { slabBytes } from '../plan/slab-bytes.js'
+import { planStarts } from '../plan/splice-ranges.js'
 import { readRunFooter } from '../run/run-file.js'
 import { readExtModel, readSource } from '../source/cortex-dir.js'
 import { copyNodedata, mergeRuns } from '../task/merge-runs.js'
@@ -13,9 +14,6 @@ import { extractNodes } from '../task/node-extract.js'
 import { extractSpliceRange } from '../task/splice-range.js'
 import type { StageWork, Workload } from './forecast.js'
 import { NullPort } from './null-port.js'
-
-/** Source bytes of a splice range, as a migration has them. */
-const RANGE_BYTES = 8 << 20
 
 export interface SampleOptions {
   /** A directory on the disk of the destination: sorted runs are written and read there. */
@@ -192,12 +190,7 @@ export function planOf(paths: readonly string[]): MergePlan {
 }
 
 function sampleSplices(layer: Layer, model: ModelData, options: SampleOptions) {
-  const { splices, pageSize } = layer
-  const bytes = splices === null ? 0 : splices.dataPages * pageSize
-  const count = Math.max(1, Math.ceil(bytes / RANGE_BYTES))
-  const keys = splices?.separators(count * 4) ?? []
-  const offsets = Array.from({ length: count - 1 }, (_, i) => keys[Math.floor(((i + 1) * keys.length) / count)])
-  const starts = [0, ...offsets.map((key) => Number(Buffer.from(key).readBigUInt64BE()))]
+  const starts = planStarts(layer.splices ?? undefined, layer.pageSize)
   const ranges = starts.map((start, i) => ({ start, end: starts[i + 1] ?? null }))
   const chosen = spread(ranges, options.parts)
   return twice('splices', options, chosen.length, (index): Measured => {

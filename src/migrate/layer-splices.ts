@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ModelData } from '../model/model.js'
 import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
+import { planStarts } from '../plan/splice-ranges.js'
 import { streamPorts, type TaskPool } from '../pool/task-pool.js'
 import type { WriterPort } from '../pool/writer-client.js'
 import type { Credits } from '../target/chunk-sender.js'
@@ -13,8 +14,6 @@ import { GroupCommit, inTurn } from './in-turn.js'
 import type { PieceSizes } from './options.js'
 
 const SCHEMA = 2
-/** Source bytes of one range; the writer may hold the pages of as many ranges as are worked on. */
-const RANGE_BYTES = 8 << 20
 
 export interface LayerSplicesOptions {
   readonly iden: string
@@ -114,7 +113,7 @@ export class LayerSplices {
         this.events.errors(failuresOf(checkpoint.streams))
         return this.result(startedMs, lastOffset, true)
       }
-      const starts = checkpoint?.starts ?? planStarts(slab, this.options.pieces.rangeBytes)
+      const starts = checkpoint?.starts ?? planStarts(db, slab.pageSize, this.options.pieces.rangeBytes)
       this.begun = this.begin(checkpoint, { fingerprint, starts })
       this.begun.catch(() => {})
       if (checkpoint !== null) await this.begun
@@ -243,20 +242,4 @@ export class LayerSplices {
 
 function failuresOf(ranges: readonly Range[]): number {
   return ranges.reduce((sum, { counts }) => sum + counts.failures, 0)
-}
-
-/** First offsets of the ranges: 0, then keys that cut the log into parts of similar size. */
-export function planStarts(slab: SlabReader, rangeBytes = RANGE_BYTES): number[] {
-  const db = slab.db('splices')
-  if (db === undefined) return [0]
-  const bytes = db.dataPages * slab.pageSize
-  const count = Math.ceil(bytes / rangeBytes)
-  const keys = db.separators(count * 4)
-  const starts = [0]
-  for (let i = 1; i < count; i++) {
-    const key = keys[Math.floor((i * keys.length) / count)]
-    const offset = key?.length === 8 ? Number(Buffer.from(key).readBigUInt64BE()) : 0
-    if (offset > starts[starts.length - 1]) starts.push(offset)
-  }
-  return starts
 }

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { inTurn } from '../migrate/in-turn.js'
-import { planStarts } from '../migrate/layer-splices.js'
 import type { ModelData } from '../model/model.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { planPartitions, rangesOf } from '../plan/partitions.js'
+import { planStarts } from '../plan/splice-ranges.js'
 import type { TaskPool } from '../pool/task-pool.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
@@ -356,7 +356,7 @@ export class LayerVerifier {
     const { state, splicesPath: slabPath } = this
     if (state.starts === null) {
       const slab = SlabReader.open(slabPath)
-      state.starts = planStarts(slab)
+      state.starts = planStarts(slab.db('splices'), slab.pageSize)
       slab.close()
     }
     const { starts } = state

@@ -1,0 +1,23 @@
+import type { DbReader } from '../page/page-reader.js'
+
+/** Source bytes of one range; the writer may hold the pages of as many ranges as are worked on. */
+const RANGE_BYTES = 8 << 20
+
+/**
+ * First offsets of the ranges: 0, then keys that cut the log into parts of similar size.
+ *
+ * @param db the splice log, undefined when there is none
+ */
+export function planStarts(db: DbReader | undefined, pageSize: number, rangeBytes = RANGE_BYTES): number[] {
+  if (db === undefined) return [0]
+  const bytes = db.dataPages * pageSize
+  const count = Math.ceil(bytes / rangeBytes)
+  const keys = db.separators(count * 4)
+  const starts = [0]
+  for (let i = 1; i < count; i++) {
+    const key = keys[Math.floor((i * keys.length) / count)]
+    const offset = key?.length === 8 ? Number(Buffer.from(key).readBigUInt64BE()) : 0
+    if (offset > starts[starts.length - 1]) starts.push(offset)
+  }
+  return starts
+}
