@@ -1,4 +1,5 @@
 import { ByteListBuilder, startOf } from './byte-list.js'
+import { equalSpans } from './spans.js'
 
 /** Numbers byte strings from 0 in the order in which they are added, and finds the number of a span of any buffer. */
 export class ByteIndex {
@@ -35,11 +36,7 @@ export class ByteIndex {
 
   private isEqual(entry: number, buf: Uint8Array, start: number, end: number): boolean {
     const { bytes, ends } = this.list
-    const from = startOf(this.list, entry)
-    const length = end - start
-    if (ends[entry] - from !== length) return false
-    for (let i = 0; i < length; i++) if (bytes[from + i] !== buf[start + i]) return false
-    return true
+    return equalSpans(bytes, startOf(this.list, entry), ends[entry], buf, start, end)
   }
 
   private place(entry: number): void {

@@ -58,7 +58,8 @@ export function sortByBytes(order: Int32Array, list: ByteList): void {
   })
 }
 
-function grown<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(from: T, to: T): T {
+/** Copies an array into a larger one. */
+export function grown<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(from: T, to: T): T {
   to.set(from)
   return to
 }

@@ -78,3 +78,10 @@ export function sameSpans(a: DataView, aStart: number, b: DataView, bStart: numb
   }
   return true
 }
+
+/** Whether two spans hold the same bytes. */
+export function equalSpans(a: Uint8Array, aStart: number, aEnd: number, b: Uint8Array, bStart: number, bEnd: number) {
+  if (aEnd - aStart !== bEnd - bStart) return false
+  for (let i = aStart, j = bStart; i < aEnd; i++, j++) if (a[i] !== b[j]) return false
+  return true
+}

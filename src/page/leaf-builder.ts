@@ -1,3 +1,4 @@
+import { ByteListBuilder, grown } from '../bytes/byte-list.js'
 import { compareSpans, copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { BranchBuilder } from './branch-builder.js'
@@ -205,7 +206,7 @@ export class LeafBuilder implements LeafBuilderMethods {
     const { page } = this
     const node = page.node(0)
     const start = node + NODE_HEADER_BYTES
-    this.leaves.add(page.bytes, page.view, start, start + page.keyBytes(node), this.out.putLeaf(page, this.refs))
+    this.leaves.add(page.bytes, start, start + page.keyBytes(node), this.out.putLeaf(page, this.refs))
     page.clear()
     if (this.refs.length > 0) this.refs = []
   }
@@ -324,39 +325,18 @@ class DupGroup {
 
 /** First keys and numbers of the leaf pages, in arrays that grow. */
 class LeafList {
-  private keys = new Uint8Array(1 << 12)
-  private keysView = viewOf(this.keys)
-  private keyBytes = 0
-  private keyEnds = new Uint32Array(1 << 7)
+  private readonly keys = new ByteListBuilder()
   private pages = new Uint32Array(1 << 7)
-  private count = 0
 
-  add(buf: Uint8Array, view: DataView, start: number, end: number, page: number): void {
-    if (this.count === this.pages.length) {
-      this.keyEnds = grown(this.keyEnds, new Uint32Array(2 * this.count))
-      this.pages = grown(this.pages, new Uint32Array(2 * this.count))
-    }
-    if (this.keyBytes + MAX_KEY_BYTES > this.keys.length) {
-      this.keys = grown(this.keys, new Uint8Array(2 * this.keys.length))
-      this.keysView = viewOf(this.keys)
-    }
-    copySpan(this.keys, this.keysView, this.keyBytes, buf, view, start, end)
-    this.keyBytes += end - start
-    this.keyEnds[this.count] = this.keyBytes
-    this.pages[this.count] = page
-    this.count++
+  add(buf: Uint8Array, start: number, end: number, page: number): void {
+    const { count } = this.keys
+    if (count === this.pages.length) this.pages = grown(this.pages, new Uint32Array(2 * count))
+    this.pages[count] = page
+    this.keys.add(buf, start, end)
   }
 
   pack(): Pick<LeafSummary, 'keys' | 'keyEnds' | 'pages'> {
-    return {
-      keys: this.keys.slice(0, this.keyBytes),
-      keyEnds: this.keyEnds.slice(0, this.count),
-      pages: this.pages.slice(0, this.count),
-    }
+    const { bytes: keys, ends: keyEnds } = this.keys.pack()
+    return { keys, keyEnds, pages: this.pages.slice(0, this.keys.count) }
   }
-}
-
-function grown<T extends Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>(from: T, to: T): T {
-  to.set(from)
-  return to
 }

@@ -1,3 +1,4 @@
+import { type Buckets, bucketsOf } from '../bytes/buckets.js'
 import { ByteIndex } from '../bytes/byte-index.js'
 import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
@@ -204,9 +205,7 @@ function plannedSection(section: RunSection, groups: Groups, first: Int32Array, 
 
 /** In which runs the groups of one database have rows, and where there. */
 class Places {
-  private readonly ends: Int32Array
-  private readonly run: Int32Array
-  private readonly index: Int32Array
+  private readonly buckets: Buckets
 
   /** @param runs in the order of the partitions */
   constructor(
@@ -214,31 +213,16 @@ class Places {
     private readonly db: IndexDb,
     groups: number,
   ) {
-    this.ends = new Int32Array(groups)
-    for (const { sections } of runs) for (const group of sections[db].groups) this.ends[group]++
-    let sum = 0
-    for (let group = 0; group < groups; group++) {
-      const count = this.ends[group]
-      this.ends[group] = sum
-      sum += count
-    }
-    this.run = new Int32Array(sum)
-    this.index = new Int32Array(sum)
-    runs.forEach(({ sections }, run) => {
-      sections[db].groups.forEach((group, index) => {
-        const place = this.ends[group]++
-        this.run[place] = run
-        this.index[place] = index
-      })
-    })
+    const lists = runs.map(({ sections }) => sections[db].groups)
+    this.buckets = bucketsOf(lists, groups)
   }
 
   /** Calls `see` for each run that has rows of the group, in order, with the group's place in it. */
   forEach(group: number, see: (run: number, section: PlannedSection, index: number) => void): void {
-    const end = this.ends[group]
-    for (let place = group === 0 ? 0 : this.ends[group - 1]; place < end; place++) {
-      const run = this.run[place]
-      see(run, this.runs[run].sections[this.db], this.index[place])
+    const { ends, list, index } = this.buckets
+    for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
+      const run = list[place]
+      see(run, this.runs[run].sections[this.db], index[place])
     }
   }
 

@@ -1,4 +1,5 @@
-import { EditBuffer, equalSpans } from '../translate/edit-buffer.js'
+import { equalSpans } from '../bytes/spans.js'
+import { EditBuffer } from '../translate/edit-buffer.js'
 import { type NodeEdit, type SpliceFailure, SpliceTranslator } from '../translate/splices.js'
 import type { RawSplice } from './api.js'
 import type { DictModel } from './dict-model.js'

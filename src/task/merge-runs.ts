@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
+import { bucketsOf } from '../bytes/buckets.js'
 import { copySpan, viewOf } from '../bytes/spans.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
 import { mergeRows, SegmentReader } from '../run/merger.js'
@@ -73,21 +74,14 @@ export function groupReaders(
     return () => readers
   }
   // Thousands of groups may lie in a few runs each: each group knows its runs.
-  const ends = new Int32Array(a.length)
-  for (const { groups } of parts) for (const group of groups) ends[group]++
-  for (let group = 0, sum = 0; group < ends.length; group++) {
-    const count = ends[group]
-    ends[group] = sum
-    sum += count
-  }
-  const partOf = new Int32Array(parts.reduce((sum, { groups }) => sum + groups.length, 0))
-  parts.forEach(({ groups }, part) => {
-    for (const group of groups) partOf[ends[group]++] = part
-  })
-  const next = new Int32Array(parts.length)
+  const { ends, list, index } = bucketsOf(
+    parts.map(({ groups }) => groups),
+    a.length,
+  )
   return (group) => {
-    return Array.from(partOf.subarray(group === 0 ? 0 : ends[group - 1], ends[group]), (part) => {
-      readers[part].take(parts[part].counts[next[part]++])
+    const start = group === 0 ? 0 : ends[group - 1]
+    return Array.from(list.subarray(start, ends[group]), (part, i) => {
+      readers[part].take(parts[part].counts[index[start + i]])
       return readers[part]
     })
   }

@@ -1,7 +1,7 @@
 import { isCanonical } from '../bytes/canonical.js'
 import { sha256 } from '../bytes/hash.js'
 import { decode, encode } from '../bytes/msgpack.js'
-import { equalSpans } from './edit-buffer.js'
+import { equalSpans } from '../bytes/spans.js'
 
 /** A power of two: of all edits of one transaction 0.1.x logs the node:adds first, so ndefs come again soon. */
 const SLOTS = 256

@@ -1,8 +1,8 @@
 import { encode } from '../bytes/msgpack.js'
-import { keptViewOf } from '../bytes/spans.js'
+import { equalSpans, keptViewOf } from '../bytes/spans.js'
 import { assert } from '../errors.js'
 import { BuidCache } from './buid-cache.js'
-import { EditBuffer, equalSpans } from './edit-buffer.js'
+import { EditBuffer } from './edit-buffer.js'
 import { isText, SpliceKind, SpliceReader } from './splice-reader.js'
 import { type FormEntry, nameOf, OLD_FORMS, OLD_PROPS, StortypeCache, type StortypeSource } from './stortypes.js'
 
