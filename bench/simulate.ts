@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
-import { type DiskRates, diskNeed, forecast, type StageWork, type Workload } from '../src/bench/forecast.js'
-import { durationText } from '../src/bench/forecast-chart.js'
+import { type DiskRates, diskNeed, forecast, type StageWork, type Workload } from '../src/forecast/forecast.js'
+import { durationText } from '../src/forecast/forecast-chart.js'
 import { tableText } from './statistics.js'
 
 const USAGE = `node dist/bench/simulate.js [options]

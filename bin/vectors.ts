@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Model } from '../src/model/model.js'
 import { parseModelFile } from '../src/model/model-file.js'
-import { checkVector, type Vector } from '../src/model/vector-check.js'
+import { checkVector, type Vector } from '../test/support/vector-check.js'
 
 /** What "now" is in the vectors. */
 const VECTOR_TIME_MS = 1577836800000

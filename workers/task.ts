@@ -1,1 +1,1 @@
-export * from '../src/task/entry.js'
+export * from '../src/tasks.js'

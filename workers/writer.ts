@@ -1,1 +1,1 @@
-import '../src/target/writer-thread.js'
+import '../src/writer/writer-thread.js'

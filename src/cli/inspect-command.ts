@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { ExitCode } from '../errors.js'
-import { type CortexReport, inspectCortex, type LayerReport, type ViewReport } from '../plan/inspect-cortex.js'
+import { type CortexReport, inspectCortex, type LayerReport, type ViewReport } from '../inspect/inspect-cortex.js'
 import { formatBytes } from './bytes.js'
 import { ProgressScreen } from './progress-screen.js'
 import { printJson, runCommand } from './run-command.js'

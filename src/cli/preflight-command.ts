@@ -1,6 +1,6 @@
 import { ExitCode } from '../errors.js'
 import { RunLock } from '../migrate/run-lock.js'
-import { type Finding, type Preflight, preflight } from '../plan/preflight.js'
+import { type Finding, type Preflight, preflight } from '../preflight/preflight.js'
 import { readSource } from '../source/cortex-dir.js'
 import { migrateOptions, migrateOptionsOf, type ParsedMigrate, parseMigrate, reportFailure } from './migrate-command.js'
 import { printJson } from './run-command.js'

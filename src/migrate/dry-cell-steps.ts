@@ -1,12 +1,12 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ErrorCounts } from '../dest/error-counts.js'
 import type { Log } from '../log.js'
 import { SlabReader } from '../page/page-reader.js'
-import { WriterClient } from '../pool/writer-client.js'
 import { snapshotSlabs } from '../slab/snapshot.js'
 import type { SourceCortex } from '../source/cortex-dir.js'
-import type { ErrorCounts } from '../target/error-counts.js'
+import { WriterClient } from '../thread/writer-client.js'
 import type { MigrateOptions } from './options.js'
 
 const FILES = ['cell.guid', 'cell.yaml', 'boot.yaml'] as const

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { WriterPort } from '../pool/writer-client.js'
-import { type Credits, type PackedRecord, release, type StreamMessage } from '../target/chunk-sender.js'
-import { ErrorCounts } from '../target/error-counts.js'
+import { ErrorCounts } from '../dest/error-counts.js'
+import { type Credits, type PackedRecord, release, type StreamMessage } from '../thread/chunk-sender.js'
+import type { WriterPort } from '../thread/writer-client.js'
 
 /** Stands in for the writer thread when nothing is to be written: takes what tasks send, and counts their errors. */
 export class DryWriter implements WriterPort {

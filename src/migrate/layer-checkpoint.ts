@@ -1,6 +1,6 @@
 import { join } from 'node:path'
+import type { KnownCheckpoint } from '../dest/checkpoints.js'
 import { SlabReader } from '../page/page-reader.js'
-import type { KnownCheckpoint } from '../target/checkpoints.js'
 
 /** What the checkpoint of a layer's nodes or splices tells those who come after the migration. */
 export interface LayerCheckpoint {

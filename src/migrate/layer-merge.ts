@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { PAGE_BYTES } from '../page/format.js'
-import { INDEX_DBS, type LayerNames, MergePlan } from '../plan/merge-plan.js'
-import { streamPorts, type TaskPool } from '../pool/task-pool.js'
-import type { WriterPort } from '../pool/writer-client.js'
+import { INDEX_DBS, type LayerNames, MergePlan } from '../run/merge-plan.js'
 import { readRunFooter } from '../run/run-file.js'
-import type { Credits } from '../target/chunk-sender.js'
-import { GroupCommit, inTurn } from './in-turn.js'
+import type { Credits } from '../thread/chunk-sender.js'
+import { GroupCommit, inTurn } from '../thread/in-turn.js'
+import { streamPorts, type TaskPool } from '../thread/task-pool.js'
+import type { WriterPort } from '../thread/writer-client.js'
 
 /** Streams of merges are numbered from here on, those of partitions from 0 with a new number for each try. */
 export const MERGE_STREAMS = 2 ** 24

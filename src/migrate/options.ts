@@ -1,5 +1,5 @@
 import type { ModelFile } from '../model/model-file.js'
-import type { MigrOp } from '../target/steps/context.js'
+import type { MigrOp } from '../step/context.js'
 
 export type AddMode = 'nexus' | 'nonexus' | 'editor'
 

@@ -1,5 +1,5 @@
-import type { ErrorKind } from '../target/error-counts.js'
-import { ERROR_CODES } from '../target/error-records.js'
+import type { ErrorKind } from '../dest/error-counts.js'
+import { ERROR_CODES } from '../dest/error-records.js'
 
 /** What became of one layer. */
 export interface LayerSummary {

@@ -1,7 +1,8 @@
 import { pyEquals, type Value } from '../bytes/msgpack.js'
+import { ModelError } from '../norm-error.js'
+import { pySet, pySorted } from '../python/order.js'
 import { ARRAY } from '../stortype/registry.js'
-import { pySet, pySorted } from './py-order.js'
-import { ModelError, modelError, type Opts, Type, type TypeModel } from './type.js'
+import { modelError, type Opts, Type, type TypeModel } from './type.js'
 
 /** Values of one type; `uniq` leaves one of each, `sorted` orders them. */
 export class ArrayType extends Type {

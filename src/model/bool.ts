@@ -1,8 +1,8 @@
 import type { Value } from '../bytes/msgpack.js'
+import { NormError } from '../norm-error.js'
+import { type Int, parseInt0 } from '../python/number.js'
+import { lower, strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { NormError } from './norm-error.js'
-import { type Int, parseInt0 } from './py-number.js'
-import { lower, strip } from './py-text.js'
 import { Type } from './type.js'
 
 const yes = ['true', 't', 'y', 'yes', 'on']

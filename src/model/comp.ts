@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
+import { ModelError, NormError, PyList, synError } from '../norm-error.js'
 import { StorType } from '../stortype/registry.js'
-import { NormError, PyList, synError } from './norm-error.js'
-import { ModelError, type Opts, Type } from './type.js'
+import { type Opts, Type } from './type.js'
 
 type Field = readonly [string, string | readonly [string, Opts]]
 

@@ -1,7 +1,7 @@
 import { Ext, Float, PackMap, type Value } from '../bytes/msgpack.js'
-import { isText, pyTypeName } from '../bytes/python.js'
+import { repacked } from '../norm-error.js'
+import { isText, pyTypeName } from '../python/text-forms.js'
 import { StorType } from '../stortype/registry.js'
-import { repacked } from './norm-error.js'
 import { Type } from './type.js'
 
 /** Any value that JSON can hold too. */

@@ -1,6 +1,6 @@
 import type { Value } from '../bytes/msgpack.js'
-import { invalidInt, isInt16 } from './py-number.js'
-import { lower, strip } from './py-text.js'
+import { invalidInt, isInt16 } from '../python/number.js'
+import { lower, strip } from '../python/text.js'
 import { OwnStr } from './str.js'
 
 const ARPA6 = '.ip6.arpa'

@@ -1,9 +1,9 @@
 import { sha256 } from '../bytes/hash.js'
 import type { Value } from '../bytes/msgpack.js'
+import { NormError, synError } from '../norm-error.js'
+import { isAscii, lower, splitOnce, strip, stripChars } from '../python/text.js'
 import { guidOf, isGuid, RANDOM_GUID } from './guid.js'
 import { unhex } from './hex.js'
-import { NormError, synError } from './norm-error.js'
-import { isAscii, lower, splitOnce, strip, stripChars } from './py-text.js'
 import { OwnStr } from './str.js'
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'

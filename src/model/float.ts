@@ -1,9 +1,9 @@
 import { Float, type Value } from '../bytes/msgpack.js'
-import { pyRepr } from '../bytes/python.js'
 import { fromJson, type Json } from '../bytes/value-json.js'
+import { NormError } from '../norm-error.js'
+import { type Int, intToFloat, parseFloat64 } from '../python/number.js'
+import { pyRepr } from '../python/text-forms.js'
 import { StorType } from '../stortype/registry.js'
-import { NormError } from './norm-error.js'
-import { type Int, intToFloat, parseFloat64 } from './py-number.js'
 import { type Opt, Type } from './type.js'
 
 /** A float with a lowest and a highest value; `minisvalid` and `maxisvalid` say whether they are in. */

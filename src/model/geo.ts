@@ -1,10 +1,10 @@
 import type { Value } from '../bytes/msgpack.js'
+import { NormError } from '../norm-error.js'
+import { floatToInt, type Int, parseFloat64 } from '../python/number.js'
+import { compilePattern } from '../python/regex.js'
+import { strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
 import { IntType } from './int.js'
-import { NormError } from './norm-error.js'
-import { floatToInt, type Int, parseFloat64 } from './py-number.js'
-import { compilePattern } from './py-regex.js'
-import { strip } from './py-text.js'
 import { Type } from './type.js'
 
 const units: { readonly [unit: string]: number } = { mm: 1, cm: 10, m: 1000, meters: 1000, km: 1000000 }

@@ -1,8 +1,8 @@
 import { md5Hex } from '../bytes/hash.js'
 import type { Value } from '../bytes/msgpack.js'
+import { packed } from '../norm-error.js'
+import { lower } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { packed } from './norm-error.js'
-import { lower } from './py-text.js'
 import { Type } from './type.js'
 
 const exactly32Hex = /^[0-9a-f]{32}$/

@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
+import { NormError, synError } from '../norm-error.js'
+import { isAscii, lower, strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { NormError, synError } from './norm-error.js'
-import { isAscii, lower, strip } from './py-text.js'
 import { modelError, type Opts, Type, type TypeModel } from './type.js'
 
 const lowerHex = /^[0-9a-f]+$/

@@ -1,8 +1,8 @@
-import { formatIpv4 } from '../bytes/ip.js'
 import type { Value } from '../bytes/msgpack.js'
+import { formatIpv4 } from '../python/ip.js'
+import { compilePattern } from '../python/regex.js'
+import { lower, splitOnce, strip, stripChars, unshield } from '../python/text.js'
 import { guidOf } from './guid.js'
-import { compilePattern } from './py-regex.js'
-import { lower, splitOnce, strip, stripChars, unshield } from './py-text.js'
 import { OwnStr } from './str.js'
 
 /** An IPv6 address in brackets and a port. */

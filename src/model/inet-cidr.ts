@@ -1,9 +1,9 @@
-import { AddressError, formatIpv4, formatIpv6, parseIpv6 } from '../bytes/ip.js'
 import type { Value } from '../bytes/msgpack.js'
-import { pyRepr } from '../bytes/python.js'
-import { NormError } from './norm-error.js'
-import { parseInt10 } from './py-number.js'
-import { splitOnce } from './py-text.js'
+import { NormError } from '../norm-error.js'
+import { AddressError, formatIpv4, formatIpv6, parseIpv6 } from '../python/ip.js'
+import { parseInt10 } from '../python/number.js'
+import { splitOnce } from '../python/text.js'
+import { pyRepr } from '../python/text-forms.js'
 import { OwnStr } from './str.js'
 
 /** inet:cidr4: the network's address and the length of its prefix. */

@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
-import { NormError } from './norm-error.js'
-import { lower, splitOnce, strip, words } from './py-text.js'
-import { parseAddress } from './rfc2822.js'
+import { NormError } from '../norm-error.js'
+import { parseAddress } from '../python/rfc2822.js'
+import { lower, splitOnce, strip, words } from '../python/text.js'
 import { OwnStr } from './str.js'
 
 export class Email extends OwnStr {

@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
+import { encodeIdna } from '../python/idna.js'
+import { isAscii, lower, strip, stripChars, wordChars } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { encodeIdna } from './idna.js'
-import { isAscii, lower, strip, stripChars, wordChars } from './py-text.js'
 import { Type } from './type.js'
 
 const plainFqdn = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/

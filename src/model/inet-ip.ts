@@ -1,10 +1,10 @@
-import { AddressError, formatIpv4, formatIpv6, parseIpv6 } from '../bytes/ip.js'
 import type { Value } from '../bytes/msgpack.js'
+import { AddressError, formatIpv4, formatIpv6, parseIpv6 } from '../python/ip.js'
+import type { Int } from '../python/number.js'
+import { printables } from '../python/text.js'
 import { indexOf, StorType, StorTypeError } from '../stortype/registry.js'
 import type { Cidr4, Cidr6 } from './inet-cidr.js'
 import { refanged } from './inet-fqdn.js'
-import type { Int } from './py-number.js'
-import { printables } from './py-text.js'
 import { Range } from './range.js'
 import { Type } from './type.js'
 

@@ -1,9 +1,9 @@
-import { formatIpv4 } from '../bytes/ip.js'
 import type { Value } from '../bytes/msgpack.js'
+import { NormError } from '../norm-error.js'
+import { formatIpv4 } from '../python/ip.js'
+import { lower, splitOnce } from '../python/text.js'
 import { bracketed } from './inet-addr.js'
 import { parseIpv4Text } from './inet-ip.js'
-import { NormError } from './norm-error.js'
-import { lower, splitOnce } from './py-text.js'
 import { OwnStr } from './str.js'
 
 /** A URL of a lower-case name that cannot be an address; the port has no leading zeros. */

@@ -1,8 +1,8 @@
 import type { Value } from '../bytes/msgpack.js'
+import { NormError } from '../norm-error.js'
+import { type Int, parseInt0, smallest } from '../python/number.js'
+import { lower } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { NormError } from './norm-error.js'
-import { type Int, parseInt0, smallest } from './py-number.js'
-import { lower } from './py-text.js'
 import { modelError, type Opts, Type, type TypeModel } from './type.js'
 
 const stortypes: { readonly [sizeAndSign: string]: number } = {

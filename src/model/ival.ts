@@ -1,8 +1,8 @@
 import { RawStr, type Value } from '../bytes/msgpack.js'
+import type { Int } from '../python/number.js'
+import { smallest } from '../python/number.js'
+import { lower, shield, splitOnce, strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import type { Int } from './py-number.js'
-import { smallest } from './py-number.js'
-import { lower, shield, splitOnce, strip } from './py-text.js'
 import type { Time } from './time.js'
 import { Type } from './type.js'
 

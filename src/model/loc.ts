@@ -1,6 +1,6 @@
 import type { Value } from '../bytes/msgpack.js'
+import { lower, strip, words } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { lower, strip, words } from './py-text.js'
 import { Type } from './type.js'
 
 /** A place by its parts, as "us.ca.los angeles". */

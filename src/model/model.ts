@@ -1,12 +1,13 @@
 import { createRequire } from 'node:module'
 import { PackMap, type Value } from '../bytes/msgpack.js'
-import { pyRepr } from '../bytes/python.js'
+import { ModelError } from '../norm-error.js'
+import { pyRepr } from '../python/text-forms.js'
 import { ArrayType } from './array.js'
 import { ctors } from './ctors.js'
 import type { ModelFile, TypeDef, TypeDefRef } from './model-file.js'
 import { Opaque } from './opaque.js'
 import { plainOpts } from './opts.js'
-import { ModelError, modelError, type Opts, type Type, type TypeModel } from './type.js'
+import { modelError, type Opts, type Type, type TypeModel } from './type.js'
 
 export interface Form {
   readonly name: string

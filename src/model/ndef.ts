@@ -1,8 +1,8 @@
 import type { Value } from '../bytes/msgpack.js'
+import { PyList, synError } from '../norm-error.js'
+import { rejectUnhashable } from '../python/order.js'
+import { splitOnce } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { PyList, synError } from './norm-error.js'
-import { rejectUnhashable } from './py-order.js'
-import { splitOnce } from './py-text.js'
 import { Type } from './type.js'
 
 /** A form and a value of it. */

@@ -1,6 +1,7 @@
 import { Float, PackMap, type Value } from '../bytes/msgpack.js'
 import { toJson } from '../bytes/value-json.js'
-import { ModelError, type Opt, type Opts } from './type.js'
+import { ModelError } from '../norm-error.js'
+import type { Opt, Opts } from './type.js'
 
 /** The options of a type as plain data, from msgpack or JSON. @throws {ModelError} when they are no map */
 export function plainOpts(value: Value): Opts {

@@ -1,9 +1,9 @@
 import type { Value } from '../bytes/msgpack.js'
+import { ModelError, PyList } from '../norm-error.js'
+import { pyLess } from '../python/order.js'
+import { splitOnce } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { PyList } from './norm-error.js'
-import { pyLess } from './py-order.js'
-import { splitOnce } from './py-text.js'
-import { ModelError, modelError, type Opts, Type, type TypeModel } from './type.js'
+import { modelError, type Opts, Type, type TypeModel } from './type.js'
 
 /** A lowest and a highest value of a type. */
 export class Range extends Type {

@@ -1,8 +1,8 @@
 import type { Value } from '../bytes/msgpack.js'
+import { NormError } from '../norm-error.js'
+import { type Int, parseInt10, smallest } from '../python/number.js'
+import { strip } from '../python/text.js'
 import { IntType } from './int.js'
-import { NormError } from './norm-error.js'
-import { type Int, parseInt10, smallest } from './py-number.js'
-import { strip } from './py-text.js'
 
 const HIGHEST = 0xfffffffffffffffn
 const NUMBER_BITS = 20

@@ -1,9 +1,9 @@
 import type { Value } from '../bytes/msgpack.js'
+import { synError } from '../norm-error.js'
+import type { Int } from '../python/number.js'
+import { compilePattern, type Pattern } from '../python/regex.js'
+import { lower, strip, words } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { synError } from './norm-error.js'
-import type { Int } from './py-number.js'
-import { compilePattern, type Pattern } from './py-regex.js'
-import { lower, strip, words } from './py-text.js'
 import { type Opts, Type, type TypeModel } from './type.js'
 
 /** Text that neither lower() nor strip() nor onespace would change. */

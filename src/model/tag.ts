@@ -1,6 +1,6 @@
 import type { Value } from '../bytes/msgpack.js'
-import { fullMatch } from './py-regex.js'
-import { lower, strip, stripChars } from './py-text.js'
+import { fullMatch } from '../python/regex.js'
+import { lower, strip, stripChars } from '../python/text.js'
 import { OwnStr } from './str.js'
 
 const TAG_PATTERN = String.raw`(\w+\.)*\w+`

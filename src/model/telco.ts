@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
+import { decimalOf, type Int, invalidInt, smallest } from '../python/number.js'
+import { digits } from '../python/text.js'
 import { IntType } from './int.js'
-import { decimalOf, type Int, invalidInt, smallest } from './py-number.js'
-import { digits } from './py-text.js'
 import { OwnStr } from './str.js'
 import type { Opts, TypeModel } from './type.js'
 

@@ -1,9 +1,9 @@
 import type { Value } from '../bytes/msgpack.js'
-import { pyRepr } from '../bytes/python.js'
+import { NormError, synError } from '../norm-error.js'
+import { decimalOf, type Int, parseInt0, smallest } from '../python/number.js'
+import { digits, lower, strip } from '../python/text.js'
+import { pyRepr } from '../python/text-forms.js'
 import { StorType } from '../stortype/registry.js'
-import { NormError, synError } from './norm-error.js'
-import { decimalOf, type Int, parseInt0, smallest } from './py-number.js'
-import { digits, lower, strip } from './py-text.js'
 import { type Opts, Type, type TypeModel } from './type.js'
 
 /** "?": some time in the future. */

@@ -1,7 +1,7 @@
 import { Float, PackMap, pyEquals, RawStr, type Value } from '../bytes/msgpack.js'
-import { NormError, type PyList, synError } from './norm-error.js'
-import type { Int } from './py-number.js'
-import { shield, unshield, unshieldRepr } from './py-text.js'
+import { ModelError, NormError, type PyList, synError } from '../norm-error.js'
+import type { Int } from '../python/number.js'
+import { shield, unshield, unshieldRepr } from '../python/text.js'
 
 /** An option of a type as plain data; a float is `{ $f: text }`, as in value-json.ts. */
 export type Opt = null | boolean | number | bigint | string | readonly Opt[] | { readonly [name: string]: Opt }
@@ -22,18 +22,6 @@ export interface TypeModel {
 
   /** A type with further options. @throws {ModelError} */
   clone(base: Type, opts: Opts): Type
-}
-
-/** A type definition that makes no sense; `errName` and `message` are those of the reference's exception. */
-export class ModelError extends Error {
-  override readonly name = 'ModelError'
-
-  constructor(
-    readonly errName: string,
-    message: string,
-  ) {
-    super(message)
-  }
 }
 
 /** One exception of Synapse's own that says what is wrong with a model. */

@@ -3,9 +3,9 @@ import { basename, dirname, join } from 'node:path'
 import type { Database, RootDatabase } from 'lmdb'
 import { assert, MigrationError } from '../errors.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
-import { uncut } from '../write-gate.js'
 import { loadLmdb } from './binding.js'
 import { ensureOptsYaml } from './opts-yaml.js'
+import { uncut } from './write-gate.js'
 import { syncPath } from './write-whole.js'
 
 /** What LMDB 0.9 as Synapse builds it can hold; lmdb-js alone would accept longer keys that Synapse then cannot read. */

@@ -1,5 +1,5 @@
 import type { Value } from '../bytes/msgpack.js'
-import { isText, pyTypeName, textBytes } from '../bytes/python.js'
+import { isText, pyTypeName, textBytes } from '../python/text-forms.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 import { shortened, textStart } from './utf8.js'
 

@@ -1,6 +1,6 @@
-import { AddressError, parseIpv6 } from '../bytes/ip.js'
 import type { Value } from '../bytes/msgpack.js'
-import { pyInt, pyTypeName } from '../bytes/python.js'
+import { AddressError, parseIpv6 } from '../python/ip.js'
+import { pyInt, pyTypeName } from '../python/text-forms.js'
 import { toBytes } from './int.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 

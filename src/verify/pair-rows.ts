@@ -1,5 +1,5 @@
-import type { ListedRow } from '../task/verify-rows.js'
 import type { Difference } from './report.js'
+import type { ListedRow } from './tasks/verify-rows.js'
 
 /**
  * The rows that only one side has. Where one is missing and one too many for the same name and buid, the index bytes are

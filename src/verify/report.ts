@@ -1,4 +1,4 @@
-import type { RowDifference } from '../task/verify-rows.js'
+import type { RowDifference } from './tasks/verify-rows.js'
 
 /** Something in the destination that is not as the source has it. */
 export interface Difference extends Omit<RowDifference, 'db'> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { readCheckpoints } from '../../src/target/checkpoints.js'
+import { readCheckpoints } from '../../src/dest/checkpoints.js'
 import { migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'

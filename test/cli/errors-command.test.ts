@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { decode, PackMap, type Value } from '../../src/bytes/msgpack.js'
 import { fromJson } from '../../src/bytes/value-json.js'
-import { ERROR_CODES } from '../../src/target/error-records.js'
+import { ERROR_CODES } from '../../src/dest/error-records.js'
 import { migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'

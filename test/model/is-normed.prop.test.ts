@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { decode, Float, pyEquals, type Value } from '../../src/bytes/msgpack.js'
 import { Model } from '../../src/model/model.js'
-import type { Vector } from '../../src/model/vector-check.js'
+import type { Vector } from '../support/vector-check.js'
 
 const model = Model.core()
 

@@ -4,8 +4,8 @@ import { join, relative } from 'node:path'
 import { test } from 'node:test'
 import { Model } from '../../src/model/model.js'
 import { parseModelFile } from '../../src/model/model-file.js'
-import { checkVector, type Vector } from '../../src/model/vector-check.js'
 import { python, type Release, tempDir } from '../support/cortex.js'
+import { checkVector, type Vector } from '../support/vector-check.js'
 
 const releases: Release[] = ['01x', 'rc18', '200', '280']
 

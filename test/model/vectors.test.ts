@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Model } from '../../src/model/model.js'
-import { checkVector, type Vector } from '../../src/model/vector-check.js'
+import { checkVector, type Vector } from '../support/vector-check.js'
 
 // The clock of the vectors, which were made by Synapse 0.2.0rc18 (test/oracle/sample_vectors.py chose them).
 const model = Model.core({ now: 1577836800000 })

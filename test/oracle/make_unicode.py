@@ -1,8 +1,8 @@
 '''
-Writes src/bytes/data/unicode.json: what Python 3.7 (Unicode 11, regex 2.5.x, stringprep) says about characters where
+Writes src/python/data/unicode.json: what Python 3.7 (Unicode 11, regex 2.5.x, stringprep) says about characters where
 JavaScript's newer Unicode says something else, or nothing.
 
-usage: <python with synapse 0.2.0rc18> -W ignore test/oracle/make_unicode.py src/bytes/data/unicode.json
+usage: <python with synapse 0.2.0rc18> -W ignore test/oracle/make_unicode.py src/python/data/unicode.json
 
 Sets are ranges: "first length first length ..." in base 36, each first counted from the end of the range before.
 Maps are [character, text] pairs that differ from JavaScript's own function (of the node on PATH).

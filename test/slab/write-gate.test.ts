@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { closeGate, newGate, passGate, uncut } from '../../src/write-gate.js'
+import { closeGate, newGate, passGate, uncut } from '../../src/slab/write-gate.js'
 import { tempDir } from '../support/fixture.js'
 
 const writer = join(import.meta.dirname, '..', 'support', 'gated-writer.js')

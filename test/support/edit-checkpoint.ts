@@ -2,9 +2,9 @@
 // PART thousandths of it; `DEST schema` makes them those of a later version; `DEST partition` forgets one partition of each
 // layer of which parts of the merge are noted.
 import { join } from 'node:path'
+import { Checkpoints } from '../../src/dest/checkpoints.js'
 import { MERGE_STREAMS } from '../../src/migrate/layer-merge.js'
 import { Slab } from '../../src/slab/slab.js'
-import { Checkpoints } from '../../src/target/checkpoints.js'
 
 const [destDir, part] = process.argv.slice(2)
 

@@ -1,7 +1,7 @@
 // A thread that does nothing but write through LMDB, from which test/slab/write-gate.test.ts ends it, or its process.
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { Slab } from '../../src/slab/slab.js'
-import { closeGate, newGate, passGate } from '../../src/write-gate.js'
+import { closeGate, newGate, passGate } from '../../src/slab/write-gate.js'
 
 const port = parentPort
 if (port === null) {

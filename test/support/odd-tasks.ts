@@ -1,6 +1,6 @@
-// Tasks that end in other ways than those of src/task/entry.ts, for task-pool.test.ts.
+// Tasks that end in other ways than those of src/tasks.ts, for task-pool.test.ts.
 import { MigrationError } from '../../src/errors.js'
-import { toWire } from '../../src/wire-error.js'
+import { toWire } from '../../src/thread/wire-error.js'
 
 /** Ends its thread. */
 export function extractNodes(): never {

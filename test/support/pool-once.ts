@@ -1,5 +1,5 @@
 // Opens a pool of 8 threads, gives it one task and closes it: this has aborted Node 20, so it has a process of its own.
-import { TaskPool } from '../../src/pool/task-pool.js'
+import { TaskPool } from '../../src/thread/task-pool.js'
 
 const pool = new TaskPool(8)
 const failed = await pool.run('mergeRuns', {} as never).catch((err: Error) => err)

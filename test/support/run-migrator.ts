@@ -5,7 +5,7 @@ import { reportFailure } from '../../src/cli/migrate-command.js'
 import { MigrationError } from '../../src/errors.js'
 import { Migrator } from '../../src/migrate/migrator.js'
 import type { MigrateOptions } from '../../src/migrate/options.js'
-import { MIGR_OPS } from '../../src/target/steps/context.js'
+import { MIGR_OPS } from '../../src/step/context.js'
 
 const options: MigrateOptions = {
   ops: new Set(MIGR_OPS),

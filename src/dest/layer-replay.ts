@@ -1,0 +1,148 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Db, Slab } from '../slab/slab.js'
+import type { PackedRecord } from '../thread/chunk-sender.js'
+
+const ABRV_SPACES = ['propabrv', 'tagabrv', 'tagpropabrv'] as const
+type AbrvSpace = (typeof ABRV_SPACES)[number]
+
+/** Address space beyond what the slabs have: it costs no memory. */
+const SPARE_BYTES = 2 ** 36
+
+/** A row of an index database before its names have abbreviations. */
+export interface ReplayedIndexRow {
+  readonly db: 'byprop' | 'byarray' | 'bytag' | 'bytagprop'
+  /** msgpack of `[form, prop]` or `[form, tag, prop]`. */
+  readonly name: Uint8Array
+  /** Of `bytag` the tag, whose abbreviation comes first. */
+  readonly tag: Uint8Array | null
+  readonly index: Uint8Array
+}
+
+/** What became of a node that was tried again. */
+export interface ReplayedNode {
+  readonly buid: Uint8Array
+  /** Rows of `bybuid`. */
+  readonly rows: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]
+  /** The form that counts it, null when it has no form row here or was not migrated. */
+  readonly form: string | null
+  readonly index: readonly ReplayedIndexRow[]
+  /** Node data by the msgpack of its name, `[name, null]`. */
+  readonly data: readonly { readonly name: Uint8Array; readonly value: Uint8Array }[]
+  /** What could not be migrated this time. */
+  readonly errors: readonly PackedRecord[]
+}
+
+/**
+ * Adds nodes to the slabs of a finished layer, through LMDB. May be repeated after a crash: what is there already stays as
+ * it is, and a node is counted when its first row is stored, in the same transaction.
+ */
+export class LayerReplay {
+  readonly #layer: Slab
+  readonly #nodedata: Slab
+  readonly #bybuid: Db
+  readonly #counts: Db
+  readonly #indexes: Readonly<Record<ReplayedIndexRow['db'], Db>>
+  readonly #abrvs: Readonly<Record<AbrvSpace, Abrvs>>
+  readonly #data: Db
+  readonly #datanames: Db
+
+  static async open(destDir: string, iden: string): Promise<LayerReplay> {
+    const open = (name: string) => {
+      const path = join(destDir, 'layers', iden, `${name}.lmdb`)
+      return Slab.open(path, { mapBytes: 4 * statSync(join(path, 'data.mdb')).size + SPARE_BYTES })
+    }
+    return new LayerReplay(await open('layer_v2'), await open('nodedata'))
+  }
+
+  private constructor(layer: Slab, nodedata: Slab) {
+    this.#layer = layer
+    this.#nodedata = nodedata
+    this.#bybuid = layer.db('bybuid')
+    this.#counts = layer.db('count:forms')
+    const index = (name: string) => layer.db(name, { dupSort: true })
+    this.#indexes = {
+      byprop: index('byprop'),
+      byarray: index('byarray'),
+      bytag: index('bytag'),
+      bytagprop: index('bytagprop'),
+    }
+    this.#abrvs = {
+      propabrv: new Abrvs(layer, 'propabrv'),
+      tagabrv: new Abrvs(layer, 'tagabrv'),
+      tagpropabrv: new Abrvs(layer, 'tagpropabrv'),
+    }
+    this.#data = nodedata.db('nodedata')
+    this.#datanames = nodedata.db('dataname', { dupSort: true })
+  }
+
+  /** Durable when it returns: first the nodes with their indexes, then their node data. */
+  add(nodes: readonly ReplayedNode[]): void {
+    this.#layer.write(() => {
+      for (const node of nodes) this.#addNode(node)
+    })
+    this.#nodedata.write(() => {
+      for (const { buid, data } of nodes) {
+        for (const { name, value } of data) {
+          const abrv = this.#abrvs.propabrv.of(name)
+          this.#data.put(Buffer.concat([buid, abrv]), value)
+          this.#datanames.put(abrv, buid)
+        }
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#layer.close()
+    await this.#nodedata.close()
+  }
+
+  #addNode({ buid, rows, form, index, data }: ReplayedNode): void {
+    if (form !== null && rows.length > 0 && this.#bybuid.get(rows[0].key) === undefined) this.#count(form)
+    for (const { key, value } of rows) this.#bybuid.put(key, value)
+    const { propabrv, tagabrv, tagpropabrv } = this.#abrvs
+    for (const row of index) {
+      const name = (row.db === 'bytagprop' ? tagpropabrv : propabrv).of(row.name)
+      const key = row.tag === null ? [name, row.index] : [tagabrv.of(row.tag), name, row.index]
+      this.#indexes[row.db].put(Buffer.concat(key), buid)
+    }
+    // Numbers of names are the layer's: they are given here, before the other slab uses them.
+    for (const { name } of data) propabrv.of(name)
+  }
+
+  #count(form: string): void {
+    const key = Buffer.from(form)
+    const before = this.#counts.get(key)
+    this.#counts.put(key, int64(before === undefined ? 1n : Buffer.from(before).readBigInt64BE() + 1n))
+  }
+}
+
+/** One space of abbreviations: numbers for names, and names for numbers. */
+class Abrvs {
+  readonly #byName: Db
+  readonly #byNumber: Db
+  #next: bigint
+
+  constructor(layer: Slab, space: AbrvSpace) {
+    this.#byName = layer.db(`${space}:byts2abrv`)
+    this.#byNumber = layer.db(`${space}:abrv2byts`)
+    const last = this.#byNumber.last()
+    this.#next = last === undefined ? 0n : Buffer.from(last.key).readBigInt64BE() + 1n
+  }
+
+  /** The abbreviation of a name, a new one if it has none: then only inside `Slab.write()` of the layer. */
+  of(name: Uint8Array): Uint8Array {
+    const known = this.#byName.get(name)
+    if (known !== undefined) return known
+    const abrv = int64(this.#next++)
+    this.#byName.put(name, abrv)
+    this.#byNumber.put(abrv, name)
+    return abrv
+  }
+}
+
+function int64(value: bigint): Uint8Array {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(value)
+  return bytes
+}

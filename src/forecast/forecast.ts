@@ -1,0 +1,147 @@
+import { partitionBytesOf } from '../source/partitions.js'
+
+/** What there is to do for a whole Cortex, in time of one thread and in bytes. */
+export interface Workload {
+  readonly nodes: number
+  /** Rows that the destination's layers will have. */
+  readonly rows: number
+  /** Pages of the source that are read. */
+  readonly sourceBytes: number
+  /** What is copied as it is: the cell's own slabs and the axon. */
+  readonly copiedBytes: number
+  /** Time of a worker thread until its code runs at full speed. */
+  readonly warmMs: number
+  readonly extract: StageWork
+  readonly splices: StageWork
+  readonly merge: StageWork
+}
+
+export interface StageWork {
+  /** Time of one thread at full speed. */
+  readonly workMs: number
+  /** Finished pages that go to the writer thread. */
+  readonly pageBytes: number
+  /** Sorted runs that the workers write themselves. */
+  readonly runBytes: number
+}
+
+/** What a disk and the writer thread can do. */
+export interface DiskRates {
+  /** Written and made durable, in order, over all the time that it took. */
+  readonly writeBytesPerMs: number
+  readonly readBytesPerMs: number
+  readonly fsyncP50Ms: number
+  readonly fsyncP99Ms: number
+  /** The writer thread's own work, as if the disk took no time. */
+  readonly placeBytesPerMs: number
+}
+
+export type Bound = 'cores' | 'writer thread' | 'disk'
+
+export interface Phase {
+  readonly name: string
+  readonly elapsedMs: number
+  readonly boundBy: Bound
+}
+
+export interface Forecast {
+  readonly cores: number
+  readonly elapsedMs: number
+  /** What the longest phase waits for: more of anything else gains nothing. */
+  readonly boundBy: Bound
+  readonly phases: readonly Phase[]
+  /** Of the threads' own; pages of files that the system keeps in memory come on top and may go. */
+  readonly memoryBytes: number
+}
+
+/** Room on the destination's disk. */
+export interface DiskNeed {
+  readonly finalBytes: number
+  /** While the sorted runs are there as well. */
+  readonly peakBytes: number
+}
+
+const MIB = 2 ** 20
+/** Processes, modules, checks and cell steps of a small Cortex; docs/scaling.md tells how it was measured. */
+const START_MS = 600
+/** What the coordinator and V8's own threads (collecting garbage, compiling) take for each second of a worker thread. */
+const OTHER_THREADS = 0.12
+/** Caches and memory are shared: each further core takes so much of the speed of all. */
+const CONTENTION = 0.01
+/** What a run does not make durable in the background: the last pages, the meta pages, directories. */
+const LAST_SYNCS = 8
+/** Partitions and merge units have about so many bytes, and a worker has at least four of them. */
+const TASK_BYTES = 8 * MIB
+const LEAST_TASKS_PER_WORKER = 4
+/** Coordinator, writer and the code itself; then a thread and what it needs for a partition. */
+const BASE_MEMORY_BYTES = 64 * MIB
+const WORKER_MEMORY_BYTES = 24 * MIB
+const PARTITION_FACTOR = 8
+/** Pages on their way to the writer may take this part of `--memory`. */
+const IN_FLIGHT_SHARE = 1 / 8
+/** The writer remembers the first key of each leaf page until its database is done. */
+const PAGE_BYTES = 4096
+const KEPT_PER_PAGE_BYTES = 48
+
+/**
+ * What a migration with one worker thread for each core takes. Each of its two phases lasts as long as the slowest of
+ * three: all threads' work on the cores, the one writer thread, the disk. docs/scaling.md tells the assumptions.
+ */
+export function forecast(work: Workload, disk: DiskRates, cores: number, memoryBytes: number): Forecast {
+  const { extract, splices, merge } = work
+  const phases = [
+    startPhase(work, disk),
+    phase('extract and splices', add(extract, splices), work.sourceBytes, disk, cores),
+    phase('merge', merge, 0, disk, cores),
+  ]
+  const longest = phases.reduce((a, b) => (b.elapsedMs > a.elapsedMs ? b : a))
+  return {
+    cores,
+    elapsedMs: phases.reduce((sum, { elapsedMs }) => sum + elapsedMs, LAST_SYNCS * disk.fsyncP50Ms + disk.fsyncP99Ms),
+    boundBy: longest.boundBy,
+    phases,
+    memoryBytes: memoryNeed(work, cores, memoryBytes),
+  }
+}
+
+export function diskNeed({ extract, splices, merge, copiedBytes }: Workload): DiskNeed {
+  const all = add(add(extract, splices), merge)
+  const finalBytes = all.pageBytes + copiedBytes
+  return { finalBytes, peakBytes: finalBytes + all.runBytes }
+}
+
+function startPhase({ copiedBytes, warmMs }: Workload, disk: DiskRates): Phase {
+  const copyMs = copiedBytes / disk.writeBytesPerMs
+  const ownMs = START_MS + warmMs
+  return { name: 'start', elapsedMs: ownMs + copyMs, boundBy: copyMs > ownMs ? 'disk' : 'cores' }
+}
+
+function phase(name: string, stage: StageWork, readBytes: number, disk: DiskRates, cores: number): Phase {
+  const workMs = stage.workMs * (1 + OTHER_THREADS) * (1 + CONTENTION * (cores - 1))
+  const placeMs = stage.pageBytes / disk.placeBytesPerMs
+  const tasks = Math.max((stage.pageBytes + stage.runBytes) / TASK_BYTES, LEAST_TASKS_PER_WORKER * cores)
+  // The last tasks leave some cores idle: half a task on average.
+  const tailMs = cores === 1 ? 0 : workMs / tasks / 2
+  const bounds: [Bound, number][] = [
+    ['cores', (workMs + placeMs) / cores + tailMs],
+    ['writer thread', placeMs],
+    ['disk', (stage.pageBytes + stage.runBytes) / disk.writeBytesPerMs + readBytes / disk.readBytesPerMs],
+  ]
+  const [boundBy, elapsedMs] = bounds.reduce((a, b) => (b[1] > a[1] ? b : a))
+  return { name, elapsedMs, boundBy }
+}
+
+function memoryNeed({ extract, merge, sourceBytes }: Workload, cores: number, memoryBytes: number): number {
+  const partitionBytes = Math.min(partitionBytesOf(sourceBytes, { workers: cores, memoryBytes }), sourceBytes)
+  const inFlight = Math.min(memoryBytes * IN_FLIGHT_SHARE, extract.pageBytes)
+  const kept = ((extract.pageBytes + merge.pageBytes) / PAGE_BYTES) * KEPT_PER_PAGE_BYTES
+  return BASE_MEMORY_BYTES + cores * (WORKER_MEMORY_BYTES + PARTITION_FACTOR * partitionBytes) + inFlight + kept
+}
+
+function add(a: StageWork, b: StageWork): StageWork {
+  return {
+    workMs: a.workMs + b.workMs,
+    pageBytes: a.pageBytes + b.pageBytes,
+    runBytes: a.runBytes + b.runBytes,
+  }
+}

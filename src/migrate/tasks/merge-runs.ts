@@ -1,0 +1,148 @@
+import { closeSync, openSync } from 'node:fs'
+import type { MessagePort } from 'node:worker_threads'
+import { bucketsOf } from '../../bytes/buckets.js'
+import { copySpan, viewOf } from '../../bytes/spans.js'
+import { LeafBuilder } from '../../page/leaf-builder.js'
+import { mergeRows, SegmentReader } from '../../run/merger.js'
+import { readAt } from '../../run/run-file.js'
+import { ChunkSender, type Credits } from '../../thread/chunk-sender.js'
+
+const READ_BYTES = 1 << 20
+const BUID_BYTES = 32
+
+/** Rows of consecutive groups of one database, or a key range of one large group: what one merge task makes pages of. */
+export interface MergeUnit {
+  /** Abbreviations of the groups, in order; `b` is -1 where keys have but one. */
+  readonly a: Float64Array
+  readonly b: Float64Array
+  readonly parts: readonly MergePart[]
+  /** For a range of a single group: its first index, and the one behind its last; null is open. */
+  readonly range: { readonly gte: Uint8Array | null; readonly lt: Uint8Array | null } | null
+}
+
+/** What one run adds to a unit. */
+export interface MergePart {
+  readonly path: string
+  readonly start: number
+  readonly end: number
+  /** Which groups of the unit the run has, ascending, and how many rows of each; not used for a range. */
+  readonly groups: Int32Array
+  readonly counts: Int32Array
+}
+
+export interface MergeInput extends MergeUnit {
+  readonly stream: number
+  readonly port: MessagePort
+  readonly credits: Credits
+}
+
+/** Merges the rows of a unit from all runs and sends the finished pages of its keys `abrv [abrv] index -> buid`. */
+export function mergeRuns(input: MergeInput): { rows: number } {
+  const sender = new ChunkSender(input.port, input.stream, input.credits)
+  const builder = new LeafBuilder({ dupSort: true, emit: (chunk) => sender.send(chunk) })
+  const key = Buffer.alloc(1024)
+  const keyView = viewOf(key)
+  const readers = input.parts.map((part) => new SegmentReader(part))
+  const readersOf = groupReaders(input, readers)
+  let rows = 0
+  for (let group = 0; group < input.a.length; group++) {
+    const indexStart = putGroup(key, input.a[group], input.b[group])
+    mergeRows(readersOf(group), ({ buf, view, keyStart, keyEnd }) => {
+      // Index and buid lie side by side: copied together, they come to the builder from one buffer whatever the run.
+      copySpan(key, keyView, indexStart, buf, view, keyStart, keyEnd + BUID_BYTES)
+      const end = indexStart + keyEnd - keyStart
+      builder.add(key, 0, end, key, end, end + BUID_BYTES)
+      rows++
+    })
+  }
+  for (const reader of readers) reader.close()
+  sender.end(builder.finish(), [])
+  return { rows }
+}
+
+/**
+ * The readers of each group in the order of the runs. Groups must be asked for one after the other.
+ *
+ * @param readers one for each part
+ */
+export function groupReaders(
+  { a, parts, range }: MergeUnit,
+  readers: readonly SegmentReader[],
+): (group: number) => readonly SegmentReader[] {
+  if (range !== null) {
+    for (const reader of readers) reader.takeRange(range.gte, range.lt)
+    return () => readers
+  }
+  // Thousands of groups may lie in a few runs each: each group knows its runs.
+  const { ends, list, index } = bucketsOf(
+    parts.map(({ groups }) => groups),
+    a.length,
+  )
+  return (group) => {
+    const start = group === 0 ? 0 : ends[group - 1]
+    return Array.from(list.subarray(start, ends[group]), (part, i) => {
+      readers[part].take(parts[part].counts[index[start + i]])
+      return readers[part]
+    })
+  }
+}
+
+export interface NodedataInput {
+  /** Runs of consecutive partitions. */
+  readonly parts: readonly {
+    readonly path: string
+    readonly start: number
+    readonly end: number
+    readonly abrvs: Float64Array
+  }[]
+  readonly stream: number
+  readonly port: MessagePort
+  readonly credits: Credits
+}
+
+/** Makes the pages of `nodedata` (`buid abrv -> value`): partitions follow each other, so there is nothing to merge. */
+export function copyNodedata(input: NodedataInput): { rows: number } {
+  const sender = new ChunkSender(input.port, input.stream, input.credits)
+  const builder = new LeafBuilder({ dupSort: false, emit: (chunk) => sender.send(chunk) })
+  const key = Buffer.alloc(40)
+  let rows = 0
+  for (const part of input.parts) {
+    const fd = openSync(part.path, 'r')
+    try {
+      let position = part.start
+      while (position < part.end) {
+        let buf = readAt(fd, position, Math.min(READ_BYTES, part.end - position), part.path)
+        const first = 40 + buf.readUInt32LE(36)
+        if (first > buf.length) buf = readAt(fd, position, first, part.path)
+        let at = 0
+        while (at + 40 <= buf.length) {
+          const end = at + 40 + buf.readUInt32LE(at + 36)
+          if (end > buf.length) break
+          buf.copy(key, 0, at, at + 32)
+          putAbrv(key, 32, part.abrvs[buf.readUInt32LE(at + 32)])
+          builder.add(key, 0, 40, buf, at + 40, end)
+          rows++
+          at = end
+        }
+        position += at
+      }
+    } finally {
+      closeSync(fd)
+    }
+  }
+  sender.end(builder.finish(), [])
+  return { rows }
+}
+
+function putGroup(key: Buffer, a: number, b: number): number {
+  putAbrv(key, 0, a)
+  if (b < 0) return 8
+  putAbrv(key, 8, b)
+  return 16
+}
+
+/** Abbreviations are 8-byte big-endian counters. */
+function putAbrv(key: Buffer, at: number, abrv: number): void {
+  key.writeUInt32BE(Math.floor(abrv / 0x1_0000_0000), at)
+  key.writeUInt32BE(abrv % 0x1_0000_0000, at + 4)
+}

@@ -1,0 +1,315 @@
+import { type Buckets, bucketsOf } from '../bytes/buckets.js'
+import { ByteIndex } from '../bytes/byte-index.js'
+import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '../bytes/byte-list.js'
+import { PairIndex } from '../bytes/pair-index.js'
+import type { MergePart, MergeUnit } from '../migrate/tasks/merge-runs.js'
+import type { RunFooter, RunSection } from './run-file.js'
+
+/** Pages of one task; large enough to keep many runs' reads long, small enough to share the work evenly. */
+const UNIT_BYTES = 16 << 20
+
+export type IndexDb = 'byprop' | 'byarray' | 'bytag' | 'bytagprop' | 'dataname'
+export const INDEX_DBS = ['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'] as const satisfies IndexDb[]
+
+/** All names of a layer in byte order: a name's abbreviation is its place, whatever the partitions were. */
+export interface LayerNames {
+  readonly props: ByteList
+  readonly tags: ByteList
+  readonly tagProps: ByteList
+}
+
+/** Where a run keeps its node data, and what its ranks lead to. */
+export interface NodedataSpan {
+  readonly path: string
+  readonly start: number
+  readonly end: number
+  readonly abrvs: Float64Array
+}
+
+/** A finished run, and the numbers of its names in the order in which the plan met them. */
+interface PlannedRun {
+  readonly partition: number
+  readonly path: string
+  readonly sections: Readonly<Record<IndexDb, PlannedSection>>
+  readonly nodedata: { readonly start: number; readonly end: number }
+  readonly props: Int32Array
+}
+
+/** What is kept of a section: a layer may have thousands of groups in hundreds of runs, so numbers only. */
+interface PlannedSection {
+  /** Numbers of the groups in the plan, in the order of their rows. */
+  readonly groups: Int32Array
+  readonly counts: Int32Array
+  /** Where the rows of each group start, and behind them where those of the last one end. */
+  readonly bounds: Float64Array
+  readonly blocks: Pick<RunSection, 'blockGroup' | 'blockStart' | 'blockKeys'>
+}
+
+/** Groups of one database; in each `a` and `b` number the names, `b` is -1 where keys have but one. */
+class Groups {
+  readonly pairs = new PairIndex()
+  /** Bytes of the rows of each, in all runs. */
+  bytes = new Float64Array(16)
+
+  add(a: number, b: number, bytes: number): number {
+    const group = this.pairs.id(a, b)
+    if (group >= this.bytes.length) {
+      const grown = new Float64Array(2 * this.bytes.length)
+      grown.set(this.bytes)
+      this.bytes = grown
+    }
+    this.bytes[group] += bytes
+    return group
+  }
+}
+
+/**
+ * Cuts the rows of all runs into units for the merge. Runs are added as they are finished, in any order, so that little is left
+ * to do behind the last one; equal rows come in the order of the partitions, which is that of the buids.
+ */
+export class MergePlan {
+  private readonly runs: PlannedRun[] = []
+  private readonly props = new NameUnion()
+  private readonly tags = new NameUnion()
+  private readonly tagProps = new NameUnion()
+  private readonly groups = new Map<IndexDb, Groups>(INDEX_DBS.map((db) => [db, new Groups()]))
+
+  /** @param footer that of the run file at `path` */
+  add(partition: number, path: string, footer: RunFooter<unknown>): void {
+    const props = this.props.add(footer.propNames)
+    const tags = this.tags.add(footer.tagNames)
+    const tagProps = this.tagProps.add(footer.tagPropNames)
+    const section = (db: IndexDb) => {
+      const first = db === 'bytag' ? tags : db === 'bytagprop' ? tagProps : props
+      return plannedSection(footer.sections[db], this.groupsOf(db), first, props)
+    }
+    const sections = Object.fromEntries(INDEX_DBS.map((db) => [db, section(db)])) as Record<IndexDb, PlannedSection>
+    const { start, end } = footer.nodedata
+    this.runs.push({ partition, path, sections, nodedata: { start, end }, props })
+  }
+
+  names(): LayerNames {
+    return { props: this.props.sorted(), tags: this.tags.sorted(), tagProps: this.tagProps.sorted() }
+  }
+
+  /** The rows of one database in units of similar size, in key order; each is made when it is called for. */
+  units(db: IndexDb, unitBytes = UNIT_BYTES): (() => MergeUnit)[] {
+    const { bytes } = this.groupsOf(db)
+    const ranked = this.rankedGroups(db)
+    const places = new Places(this.runsInOrder(), db, bytes.length)
+    const units: (() => MergeUnit)[] = []
+    let start = 0
+    let sum = 0
+    const flush = (end: number) => {
+      const own = { ...ranked, order: ranked.order.subarray(start, end) }
+      if (end > start) units.push(() => groupUnit(places, own))
+      start = end
+      sum = 0
+    }
+    ranked.order.forEach((group, place) => {
+      if (bytes[group] > 2 * unitBytes) {
+        flush(place)
+        const own = { ...ranked, order: ranked.order.subarray(place, place + 1) }
+        units.push(...rangeUnits(places, own, Math.ceil(bytes[group] / unitBytes)))
+        start = place + 1
+        return
+      }
+      if (sum > 0 && sum + bytes[group] > unitBytes) flush(place)
+      sum += bytes[group]
+    })
+    flush(ranked.order.length)
+    return units
+  }
+
+  /** Node data of all runs that have any, in the order of the partitions. */
+  nodedata(): NodedataSpan[] {
+    const ranks = this.props.ranks()
+    return this.runsInOrder()
+      .filter(({ nodedata }) => nodedata.end > nodedata.start)
+      .map(({ path, nodedata: { start, end }, props }) => {
+        return { path, start, end, abrvs: Float64Array.from(props, (id) => ranks[id]) }
+      })
+  }
+
+  private groupsOf(db: IndexDb): Groups {
+    return this.groups.get(db) as Groups
+  }
+
+  private runsInOrder(): PlannedRun[] {
+    return [...this.runs].sort((x, y) => x.partition - y.partition)
+  }
+
+  private rankedGroups(db: IndexDb): RankedGroups {
+    const { pairs } = this.groupsOf(db)
+    const firstRanks = (db === 'bytag' ? this.tags : db === 'bytagprop' ? this.tagProps : this.props).ranks()
+    const secondRanks = this.props.ranks()
+    const first = pairs.a.subarray(0, pairs.size).map((a) => firstRanks[a])
+    const second = pairs.b.subarray(0, pairs.size).map((b) => (b < 0 ? -1 : secondRanks[b]))
+    const order = first.map((_, group) => group).sort((x, y) => first[x] - first[y] || second[x] - second[y])
+    return { first, second, order }
+  }
+}
+
+/** Groups in key order; `first` and `second` are the abbreviations of a group, -1 where keys have but one. */
+interface RankedGroups {
+  readonly order: Int32Array
+  readonly first: Int32Array
+  readonly second: Int32Array
+}
+
+/** Names of several runs, numbered as they are met. */
+class NameUnion {
+  private readonly index = new ByteIndex()
+
+  /** The number of each name. */
+  add(names: ByteList): Int32Array {
+    const { bytes, ends } = names
+    return Int32Array.from(ends, (end, i) => {
+      const start = startOf(names, i)
+      const known = this.index.find(bytes, start, end)
+      return known >= 0 ? known : this.index.add(bytes, start, end)
+    })
+  }
+
+  sorted(): ByteList {
+    const { list } = this.index
+    const sorted = new ByteListBuilder()
+    for (const id of this.order()) sorted.add(list.bytes, startOf(list, id), list.ends[id])
+    return sorted.pack()
+  }
+
+  /** The place of each number's name in byte order. */
+  ranks(): Int32Array {
+    const ranks = new Int32Array(this.index.size)
+    this.order().forEach((id, rank) => {
+      ranks[id] = rank
+    })
+    return ranks
+  }
+
+  private order(): Int32Array {
+    const order = new Int32Array(this.index.size).map((_, id) => id)
+    sortByBytes(order, this.index.list)
+    return order
+  }
+}
+
+function plannedSection(section: RunSection, groups: Groups, first: Int32Array, second: Int32Array): PlannedSection {
+  const { a, b, counts, starts, ends, blockGroup, blockStart, blockKeys } = section
+  const bounds = new Float64Array(a.length + 1)
+  bounds.set(starts)
+  if (ends.length > 0) bounds[a.length] = ends[a.length - 1]
+  const ids = a.map((_, i) => groups.add(first[a[i]], b[i] < 0 ? -1 : second[b[i]], ends[i] - starts[i]))
+  return { groups: ids, counts, bounds, blocks: { blockGroup, blockStart, blockKeys } }
+}
+
+/** In which runs the groups of one database have rows, and where there. */
+class Places {
+  private readonly buckets: Buckets
+
+  /** @param runs in the order of the partitions */
+  constructor(
+    private readonly runs: readonly PlannedRun[],
+    private readonly db: IndexDb,
+    groups: number,
+  ) {
+    const lists = runs.map(({ sections }) => sections[db].groups)
+    this.buckets = bucketsOf(lists, groups)
+  }
+
+  /** Calls `see` for each run that has rows of the group, in order, with the group's place in it. */
+  forEach(group: number, see: (run: number, section: PlannedSection, index: number) => void): void {
+    const { ends, list, index } = this.buckets
+    for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
+      const run = list[place]
+      see(run, this.runs[run].sections[this.db], index[place])
+    }
+  }
+
+  path(run: number): string {
+    return this.runs[run].path
+  }
+}
+
+function groupUnit(places: Places, { order, first, second }: RankedGroups): MergeUnit {
+  const found = new Map<number, { start: number; end: number; groups: number[]; counts: number[] }>()
+  order.forEach((group, g) => {
+    places.forEach(group, (run, { bounds, counts }, index) => {
+      let part = found.get(run)
+      if (part === undefined) {
+        part = { start: bounds[index], end: 0, groups: [], counts: [] }
+        found.set(run, part)
+      }
+      part.end = bounds[index + 1]
+      part.groups.push(g)
+      part.counts.push(counts[index])
+    })
+  })
+  const parts = [...found].sort(([x], [y]) => x - y)
+  return {
+    a: Float64Array.from(order, (group) => first[group]),
+    b: Float64Array.from(order, (group) => second[group]),
+    parts: parts.map(([run, { start, end, groups, counts }]): MergePart => {
+      return { path: places.path(run), start, end, groups: Int32Array.from(groups), counts: Int32Array.from(counts) }
+    }),
+    range: null,
+  }
+}
+
+/** A group too large for one task is cut at index bytes that the runs noted on their way, never within an index. */
+function rangeUnits(places: Places, ranked: RankedGroups, most: number): (() => MergeUnit)[] {
+  const [group] = ranked.order
+  const keys: Uint8Array[] = []
+  places.forEach(group, (_, { blocks }, index) => {
+    const [start, end] = blocksOf(blocks, index)
+    for (let block = start; block < end; block++) keys.push(itemOf(blocks.blockKeys, block))
+  })
+  keys.sort(Buffer.compare)
+  const cuts: Uint8Array[] = []
+  const pieces = Math.min(keys.length, most)
+  for (let piece = 1; piece < pieces; piece++) {
+    const cut = keys[Math.floor((piece * keys.length) / pieces)]
+    const isNew = Buffer.compare(cut, cuts.at(-1) ?? keys[0]) > 0
+    if (isNew) cuts.push(cut.slice())
+  }
+  const borders: (Uint8Array | null)[] = [null, ...cuts, null]
+  return borders.slice(0, -1).map((gte, u) => () => rangeUnit(places, ranked, gte, borders[u + 1]))
+}
+
+function rangeUnit(
+  places: Places,
+  { order: [group], first, second }: RankedGroups,
+  gte: Uint8Array | null,
+  lt: Uint8Array | null,
+): MergeUnit {
+  const parts: MergePart[] = []
+  const none = new Int32Array(0)
+  places.forEach(group, (run, { bounds, blocks }, index) => {
+    const { blockStart, blockKeys } = blocks
+    const [firstBlock, endBlock] = blocksOf(blocks, index)
+    const isBelow = (block: number, border: Uint8Array) => Buffer.compare(itemOf(blockKeys, block), border) < 0
+    // Equal index bytes may have begun in the block before the first one that starts with them.
+    let from = firstBlock
+    while (gte !== null && from + 1 < endBlock && isBelow(from + 1, gte)) from++
+    let to = from
+    while (to < endBlock && (lt === null || isBelow(to, lt))) to++
+    if (to === from) return
+    const end = to < endBlock ? blockStart[to] : bounds[index + 1]
+    parts.push({ path: places.path(run), start: blockStart[from], end, groups: none, counts: none })
+  })
+  return { a: Float64Array.of(first[group]), b: Float64Array.of(second[group]), parts, range: { gte, lt } }
+}
+
+/** The blocks of a group, which is number `index` of its section: first one, and the one behind the last. */
+function blocksOf({ blockGroup }: PlannedSection['blocks'], index: number): [start: number, end: number] {
+  let start = 0
+  let high = blockGroup.length
+  while (start < high) {
+    const middle = (start + high) >> 1
+    if (blockGroup[middle] < index) start = middle + 1
+    else high = middle
+  }
+  let end = start
+  while (end < blockGroup.length && blockGroup[end] === index) end++
+  return [start, end]
+}

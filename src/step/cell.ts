@@ -1,0 +1,97 @@
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { MIGRATION_DIR } from '../dest/migration-log.js'
+import { versionOf } from '../slab/version.js'
+import { writeWhole } from '../slab/write-whole.js'
+import { readYamlFile, yamlDocument } from '../slab/yaml-file.js'
+import { DEST_VERSION, recordProgress, type StepContext } from './context.js'
+
+/** Options of a 0.2.x Cortex and of its cell base, up to 2.8.0; what else cell.yaml holds was for 0.1.x. */
+const VALID_CONFS = new Set([
+  'axon',
+  'cron:enable',
+  'layer:lmdb:map_async',
+  'layers:lockmemory',
+  'layers:logedits',
+  'mirror',
+  'modules',
+  'provenance:en',
+  'spawn:poolsize',
+  'storm:log',
+  'storm:log:level',
+  'trigger:enable',
+  'auth:passwd',
+  'backup:dir',
+  'cell:guid',
+  'dmon:listen',
+  'https:port',
+  'nexslog:async',
+  'nexslog:en',
+])
+
+/** Notes which version the source had, as long as the destination's hive still says so. */
+export function recordSourceVersion({ ops, cell, migrlog, log }: StepContext): void {
+  if (!ops.has('dirn')) return
+  const version = versionOf(cell.hive.get(['cellinfo', 'cortex:version']))
+  if (version === null) {
+    log('WARNING', 'Unable to read src cortex version; consider upgrading before proceeding')
+  }
+  migrlog.put({ migrop: 'chkvalid', logtyp: 'vers', key: 'src:cortex', val: [...(version ?? [-1, -1, -1])] })
+}
+
+/** Step `cell`: the Cortex's version, who made each view, and its YAML files. */
+export function migrateCell(context: StepContext): void {
+  const { cell, migrlog } = context
+  cell.hive.set(['cellinfo', 'cortex:version'], [...DEST_VERSION])
+  setViewCreators(context)
+  cell.commit()
+  moveBootYaml(context)
+  const { removed, dedicated } = cleanCellYaml(context)
+  migrlog.put({ migrop: 'cell', logtyp: 'conf', key: 'dedicated', val: dedicated })
+  const list = removed.map((name) => `'${name}'`).join(', ')
+  context.log('INFO', `Completed cell migration, removed deprecated confdefs: [${list}]`)
+  recordProgress(context, 'cell')
+}
+
+/** Views name their owner in 0.1.x; in 2.x they have their creator's iden, root's when the owner is nobody. */
+function setViewCreators({ cell: { hive }, log }: StepContext): void {
+  const users = hive.children(['auth', 'users'])
+  const named = (name: string) => users.find((iden) => hive.get(['auth', 'users', iden]) === name)
+  const root = named('root')
+  for (const iden of hive.children(['cortex', 'views'])) {
+    const view = ['cortex', 'views', iden]
+    const owner = hive.remove([...view, 'owner']) ?? null
+    if (owner === null && users.includes(hive.getText([...view, 'creator']) ?? '')) continue
+    const found = typeof owner === 'string' ? named(owner) : root
+    if (found === undefined)
+      log('WARNING', `Unable to convert user name ${String(owner)} to iden for view ${iden}, using root`)
+    hive.set([...view, 'creator'], found ?? root ?? null)
+  }
+}
+
+function moveBootYaml({ destDir, migrlog, log, now }: StepContext): void {
+  const path = join(destDir, 'boot.yaml')
+  const conf = readYamlFile(path)
+  if (conf === null) return
+  if ('auth:admin' in conf) {
+    log('WARNING', 'boot.yaml is deprecated; to keep auth move password to auth:passwd in cell.yaml')
+    migrlog.put({ migrop: 'cell', logtyp: 'error', key: 'bootyaml_authadmin', val: now() })
+  }
+  const kept = join(destDir, MIGRATION_DIR, 'boot.yaml')
+  rmSync(kept, { force: true })
+  renameSync(path, kept)
+}
+
+function cleanCellYaml({ destDir, ops, migrlog }: StepContext): { removed: string[]; dedicated: boolean } {
+  const path = join(destDir, 'cell.yaml')
+  const conf = existsSync(path) ? readYamlFile(path) : null
+  const removed = Object.keys(conf ?? {}).filter((name) => !VALID_CONFS.has(name))
+  // Without dirn an earlier run may have taken it out of the file already: what that run saw holds.
+  const known = !ops.has('dirn') && migrlog.get('cell', 'conf', 'dedicated') === true
+  const dedicated = Boolean(conf?.dedicated) || (known && conf?.dedicated === undefined)
+  if (conf !== null) {
+    const kept = Object.fromEntries(Object.entries(conf).filter(([name]) => VALID_CONFS.has(name)))
+    writeWhole(path, yamlDocument(kept))
+  }
+  return { removed, dedicated }
+}

@@ -1,0 +1,82 @@
+import type { Value } from '../bytes/msgpack.js'
+import type { Hive } from '../slab/hive.js'
+import { DEST_VERSION, recordProgress, type StepContext } from './context.js'
+
+/** 0.1.x shows a layer without a name as this. */
+const NO_NAME = '??'
+/** 0.1.x options of a layer that 2.x has too, under another name; its map sizes are no setting any more. */
+const RENAMED_OPTIONS = { 'lmdb:growsize': 'growsize', 'lmdb:lockmemory': 'lockmemory' } as const
+
+/**
+ * Step `hivelyr`: what the hive says about each of its layers, in the layout of 0.2.x. Layers that only have a directory
+ * get an entry when they are among those to migrate.
+ */
+export function migrateHiveLayers(context: StepContext, options: { readonly destDedicated: boolean }): void {
+  const { hive } = context.cell
+  const known = hive.children(['cortex', 'layers'])
+  const idens = [...new Set([...known, ...context.layers])].sort()
+  const dedicated = context.migrlog.get('cell', 'conf', 'dedicated') === true
+  for (const iden of idens) {
+    migrateLayer(context, iden, dedicated)
+    addShadow(hive, iden, options.destDedicated)
+  }
+  context.cell.commit()
+  for (const iden of idens) {
+    context.log('INFO', 'Completed Hive layer info migration')
+    recordProgress(context, 'hivelyr', iden)
+  }
+}
+
+function migrateLayer({ cell: { hive }, log }: StepContext, iden: string, dedicated: boolean): void {
+  const path = ['cortex', 'layers', iden]
+  const creator = creatorOf(hive, iden, log)
+  const config = optionsOf(hive, iden)
+  const name = hive.get([...path, 'name']) ?? null
+  for (const old of ['owner', 'config', 'type']) hive.remove([...path, old])
+  if (name === null || name === NO_NAME || name === '') hive.remove([...path, 'name'])
+  hive.set([...path, 'iden'], iden)
+  hive.set([...path, 'creator'], creator)
+  hive.set([...path, 'readonly'], false)
+  hive.set([...path, 'lockmemory'], config.get('lockmemory') ?? dedicated)
+  hive.set([...path, 'logedits'], true)
+  hive.set([...path, 'model:version'], [...DEST_VERSION])
+  const growsize = config.get('growsize')
+  if (growsize !== undefined) hive.set([...path, 'growsize'], growsize)
+}
+
+function creatorOf(hive: Hive, iden: string, log: StepContext['log']): Value {
+  const path = ['cortex', 'layers', iden]
+  const users = hive.children(['auth', 'users'])
+  const named = (name: string) => users.find((user) => hive.get(['auth', 'users', user]) === name)
+  const owner = hive.get([...path, 'owner']) ?? null
+  if (owner === null) {
+    const creator = hive.getText([...path, 'creator'])
+    if (creator !== undefined && users.includes(creator)) return creator
+  }
+  const found = owner === null ? named('root') : typeof owner === 'string' ? named(owner) : undefined
+  if (found !== undefined) return found
+  log('ERROR', `Unable to convert user name ${String(owner)} to iden, root becomes the creator of layer ${iden}`)
+  return named('root') ?? null
+}
+
+function optionsOf(hive: Hive, iden: string): Map<string, Value> {
+  const path = ['cortex', 'layers', iden]
+  const options = new Map<string, Value>()
+  for (const [old, name] of Object.entries(RENAMED_OPTIONS)) {
+    const value = hive.get([...path, 'config', old]) ?? null
+    if (value !== null) options.set(name, value)
+    else if (name === 'growsize' && hive.has([...path, name])) options.set(name, hive.get([...path, name]) ?? null)
+  }
+  return options
+}
+
+/** The reference opens layers by a copy of their info and leaves it behind; `sync_020` of the reference looks for it. */
+function addShadow(hive: Hive, iden: string, destDedicated: boolean): void {
+  const path = ['migr', 'layers', iden]
+  for (const name of ['iden', 'creator', 'model:version']) {
+    hive.set([...path, name], hive.get(['cortex', 'layers', iden, name]) ?? null)
+  }
+  hive.set([...path, 'lockmemory'], destDedicated)
+  hive.set([...path, 'logedits'], false)
+  hive.set([...path, 'readonly'], false)
+}

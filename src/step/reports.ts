@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import type { Value } from '../bytes/msgpack.js'
+import { MIGRATION_DIR } from '../dest/migration-log.js'
+import { MigrationError } from '../errors.js'
+import { writeWhole } from '../slab/write-whole.js'
+import { readYamlFile, type YamlMap, yamlDocument } from '../slab/yaml-file.js'
+import { DEST_VERSION, type MigrOp, type StepContext } from './context.js'
+
+type ReportContext = Pick<StepContext, 'destDir' | 'ops' | 'migrlog' | 'log'>
+
+/**
+ * Writes `migration/lyroffs.yaml`, from which the sync service starts: layer iden -> `{created: ms, nextoffs: the first
+ * splice that is not in the migrated nodes}`.
+ */
+export function writeOffsets({ destDir, migrlog, log }: ReportContext): void {
+  const offsets: YamlMap = {}
+  for (const { key, val } of migrlog.records('nodes', 'nextoffs')) {
+    const [nextoffs, created] = val as Value[]
+    offsets[String(key)] = { nextoffs, created }
+  }
+  const path = join(destDir, MIGRATION_DIR, 'lyroffs.yaml')
+  writeWhole(path, yamlDocument(offsets))
+  log('INFO', `Saved layer offsets to ${path}`)
+}
+
+/** Writes `migration/migrvers.yaml`: the versions of the source, and for each step that of the last run that had it. */
+export function writeVersions({ destDir, ops, migrlog, log }: ReportContext): void {
+  const path = join(destDir, MIGRATION_DIR, 'migrvers.yaml')
+  const before = readVersions(path)
+  const models = [...migrlog.records('nodes', 'vers')].map(({ key, val }) => [String(key), val])
+  const steps = [...ops].map((op: MigrOp) => [op, [...DEST_VERSION]])
+  const versions: YamlMap = {
+    'src:cortex': migrlog.get('chkvalid', 'vers', 'src:cortex') ?? null,
+    'src:model': { ...(before['src:model'] as YamlMap), ...Object.fromEntries(models) },
+    'dest:cortex': { ...(before['dest:cortex'] as YamlMap), ...Object.fromEntries(steps) },
+  }
+  writeWhole(path, yamlDocument(versions))
+  log('INFO', `Saved migration versions to ${path}`)
+}
+
+/** A file that is damaged only costs what earlier runs noted in it. */
+function readVersions(path: string): YamlMap {
+  try {
+    return readYamlFile(path) ?? {}
+  } catch (error) {
+    if (error instanceof MigrationError) return {}
+    throw error
+  }
+}

@@ -1,0 +1,56 @@
+import { decode, type Value } from '../bytes/msgpack.js'
+import type { LogRecord } from '../dest/migration-log.js'
+import { translateTrigger } from '../translate/triggers.js'
+import { recordProgress, type StepContext } from './context.js'
+import { showValue } from './show-value.js'
+
+/**
+ * Step `triggers`: moves triggers to the views that they belong to. What cannot be moved stays, and is recorded. Returns
+ * how many errors there were.
+ */
+export function migrateTriggers(context: StepContext): number {
+  const { cell, migrlog, log } = context
+  const { hive } = cell
+  const views = new Set(hive.children(['cortex', 'views']))
+  const lookup = {
+    defaultView: hive.getText(['cellinfo', 'defaultview']),
+    cellGuid: cell.guid,
+    hasView: (iden: string) => views.has(iden),
+  }
+  const moved: Uint8Array[] = []
+  const errors: LogRecord[] = []
+  const rows = [...cell.triggers.rows()]
+  for (const { key, value } of rows) {
+    const outcome = translateTrigger(Buffer.from(key).toString('latin1'), readRule(value), lookup)
+    if ('fail' in outcome) {
+      log('WARNING', showValue(outcome.fail.val))
+      errors.push({ migrop: 'triggers', logtyp: 'error', key: outcome.fail.key, val: outcome.fail.val })
+      continue
+    }
+    const { viewIden, iden, tdef } = outcome.ok
+    hive.set(['cortex', 'views', viewIden, 'triggers', iden], tdef)
+    moved.push(key)
+  }
+  cell.commit(() => {
+    for (const key of moved) cell.triggers.delete(key)
+  })
+  migrlog.clear('triggers', 'error')
+  migrlog.put(...errors, {
+    migrop: 'triggers',
+    logtyp: 'stat',
+    key: 'tottriggers',
+    val: [rows.length, moved.length],
+  })
+  log('INFO', `Completed trigger migration for ${moved.length} of ${rows.length}`)
+  recordProgress(context, 'triggers')
+  return errors.length
+}
+
+/** A damaged rule is reported as the bytes that are there. */
+function readRule(value: Uint8Array): Value {
+  try {
+    return decode(value)
+  } catch {
+    return value
+  }
+}

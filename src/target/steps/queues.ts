@@ -1,6 +1,0 @@
-import type { DestQueues } from '../dest-queues.js'
-
-/** Step `queues`: every queue keeps its items. */
-export function migrateQueues(queues: DestQueues): void {
-  queues.number()
-}

@@ -1,0 +1,110 @@
+import { type Transferable, Worker } from 'node:worker_threads'
+import { closeGate, newGate } from '../slab/write-gate.js'
+import type { Writer } from '../writer/writer.js'
+import type { WriterCall, WriterData, WriterMethod } from '../writer/writer-thread.js'
+import { entries } from './entries.js'
+import type { RunningTasks } from './running-tasks.js'
+import { unwrap, type Wire } from './wire-error.js'
+
+/** A transaction that takes longer hangs. */
+const TRANSACTION_LIMIT_MS = 30_000
+
+type Args<Method extends WriterMethod> = Parameters<Writer[Method]>[0]
+type Result<Method extends WriterMethod> = Awaited<ReturnType<Writer[Method]>>
+
+type WriterLogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
+
+interface WriterAnswer {
+  readonly id: number
+  readonly wire: Wire<never>
+}
+
+interface WriterLine {
+  readonly log: { readonly level: WriterLogLevel; readonly text: string }
+}
+
+interface Pending {
+  readonly resolve: (wire: Wire<never>) => void
+  readonly reject: (err: Error) => void
+}
+
+/** What can be asked of the writer thread, or of what stands in for it. */
+export type WriterPort = Pick<WriterClient, 'call'>
+
+/** The writer thread as an object: a call for each of its methods. */
+export class WriterClient {
+  /** Rejects when the thread has ended by itself: nobody takes pages any more, and tasks would wait for that. */
+  readonly broken: Promise<never>
+  private readonly gate = newGate()
+  private readonly worker = new Worker(entries.writer, { workerData: { gate: this.gate } satisfies WriterData })
+  private readonly pending = new Map<number, Pending>()
+  private nextId = 0
+  private failed: Error | null = null
+  private breakWith: (err: Error) => void = () => {}
+  /** The process ends its threads as well: it never would when one of them is in a transaction. */
+  private readonly onExit = () => {
+    if (!closeGate(this.gate, TRANSACTION_LIMIT_MS)) process.kill(process.pid, 'SIGKILL')
+  }
+
+  /**
+   * @param log takes the lines that the steps write
+   * @param running is told of each call
+   */
+  constructor(
+    log: (level: WriterLogLevel, text: string) => void,
+    private readonly running: RunningTasks | null = null,
+  ) {
+    this.broken = new Promise((_, reject) => {
+      this.breakWith = reject
+    })
+    this.broken.catch(() => {})
+    process.on('exit', this.onExit)
+    this.worker.on('message', (message: WriterAnswer | WriterLine) => {
+      if ('log' in message) return log(message.log.level, message.log.text)
+      const { id, wire } = message
+      const call = this.pending.get(id)
+      this.pending.delete(id)
+      call?.resolve(wire)
+    })
+    this.worker.on('error', (err) => this.fail(err as Error))
+    this.worker.on('exit', (code) => this.fail(new Error(`The writer thread ended with code ${code}`)))
+  }
+
+  async call<Method extends WriterMethod>(
+    method: Method,
+    args: Args<Method>,
+    transfer: readonly Transferable[] = [],
+  ): Promise<Result<Method>> {
+    if (this.failed !== null) throw this.failed
+    const id = this.nextId++
+    const end = this.running?.begin(method, args)
+    const wire = await new Promise<Wire<never>>((resolve, reject) => {
+      this.pending.set(id, { resolve, reject })
+      const message: WriterCall = { id, method, args }
+      this.worker.postMessage(message, [...transfer])
+    }).finally(end)
+    return unwrap(wire as Wire<Result<Method>>)
+  }
+
+  async close(): Promise<void> {
+    this.worker.removeAllListeners('exit')
+    if (!closeGate(this.gate, TRANSACTION_LIMIT_MS)) return
+    await this.worker.terminate()
+    process.off('exit', this.onExit)
+  }
+
+  private fail(err: Error): void {
+    this.failed ??= err
+    for (const { reject } of this.pending.values()) reject(this.failed)
+    this.pending.clear()
+    this.breakWith(this.failed)
+  }
+}
+
+/** The writer for those who may call it only when something is done. */
+export function callsAfter(done: Promise<unknown>, writer: WriterPort): WriterPort {
+  return {
+    call: <Method extends WriterMethod>(method: Method, args: Args<Method>, transfer?: readonly Transferable[]) =>
+      done.then(() => writer.call(method, args, transfer)),
+  }
+}

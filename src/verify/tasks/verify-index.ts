@@ -1,0 +1,54 @@
+import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
+import { openSource } from '../../stream/worker-state.js'
+import { nameText } from './verify-nodes.js'
+import type { IndexDb, ListedRow } from './verify-rows.js'
+
+export interface VerifyIndexInput {
+  /** Slab of the destination that has the database. */
+  readonly path: string
+  /** The layer's slab, which has the abbreviations. */
+  readonly layerPath: string
+  readonly db: IndexDb
+  /** Half-open range of keys; null is unbounded. */
+  readonly start: Uint8Array | null
+  readonly end: Uint8Array | null
+  /** Buckets whose rows are to be listed; null to digest only. */
+  readonly list: readonly number[] | null
+}
+
+export interface VerifyIndexResult {
+  readonly rows: number
+  readonly table: DigestTable
+  readonly listed: readonly ListedRow[]
+}
+
+/** Digests the rows that an index database of the destination has, or lists those of some buckets. */
+export function verifyIndex(input: VerifyIndexInput): VerifyIndexResult {
+  const cursor = openSource(input.path).db(input.db)?.cursor()
+  const digest = new RowDigest()
+  const wanted = new Set(input.list)
+  const listed: ListedRow[] = []
+  let rows = 0
+  for (let more = cursor?.seek(input.start); cursor !== undefined && more; more = cursor.next()) {
+    const { buf, keyStart, keyEnd, valueBuf, valueStart, valueEnd } = cursor
+    if (input.end !== null && Buffer.compare(buf.subarray(keyStart, keyEnd), input.end) >= 0) break
+    rows++
+    const bucket = digest.add(buf, keyStart, keyEnd, valueBuf, valueStart, valueEnd)
+    if (!wanted.has(bucket)) continue
+    const key = cursor.key()
+    listed.push({ db: input.db, key, value: cursor.value(), name: rowName(input, key) })
+  }
+  return { rows, table: digest.table, listed }
+}
+
+/** What the abbreviations of a key stand for. */
+function rowName({ db, layerPath }: VerifyIndexInput, key: Uint8Array): string {
+  const layer = openSource(layerPath)
+  const name = (space: string, at: number) => layer.db(`${space}:abrv2byts`)?.get(key.subarray(at, at + 8))
+  const text = (found: Uint8Array | undefined, at: number) =>
+    found === undefined ? `abbreviation ${Buffer.from(key.subarray(at, at + 8)).toString('hex')}` : nameText(found)
+  if (db === 'bytagprop') return text(name('tagpropabrv', 0), 0)
+  if (db !== 'bytag') return text(name('propabrv', 0), 0)
+  const tag = name('tagabrv', 0)
+  return `#${tag === undefined ? '?' : Buffer.from(tag).toString('utf8')} ${text(name('propabrv', 8), 8)}`
+}

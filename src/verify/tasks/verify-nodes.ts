@@ -1,0 +1,452 @@
+import { decode, encode, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
+import { LOG_DB } from '../../dest/migration-log.js'
+import type { SlabReader } from '../../page/page-reader.js'
+import type { FormFinder } from '../../source/form-finder.js'
+import { AbrvNames } from '../../stream/abrv-names.js'
+import {
+  BUID_BYTES,
+  formFinder,
+  type NodedataRow,
+  NodeReader,
+  type NodeSource,
+  rowName,
+  rowValue,
+} from '../../stream/node-source.js'
+import { RangeScan } from '../../stream/range-scan.js'
+import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
+import { openSource, workerModel } from '../../stream/worker-state.js'
+import type { IndexRows } from '../../translate/index-rows.js'
+import { Flag, NodeTranslator } from '../../translate/node.js'
+import { INDEX_DBS, type IndexDb, type ListedRow, type RowDifference } from './verify-rows.js'
+
+/** Differences that a task describes; all are counted. */
+const MOST_DIFFERENCES = 1000
+/** Where an array that holds an element twice has the same row twice, which is stored once. */
+const MULTIPLE: ReadonlySet<IndexDb> = new Set(['byarray', 'bytagprop'])
+
+export interface BuidRange {
+  readonly start: Uint8Array | null
+  readonly end: Uint8Array | null
+}
+
+export interface VerifyNodesInput extends NodeSource {
+  /** Slabs of the destination. */
+  readonly destLayerPath: string
+  readonly destNodedataPath: string | null
+  readonly logPath: string | null
+  /** Whether records of the log name their layer; the reference's do not, and hold what it kept in its own way. */
+  readonly isOurs: boolean
+  /** Half-open ranges of buids, ascending. */
+  readonly ranges: readonly BuidRange[]
+  /** `digest` the index rows, look each up (`lookup`), or `list` those of some buckets, by db. */
+  readonly index: 'digest' | 'lookup' | { readonly list: Readonly<Record<IndexDb, readonly number[]>> }
+}
+
+export interface VerifyNodesResult {
+  readonly sourceRows: number
+  readonly nodedataRows: number
+  readonly nodes: number
+  /** Rows of the destination that were compared one by one. */
+  readonly rows: number
+  readonly dataRows: number
+  readonly indexRows: number
+  /** Nodes and node data that were not migrated and are in the migration log, by step. */
+  readonly errors: { readonly nodes: number; readonly nodedata: number }
+  readonly forms: readonly (readonly [string, number])[]
+  readonly differences: readonly RowDifference[]
+  readonly differenceCount: number
+  readonly tables: Readonly<Record<IndexDb, DigestTable>>
+  readonly listed: readonly ListedRow[]
+  /** Buids of partial nodes whose form is unknown, end to end. */
+  readonly unresolved: Uint8Array
+}
+
+/**
+ * Reads ranges of buids from the source, translates their nodes and node data anew, and compares each row with the one
+ * that the destination has. Reads pages only; nothing that wrote the destination takes part but the translation of nodes.
+ */
+export function verifyNodes(input: VerifyNodesInput): VerifyNodesResult {
+  return new NodeVerifier(input).run()
+}
+
+class NodeVerifier {
+  private readonly translator: NodeTranslator
+  private readonly finder: FormFinder
+  private readonly names: AbrvNames
+  private readonly source: NodeReader
+  private readonly destRows: RangeScan
+  private readonly destData: RangeScan
+  private readonly log: SlabReader | null
+  private readonly digests: Record<IndexDb, RowDigest>
+  private readonly listed: ListedRow[] = []
+  private readonly differences: RowDifference[] = []
+  private differenceCount = 0
+  private readonly unresolved: Uint8Array[] = []
+  private readonly errors = { nodes: 0, nodedata: 0 }
+  private nodes = 0
+  private rows = 0
+  private expectedData = 0
+  private indexRows = 0
+  private buids = new Uint8Array(1 << 16)
+  private owners = 0
+  private readonly dataNames: { owner: number; name: Uint8Array }[] = []
+  private readonly key = Buffer.alloc(1024)
+  private value: Uint8Array = Buffer.alloc(1 << 12)
+
+  constructor(private readonly input: VerifyNodesInput) {
+    const dest = openSource(input.destLayerPath)
+    const destData = input.destNodedataPath === null ? null : openSource(input.destNodedataPath)
+    this.translator = new NodeTranslator(workerModel(input.model), { checks: input.checks, layer: input.layer })
+    this.finder = formFinder(input)
+    this.names = AbrvNames.of(dest)
+    this.source = new NodeReader(input)
+    this.destRows = new RangeScan(dest, 'bybuid')
+    this.destData = new RangeScan(destData, 'nodedata')
+    this.log = input.logPath === null ? null : openSource(input.logPath)
+    this.digests = recordOf(() => new RowDigest())
+  }
+
+  run(): VerifyNodesResult {
+    for (const range of this.input.ranges) this.range(range)
+    this.indexes()
+    return {
+      sourceRows: this.source.nodeRows.rows,
+      nodedataRows: this.source.dataRows.rows,
+      nodes: this.nodes,
+      rows: this.rows,
+      dataRows: this.expectedData,
+      indexRows: this.indexRows,
+      errors: this.errors,
+      forms: [...this.translator.formCounts],
+      differences: this.differences,
+      differenceCount: this.differenceCount,
+      tables: recordOf((db) => this.digests[db].table),
+      listed: this.listed,
+      unresolved: Buffer.concat(this.unresolved),
+    }
+  }
+
+  private range({ start, end }: BuidRange): void {
+    const { source, destRows, destData } = this
+    const { nodeRows, dataRows } = source
+    for (const scan of [source, destRows, destData]) scan.seek(start, end)
+    while (nodeRows.isOpen || dataRows.isOpen) {
+      if (nodeRows.isOpen && nodeRows.keyBytes < BUID_BYTES) this.shortKey('nodes', nodeRows)
+      else if (dataRows.isOpen && dataRows.keyBytes < BUID_BYTES) this.shortKey('nodedata', dataRows)
+      else if (!nodeRows.isOpen || (dataRows.isOpen && dataRows.comparePrefix(buidOf(nodeRows)) < 0)) this.dataOnly()
+      else this.oneNode()
+    }
+    while (destRows.isOpen) this.extra('bybuid', destRows)
+    while (destData.isOpen) this.extra('nodedata', destData)
+  }
+
+  private oneNode(): void {
+    const { source, translator } = this
+    const { node } = source
+    source.takeNode()
+    this.nodes++
+    const owner = this.owner(node.buid)
+    const isPartial = node.formRow() < 0
+    const known = isPartial && this.input.mapPartial ? this.finder.find(node.buid) : null
+    if (isPartial && known === null) this.unresolved.push(Uint8Array.from(node.buid))
+    const outcome = translator.translate(node, owner, known)
+    if (outcome !== null) this.failed('nodes', node.buid, 'node', node.toRecord())
+    const form = outcome === null || outcome.kept ? translator.form : null
+    const data = this.takeData(node.buid, form !== null)
+    if (form !== null) {
+      if (outcome === null) this.allCovered()
+      for (let at = 0; at < translator.rowCount; at++) this.nodeRow(at)
+      if (translator.hasForm || data.length > 0) this.formRow(node.buid, form.nameUtf8)
+    }
+    this.data(owner, node.buid, data)
+  }
+
+  /** Node data of a node that has no other row in this layer. */
+  private dataOnly(): void {
+    const buid = buidOf(this.source.dataRows)
+    const form = this.input.mapPartial ? this.finder.find(buid) : null
+    const plan = form === null ? null : this.translator.plan(form)
+    if (form === null) this.unresolved.push(buid)
+    const data = this.takeData(buid, plan !== null)
+    if (plan === null || data.length === 0) return
+    this.formRow(buid, plan.nameUtf8)
+    this.data(this.owner(buid), buid, data)
+  }
+
+  /** The node data of a buid that has to be in the destination; what cannot be has to be in the migration log. */
+  private takeData(buid: Uint8Array, hasForm: boolean): NodedataRow[] {
+    const { kept, lost } = this.source.takeData(buid, hasForm)
+    if (lost.length > 0) this.failed('nodedata', buid, 'nodedata', new PackMap(lost))
+    return kept
+  }
+
+  private nodeRow(at: number): void {
+    const { source, translator, key } = this
+    const name = rowName(source.node, translator, at)
+    key.set(source.node.buid)
+    key[BUID_BYTES] = translator.flags[at]
+    key.set(name, BUID_BYTES + 1)
+    const value = rowValue(source.node, translator, at)
+    const [bytes, start, end] = value.length === 1 ? ([value[0], 0, value[0].length] as const) : this.joined(value)
+    this.expect('bybuid', this.destRows, BUID_BYTES + 1 + name.length, bytes, start, end)
+  }
+
+  /** Independent of how rows are translated: each row of the source must be in one of the destination. */
+  private allCovered(): void {
+    const { translator } = this
+    const { node } = this.source
+    const covered = new Set(translator.rows.slice(0, translator.rowCount))
+    for (let i = 0; i < node.count; i++) {
+      if (covered.has(i)) continue
+      const row = `source row ${Buffer.from(node.name(i)).toString('utf8')}`
+      const expected = node.rowBuf[i].slice(node.rowStart[i], node.rowEnd[i])
+      this.differs({ kind: 'missing', db: 'bybuid', buid: Uint8Array.from(node.buid), row, expected, found: null })
+    }
+  }
+
+  private formRow(buid: Uint8Array, formUtf8: Uint8Array): void {
+    this.key.set(buid)
+    this.key[BUID_BYTES] = Flag.form
+    this.expect('bybuid', this.destRows, BUID_BYTES + 1, formUtf8, 0, formUtf8.length)
+  }
+
+  private data(owner: number, buid: Uint8Array, data: readonly NodedataRow[]): void {
+    const rows = data.map(({ name, value }) => ({ name, value, abrv: this.names.prop(name) }))
+    rows.sort((a, b) => Buffer.compare(a.abrv, b.abrv))
+    for (const { name, value, abrv } of rows) {
+      this.key.set(buid)
+      this.key.set(abrv, BUID_BYTES)
+      this.expectedData++
+      this.expect('nodedata', this.destData, BUID_BYTES + 8, value, 0, value.length, name)
+      this.dataNames.push({ owner, name })
+    }
+  }
+
+  /** The destination's next row must be the one whose key is in `key`; those before it should not be there. */
+  private expect(
+    db: 'bybuid' | 'nodedata',
+    scan: RangeScan,
+    keyEnd: number,
+    value: Uint8Array,
+    start: number,
+    end: number,
+    name?: Uint8Array,
+  ): void {
+    this.rows += db === 'bybuid' ? 1 : 0
+    while (scan.isOpen && scan.compareKey(this.key, keyEnd) < 0) this.extra(db, scan)
+    const isThere = scan.isOpen && scan.compareKey(this.key, keyEnd) === 0
+    if (!isThere || !scan.hasValue(value, start, end)) {
+      const key = Uint8Array.from(this.key.subarray(0, keyEnd))
+      this.differs({
+        kind: isThere ? 'different' : 'missing',
+        db,
+        buid: key.subarray(0, BUID_BYTES),
+        row: db === 'bybuid' ? nodeRowText(key) : `data ${nameText(name ?? key.subarray(BUID_BYTES))}`,
+        expected: Uint8Array.from(value.subarray(start, end)),
+        found: isThere ? scan.cursor.value() : null,
+      })
+    }
+    if (isThere) scan.next()
+  }
+
+  private extra(db: 'bybuid' | 'nodedata', scan: RangeScan): void {
+    const key = scan.cursor.key()
+    const row = db === 'bybuid' ? nodeRowText(key) : `data ${nameText(this.names.propName(key.subarray(BUID_BYTES)))}`
+    this.differs({
+      kind: 'extra',
+      db,
+      buid: key.subarray(0, BUID_BYTES),
+      row,
+      expected: null,
+      found: scan.cursor.value(),
+    })
+    scan.next()
+  }
+
+  /** What was not migrated must be in the migration log, whole. */
+  private failed(step: 'nodes' | 'nodedata', key: Uint8Array, field: string, content: Value): void {
+    this.errors[step]++
+    const record = this.logged(step, key)
+    const isSame = record !== undefined && (!this.input.isOurs || sameBytes(record.get(field), content))
+    if (isSame) return
+    this.differs({
+      kind: record === undefined ? 'missing' : 'different',
+      db: 'errors',
+      buid: Uint8Array.from(key),
+      row: `${step} record of the migration log`,
+      expected: encode(content),
+      found: record === undefined ? null : encode(record.get(field) ?? null),
+    })
+  }
+
+  /** This layer's error record of a buid; of several layers the first has the others in its list `more`. */
+  private logged(step: string, key: Uint8Array): PackMap | undefined {
+    const value = this.log?.db(LOG_DB)?.get(Buffer.concat([Buffer.from(`${step}\0error\0`), key]))
+    const first = value === undefined ? null : decode(value)
+    if (!this.input.isOurs && first !== null) return first instanceof PackMap ? first : new PackMap([])
+    if (!(first instanceof PackMap)) return undefined
+    const more = first.get('more')
+    return [first, ...(Array.isArray(more) ? more : [])].find(
+      (record): record is PackMap =>
+        record instanceof PackMap && pyEquals(record.get('layer') ?? null, this.input.layer),
+    )
+  }
+
+  private shortKey(step: 'nodes' | 'nodedata', scan: RangeScan): void {
+    const key = scan.cursor.key()
+    this.failed(step, key, 'rows', [[key, scan.cursor.value()]])
+    scan.next()
+  }
+
+  private indexes(): void {
+    const { translator, names } = this
+    const { propNames, tagNames, tagPropNames, tagForms } = translator
+    const prop = (group: number) => [names.prop(propNames.name(group))]
+    const propText = (group: number) => nameText(propNames.name(group))
+    this.indexDb('byprop', translator.byprop, prop, propText)
+    this.indexDb('byarray', translator.byarray, prop, propText)
+    this.indexDb(
+      'bytag',
+      translator.bytag,
+      (group) => [names.tag(tagNames.name(tagForms.a[group])), ...prop(tagForms.b[group])],
+      (group) => `#${Buffer.from(tagNames.name(tagForms.a[group])).toString('utf8')} ${propText(tagForms.b[group])}`,
+    )
+    const tagProp = (group: number) => [names.tagProp(tagPropNames.name(group))]
+    this.indexDb('bytagprop', translator.bytagprop, tagProp, (group) => nameText(tagPropNames.name(group)))
+    for (const { owner, name } of this.dataNames) {
+      this.key.set(this.names.prop(name))
+      this.indexRow('dataname', 8, owner, () => nameText(name))
+    }
+  }
+
+  private indexDb(
+    db: IndexDb,
+    rows: IndexRows,
+    abrvs: (group: number) => Uint8Array[],
+    name: (group: number) => string,
+  ): void {
+    const heads = new Map<number, Uint8Array>()
+    const distinct = MULTIPLE.has(db) ? new DistinctKeys() : null
+    for (let i = 0; i < rows.count; i++) {
+      const group = rows.groups[i]
+      let head = heads.get(group)
+      if (head === undefined) {
+        head = Buffer.concat(abrvs(group))
+        heads.set(group, head)
+      }
+      this.key.set(head)
+      const start = rows.starts[i]
+      const bytes = rows.lengths[i]
+      for (let n = 0; n < bytes; n++) this.key[head.length + n] = rows.bytes[start + n]
+      if (distinct?.isNew(rows.owners[i], this.key.subarray(0, head.length + bytes)) === false) continue
+      this.indexRow(db, head.length + bytes, rows.owners[i], () => name(group))
+    }
+  }
+
+  private indexRow(db: IndexDb, keyEnd: number, owner: number, name: () => string): void {
+    const { index } = this.input
+    const { key, buids } = this
+    const at = owner * BUID_BYTES
+    this.indexRows++
+    if (index === 'lookup') {
+      this.lookup(db, key.subarray(0, keyEnd), buids.subarray(at, at + BUID_BYTES), name())
+      return
+    }
+    const bucket = this.digests[db].add(key, 0, keyEnd, buids, at, at + BUID_BYTES)
+    if (index === 'digest' || !index.list[db].includes(bucket)) return
+    const row = { key: Uint8Array.from(key.subarray(0, keyEnd)), value: buids.slice(at, at + BUID_BYTES) }
+    this.listed.push({ db, ...row, name: name() })
+  }
+
+  private lookup(db: IndexDb, key: Uint8Array, buid: Uint8Array, name: string): void {
+    const path = db === 'dataname' ? this.input.destNodedataPath : this.input.destLayerPath
+    if (path !== null && openSource(path).db(db)?.has(key, buid) === true) return
+    const row = `index ${name}`
+    this.differs({ kind: 'missing', db, buid: Uint8Array.from(buid), row, expected: Uint8Array.from(key), found: null })
+  }
+
+  private differs(difference: RowDifference): void {
+    this.differenceCount++
+    if (this.differences.length < MOST_DIFFERENCES) this.differences.push(difference)
+  }
+
+  private joined(parts: readonly Uint8Array[]): [Uint8Array, number, number] {
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    if (length > this.value.length) this.value = Buffer.alloc(2 * length)
+    let end = 0
+    for (const part of parts) {
+      this.value.set(part, end)
+      end += part.length
+    }
+    return [this.value, 0, end]
+  }
+
+  private owner(buid: Uint8Array): number {
+    const owner = this.owners++
+    if (this.owners * BUID_BYTES > this.buids.length) {
+      const grown = new Uint8Array(this.buids.length * 2)
+      grown.set(this.buids)
+      this.buids = grown
+    }
+    this.buids.set(buid, owner * BUID_BYTES)
+    return owner
+  }
+}
+
+/** Tells the keys of one node apart; rows come node by node. */
+class DistinctKeys {
+  private owner = -1
+  private readonly keys = new Set<string>()
+
+  isNew(owner: number, key: Uint8Array): boolean {
+    if (owner !== this.owner) this.keys.clear()
+    this.owner = owner
+    const text = Buffer.from(key).toString('latin1')
+    if (this.keys.has(text)) return false
+    this.keys.add(text)
+    return true
+  }
+}
+
+export function recordOf<T>(make: (db: IndexDb) => T): Record<IndexDb, T> {
+  return Object.fromEntries(INDEX_DBS.map((db) => [db, make(db)])) as Record<IndexDb, T>
+}
+
+/** A key of the destination's `bybuid` in words. */
+function nodeRowText(key: Uint8Array): string {
+  const name = Buffer.from(key.subarray(BUID_BYTES + 1)).toString('utf8')
+  switch (key[BUID_BYTES]) {
+    case Flag.ndef:
+      return 'ndef'
+    case Flag.prop:
+      return `prop ${name.startsWith('.') ? '' : ':'}${name}`
+    case Flag.tag:
+      return `tag #${name}`
+    case Flag.tagProp:
+      return `tagprop #${name}`
+    case Flag.form:
+      return 'form'
+    default:
+      return `row ${Buffer.from(key.subarray(BUID_BYTES)).toString('hex')}`
+  }
+}
+
+/** A packed name of the abbreviation tables in words: `[form, prop]`, `[form, tag, prop]`. */
+export function nameText(packed: Uint8Array): string {
+  try {
+    const parts = decode(packed)
+    if (Array.isArray(parts)) return parts.filter((part) => part !== null).join(' ')
+  } catch {
+    // Shown as it is.
+  }
+  return Buffer.from(packed).toString('hex')
+}
+
+function buidOf(scan: RangeScan): Uint8Array {
+  const { buf, keyStart } = scan.cursor
+  return Uint8Array.prototype.slice.call(buf, keyStart, keyStart + BUID_BYTES)
+}
+
+function sameBytes(a: Value | undefined, b: Value): boolean {
+  return a !== undefined && Buffer.compare(encode(a), encode(b)) === 0
+}

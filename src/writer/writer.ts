@@ -1,0 +1,344 @@
+import { join } from 'node:path'
+import type { MessagePort } from 'node:worker_threads'
+import type { ByteList } from '../bytes/byte-list.js'
+import { decode, PackMap, pyEquals } from '../bytes/msgpack.js'
+import { Checkpoints, type StreamNote } from '../dest/checkpoints.js'
+import { LayerReplay, type ReplayedNode } from '../dest/layer-replay.js'
+import { MigrationLog } from '../dest/migration-log.js'
+import { nexusEdits } from '../dest/nexus-edits.js'
+import { NexusLog, reserveEditIndexes } from '../dest/nexus-log.js'
+import { installSlab, SlabBuild, type StreamResult } from '../dest/slab-build.js'
+import { assert } from '../errors.js'
+import type { LeafSummary, StreamState } from '../page/page-chunk.js'
+import { SlabReader } from '../page/page-reader.js'
+import { readRunFooter, syncRuns } from '../run/run-file.js'
+import { syncTree } from '../slab/write-whole.js'
+import type { MigrOp, StepContext } from '../step/context.js'
+import { copyDirn } from '../step/dirn.js'
+import { writeOffsets, writeVersions } from '../step/reports.js'
+import { runCellSteps } from '../step/run-cell-steps.js'
+import type { Credits, PackedRecord } from '../thread/chunk-sender.js'
+
+/** Address space for the nexus log, which may become as large as all layers; it costs no memory. */
+const NEXUS_MAP_BYTES = 2 ** 42
+
+/** What a checkpoint keeps of a stream. */
+interface KeptNote extends StreamNote {
+  readonly slab: string
+  readonly state: StreamState
+  /** Null when the run file of the stream has it. */
+  readonly summary: LeafSummary | null
+}
+
+/**
+ * Everything that writes the destination, in the one thread that does. Its methods are called from the coordinator
+ * through `WriterClient`; arguments and results can be cloned.
+ */
+export class Writer {
+  private opened: MigrationLog | null = null
+  private saved: Checkpoints | null = null
+  private readonly builds = new Map<string, SlabBuild>()
+  private replay: OpenLayer | null = null
+  private nexusLog: NexusLog | null = null
+  private axonCopied: Promise<void> = Promise.resolve()
+
+  /** @param log takes the lines that the steps write */
+  constructor(private readonly log: StepContext['log']) {}
+
+  /** Step `dirn`; the axon may still be on its way when it returns, see finishDirn(). */
+  async copyDirn(args: { srcDir: string; destDir: string; layers: readonly string[] }): Promise<void> {
+    const { axon } = await copyDirn({ ...args, log: this.log })
+    this.axonCopied = axon
+  }
+
+  finishDirn(_: object): Promise<void> {
+    return this.axonCopied
+  }
+
+  async open({ destDir }: { destDir: string }): Promise<void> {
+    this.opened = await MigrationLog.open(destDir)
+    this.saved = await Checkpoints.open(destDir)
+  }
+
+  /** The steps that have to do with the cell as a whole, in their order. */
+  async cellSteps(args: {
+    srcDir: string
+    destDir: string
+    ops: readonly MigrOp[]
+    layers: readonly string[]
+    modelWarnings: readonly string[]
+    destDedicated: boolean
+  }): Promise<number> {
+    const { log, migrationLog: migrlog } = this
+    return runCellSteps({ ...args, ops: new Set(args.ops), log, migrlog, now: Date.now })
+  }
+
+  /**
+   * Logs the node edits of layers in the nexus log (`--add-mode nexus`), and reserves the indexes of their edit logs for
+   * the releases that would write over them.
+   */
+  async nexus(args: { destDir: string; logLayers: readonly string[]; batchSize: number }): Promise<void> {
+    const { destDir, logLayers, batchSize } = args
+    const nexus = logLayers.length > 0 ? await NexusLog.open(destDir, NEXUS_MAP_BYTES) : null
+    for (const layer of logLayers) {
+      const key = `nexus/${layer}`
+      if (this.checkpoints.get(key) !== null) continue
+      const userIden = this.creatorOf(destDir, layer)
+      nexus?.append(nexusEdits(destDir, layer, { batchSize, userIden, now: Date.now }))
+      this.checkpoints.put(key, {})
+    }
+    await reserveEditIndexes(destDir, nexus)
+  }
+
+  /**
+   * Opens a finished layer, so that nodes that could not be migrated can be added.
+   *
+   * @param buids all that may be added, end to end
+   */
+  async openLayer({ destDir, iden, buids }: { destDir: string; iden: string; buids: Uint8Array }): Promise<void> {
+    const layer = await LayerReplay.open(destDir, iden)
+    const isLogged = this.checkpoints.get(`nexus/${iden}`) !== null
+    if (isLogged) this.nexusLog ??= await NexusLog.open(destDir, NEXUS_MAP_BYTES)
+    const wanted = new Set<string>()
+    for (let at = 0; at < buids.length; at += 32) wanted.add(hex(buids.subarray(at, at + 32)))
+    const logged = isLogged ? (this.nexusLog?.loggedOf(iden, wanted) ?? null) : null
+    this.replay = { layer, iden, destDir, logged, userIden: this.creatorOf(destDir, iden) }
+  }
+
+  /** Adds nodes to the open layer, then to the nexus log if it has the layer; at last their errors are replaced. */
+  addNodes({ nodes, batchSize }: { nodes: readonly ReplayedNode[]; batchSize: number }): void {
+    const { replay } = this
+    assert(replay !== null, () => 'no layer is open')
+    const { layer, iden, destDir, logged, userIden } = replay
+    layer.add(nodes)
+    if (logged !== null) {
+      const which = {
+        nodes: nodes
+          .filter(({ buid, rows }) => rows.length > 0 && !logged.nodes.has(hex(buid)))
+          .map(({ buid }) => buid),
+        nodedata: nodes
+          .filter(({ buid, data }) => data.length > 0 && !logged.nodedata.has(hex(buid)))
+          .map(({ buid }) => buid),
+      }
+      this.nexusLog?.append(nexusEdits(destDir, iden, { batchSize, userIden, now: Date.now }, which))
+    }
+    const errors = nodes.flatMap((node) => node.errors)
+    this.migrationLog.replaceErrors(
+      iden,
+      ['nodes', 'nodedata'],
+      nodes.map(({ buid }) => buid),
+      errors,
+    )
+  }
+
+  async closeLayer(_: object): Promise<void> {
+    await this.replay?.layer.close()
+    this.replay = null
+  }
+
+  /** Reserves the indexes of edit logs that have grown. */
+  async reserveEdits({ destDir }: { destDir: string }): Promise<void> {
+    await reserveEditIndexes(destDir, this.nexusLog)
+    this.nexusLog = null
+  }
+
+  /** Forgets the errors that splices of a layer have. */
+  forgetSpliceErrors({ layer }: { layer: string }): void {
+    this.migrationLog.clear(
+      'splices',
+      'error',
+      ({ val }) => val instanceof PackMap && pyEquals(val.get('layer') ?? null, layer),
+    )
+  }
+
+  /** Writes the files that others go on from: offsets of the splice logs, versions. */
+  reports({ destDir, ops }: { destDir: string; ops: readonly MigrOp[] }): void {
+    const context = { destDir, ops: new Set(ops), migrlog: this.migrationLog, log: this.log }
+    writeOffsets(context)
+    writeVersions(context)
+  }
+
+  /** Makes the destination durable as a whole: what is reported as done survives a loss of power. */
+  sync({ destDir }: { destDir: string }): void {
+    syncTree(destDir)
+  }
+
+  /** Starts building a slab. */
+  build({ slab, dir }: { slab: string; dir: string }): void {
+    this.builds.set(slab, new SlabBuild(dir, null))
+  }
+
+  /**
+   * Goes on with building a slab: its streams are those of the checkpoint.
+   *
+   * @param runPaths for streams whose summaries lie in run files
+   */
+  resume(args: { slab: string; dir: string; key: string; runPaths: readonly (readonly [number, string])[] }): void {
+    const runPaths = new Map(args.runPaths)
+    const notes = this.checkpoints.streams(args.key) as KeptNote[]
+    const kept = notes.filter(({ slab }) => slab === args.slab)
+    const streams = kept.map(({ stream, state, summary }) => ({
+      state,
+      summary: summary ?? summaryOf(runPaths.get(stream)),
+    }))
+    this.builds.set(args.slab, new SlabBuild(args.dir, streams))
+  }
+
+  /** Places what a task sends; resolves when it is all in the file (not yet durable). */
+  receive(args: {
+    slab: string
+    stream: number
+    port: MessagePort
+    credits: Credits
+    previous?: number | null
+  }): Promise<StreamResult> {
+    return this.slab(args.slab).receive(args.stream, args.port, args.credits, args.previous)
+  }
+
+  drop({ slab, streams }: { slab: string; streams: number[] }): void {
+    for (const stream of streams) this.slab(slab).drop(stream)
+  }
+
+  /**
+   * Makes the pages of some streams durable, then stores their errors and what the checkpoint notes of them. Others are
+   * placed meanwhile: nobody waits for the disk but the caller.
+   *
+   * @param streams what the coordinator wants to find again; where their pages lie is added to it
+   */
+  async commit(args: {
+    slab: string
+    key: string
+    streams: readonly (StreamNote & object)[]
+    /** Run files that belong to the streams. */
+    runPaths?: string[]
+    /** Whether no run file keeps the summaries of the streams. */
+    withSummaries?: boolean
+  }): Promise<void> {
+    const { slab, streams, withSummaries = false } = args
+    const build = this.slab(slab)
+    const records: PackedRecord[] = streams.flatMap(({ stream }) => build.records(stream))
+    const notes = streams.map((note): KeptNote => {
+      const { stream } = note
+      return { ...note, slab, state: build.stateOf(stream), summary: withSummaries ? build.summary(stream) : null }
+    })
+    await Promise.all([build.sync(), syncRuns(args.runPaths ?? [])])
+    // A checkpoint vouches for pages and errors alike: it comes last.
+    if (records.length > 0) this.migrationLog.putErrors(records)
+    this.checkpoints.putStreams(args.key, notes)
+  }
+
+  finishDb({
+    slab,
+    name,
+    dupSort,
+    streams,
+  }: {
+    slab: string
+    name: string
+    dupSort: boolean
+    streams: number[]
+  }): number {
+    return this.slab(slab).finishDb(name, dupSort, streams)
+  }
+
+  rowsDb(args: { slab: string; name: string; dupSort: boolean; rows: [Uint8Array, Uint8Array][] }): void {
+    this.slab(args.slab).rowsDb(args.name, args.dupSort, args.rows)
+  }
+
+  abrvDbs({ slab, space, names }: { slab: string; space: string; names: ByteList }): void {
+    this.slab(slab).abrvDbs(space, names)
+  }
+
+  /** Completes a slab where it is built. */
+  finishSlab({ slab }: { slab: string }): { bytes: number } {
+    const done = this.slab(slab).finish()
+    this.builds.delete(slab)
+    return done
+  }
+
+  /** Gives finished slabs their names, or finds that they have them; says whether all are there. */
+  installSlabs({ slabs }: { slabs: { dir: string; finalDir: string }[] }): boolean {
+    return slabs.map(({ dir, finalDir }) => installSlab(dir, finalDir)).every((isThere) => isThere)
+  }
+
+  /** The checkpoint of that key, with what it notes of its streams, or null. */
+  checkpoint({ key }: { key: string }): unknown {
+    const head = this.checkpoints.get(key)
+    if (head === null) return null
+    const notes = this.checkpoints.streams(key) as KeptNote[]
+    return { ...head, streams: notes.map(({ state: _, summary: __, ...note }) => note) }
+  }
+
+  /** Forgets the checkpoint of that key: what it vouches for is about to go. */
+  dropCheckpoint({ key }: { key: string }): void {
+    this.checkpoints.clear(key)
+  }
+
+  /** Stores a checkpoint that vouches for nothing but what is durable already. */
+  putCheckpoint({ key, checkpoint }: { key: string; checkpoint: object }): void {
+    this.checkpoints.put(key, checkpoint)
+  }
+
+  /** Stores the checkpoint of slabs that are complete: where their pages lie no longer matters. */
+  putBuilt(args: { key: string; checkpoint: object; streams: readonly (StreamNote & object)[] }): void {
+    this.checkpoints.replace(args.key, args.checkpoint, args.streams)
+  }
+
+  /** Forgets all that earlier runs left of a step: its errors, its statistics and its checkpoints. */
+  forget({ migrop, checkpoints }: { migrop: string; checkpoints: string }): void {
+    for (const logtyp of ['error', 'stat', 'chkpnt', 'prog']) this.migrationLog.clear(migrop, logtyp)
+    this.checkpoints.clear(checkpoints)
+  }
+
+  /** Stores records of the migration log; values are msgpack. */
+  record({ records }: { records: { migrop: string; logtyp: string; key: string; value: Uint8Array }[] }): void {
+    this.migrationLog.put(...records.map(({ value, ...record }) => ({ ...record, val: decode(value) })))
+  }
+
+  get migrationLog(): MigrationLog {
+    assert(this.opened !== null, () => 'the migration log is not open')
+    return this.opened
+  }
+
+  private creatorOf(destDir: string, layer: string): string {
+    const slab = SlabReader.open(join(destDir, 'slabs', 'cell.lmdb'))
+    try {
+      const key = ['cortex', 'layers', layer, 'creator'].join('\0')
+      const value = slab.db('hive')?.get(Buffer.from(key))
+      return value === undefined ? '' : String(decode(value))
+    } finally {
+      slab.close()
+    }
+  }
+
+  private get checkpoints(): Checkpoints {
+    assert(this.saved !== null, () => 'the checkpoints are not open')
+    return this.saved
+  }
+
+  private slab(name: string): SlabBuild {
+    const build = this.builds.get(name)
+    assert(build !== undefined, () => `slab "${name}" is not being built`)
+    return build
+  }
+}
+
+function summaryOf(runPath: string | undefined): LeafSummary {
+  const footer = runPath === undefined ? null : readRunFooter<LeafSummary>(runPath)
+  assert(footer !== null, () => `run "${runPath}" is gone`)
+  return footer.extra
+}
+
+/** A finished layer that nodes are added to. */
+interface OpenLayer {
+  readonly layer: LayerReplay
+  readonly iden: string
+  readonly destDir: string
+  /** What the nexus log has already; null when the layer is not in it. */
+  readonly logged: ReturnType<NexusLog['loggedOf']> | null
+  readonly userIden: string
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}

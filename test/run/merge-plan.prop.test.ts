@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type ByteList, byteListOf, itemOf } from '../../src/bytes/byte-list.js'
+import { groupReaders, type MergeUnit } from '../../src/migrate/tasks/merge-runs.js'
+import { INDEX_DBS, MergePlan } from '../../src/run/merge-plan.js'
+import { mergeRows, SegmentReader } from '../../src/run/merger.js'
+import { type RunSection, RunWriter, readRunFooter } from '../../src/run/run-file.js'
+import { tempDir } from '../support/fixture.js'
+import { randomOf } from '../support/random.js'
+import { buidsOf, indexRows, type TestRow } from './index-rows.js'
+
+const dir = tempDir()
+const NO_NAMES = byteListOf([])
+let files = 0
+
+function itemsOf(list: ByteList): Uint8Array[] {
+  return Array.from(list.ends, (_, i) => itemOf(list, i))
+}
+
+/** One run: a node's number is its buid, and runs hold ascending ones. */
+interface TestRun {
+  readonly names: readonly string[]
+  readonly rows: readonly TestRow[]
+}
+
+/** Rows as text: abbreviation, index bytes, number of the node. */
+function textOf(abrv: number, index: Uint8Array, owner: number): string {
+  return `${String(abrv).padStart(4, '0')} ${Buffer.from(index).toString('hex')} ${owner}`
+}
+
+/** Runs are added from the last to the first: the plan must not depend on it. */
+function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
+  const owners = Math.max(1, ...runs.flatMap(({ rows }) => rows.map(({ owner }) => owner + 1)))
+  const plan = new MergePlan()
+  for (const [partition, { names, rows }] of [...runs.entries()].reverse()) {
+    const path = join(dir, `${files++}.run`)
+    const sorted = [...names].sort()
+    const run = new RunWriter(path, blockBytes)
+    const none = new Int32Array(0)
+    run.section(
+      'byprop',
+      indexRows(rows),
+      Int32Array.from(names, (name) => sorted.indexOf(name)),
+      null,
+      buidsOf(owners),
+    )
+    for (const db of INDEX_DBS.slice(1)) run.section(db, indexRows([]), none, null, buidsOf(0))
+    const propNames = byteListOf(sorted.map((name) => Buffer.from(name)))
+    const nodedata = { start: 0, end: 0, count: 0 }
+    run.finish({ propNames, tagNames: NO_NAMES, tagPropNames: NO_NAMES, nodedata, extra: null })
+    const footer = readRunFooter<unknown>(path)
+    assert.ok(footer !== null)
+    plan.add(partition, path, footer)
+  }
+  return plan
+}
+
+/** What a worker makes of a unit, as rows in the order in which they come. */
+function merged(unit: MergeUnit): string[] {
+  const texts: string[] = []
+  const readers = unit.parts.map((part) => new SegmentReader(part))
+  const readersOf = groupReaders(unit, readers)
+  for (let group = 0; group < unit.a.length; group++) {
+    mergeRows(readersOf(group), ({ buf, keyStart, keyEnd }) => {
+      texts.push(textOf(unit.a[group], buf.subarray(keyStart, keyEnd), buf.readUInt32BE(keyEnd)))
+    })
+  }
+  for (const reader of readers) reader.close()
+  return texts
+}
+
+function check(runs: readonly TestRun[], unitBytes: number, blockBytes: number): MergeUnit[] {
+  const plan = planOf(runs, blockBytes)
+  const abrvOf = new Map(itemsOf(plan.names().props).map((name, abrv) => [Buffer.from(name).toString(), abrv]))
+  const rows = runs.flatMap(({ names: own, rows: list }) => {
+    return list.map(({ group, index, owner }) => ({ abrv: abrvOf.get(own[group]) ?? -1, index, owner }))
+  })
+  rows.sort((x, y) => x.abrv - y.abrv || Buffer.compare(x.index, y.index) || x.owner - y.owner)
+  const units = plan.units('byprop', unitBytes).map((unit) => unit())
+  assert.deepEqual(
+    units.flatMap(merged),
+    rows.map(({ abrv, index, owner }) => textOf(abrv, index, owner)),
+  )
+  return units
+}
+
+const index = fc.oneof(
+  fc.uint8Array({ maxLength: 3 }),
+  fc.constantFrom(Uint8Array.of(), Uint8Array.of(0), Uint8Array.of(7), Uint8Array.of(7, 0)),
+)
+const runs = fc
+  .array(
+    fc.tuple(
+      fc.uniqueArray(fc.constantFrom('a', 'b', 'bb', 'c', 'd'), { minLength: 1 }),
+      fc.array(fc.tuple(fc.nat(4), index), { maxLength: 40, size: 'max' }),
+    ),
+    { minLength: 1, maxLength: 6, size: 'max' },
+  )
+  .map((list) => {
+    let owner = 0
+    return list.map(
+      ([names, rows]): TestRun => ({
+        names,
+        rows: rows.map(([group, bytes]) => ({ group: group % names.length, owner: owner++, index: bytes })),
+      }),
+    )
+  })
+
+test('MergePlan.units() and mergeRows() give what sorting all rows gives, whatever the sizes of units and blocks', () => {
+  fc.assert(
+    fc.property(
+      runs,
+      fc.constantFrom(1, 50, 200, 1000, 1 << 24),
+      fc.constantFrom(1, 100, 1 << 16),
+      (list, unit, block) => {
+        check(list, unit, block)
+      },
+    ),
+    { numRuns: 150, seed: 3 },
+  )
+})
+
+/** Runs of many rows; `indexOf` makes the index bytes. */
+function largeRuns(count: number, rowsEach: number, indexOf: (random: (bound: number) => number) => number): TestRun[] {
+  const random = randomOf(count + rowsEach)
+  return Array.from({ length: count }, (_, run) => {
+    const rows = Array.from({ length: rowsEach }, (_, i) => {
+      const bytes = Buffer.alloc(8)
+      bytes.writeUInt32BE(indexOf(random), 4)
+      return { group: random(20) === 0 ? 1 : 0, owner: run * rowsEach + i, index: bytes }
+    })
+    return { names: ['hot', 'rare'], rows }
+  })
+}
+
+test('MergePlan.units() cuts a large group into key ranges of similar size', () => {
+  const units = check(
+    largeRuns(5, 3000, (random) => random(1e6)),
+    16 << 10,
+    1 << 10,
+  )
+  const ranges = units.filter(({ range }) => range !== null)
+  assert.ok(ranges.length > 20, `${ranges.length} ranges`)
+  const sizes = ranges.map((unit) => merged(unit).length)
+  assert.ok(Math.max(...sizes) < 4 * (sizes.reduce((sum, size) => sum + size, 0) / sizes.length), sizes.join(' '))
+})
+
+test('MergePlan.units() never cuts within an index, however many rows have it', () => {
+  for (const indexOf of [() => 5, (random: (bound: number) => number) => (random(10) === 0 ? random(1000) : 500)]) {
+    const units = check(largeRuns(4, 3000, indexOf), 4 << 10, 1 << 9)
+    const seen = new Set<string>()
+    for (const unit of units) {
+      const keys = new Set(merged(unit).map((text) => text.slice(0, text.lastIndexOf(' '))))
+      for (const key of keys) assert.ok(!seen.has(key), key)
+      for (const key of keys) seen.add(key)
+    }
+  }
+})
+
+test('MergePlan.units() takes small groups together and leaves out what no run has', () => {
+  const list = [
+    { names: ['a', 'b'], rows: [{ group: 0, owner: 0, index: Uint8Array.of(1) }] },
+    { names: ['b', 'c'], rows: [] },
+    { names: ['c'], rows: [{ group: 0, owner: 1, index: Uint8Array.of(0) }] },
+  ]
+  const units = check(list, 1 << 20, 1 << 16)
+  assert.deepEqual(
+    units.map(({ a }) => [...a]),
+    [[0, 2]],
+  )
+  assert.deepEqual(check([{ names: ['a'], rows: [] }], 1 << 20, 1 << 16), [])
+})
+
+test('mergeRows() gives rows of equal index in the order of the runs', () => {
+  const bytes = Uint8Array.of(9)
+  const list = [0, 1, 2, 3, 4].map((run) => ({
+    names: ['a'],
+    rows: [0, 1, 2].map((i) => ({ group: 0, owner: run * 3 + i, index: bytes })),
+  }))
+  const owners = planOf(list, 1 << 16)
+    .units('byprop')
+    .flatMap((unit) => merged(unit()))
+    .map((text) => Number(text.split(' ')[2]))
+  assert.deepEqual(owners, [...Array(15).keys()])
+})
+
+test('MergePlan.names() is in byte order, and nodedata() leads from the names of a run to it', () => {
+  const lists = [
+    ['b', 'a\u00ff'],
+    ['a', 'b'],
+    ['\u{1f600}', '\uffff'],
+  ].map((list) => list.map((name) => Buffer.from(name)).sort(Buffer.compare))
+  const plan = new MergePlan()
+  const section = emptySection()
+  const sections = Object.fromEntries(INDEX_DBS.map((db) => [db, section]))
+  for (const [partition, list] of lists.entries()) {
+    const nodedata = { start: 0, end: 1, count: 1 }
+    const names = { propNames: byteListOf(list), tagNames: NO_NAMES, tagPropNames: NO_NAMES }
+    plan.add(partition, `${partition}`, { ...names, sections, nodedata, extra: null })
+  }
+  const props = itemsOf(plan.names().props)
+  assert.deepEqual(
+    props.map((name) => Buffer.from(name).toString()),
+    ['a', 'a\u00ff', 'b', '\uffff', '\u{1f600}'],
+  )
+  for (const [partition, { path, abrvs }] of plan.nodedata().entries()) {
+    assert.equal(path, `${partition}`)
+    assert.deepEqual(
+      [...abrvs].map((abrv) => Buffer.from(props[abrv])),
+      lists[partition],
+    )
+  }
+})
+
+function emptySection(): RunSection {
+  const none = new Int32Array(0)
+  const nowhere = new Float64Array(0)
+  return {
+    a: none,
+    b: none,
+    counts: none,
+    starts: nowhere,
+    ends: nowhere,
+    blockGroup: none,
+    blockStart: nowhere,
+    blockKeys: NO_NAMES,
+  }
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { encode, PackMap } from '../../src/bytes/msgpack.js'
+import { Slab } from '../../src/slab/slab.js'
+import { extractSplices, type SpliceExtractResult } from '../../src/stream/splice-extract.js'
+import type { SpliceFailure } from '../../src/translate/splices.js'
+import { SpliceTranslator } from '../../src/translate/splices.js'
+import type { StortypeSource } from '../../src/translate/stortypes.js'
+import { fixturesDir, tempDir } from '../support/fixture.js'
+
+const fixture = JSON.parse(readFileSync(join(fixturesDir, 'splices/splices.json'), 'utf8'))
+const real: Buffer[] = fixture.layers[1].splices.map((hex: string) => Buffer.from(hex, 'hex'))
+const stortypes: StortypeSource = {
+  formStortype: (form) => fixture.forms[form],
+  propStortype: (form, prop) => fixture.props[form]?.[prop],
+  tagPropStortype: (prop) => fixture.tagprops[prop],
+}
+
+const longGroup = encode([
+  'node:add',
+  new PackMap([
+    ['ndef', ['inet:fqdn', 'long.com']],
+    ['time', 1],
+  ]),
+])
+
+/** Real splices, with a group of 40, two gaps, damaged values and keys that are no offsets among them. */
+async function oddLog(): Promise<{ path: string; splices: Map<number, Uint8Array>; oddKeys: number }> {
+  const path = join(tempDir(), 'splices.lmdb')
+  const slab = await Slab.open(path)
+  const db = slab.db('splices')
+  const splices = new Map<number, Uint8Array>()
+  const log = [...real.slice(0, 300), ...Array.from({ length: 40 }, () => longGroup), ...real.slice(300)]
+  for (const [offset, raw] of log.entries()) splices.set(offset, raw)
+  for (const offset of [5, 6, 7, 311, 500]) splices.delete(offset)
+  splices.set(100, real[100].subarray(0, 20))
+  splices.set(320, Uint8Array.of(0xc1))
+  const oddKeys = [Buffer.from('0000', 'hex'), Buffer.from('00000000000000ff00', 'hex'), Buffer.alloc(8, 0xff)]
+  slab.write(() => {
+    for (const [offset, raw] of splices) {
+      const key = Buffer.alloc(8)
+      key.writeBigUInt64BE(BigInt(offset))
+      db.put(key, raw)
+    }
+    for (const key of oddKeys) db.put(key, longGroup)
+  })
+  await slab.close()
+  return { path, splices, oddKeys: oddKeys.length }
+}
+
+function extract(slabPath: string, start: number, end: number | null) {
+  const rows: string[] = []
+  const failures: SpliceFailure[] = []
+  const result = extractSplices({
+    slabPath,
+    start,
+    end,
+    stortypes,
+    rows: {
+      add: (keyBuf, keyStart, keyEnd, valueBuf, valueStart, valueEnd) => {
+        assert.equal(Buffer.from(keyBuf).readBigUInt64BE(keyStart), BigInt(rows.length))
+        assert.equal(keyEnd - keyStart, 8)
+        rows.push(Buffer.from(valueBuf.subarray(valueStart, valueEnd)).toString('hex'))
+      },
+    },
+    failure: (failure) => failures.push(failure),
+  })
+  assert.equal(result.rows, rows.length)
+  assert.equal(result.failures, failures.length)
+  return { result, rows, failures }
+}
+
+test('extractSplices() gives the same rows and failures however the log is cut', async () => {
+  const { path, splices, oddKeys } = await oddLog()
+  const whole = extract(path, 0, null)
+  assert.equal(whole.result.translated + whole.result.failures, splices.size + oddKeys)
+  assert.equal(whole.result.failures, 2 + oddKeys)
+  assert.equal(whole.result.missing, 5)
+  assert.deepEqual(whole.result.gaps, [
+    [5, 8],
+    [311, 312],
+    [500, 501],
+  ])
+  assert.deepEqual([whole.result.firstOffset, whole.result.lastOffset], [0, real.length + 39])
+
+  for (const size of [1, 2, 7, 10, 39, 300, 312, 1000]) {
+    const parts: ReturnType<typeof extract>[] = []
+    for (let start = 0; start < real.length + 40; start += size) {
+      const end = start + size
+      parts.push(extract(path, start, end < real.length + 40 ? end : null))
+    }
+    const sum = (field: (result: SpliceExtractResult) => number) =>
+      parts.reduce((total, part) => total + field(part.result), 0)
+    assert.deepEqual(
+      parts.flatMap((part) => part.rows),
+      whole.rows,
+      `ranges of ${size}`,
+    )
+    assert.deepEqual(
+      parts.flatMap((part) => part.failures.map(({ message }) => message)).sort(),
+      whole.failures.map(({ message }) => message).sort(),
+    )
+    assert.equal(
+      sum((result) => result.translated),
+      whole.result.translated,
+    )
+    assert.equal(
+      sum((result) => result.missing),
+      5,
+    )
+  }
+})
+
+test('extractSplices() writes what the translator writes over the whole log', async () => {
+  const path = join(tempDir(), 'splices.lmdb')
+  const slab = await Slab.open(path)
+  const db = slab.db('splices')
+  slab.write(() => {
+    real.forEach((raw, offset) => {
+      const key = Buffer.alloc(8)
+      key.writeBigUInt64BE(BigInt(offset))
+      db.put(key, raw)
+    })
+  })
+  await slab.close()
+  const expected: string[] = []
+  const translator = new SpliceTranslator(stortypes, {
+    nodeEdit: ({ buf, rowStart, end }) => expected.push(Buffer.from(buf.subarray(rowStart, end)).toString('hex')),
+    failure: (failure) => assert.fail(failure.message),
+  })
+  for (const [offset, raw] of real.entries()) translator.add(offset, raw, 0, raw.length)
+  translator.flush()
+  assert.ok(expected.length > 100)
+  assert.deepEqual(extract(path, 0, null).rows, expected)
+})
+
+test('extractSplices() makes nothing of a slab without splices', async () => {
+  const path = join(tempDir(), 'splices.lmdb')
+  await (await Slab.open(path)).close()
+  const { result } = extract(path, 0, null)
+  assert.deepEqual([result.rows, result.translated, result.failures, result.missing], [0, 0, 0, 0])
+  assert.deepEqual([result.firstOffset, result.lastOffset], [null, null])
+})
