@@ -1,5 +1,5 @@
 import { decode, encode, type Value } from './bytes/msgpack.js'
-import { pyRepr } from './python/text-forms.js'
+import { pyRepr } from './python/repr.js'
 
 /** A value that a type refuses: `errName` is the class of the reference's exception, `message` its text. */
 export class NormError extends Error {

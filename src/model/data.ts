@@ -1,6 +1,6 @@
 import { Ext, Float, PackMap, type Value } from '../bytes/msgpack.js'
 import { repacked } from '../norm-error.js'
-import { isText, pyTypeName } from '../python/text-forms.js'
+import { isText, pyTypeName } from '../python/values.js'
 import { StorType } from '../stortype/registry.js'
 import { Type } from './type.js'
 

@@ -2,7 +2,7 @@ import { Float, type Value } from '../bytes/msgpack.js'
 import { fromJson, type Json } from '../bytes/value-json.js'
 import { NormError } from '../norm-error.js'
 import { type Int, intToFloat, parseFloat64 } from '../python/number.js'
-import { pyRepr } from '../python/text-forms.js'
+import { pyRepr } from '../python/repr.js'
 import { StorType } from '../stortype/registry.js'
 import { type Opt, Type } from './type.js'
 

@@ -2,8 +2,8 @@ import type { Value } from '../bytes/msgpack.js'
 import { NormError } from '../norm-error.js'
 import { AddressError, formatIpv4, formatIpv6, parseIpv6 } from '../python/ip.js'
 import { parseInt10 } from '../python/number.js'
+import { pyRepr } from '../python/repr.js'
 import { splitOnce } from '../python/text.js'
-import { pyRepr } from '../python/text-forms.js'
 import { OwnStr } from './str.js'
 
 /** inet:cidr4: the network's address and the length of its prefix. */

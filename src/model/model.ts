@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { PackMap, type Value } from '../bytes/msgpack.js'
 import { ModelError } from '../norm-error.js'
-import { pyRepr } from '../python/text-forms.js'
+import { pyRepr } from '../python/repr.js'
 import { ArrayType } from './array.js'
 import { ctors } from './ctors.js'
 import type { ModelFile, TypeDef, TypeDefRef } from './model-file.js'

@@ -1,8 +1,8 @@
 import type { Value } from '../bytes/msgpack.js'
 import { NormError, synError } from '../norm-error.js'
 import { decimalOf, type Int, parseInt0, smallest } from '../python/number.js'
+import { pyRepr } from '../python/repr.js'
 import { digits, lower, strip } from '../python/text.js'
-import { pyRepr } from '../python/text-forms.js'
 import { StorType } from '../stortype/registry.js'
 import { type Opts, Type, type TypeModel } from './type.js'
 

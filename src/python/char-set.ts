@@ -76,6 +76,9 @@ export class CharSet {
   }
 }
 
+/** The characters for which Python's `str.isprintable()` holds. */
+export const printableChars = new CharSet(unicodeTables.printable)
+
 function escaped(codePoint: number): string {
   return `\\u{${codePoint.toString(16)}}`
 }

@@ -1,4 +1,4 @@
-import { pyRepr } from './text-forms.js'
+import { pyRepr } from './repr.js'
 
 /** Text that Python's `ipaddress` (3.7) does not take for an address; the message is its own. */
 export class AddressError extends Error {

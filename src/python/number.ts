@@ -1,7 +1,7 @@
 import { NormError } from '../norm-error.js'
 import { unicodeTables } from './char-set.js'
+import { pyRepr } from './repr.js'
 import { isSpace } from './text.js'
-import { pyRepr } from './text-forms.js'
 
 export type Int = number | bigint
 

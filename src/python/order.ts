@@ -1,7 +1,7 @@
 import { Float, PackMap, pyEquals, RawStr, type Value } from '../bytes/msgpack.js'
 import { NormError } from '../norm-error.js'
 import { compareText } from './text.js'
-import { isText, pyTypeName, textBytes } from './text-forms.js'
+import { isText, pyTypeName, textBytes } from './values.js'
 
 /** `a < b`. @throws {NormError} TypeError for values that Python cannot order */
 export function pyLess(a: Value, b: Value): boolean {

@@ -1,6 +1,5 @@
 import { RawStr, utf8 } from '../bytes/msgpack.js'
-import { CharSet, unicodeTables } from './char-set.js'
-import { printableChars } from './text-forms.js'
+import { CharSet, printableChars, unicodeTables } from './char-set.js'
 
 /** Where the private characters that stand for surrogates begin. */
 const SHIELD = 0x10f000

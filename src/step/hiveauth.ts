@@ -2,10 +2,10 @@ import { join } from 'node:path'
 import { encode, PackMap } from '../bytes/msgpack.js'
 import { type DestQueues, packQueue } from '../dest/dest-queues.js'
 import { type LogRecord, MIGRATION_DIR } from '../dest/migration-log.js'
+import { pyRepr } from '../python/repr.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { translateAuth } from '../translate/auth.js'
 import { recordProgress, type StepContext } from './context.js'
-import { showValue } from './show-value.js'
 
 /**
  * Step `hiveauth`: users, roles, rules, and the gates of layers, views, triggers, queues and cron jobs. Returns how many
@@ -25,7 +25,7 @@ export function migrateHiveAuth(context: StepContext, destQueues: DestQueues): n
       ['err', 'Missing iden values for queue'],
       ['queue', packQueue(queue)],
     ])
-    log('WARNING', showValue(val))
+    log('WARNING', pyRepr(val))
     errors.push({ migrop: 'hiveauth', logtyp: 'error', key: `queue:${queue.name}`, val })
   }
   migrlog.clear('hiveauth', 'error')

@@ -1,8 +1,8 @@
 import { decode, type Value } from '../bytes/msgpack.js'
 import type { LogRecord } from '../dest/migration-log.js'
+import { pyRepr } from '../python/repr.js'
 import { translateTrigger } from '../translate/triggers.js'
 import { recordProgress, type StepContext } from './context.js'
-import { showValue } from './show-value.js'
 
 /**
  * Step `triggers`: moves triggers to the views that they belong to. What cannot be moved stays, and is recorded. Returns
@@ -23,7 +23,7 @@ export function migrateTriggers(context: StepContext): number {
   for (const { key, value } of rows) {
     const outcome = translateTrigger(Buffer.from(key).toString('latin1'), readRule(value), lookup)
     if ('fail' in outcome) {
-      log('WARNING', showValue(outcome.fail.val))
+      log('WARNING', pyRepr(outcome.fail.val))
       errors.push({ migrop: 'triggers', logtyp: 'error', key: outcome.fail.key, val: outcome.fail.val })
       continue
     }

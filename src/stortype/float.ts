@@ -1,5 +1,5 @@
 import { Float, type Value } from '../bytes/msgpack.js'
-import { pyInt } from '../python/text-forms.js'
+import { pyInt } from '../python/values.js'
 import { readInt } from './int.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 

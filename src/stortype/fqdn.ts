@@ -1,5 +1,5 @@
 import type { Value } from '../bytes/msgpack.js'
-import { isText, pyTypeName, textBytes } from '../python/text-forms.js'
+import { isText, pyTypeName, textBytes } from '../python/values.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 import { shortened, textStart } from './utf8.js'
 

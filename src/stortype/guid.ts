@@ -1,5 +1,5 @@
 import type { RawStr, Value } from '../bytes/msgpack.js'
-import { isText, pyTypeName, textBytes } from '../python/text-forms.js'
+import { isText, pyTypeName, textBytes } from '../python/values.js'
 import { type IndexEncoder, MAX_INDEX_BYTES, StorTypeError } from './stortype.js'
 import { textStart } from './utf8.js'
 

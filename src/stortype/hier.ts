@@ -1,5 +1,5 @@
 import type { Value } from '../bytes/msgpack.js'
-import { codePoints, isText, pyTypeName, textBytes } from '../python/text-forms.js'
+import { codePoints, isText, pyTypeName, textBytes } from '../python/values.js'
 import { type IndexEncoder, MAX_INDEX_BYTES, StorTypeError } from './stortype.js'
 import { textStart } from './utf8.js'
 

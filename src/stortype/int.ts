@@ -1,5 +1,5 @@
 import type { Value } from '../bytes/msgpack.js'
-import { pyInt, pyTypeName } from '../python/text-forms.js'
+import { pyInt, pyTypeName } from '../python/values.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 
 /** What readInt() returns for anything but an int within 2^53. */

@@ -1,6 +1,6 @@
 import type { Value } from '../bytes/msgpack.js'
 import { AddressError, parseIpv6 } from '../python/ip.js'
-import { pyInt, pyTypeName } from '../python/text-forms.js'
+import { pyInt, pyTypeName } from '../python/values.js'
 import { toBytes } from './int.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 

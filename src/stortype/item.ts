@@ -1,5 +1,5 @@
 import { PackMap, type Value } from '../bytes/msgpack.js'
-import { isText, pyItem, pyTypeName } from '../python/text-forms.js'
+import { isText, pyItem, pyTypeName } from '../python/values.js'
 import { StorTypeError } from './stortype.js'
 
 /** `value[key]`. @throws {StorTypeError} as Python does */

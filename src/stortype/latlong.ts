@@ -1,5 +1,5 @@
 import { Float, skip, type Value } from '../bytes/msgpack.js'
-import { pyInt, pyTypeName } from '../python/text-forms.js'
+import { pyInt, pyTypeName } from '../python/values.js'
 import { readNumber } from './float.js'
 import { toBytes } from './int.js'
 import { itemOf } from './item.js'

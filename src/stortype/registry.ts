@@ -1,6 +1,6 @@
 import { decode, skip, type Value } from '../bytes/msgpack.js'
 import { assert } from '../errors.js'
-import { pyTypeName } from '../python/text-forms.js'
+import { pyTypeName } from '../python/values.js'
 import { floatIndex } from './float.js'
 import { fqdnIndex } from './fqdn.js'
 import { guidIndex } from './guid.js'

@@ -1,6 +1,6 @@
 import { xxh64 } from '../bytes/hash.js'
 import type { Value } from '../bytes/msgpack.js'
-import { isText, pyTypeName, textBytes } from '../python/text-forms.js'
+import { isText, pyTypeName, textBytes } from '../python/values.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 
 const MAX_BYTES = 256

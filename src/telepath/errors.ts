@@ -1,4 +1,5 @@
-import { Float, PackMap, RawStr, type Value } from '../bytes/msgpack.js'
+import { PackMap, type Value } from '../bytes/msgpack.js'
+import { pyRepr } from '../python/repr.js'
 
 /**
  * An exception that the peer answered with: `name` is its Python class without module (`AuthDeny`, `NoSuchLayer`,
@@ -47,22 +48,8 @@ function textOf(name: string, info: PackMap): string {
   if (shown.length === 0) return name
   return `${name}: ${shown
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${repr(value)}`)
+    .map(([key, value]) => `${key}=${pyRepr(value)}`)
     .join(' ')}`
 }
 
 const SOURCE_FIELDS = new Set(['efile', 'eline', 'esrc', 'ename', 'etb'])
-
-/** A value as Python's `repr` shows it, close enough for a message. */
-export function repr(value: Value): string {
-  if (value === null) return 'None'
-  if (typeof value === 'boolean') return value ? 'True' : 'False'
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
-  if (typeof value === 'string') return value.includes("'") ? JSON.stringify(value) : `'${value.replace(/\n/g, '\\n')}'`
-  if (value instanceof Float) return Number.isInteger(value.value) ? value.value.toFixed(1) : String(value.value)
-  if (Array.isArray(value)) return `(${value.map(repr).join(', ')}${value.length === 1 ? ',' : ''})`
-  if (value instanceof PackMap) return `{${value.entries.map(([k, v]) => `${repr(k)}: ${repr(v)}`).join(', ')}}`
-  if (value instanceof RawStr) return `'${Buffer.from(value.bytes).toString('utf8')}'`
-  if (value instanceof Uint8Array) return `b'${Buffer.from(value).toString('hex')}'`
-  return 'ext'
-}
