@@ -64,6 +64,13 @@ export default {
       to: { path: '^(workers|bin|test|bench)/' },
     },
     {
+      name: 'cli-is-the-top',
+      comment: 'commands are for bin/ alone (and for tests of them): what others need of one belongs further down',
+      severity: 'error',
+      from: { path: '^(src|workers|bench)/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
+    {
       name: 'no-cycles',
       comment: 'a cycle has no reading order',
       severity: 'error',

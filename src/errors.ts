@@ -1,4 +1,4 @@
-/** Exit codes of every executable, frozen by a test; the README explains each. */
+/** Exit codes of every executable, frozen by a test. */
 export const ExitCode = {
   ok: 0,
   internal: 1,
@@ -17,6 +17,24 @@ export const ExitCode = {
 } as const
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
+
+/** What each exit code means: the help of the commands and the README say it in these words. */
+export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
+  0: 'all done',
+  1: 'an internal error: please report it',
+  2: 'bad arguments',
+  3: 'bad configuration file',
+  4: 'refused before anything was written: the message says why',
+  5: 'the source is unreadable or corrupt',
+  6: 'writing the destination failed: once it can be written, --from-last continues',
+  7: 'verification found differences',
+  8: 'finished, but some rows were not migrated: they are in the migration log',
+  9: '--from-last refused: the checkpoint belongs to another source or to other options',
+  10: 'another run holds the destination',
+  11: 'more errors than --max-errors allows: stopped, --from-last with a larger number continues',
+  130: 'interrupted, checkpoint saved: the same command with --from-last continues',
+  143: 'interrupted, checkpoint saved: the same command with --from-last continues',
+}
 
 /** What went wrong with a whole run, by meaning; a bad row is data and never one of these. */
 export type ErrorCode =

@@ -4,7 +4,7 @@ import { dumpErrors } from '../dest/error-dump.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { countForms, formCountTable } from '../inspect/form-counts.js'
-import { createLog, LOG_LEVELS, type Log, type LogLevel } from '../log.js'
+import { createLog, type Log, type LogLevel } from '../log.js'
 import { Migrator } from '../migrate/migrator.js'
 import type { AddMode, MigrateOptions } from '../migrate/options.js'
 import { summaryText } from '../migrate/summary.js'
@@ -12,6 +12,8 @@ import type { ModelFile } from '../model/model-file.js'
 import { MIGR_OPS, type MigrOp } from '../step/context.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
 import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
+import { outliveReaders, reportFailure, stopOnSignals } from './exit.js'
+import { effectiveLogLevel, logLevelOption } from './log-level.js'
 import { ProgressScreen } from './progress-screen.js'
 import { styleOf } from './style.js'
 import { verifyText } from './verify-text.js'
@@ -22,8 +24,6 @@ import { memoryOption, modelOption, workersOption } from './work-options.js'
 export const MOST_DIFFERENCES = 100
 /** Node edits per entry of the nexus log. */
 export const EDIT_BATCH_SIZE = 100
-/** What the system says when a disk takes no more. */
-const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']
 const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
 
 /** The options as commander leaves them. */
@@ -59,8 +59,9 @@ export async function migrateCommand(args: readonly string[], name = 'migrate_02
   if (typeof parsed === 'number') return parsed
   outliveReaders()
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
-  const log = createLog(logLevel(parsed.logLevel), (line) => screen.write(line))
+  let log: Log = () => {}
   try {
+    log = createLog(effectiveLogLevel(parsed.logLevel), (line) => screen.write(line))
     if (parsed.dumpErrors) return dump(parsed, log)
     if (parsed.formCounts) return form(parsed)
     const options = await migrateOptions(parsed)
@@ -71,9 +72,9 @@ export async function migrateCommand(args: readonly string[], name = 'migrate_02
     process.stdout.write(summaryText(summary))
     if (parsed.verify === true && !(await verify(options, log, screen))) return ExitCode.differs
     return summary.errorCount > 0 ? ExitCode.quarantined : ExitCode.ok
-  } catch (err) {
+  } catch (error) {
     screen.stop()
-    return reportFailure(err)
+    return reportFailure(error)
   }
 }
 
@@ -90,56 +91,6 @@ export function parseMigrate<Options extends ParsedMigrate>(
     process.stderr.write(`error: ${err.message}\n`)
     return ExitCode.usage
   }
-}
-
-/** Goes on when nobody reads the output any more, as behind `| head`: the work is worth more than its log. */
-function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (err: NodeJS.ErrnoException) => {
-      if (err.code !== 'EPIPE') throw err
-    })
-  }
-}
-
-/**
- * Ends the process at once: a run may be killed at any instant, so there is nothing to wait for.
- *
- * @param hint how to go on
- */
-export function stopOnSignals(screen: ProgressScreen, hint: string): void {
-  for (const [signal, code] of [
-    ['SIGINT', ExitCode.sigint],
-    ['SIGTERM', ExitCode.sigterm],
-  ] as const) {
-    process.on(signal, () => {
-      screen.stop()
-      process.stderr.write(`Stopped by ${signal}. ${hint}\n`)
-      process.exit(code)
-    })
-  }
-}
-
-/** Says what broke a run and what to do about it; returns the exit code. */
-export function reportFailure(err: unknown): number {
-  if (err instanceof MigrationError) {
-    process.stderr.write(`error: ${err.message}\n${err.hint === undefined ? '' : `hint: ${err.hint}\n`}`)
-    if (err.code === 'ERR_INTERNAL') process.stderr.write(`${err.stack}\n`)
-    return err.exitCode
-  }
-  if (DISK_ERRORS.includes((err as NodeJS.ErrnoException)?.code ?? '')) {
-    process.stderr.write(`error: Cannot write to the destination: ${(err as Error).message}\n`)
-    process.stderr.write('hint: Check its disk and its free space, then run the same command with --from-last\n')
-    return ExitCode.dest
-  }
-  if (['EMFILE', 'ENFILE'].includes((err as NodeJS.ErrnoException)?.code ?? '')) {
-    process.stderr.write(`error: Cannot open another file: ${(err as Error).message}\n`)
-    process.stderr.write(
-      'hint: Raise the limit of open files (ulimit -n), or give fewer --workers; then use --from-last\n',
-    )
-    return ExitCode.dest
-  }
-  process.stderr.write(`error: ${err instanceof Error ? err.stack : String(err)}\n`)
-  return ExitCode.internal
 }
 
 /** The command line of `migrate_020`. */
@@ -184,11 +135,7 @@ export function migrateOptionsOf(name: string): Command {
       new Option('--map-partial', 'migrate nodes whose form row lies in another layer (the default)').default(true),
     )
     .option('--no-map-partial', 'leave out what a layer holds of nodes whose form row lies in another one')
-    .addOption(
-      new Option('--log-level <level>', `${LOG_LEVELS.join(', ')}; SYN_LOG_LEVEL overrides it`)
-        .argParser(levelOf)
-        .default('INFO'),
-    )
+    .addOption(logLevelOption())
     .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
     .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
     .addOption(workersOption())
@@ -279,18 +226,6 @@ function form(parsed: ParsedMigrate): number {
     process.stdout.write(`${formCountTable(counts)}\n`)
   }
   return ExitCode.ok
-}
-
-/** The environment overrides the option, as in the reference. */
-function logLevel(option: LogLevel): LogLevel {
-  const env = process.env.SYN_LOG_LEVEL
-  return env === undefined || env === '' ? option : levelOf(env)
-}
-
-function levelOf(text: string): LogLevel {
-  const level = text.toUpperCase() as LogLevel
-  if (!LOG_LEVELS.includes(level)) throw new InvalidArgumentError(`choose from ${LOG_LEVELS.join(', ')}`)
-  return level
 }
 
 function opOf(text: string, before: MigrOp[] | undefined): MigrOp[] {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { ExitCode } from '../errors.js'
+import { packageVersion } from './package-version.js'
 import { styleOf } from './style.js'
 
 /** A sub-command: what it is for, and how to run it with the arguments behind its name. */
@@ -68,7 +68,7 @@ export async function migratorCommand(args: readonly string[]): Promise<number> 
   if (args.includes('--no-color')) process.env.NO_COLOR = '1'
   const [first, ...rest] = args.filter((arg) => arg !== '--no-color')
   if (first === 'help' && rest.length > 0) return migratorCommand([rest[0], '--help'])
-  if (first === '--version' || first === '-V') return print(`${version()}\n`, process.stdout, ExitCode.ok)
+  if (first === '--version' || first === '-V') return print(`${packageVersion()}\n`, process.stdout, ExitCode.ok)
   if (first === undefined) return print(helpText(), process.stderr, ExitCode.usage)
   if (first === 'help' || first === '--help' || first === '-h') return print(helpText(), process.stdout, ExitCode.ok)
   const command = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined
@@ -131,9 +131,4 @@ function distance(a: string, b: string): number {
 function print(text: string, stream: NodeJS.WriteStream, code: number): number {
   stream.write(text)
   return code
-}
-
-function version(): string {
-  const path = new URL('../../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
 }

@@ -2,7 +2,8 @@ import { ExitCode } from '../errors.js'
 import { RunLock } from '../migrate/run-lock.js'
 import { type Finding, type Preflight, preflight } from '../preflight/preflight.js'
 import { readSource } from '../source/cortex-dir.js'
-import { migrateOptions, migrateOptionsOf, type ParsedMigrate, parseMigrate, reportFailure } from './migrate-command.js'
+import { reportFailure } from './exit.js'
+import { migrateOptions, migrateOptionsOf, type ParsedMigrate, parseMigrate } from './migrate-command.js'
 import { printJson } from './run-command.js'
 import { type Style, styleOf } from './style.js'
 
@@ -22,8 +23,8 @@ export async function preflightCommand(args: readonly string[], name: string): P
     if (parsed.json === true) printJson({ schema_version: 1, ok: found.problems.length === 0, ...found })
     else process.stdout.write(preflightText(found, options, styleOf(process.stdout)))
     return found.problems.length === 0 ? ExitCode.ok : ExitCode.preflight
-  } catch (err) {
-    return reportFailure(err)
+  } catch (error) {
+    return reportFailure(error)
   }
 }
 

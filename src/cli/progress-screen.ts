@@ -1,13 +1,9 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
+import type { Progress } from '../migrate/progress.js'
 
 /** How often a line is written where no bars can be drawn. */
 const LINE_EVERY_MS = 10_000
 const BAR = '{task} {bar} {percentage}% | {count} of {all} {unit} | {rate}/s | ETA {left}'
-
-export interface Progress {
-  /** What is worked on, how much of it is done, and of how much; first with 0, when it starts. */
-  show(task: string, done: number, total: number, unit: string): void
-}
 
 interface Task {
   done: number

@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander'
 import { ExitCode } from '../errors.js'
-import { reportFailure } from './migrate-command.js'
+import { reportFailure } from './exit.js'
 
 /** Parses the arguments of a command and runs it; returns the exit code, and says on standard error what went wrong. */
 export async function runCommand<Options extends object>(
@@ -11,9 +11,9 @@ export async function runCommand<Options extends object>(
   try {
     command.exitOverride().parse(args, { from: 'user' })
     return await run(command.opts<Options>(), command.args)
-  } catch (err) {
-    if (err instanceof CommanderError) return err.exitCode === 0 ? ExitCode.ok : ExitCode.usage
-    return reportFailure(err)
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage
+    return reportFailure(error)
   }
 }
 

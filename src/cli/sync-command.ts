@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { ExitCode, MigrationError } from '../errors.js'
-import { createLog, LOG_LEVELS, type Log, type LogLevel } from '../log.js'
+import { createLog, type Log, type LogLevel } from '../log.js'
 import type { SyncLog } from '../sync/api.js'
 import { SyncCell } from '../sync/cell/cell.js'
 import { expandPath, openCellDir } from '../sync/cell/cell-dir.js'
@@ -13,6 +12,9 @@ import { resolveUrl } from '../telepath/aliases.js'
 import { LinkDown, TelepathError } from '../telepath/errors.js'
 import { maskUrls, showUrl } from '../telepath/url.js'
 import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
+import { reportFailure } from './exit.js'
+import { effectiveLogLevel, logLevelOption } from './log-level.js'
+import { packageVersion } from './package-version.js'
 import { intOf } from './whole-number.js'
 
 const DEFAULT_TELEPATH = 'tcp://0.0.0.0:27492'
@@ -52,7 +54,7 @@ export async function syncCommand(args: readonly string[], name = 'sync_020'): P
     command.parse(completePrefixes(command, args), { from: 'user' })
     dirn = command.args[0]
     parsed = command.opts<Parsed>()
-    level = logLevel(parsed.logLevel)
+    level = effectiveLogLevel(parsed.logLevel)
   } catch (error) {
     return usageFailure(error, name)
   }
@@ -163,7 +165,7 @@ async function openCell(dirn: string, parsed: Parsed, log: SyncLog): Promise<Syn
     ...addresses(parsed),
     dir,
     config,
-    version: packageVersion(),
+    version: packageVersion().split(/[.-]/, 3).map(Number),
     log,
     openCortex,
     createSyncService,
@@ -212,11 +214,7 @@ function defineCommand(name: string): Command {
       .configureOutput({ outputError: (text, write) => write(maskUrls(text)) })
       .argument('<dirn>', "the service's own directory, made when it is missing")
       .allowExcessArguments(false)
-      .addOption(
-        new Option('--log-level <level>', `${LOG_LEVELS.join(', ')}; SYN_LOG_LEVEL overrides it`)
-          .argParser(levelOf)
-          .default('INFO'),
-      )
+      .addOption(logLevelOption())
       .option('--telepath <url>', `where to listen for telepath (default: ${DEFAULT_TELEPATH})`)
       .option(
         '--https <port>',
@@ -262,26 +260,13 @@ Example:
 }
 
 function usageFailure(error: unknown, name: string): number {
-  const untold = error instanceof AmbiguousOption || error instanceof InvalidArgumentError
+  if (error instanceof MigrationError) return reportFailure(error)
+  const untold = error instanceof AmbiguousOption
   if (!untold && !(error instanceof CommanderError)) throw error
   if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.ok
   if (untold) process.stderr.write(`error: ${error.message}\n`)
   process.stderr.write(`hint: ${name} --help lists arguments and options\n`)
   return ExitCode.usage
-}
-
-/** One sentence for what an operator can cure; a stack for what is a bug. */
-function reportFailure(error: unknown): number {
-  if (error instanceof MigrationError && error.code !== 'ERR_INTERNAL') {
-    process.stderr.write(`error: ${error.message}\n${error.hint === undefined ? '' : `hint: ${error.hint}\n`}`)
-    return error.exitCode
-  }
-  if (error instanceof TelepathError) {
-    process.stderr.write(`error: A Cortex refused: ${error.message}\n`)
-    return ExitCode.config
-  }
-  process.stderr.write(`error: ${maskUrls(error instanceof Error ? String(error.stack) : String(error))}\n`)
-  return ExitCode.internal
 }
 
 function syncLog(createdLog: Log): SyncLog {
@@ -304,29 +289,6 @@ function causeText(cause: unknown): string {
 function shownListenUrl(text: string): string {
   const url = resolveUrl(text)
   return url.passwd === null ? text : showUrl(url)
-}
-
-function packageVersion(): number[] {
-  // Three levels up from dist/src/cli.
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
-  return String(version).split(/[.-]/, 3).map(Number)
-}
-
-/** The environment overrides the option, as in the reference. */
-function logLevel(option: LogLevel): LogLevel {
-  const env = process.env.SYN_LOG_LEVEL
-  if (env === undefined || env === '') return option
-  try {
-    return levelOf(env)
-  } catch {
-    throw new InvalidArgumentError(`SYN_LOG_LEVEL is none of ${LOG_LEVELS.join(', ')}`)
-  }
-}
-
-function levelOf(text: string): LogLevel {
-  const level = LOG_LEVELS.find((each) => each === text.toUpperCase())
-  if (!level) throw new InvalidArgumentError(`choose from ${LOG_LEVELS.join(', ')}`)
-  return level
 }
 
 function numberOf(text: string): number {

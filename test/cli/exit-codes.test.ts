@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { EXIT_MEANINGS, ExitCode } from '../../src/errors.js'
 import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { del, plant, rowsOf } from '../support/plant.js'
 
@@ -41,12 +42,9 @@ test('every exit code of the README is the end of something that a user can do',
   produced(1, spawnSync(process.execPath, ['--input-type=module', '-e', INTERNAL]).status)
 
   for (const [code, status] of seen) assert.equal(status, code)
-  const listed = [...readFileSync('README.md', 'utf8').matchAll(/^\| ([\d, ]+) \| /gm)].flatMap(([, codes]) =>
-    codes.split(', '),
-  )
   assert.deepEqual(
     [...seen.keys()].sort((a, b) => a - b),
-    listed.map(Number),
+    Object.values(ExitCode),
   )
 
   async function signalled(signal: 'SIGINT' | 'SIGTERM'): Promise<number | null> {
@@ -58,9 +56,36 @@ test('every exit code of the README is the end of something that a user can do',
   }
 })
 
+test('the README says of each exit code what EXIT_MEANINGS says', () => {
+  const rows = [...readFileSync('README.md', 'utf8').matchAll(/^\| ([\d, ]+) \| (.*) \|$/gm)].flatMap(
+    ([, codes, meaning]) => codes.split(', ').map((code) => [code, meaning.replaceAll('`', '')]),
+  )
+  assert.deepEqual(Object.fromEntries(rows), EXIT_MEANINGS)
+})
+
+test('SYN_LOG_LEVEL that is no level ends both tools with 2 and one sentence, before they do anything', (t) => {
+  const dir = tempDir(t)
+  const env = { ...process.env, SYN_LOG_LEVEL: 'bogus' }
+  for (const [program, ...args] of [
+    ['migrate_020', '--src', dir, '--dest', join(dir, 'dest')],
+    ['sync_020', join(dir, 'sync')],
+  ]) {
+    const bin = join(fixture('..'), '..', 'bin', `${program}.mjs`)
+    const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { env, encoding: 'utf8' })
+    assert.deepEqual([status, stdout], [2, ''], program)
+    assert.equal(
+      stderr,
+      'error: Cannot use SYN_LOG_LEVEL "bogus": it is no log level\n' +
+        'hint: Choose from DEBUG, INFO, WARNING, ERROR, CRITICAL, or unset SYN_LOG_LEVEL\n',
+      program,
+    )
+    assert.deepEqual(readdirSync(dir), [], program)
+  }
+})
+
 /** What nobody has foreseen: no user should ever get there. */
 const INTERNAL = `
-  const { reportFailure } = await import('${join(import.meta.dirname, '..', '..', 'src', 'cli', 'migrate-command.js')}')
+  const { reportFailure } = await import('${join(import.meta.dirname, '..', '..', 'src', 'cli', 'exit.js')}')
   process.exit(reportFailure(new TypeError('of no kind that is known')))
 `
 

@@ -1,7 +1,7 @@
 // Runs one migration with options that the command line does not have, such as tiny pieces. The argument is JSON of some
 // MigrateOptions; prints JSON: the summary, or what broke the run. In a process of its own, as tests run a migration to
 // one destination several times, and may kill it.
-import { reportFailure } from '../../src/cli/migrate-command.js'
+import { reportFailure } from '../../src/cli/exit.js'
 import { MigrationError } from '../../src/errors.js'
 import { Migrator } from '../../src/migrate/migrator.js'
 import type { MigrateOptions } from '../../src/migrate/options.js'

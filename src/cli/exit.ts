@@ -1,0 +1,105 @@
+import { EXIT_MEANINGS, ExitCode, MigrationError } from '../errors.js'
+import { TelepathError } from '../telepath/errors.js'
+import { maskUrls } from '../telepath/url.js'
+
+/** What the system says when a disk takes no more. */
+const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']
+/** What it says when a process has too many open files. */
+const OPEN_FILE_ERRORS = ['EMFILE', 'ENFILE']
+const HELP_COLUMNS = 80
+
+/** Says on standard error what broke a command and what to do about it; returns the exit code. */
+export function reportFailure(error: unknown): ExitCode {
+  const { exitCode, message, hint, stack } = failureOf(error)
+  process.stderr.write(
+    `${[`error: ${message}`, ...(hint === undefined ? [] : [`hint: ${hint}`]), ...(stack === undefined ? [] : [stack])].join('\n')}\n`,
+  )
+  return exitCode
+}
+
+interface Failure {
+  readonly exitCode: ExitCode
+  readonly message: string
+  readonly hint?: string | undefined
+  /** Only of what is a bug: an operator can do nothing with it. */
+  readonly stack?: string | undefined
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof MigrationError) {
+    const { exitCode, message, hint, stack } = error
+    return { exitCode, message, hint, stack: error.code === 'ERR_INTERNAL' ? stack : undefined }
+  }
+  if (error instanceof TelepathError)
+    return { exitCode: ExitCode.config, message: `A Cortex refused: ${error.message}` }
+  const { code = '', message = '' } = (error ?? {}) as NodeJS.ErrnoException
+  if (DISK_ERRORS.includes(code)) {
+    return {
+      exitCode: ExitCode.dest,
+      message: `Cannot write to the destination: ${message}`,
+      hint: 'Check its disk and its free space, then run the same command again; a migration continues with --from-last',
+    }
+  }
+  if (OPEN_FILE_ERRORS.includes(code)) {
+    return {
+      exitCode: ExitCode.dest,
+      message: `Cannot open another file: ${message}`,
+      hint: 'Raise the limit of open files (ulimit -n), or give fewer --workers; a migration continues with --from-last',
+    }
+  }
+  const text = error instanceof Error ? String(error.stack) : String(error)
+  return { exitCode: ExitCode.internal, message: maskUrls(text) }
+}
+
+/**
+ * Ends the process at once: a run may be killed at any instant, so there is nothing to wait for.
+ *
+ * @param screen is stopped first
+ * @param hint how to continue
+ */
+export function stopOnSignals(screen: { stop(): void }, hint: string): void {
+  for (const [signal, code] of [
+    ['SIGINT', ExitCode.sigint],
+    ['SIGTERM', ExitCode.sigterm],
+  ] as const) {
+    process.on(signal, () => {
+      screen.stop()
+      process.stderr.write(`Stopped by ${signal}. ${hint}\n`)
+      process.exit(code)
+    })
+  }
+}
+
+/** Continues when nobody reads the output any more, as behind `| head`: the work is worth more than its log. */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+}
+
+/**
+ * The exit codes for the end of a help text.
+ *
+ * @param codes those that the command may end with; all by default
+ * @param own what a code means for this command, where that is not what it means for all
+ */
+export function exitCodesHelp(
+  codes: readonly ExitCode[] = Object.values(ExitCode),
+  own: Partial<Record<ExitCode, string>> = {},
+): string {
+  const lines = codes.flatMap((code) => wrapped(`  ${String(code).padStart(3)}  `, own[code] ?? EXIT_MEANINGS[code]))
+  return `\nExit codes:\n${lines.join('\n')}`
+}
+
+function wrapped(lead: string, text: string): string[] {
+  const lines = [lead]
+  for (const word of text.split(' ')) {
+    const last = lines[lines.length - 1]
+    const isFirst = last.trimEnd() === lead.trimEnd() || last.trim() === ''
+    if (last.length + 1 + word.length > HELP_COLUMNS) lines.push(' '.repeat(lead.length) + word)
+    else lines[lines.length - 1] = isFirst ? last + word : `${last} ${word}`
+  }
+  return lines
+}
