@@ -4,7 +4,8 @@ import { MIGRATION_DIR } from '../dest/migration-log.js'
 import { versionOf } from '../slab/version.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { readYamlFile, yamlDocument } from '../slab/yaml-file.js'
-import { DEST_VERSION, recordProgress, type StepContext } from './context.js'
+import { DEST_VERSION, type StepContext } from './context.js'
+import type { Step } from './step.js'
 
 /** Options of a 0.2.x Cortex and of its cell base, up to 2.8.0; what else cell.yaml holds was for 0.1.x. */
 const VALID_CONFS = new Set([
@@ -29,6 +30,9 @@ const VALID_CONFS = new Set([
   'nexslog:en',
 ])
 
+/** Step `cell`: the Cortex's version, who made each view, and its YAML files. */
+export const cell: Step = { name: 'cell', run: migrateCell }
+
 /** Notes which version the source had, as long as the destination's hive still says so. */
 export function recordSourceVersion({ ops, cell, migrlog, log }: StepContext): void {
   if (!ops.has('dirn')) return
@@ -39,8 +43,7 @@ export function recordSourceVersion({ ops, cell, migrlog, log }: StepContext): v
   migrlog.put({ migrop: 'chkvalid', logtyp: 'vers', key: 'src:cortex', val: [...(version ?? [-1, -1, -1])] })
 }
 
-/** Step `cell`: the Cortex's version, who made each view, and its YAML files. */
-export function migrateCell(context: StepContext): void {
+function migrateCell(context: StepContext): number {
   const { cell, migrlog } = context
   cell.hive.set(['cellinfo', 'cortex:version'], [...DEST_VERSION])
   setViewCreators(context)
@@ -50,7 +53,7 @@ export function migrateCell(context: StepContext): void {
   migrlog.put({ migrop: 'cell', logtyp: 'conf', key: 'dedicated', val: dedicated })
   const list = removed.map((name) => `'${name}'`).join(', ')
   context.log('INFO', `Completed cell migration, removed deprecated confdefs: [${list}]`)
-  recordProgress(context, 'cell')
+  return 0
 }
 
 /** Views name their owner in 0.1.x; in 2.x they have their creator's iden, root's when the owner is nobody. */

@@ -1,4 +1,5 @@
 import type { DestCell } from '../dest/dest-cell.js'
+import type { DestQueues } from '../dest/dest-queues.js'
 import type { MigrationLog } from '../dest/migration-log.js'
 
 /** The steps of a migration in the order in which they run. */
@@ -36,9 +37,10 @@ export interface StepContext {
   readonly now: () => number
   readonly migrlog: MigrationLog
   readonly cell: DestCell
-}
-
-/** Notes that a step is done; the reference's key for a step without layers is `none`. */
-export function recordProgress({ migrlog, now }: StepContext, migrop: MigrOp, key = 'none'): void {
-  migrlog.put({ migrop, logtyp: 'prog', key, val: now() })
+  /** Opens the queues when they are first asked for. */
+  readonly queues: () => Promise<DestQueues>
+  /** What is wrong with the extended model, as `ext prop (inet:fqdn:_x) error: …`. */
+  readonly modelWarnings: readonly string[]
+  /** Whether the destination gets its memory locked. */
+  readonly destDedicated: boolean
 }

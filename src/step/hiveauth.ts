@@ -1,21 +1,24 @@
 import { join } from 'node:path'
 import { encode, PackMap } from '../bytes/msgpack.js'
-import { type DestQueues, packQueue } from '../dest/dest-queues.js'
+import { packQueue } from '../dest/dest-queues.js'
 import { type LogRecord, MIGRATION_DIR } from '../dest/migration-log.js'
 import { pyRepr } from '../python/repr.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { translateAuth } from '../translate/auth.js'
-import { recordProgress, type StepContext } from './context.js'
+import type { StepContext } from './context.js'
+import type { Step } from './step.js'
 
 /**
- * Step `hiveauth`: users, roles, rules, and the gates of layers, views, triggers, queues and cron jobs. Returns how many
- * errors there were: queues that get no gate, as nobody owns them.
+ * Step `hiveauth`: users, roles, rules, and the gates of layers, views, triggers, queues and cron jobs. Its errors are
+ * queues that get no gate, as nobody owns them.
  */
-export function migrateHiveAuth(context: StepContext, destQueues: DestQueues): number {
+export const hiveauth: Step = { name: 'hiveauth', run: migrateHiveAuth }
+
+async function migrateHiveAuth(context: StepContext): Promise<number> {
   const { cell, migrlog, log } = context
   const owned: [string, string][] = []
   const errors: LogRecord[] = []
-  for (const queue of destQueues.list()) {
+  for (const queue of (await context.queues()).list()) {
     const owner = queue.meta instanceof PackMap ? (queue.meta.get('user') ?? null) : null
     if (typeof owner === 'string') {
       owned.push([queue.name, owner])
@@ -38,6 +41,5 @@ export function migrateHiveAuth(context: StepContext, destQueues: DestQueues): n
   writeWhole(path, encode(hierarchy))
   log('INFO', `Saved msgpackd user hierarchy to ${path}`)
   log('INFO', 'Completed HiveAuth migration')
-  recordProgress(context, 'hiveauth')
   return errors.length
 }

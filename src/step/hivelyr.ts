@@ -1,6 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
 import type { Hive } from '../slab/hive.js'
-import { DEST_VERSION, recordProgress, type StepContext } from './context.js'
+import { DEST_VERSION, type StepContext } from './context.js'
+import type { Step } from './step.js'
 
 /** 0.1.x shows a layer without a name as this. */
 const NO_NAME = '??'
@@ -11,20 +12,23 @@ const RENAMED_OPTIONS = { 'lmdb:growsize': 'growsize', 'lmdb:lockmemory': 'lockm
  * Step `hivelyr`: what the hive says about each of its layers, in the layout of 0.2.x. Layers that only have a directory
  * get an entry when they are among those to migrate.
  */
-export function migrateHiveLayers(context: StepContext, options: { readonly destDedicated: boolean }): void {
+export const hivelyr: Step = { name: 'hivelyr', run: migrateHiveLayers, progressKeys: layerIdens }
+
+function migrateHiveLayers(context: StepContext): number {
   const { hive } = context.cell
-  const known = hive.children(['cortex', 'layers'])
-  const idens = [...new Set([...known, ...context.layers])].sort()
+  const idens = layerIdens(context)
   const dedicated = context.migrlog.get('cell', 'conf', 'dedicated') === true
   for (const iden of idens) {
     migrateLayer(context, iden, dedicated)
-    addShadow(hive, iden, options.destDedicated)
+    addShadow(hive, iden, context.destDedicated)
   }
   context.cell.commit()
-  for (const iden of idens) {
-    context.log('INFO', 'Completed Hive layer info migration')
-    recordProgress(context, 'hivelyr', iden)
-  }
+  for (const _ of idens) context.log('INFO', 'Completed Hive layer info migration')
+  return 0
+}
+
+function layerIdens({ cell: { hive }, layers }: Pick<StepContext, 'cell' | 'layers'>): string[] {
+  return [...new Set([...hive.children(['cortex', 'layers']), ...layers])].sort()
 }
 
 function migrateLayer({ cell: { hive }, log }: StepContext, iden: string, dedicated: boolean): void {

@@ -2,13 +2,13 @@ import { decode, type Value } from '../bytes/msgpack.js'
 import type { LogRecord } from '../dest/migration-log.js'
 import { pyRepr } from '../python/repr.js'
 import { translateTrigger } from '../translate/triggers.js'
-import { recordProgress, type StepContext } from './context.js'
+import type { StepContext } from './context.js'
+import type { Step } from './step.js'
 
-/**
- * Step `triggers`: moves triggers to the views that they belong to. What cannot be moved stays, and is recorded. Returns
- * how many errors there were.
- */
-export function migrateTriggers(context: StepContext): number {
+/** Step `triggers`: moves triggers to the views that they belong to. What cannot be moved stays, and is recorded. */
+export const triggers: Step = { name: 'triggers', run: migrateTriggers }
+
+function migrateTriggers(context: StepContext): number {
   const { cell, migrlog, log } = context
   const { hive } = cell
   const views = new Set(hive.children(['cortex', 'views']))
@@ -42,7 +42,6 @@ export function migrateTriggers(context: StepContext): number {
     val: [rows.length, moved.length],
   })
   log('INFO', `Completed trigger migration for ${moved.length} of ${rows.length}`)
-  recordProgress(context, 'triggers')
   return errors.length
 }
 

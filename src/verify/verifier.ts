@@ -12,6 +12,7 @@ import { isInUse } from '../slab/in-use.js'
 import { readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { layersBelow } from '../source/layers-below.js'
+import { CELL_STEPS } from '../step/steps.js'
 import { modelKey } from '../stream/worker-state.js'
 import { inTurn } from '../thread/in-turn.js'
 import { TaskPool } from '../thread/task-pool.js'
@@ -24,8 +25,6 @@ const LAYERS_AT_ONCE = 2
 /** The transaction of a slab that was built and never written to since. */
 const BUILT_TXN = 2
 const SOURCE_SLABS = ['layer', 'nodedata', 'splices'] as const
-/** Steps that make the hive and the queues what they are. */
-const CELL_STEPS = ['cell', 'hivelyr', 'triggers', 'cron', 'hiveauth', 'queues'] as const
 
 export interface VerifyOptions {
   readonly srcDir: string
@@ -137,7 +136,9 @@ class Verifier {
   private cell(): void {
     const { srcDir, destDir } = this.options
     const steps = new Set(
-      CELL_STEPS.filter((step) => this.layersOf(step).some((key) => hasRecord(destDir, step, 'prog', key))),
+      Object.keys(CELL_STEPS).filter((step) =>
+        this.layersOf(step).some((key) => hasRecord(destDir, step, 'prog', key)),
+      ),
     )
     if (steps.size === 0) return
     const { compared, differences } = hiveDifferences({ srcDir, destDir, steps })

@@ -1,0 +1,15 @@
+import { cell } from './cell.js'
+import type { MigrOp } from './context.js'
+import { cron } from './cron.js'
+import { dmodel } from './dmodel.js'
+import { hiveauth } from './hiveauth.js'
+import { hivelyr } from './hivelyr.js'
+import { queues } from './queues.js'
+import type { Step } from './step.js'
+import { triggers } from './triggers.js'
+
+/** Steps that work on the cell of the destination: all but the copy of the directory and those that work on layers. */
+export type CellOp = Exclude<MigrOp, 'dirn' | 'hivestor' | 'nodes' | 'nodedata' | 'splices'>
+
+/** Every cell step, in the order in which they run. */
+export const CELL_STEPS = { cell, dmodel, hivelyr, triggers, cron, hiveauth, queues } satisfies Record<CellOp, Step>
