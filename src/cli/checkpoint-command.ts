@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { Command } from 'commander'
 import { Checkpoints, checkpointsExist, readCheckpoints } from '../dest/checkpoints.js'
 import { ExitCode, MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import { RunLock } from '../migrate/run-lock.js'
 import { printJson, runCommand } from './run-command.js'
 import { styleOf } from './style.js'
@@ -96,8 +96,8 @@ function reset(args: readonly string[], name: string): Promise<number> {
       for (const key of keys) checkpoints.clear(key)
       await checkpoints.close()
       for (const iden of new Set(keys.map(layerOf))) {
-        for (const dir of ['build', 'runs'])
-          rmSync(join(dest, 'migration', dir, iden), { recursive: true, force: true })
+        const { buildOf, runsOf } = cortexPaths(dest).migration
+        for (const dir of [buildOf(iden), runsOf(iden)]) rmSync(dir, { recursive: true, force: true })
       }
     } finally {
       lock.release()

@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { Packr } from 'msgpackr'
 import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
-import { MIGRATION_DIR } from './migration-log.js'
 
 const packr = new Packr({ structuredClone: true })
 /** Address space only: some hundred bytes for each finished partition, a hundred kilobytes for each merged part. */
@@ -147,5 +146,5 @@ function hex(digest: bigint): string {
 }
 
 function checkpointsPath(destDir: string): string {
-  return join(destDir, MIGRATION_DIR, 'checkpoints.lmdb')
+  return cortexPaths(destDir).migration.checkpoints
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import { Hive } from '../slab/hive.js'
 import { type Db, Slab } from '../slab/slab.js'
 
@@ -16,7 +16,7 @@ export class DestCell {
   /** @throws {MigrationError} ERR_DEST when the destination is no Cortex directory */
   static async open(destDir: string): Promise<DestCell> {
     const guid = readGuid(destDir)
-    return new DestCell(await Slab.open(join(destDir, 'slabs', 'cell.lmdb')), guid)
+    return new DestCell(await Slab.open(cortexPaths(destDir).slab('cell')), guid)
   }
 
   private constructor(slab: Slab, guid: string) {
@@ -44,7 +44,7 @@ export class DestCell {
 }
 
 function readGuid(destDir: string): string {
-  const path = join(destDir, 'cell.guid')
+  const path = cortexPaths(destDir).guid
   try {
     return readFileSync(path, 'utf8').trim()
   } catch (cause) {

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { decode, PackMap, text, type Value } from '../bytes/msgpack.js'
+import { cortexPaths } from '../layout/paths.js'
 import { type Db, Slab } from '../slab/slab.js'
 import { numberQueues } from '../translate/queues.js'
 
@@ -17,7 +17,7 @@ export class DestQueues {
   readonly #meta: Db
 
   static async open(destDir: string): Promise<DestQueues> {
-    return new DestQueues(await Slab.open(join(destDir, 'slabs', 'queues.lmdb')))
+    return new DestQueues(await Slab.open(cortexPaths(destDir).slab('queues')))
   }
 
   private constructor(slab: Slab) {

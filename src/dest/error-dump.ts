@@ -1,8 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode, encode, PackMap, type Value } from '../bytes/msgpack.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
-import { type LogRecord, MIGRATION_DIR, readMigrationLog } from './migration-log.js'
+import { type LogRecord, readMigrationLog } from './migration-log.js'
 
 /**
  * Writes the errors of all steps to `<dest>/migration/migrerrors_<nowMs>.mpk`: one msgpack array of maps
@@ -18,14 +19,14 @@ export function dumpErrors(destDir: string, nowMs: number): string | null {
     ...errors.filter((record) => record.migrop !== 'nodes'),
     ...spliceErrors(destDir),
   ]
-  const path = join(destDir, MIGRATION_DIR, `migrerrors_${nowMs}.mpk`)
+  const path = join(cortexPaths(destDir).migration.dir, `migrerrors_${nowMs}.mpk`)
   writeFileSync(path, encode(all.map(packed)))
   return path
 }
 
 /** The reference keeps the errors of splices with its splice cell: key is the layer iden's bytes and the offset. */
 function spliceErrors(destDir: string): LogRecord[] {
-  const path = join(destDir, MIGRATION_DIR, 'splices', 'slabs', 'migrsync.lmdb')
+  const path = cortexPaths(destDir).migration.spliceErrors
   if (!existsSync(join(path, 'data.mdb'))) return []
   const slab = SlabReader.open(path)
   try {

@@ -1,8 +1,8 @@
-import { join } from 'node:path'
 import { decode, PackMap, type Value } from '../bytes/msgpack.js'
 import { toJson } from '../bytes/value-json.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
-import { LOG_DB, type LogRecord, logRecords, MIGRATION_DIR, migrationLogPath } from './migration-log.js'
+import { LOG_DB, type LogRecord, logRecords, migrationLogPath } from './migration-log.js'
 
 /** Something that was not migrated, with what the log kept of it. */
 export interface ErrorRecord {
@@ -74,7 +74,7 @@ function* errorRecords(destDir: string): Generator<ErrorRecord> {
 
 /** Errors of the reference's splice cell: the key is the layer's iden in bytes and the offset. */
 function* referenceSpliceErrors(destDir: string): Generator<ErrorRecord> {
-  const path = join(destDir, MIGRATION_DIR, 'splices', 'slabs', 'migrsync.lmdb')
+  const path = cortexPaths(destDir).migration.spliceErrors
   if (!SlabReader.exists(path)) return
   const slab = SlabReader.open(path)
   try {

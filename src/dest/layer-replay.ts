@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { cortexPaths, type LayerSlab } from '../layout/paths.js'
 import { type Db, Slab } from '../slab/slab.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 
@@ -48,8 +49,8 @@ export class LayerReplay {
   readonly #datanames: Db
 
   static async open(destDir: string, iden: string): Promise<LayerReplay> {
-    const open = (name: string) => {
-      const path = join(destDir, 'layers', iden, `${name}.lmdb`)
+    const open = (name: LayerSlab) => {
+      const path = cortexPaths(destDir).layer(iden).slab(name)
       return Slab.open(path, { mapBytes: 4 * statSync(join(path, 'data.mdb')).size + SPARE_BYTES })
     }
     return new LayerReplay(await open('layer_v2'), await open('nodedata'))

@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode, encode, PackMap, pyEquals, text, utf8, type Value } from '../bytes/msgpack.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
-
-/** The directory below the destination that holds everything about the migration itself. */
-export const MIGRATION_DIR = 'migration'
 
 /** `migr.lmdb` has this one db; its keys are `migrop NUL logtyp NUL key`, its values msgpack. */
 export const LOG_DB = 'migr'
@@ -117,7 +115,7 @@ export class MigrationLog {
 }
 
 export function migrationLogPath(destDir: string): string {
-  return join(destDir, MIGRATION_DIR, 'migr.lmdb')
+  return cortexPaths(destDir).migration.log
 }
 
 /** Whether the log of a destination has a record. */

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { decode, utf8, type Value } from '../bytes/msgpack.js'
+import { cortexPaths } from '../layout/paths.js'
 import { type RowCursor, SlabReader } from '../page/page-reader.js'
 import { Flag } from '../translate/node.js'
 import type { EditBatch } from './nexus-log.js'
@@ -31,8 +31,8 @@ export function* nexusEdits(
   { batchSize, userIden, now }: BatchOptions,
   which?: { readonly nodes: readonly Uint8Array[]; readonly nodedata: readonly Uint8Array[] },
 ): Generator<EditBatch> {
-  const layer = SlabReader.open(join(destDir, 'layers', layerIden, 'layer_v2.lmdb'))
-  const nodedata = SlabReader.open(join(destDir, 'layers', layerIden, 'nodedata.lmdb'))
+  const layer = SlabReader.open(cortexPaths(destDir).layer(layerIden).slab('layer_v2'))
+  const nodedata = SlabReader.open(cortexPaths(destDir).layer(layerIden).slab('nodedata'))
   try {
     const kinds =
       which === undefined

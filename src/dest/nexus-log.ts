@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { decode, encode, PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
 
@@ -28,7 +28,7 @@ export class NexusLog {
 
   /** @param mapBytes how large the log may become; needed for `append()` only */
   static async open(destDir: string, mapBytes?: number): Promise<NexusLog> {
-    const path = join(destDir, 'slabs', 'nexus.lmdb')
+    const path = cortexPaths(destDir).slab('nexus')
     return new NexusLog(await Slab.open(path, mapBytes === undefined ? {} : { mapBytes }))
   }
 
@@ -99,7 +99,7 @@ export class NexusLog {
  * @param opened the nexus log, when this process has opened it to append
  */
 export async function reserveEditIndexes(destDir: string, opened: NexusLog | null = null): Promise<number | null> {
-  const layersDir = join(destDir, 'layers')
+  const layersDir = cortexPaths(destDir).layers
   const idens = existsSync(layersDir) ? readdirSync(layersDir) : []
   const nextEdits = new Map(idens.sort().map((iden) => [iden, nextEditIndex(destDir, iden)]))
   if ([...nextEdits.values()].every((next) => next === 0)) return null
@@ -113,7 +113,7 @@ export async function reserveEditIndexes(destDir: string, opened: NexusLog | nul
 
 /** The next free index of the edit log of a layer of the destination, 0 when it has none. */
 function nextEditIndex(destDir: string, layerIden: string): number {
-  const path = join(destDir, 'layers', layerIden, 'nodeedits.lmdb')
+  const path = cortexPaths(destDir).layer(layerIden).slab('nodeedits')
   if (!SlabReader.exists(path)) return 0
   const slab = SlabReader.open(path)
   try {

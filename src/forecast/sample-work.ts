@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import { copyNodedata, mergeRuns } from '../migrate/tasks/merge-runs.js'
 import { extractNodes } from '../migrate/tasks/node-extract.js'
 import { extractSpliceRange } from '../migrate/tasks/splice-range.js'
@@ -79,7 +80,7 @@ export function sampleWork(srcDir: string, options: SampleOptions): WorkSample {
           (extract.warm.rows + merge.warm.rows) * nodeScale + (splices === null ? 0 : splices.warm.rows * spliceScale),
         ),
         sourceBytes: sum((layer) => layer.usedBytes),
-        copiedBytes: slabBytes(join(srcDir, 'slabs')) + slabBytes(join(srcDir, 'axon')),
+        copiedBytes: slabBytes(cortexPaths(srcDir).slabs) + slabBytes(cortexPaths(srcDir).axon),
         warmMs: extract.warmMs + merge.warmMs + (splices?.warmMs ?? 0),
         extract: scaled(extract.warm, nodeScale),
         merge: scaled(merge.warm, nodeScale),

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { decode } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
 import { compareVersions, type Version, versionOf } from '../slab/version.js'
@@ -21,7 +21,7 @@ const FIRST_2X: Version = [0, 2, 0]
 
 /** What a destination directory is, judged by its cell slab. */
 export function destState(destDir: string): DestState {
-  const path = join(destDir, 'slabs', 'cell.lmdb')
+  const path = cortexPaths(destDir).slab('cell')
   if (!SlabReader.exists(path)) return { kind: 'none' }
   let slab: SlabReader
   try {
@@ -70,6 +70,6 @@ function bootedVersion(slab: SlabReader): string | null {
 }
 
 function readGuid(destDir: string): string | null {
-  const path = join(destDir, 'cell.guid')
+  const path = cortexPaths(destDir).guid
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 
 /** Nodes of each form in one layer, source beside destination. */
@@ -25,8 +26,8 @@ export function countForms(srcDir: string, destDir: string | null): LayerFormCou
   const idens = layerDirs(srcDir, 'ERR_SOURCE')
   if (destDir !== null) layerDirs(destDir, 'ERR_DEST')
   return idens.map((iden) => {
-    const source = sourceCounts(join(srcDir, 'layers', iden))
-    const dest = destDir === null ? null : destCounts(join(destDir, 'layers', iden))
+    const source = sourceCounts(cortexPaths(srcDir).layer(iden).dir)
+    const dest = destDir === null ? null : destCounts(cortexPaths(destDir).layer(iden).dir)
     const names = [...new Set([...source.keys(), ...(dest?.keys() ?? [])])].sort(compareBytes)
     const forms = names.map((form) => ({ form, source: source.get(form) ?? 0, dest: dest?.get(form) ?? 0 }))
     return { iden, forms, inDest: dest !== null }
@@ -51,7 +52,7 @@ function line(form: string, ...cells: (string | number)[]): string {
 }
 
 function layerDirs(dir: string, code: 'ERR_SOURCE' | 'ERR_DEST'): string[] {
-  const layersDir = join(dir, 'layers')
+  const layersDir = cortexPaths(dir).layers
   if (!existsSync(layersDir)) {
     throw new MigrationError(code, `Cannot count forms in "${dir}": it has no directory "layers"`, {
       hint: 'give the directory of a Cortex',

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { decode, text, type Value } from '../bytes/msgpack.js'
 import { toJson } from '../bytes/value-json.js'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
 import { isInUse } from '../slab/in-use.js'
@@ -90,7 +91,7 @@ export interface InspectOptions {
  * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory
  */
 export function inspectCortex(dir: string, options: InspectOptions): CortexReport {
-  const cellSlab = join(dir, 'slabs', 'cell.lmdb')
+  const cellSlab = cortexPaths(dir).slab('cell')
   if (!SlabReader.exists(cellSlab)) {
     throw new MigrationError('ERR_SOURCE', `Cannot inspect "${dir}": there is no slab "slabs/cell.lmdb" in it`, {
       hint: 'give the directory of a Cortex, the one that holds cell.guid',
@@ -119,7 +120,7 @@ export function inspectCortex(dir: string, options: InspectOptions): CortexRepor
     synapseVersion: synapseVersion?.join('.') ?? null,
     cortexVersion: cortexVersion?.join('.') ?? null,
     inUse: isInUse(cellSlab),
-    migrated: SlabReader.exists(join(dir, 'migration', 'migr.lmdb')),
+    migrated: SlabReader.exists(cortexPaths(dir).migration.log),
     layers,
     views,
     modules: modulesOf(dir),
@@ -151,7 +152,7 @@ function viewsOf(hive: Hive): ViewReport[] {
 }
 
 function layersOf(dir: string, hive: Hive, views: readonly ViewReport[], options: InspectOptions): LayerReport[] {
-  const layersDir = join(dir, 'layers')
+  const layersDir = cortexPaths(dir).layers
   const entries = existsSync(layersDir) ? readdirSync(layersDir, { withFileTypes: true }) : []
   const dirs = entries.flatMap((entry) => (entry.isDirectory() && IDEN.test(entry.name) ? [entry.name] : []))
   const known = hive.children(['cortex', 'layers'])
@@ -225,7 +226,7 @@ function countBuids(slab: SlabReader, progress: (rows: number, total: number) =>
 }
 
 function queuesOf(dir: string): { name: string; size: number | null }[] {
-  const path = join(dir, 'slabs', 'queues.lmdb')
+  const path = cortexPaths(dir).slab('queues')
   if (!SlabReader.exists(path)) return []
   return readSettled(path, (slab) => {
     const sizes = slab.db('cortex:queue:sizes')
@@ -248,13 +249,13 @@ function userOf(hive: Hive, iden: string): { name: string; admin: boolean; locke
 }
 
 function modulesOf(dir: string): string[] {
-  const modules = readYamlFile(join(dir, 'cell.yaml'))?.modules
+  const modules = readYamlFile(cortexPaths(dir).cellYaml)?.modules
   const list = Array.isArray(modules) ? modules : []
   return list.map((entry: unknown) => String(Array.isArray(entry) ? entry[0] : entry))
 }
 
 function readGuid(dir: string): string | null {
-  const path = join(dir, 'cell.guid')
+  const path = cortexPaths(dir).guid
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
 }
 

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ErrorCounts } from '../dest/error-counts.js'
+import { cortexPaths } from '../layout/paths.js'
 import type { Log } from '../log.js'
 import { SlabReader } from '../page/page-reader.js'
 import { snapshotSlabs } from '../slab/snapshot.js'
@@ -49,9 +50,9 @@ export async function dryCellSteps(
 }
 
 async function copyCell(from: string, to: string): Promise<void> {
-  mkdirSync(join(to, 'slabs'), { mode: 0o700 })
+  mkdirSync(cortexPaths(to).slabs, { mode: 0o700 })
   for (const name of FILES) if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name))
-  const path = (dir: string, name: string) => join(dir, 'slabs', `${name}.lmdb`)
-  const there = SLABS.filter((name) => SlabReader.exists(path(from, name)))
-  await snapshotSlabs(there.map((name) => ({ source: path(from, name), dest: path(to, name) })))
+  const [source, dest] = [cortexPaths(from), cortexPaths(to)]
+  const there = SLABS.filter((name) => SlabReader.exists(source.slab(name)))
+  await snapshotSlabs(there.map((name) => ({ source: source.slab(name), dest: dest.slab(name) })))
 }

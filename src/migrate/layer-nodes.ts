@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { cortexPaths } from '../layout/paths.js'
 import type { ModelData } from '../model/model.js'
 import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -117,11 +118,11 @@ export class LayerNodes {
     private readonly events: LayerNodesEvents,
   ) {
     const { iden, srcDir, destDir } = options
-    this.buildDir = join(destDir, 'migration', 'build', iden, 'nodes')
-    this.runsDir = join(destDir, 'migration', 'runs', iden)
+    this.buildDir = join(cortexPaths(destDir).migration.buildOf(iden), 'nodes')
+    this.runsDir = cortexPaths(destDir).migration.runsOf(iden)
     this.key = `nodes/${iden}`
-    this.layerPath = join(srcDir, 'layers', iden, 'layer.lmdb')
-    this.nodedataPath = join(srcDir, 'layers', iden, 'nodedata.lmdb')
+    this.layerPath = cortexPaths(srcDir).layer(iden).slab('layer')
+    this.nodedataPath = cortexPaths(srcDir).layer(iden).slab('nodedata')
     this.merge = new LayerMerge({ iden, buildDir: this.buildDir, key: this.key }, pool, writer, credits, events)
   }
 
@@ -229,7 +230,7 @@ export class LayerNodes {
   }
 
   private install(): Promise<boolean> {
-    return this.merge.install(join(this.options.destDir, 'layers', this.options.iden))
+    return this.merge.install(cortexPaths(this.options.destDir).layer(this.options.iden).dir)
   }
 
   private async begin(checkpoint: Checkpoint | null, head: Omit<Checkpoint, 'streams' | 'isBuilt'>): Promise<void> {
@@ -336,7 +337,7 @@ export class LayerNodes {
         layerPath: this.layerPath,
         nodedataPath: withNodedata ? this.nodedataPath : null,
         otherLayerPaths: options.mapPartial
-          ? options.otherLayers.map((iden) => join(options.srcDir, 'layers', iden, 'layer.lmdb'))
+          ? options.otherLayers.map((iden) => cortexPaths(options.srcDir).layer(iden).slab('layer'))
           : [],
         knownForms,
         start: range.start,

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { cortexPaths } from '../layout/paths.js'
 import type { ModelData } from '../model/model.js'
 import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -77,8 +78,8 @@ export class LayerSplices {
   ) {
     const { iden, srcDir, destDir } = options
     this.key = `splices/${iden}`
-    this.slabPath = join(srcDir, 'layers', iden, 'splices.lmdb')
-    this.buildDir = join(destDir, 'migration', 'build', iden, 'nodeedits.lmdb')
+    this.slabPath = cortexPaths(srcDir).layer(iden).slab('splices')
+    this.buildDir = join(cortexPaths(destDir).migration.buildOf(iden), 'nodeedits.lmdb')
   }
 
   /** Null when the layer has no splice log; an empty log of node edits is made all the same. */
@@ -215,7 +216,7 @@ export class LayerSplices {
   }
 
   private install(): Promise<boolean> {
-    const finalDir = join(this.options.destDir, 'layers', this.options.iden, 'nodeedits.lmdb')
+    const finalDir = cortexPaths(this.options.destDir).layer(this.options.iden).slab('nodeedits')
     return this.writer.call('installSlabs', { slabs: [{ dir: this.buildDir, finalDir }] })
   }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { encode, type Value } from '../bytes/msgpack.js'
 import { ErrorCounts, type ErrorKind, WARNING_STEP } from '../dest/error-counts.js'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import type { Log } from '../log.js'
 import type { ModelData } from '../model/model.js'
 import { preflight } from '../preflight/preflight.js'
@@ -127,8 +128,8 @@ export class Migrator {
     await writer.call('sync', { destDir })
     for (const dir of [
       snapshotDirOf(destDir),
-      join(destDir, 'migration', 'build'),
-      join(destDir, 'migration', 'runs'),
+      cortexPaths(destDir).migration.build,
+      cortexPaths(destDir).migration.runs,
     ]) {
       rmSync(dir, { recursive: true, force: true })
     }
@@ -209,7 +210,7 @@ export class Migrator {
     if (this.options.ops.has('nodes')) await writer.call('forget', { migrop: 'nexus', checkpoints: 'nexus/' })
     if (!this.options.ops.has('splices')) return
     // The reference works there, and keeps its splice errors there, which --dump-errors lists.
-    rmSync(join(this.options.destDir, 'migration', 'splices'), { recursive: true, force: true })
+    rmSync(cortexPaths(this.options.destDir).migration.splices, { recursive: true, force: true })
   }
 
   private async nodes(
@@ -221,7 +222,7 @@ export class Migrator {
   ): Promise<LayerNodesResult> {
     const { options, log } = this
     const { iden, srcDir } = shared
-    const layerDir = join(srcDir, 'layers', iden)
+    const layerDir = cortexPaths(srcDir).layer(iden).dir
     const { modelVersion, nextSplice } = readLayerFacts({ iden, dir: layerDir })
     if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
     await this.record(

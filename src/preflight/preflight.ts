@@ -12,6 +12,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Value } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
 import { destState } from '../inspect/dest-state.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { loadLmdb } from '../slab/binding.js'
 import type { Hive } from '../slab/hive.js'
@@ -190,7 +191,7 @@ function checkAccess({ dir }: SourceCortex, unreadable: readonly string[], destD
 /** Directories of a destination that a migration writes to. */
 function destDirs(destDir: string): string[] {
   const dirs = ['slabs', 'migration', 'layers'].map((name) => join(destDir, name)).filter((dir) => existsSync(dir))
-  const layersDir = join(destDir, 'layers')
+  const layersDir = cortexPaths(destDir).layers
   const layers = existsSync(layersDir) ? readdirSync(layersDir).map((name) => join(layersDir, name)) : []
   return [...dirs, ...layers]
 }
@@ -198,7 +199,7 @@ function destDirs(destDir: string): string[] {
 /** Whoever has a layer of the destination open would go on with files that are no longer there. */
 function checkLive(layers: readonly SourceLayer[], destDir: string): Finding[] {
   return layers.flatMap(({ iden }) => {
-    const path = join(destDir, 'layers', iden, 'layer_v2.lmdb')
+    const path = cortexPaths(destDir).layer(iden).slab('layer_v2')
     if (!existsSync(path) || !isInUse(path)) return []
     return [
       {
@@ -270,11 +271,11 @@ function checkDest(source: SourceCortex, { destDir, ops }: PreflightOptions): Fi
 
 /** A layer that somebody else has made is not replaced unasked: nobody here can tell what it holds. */
 function checkLayerMakers(layers: readonly SourceLayer[], { destDir, ops, restart }: PreflightOptions): Finding[] {
-  const isOurs = SlabReader.exists(join(destDir, 'migration', 'checkpoints.lmdb'))
+  const isOurs = SlabReader.exists(cortexPaths(destDir).migration.checkpoints)
   if (isOurs || !['nodes', 'nodedata', 'splices'].some((op) => ops.has(op))) return []
-  const there = layers.filter(({ iden }) => SlabReader.exists(join(destDir, 'layers', iden, 'layer_v2.lmdb')))
+  const there = layers.filter(({ iden }) => SlabReader.exists(cortexPaths(destDir).layer(iden).slab('layer_v2')))
   if (there.length === 0) return []
-  const isMigrated = SlabReader.exists(join(destDir, 'migration', 'migr.lmdb'))
+  const isMigrated = SlabReader.exists(cortexPaths(destDir).migration.log)
   if (isMigrated && restart) return []
   const list = there.map(({ iden }) => iden).join(', ')
   const made = isMigrated ? 'another tool has migrated' : 'there is no record of who made'
@@ -341,7 +342,7 @@ function checkVersion({ dir, hive, cellGuid, layers }: SourceCortex, problems: F
   }
   if (cellGuid === null) {
     problems.push({
-      text: `Unable to read cell guid at ${join(dir, 'cell.guid')}`,
+      text: `Unable to read cell guid at ${cortexPaths(dir).guid}`,
       hint: 'restore the file from a backup',
     })
   }
@@ -362,7 +363,7 @@ function checkSpace(
 ): void {
   const layerBytes = [...facts.values()].reduce((sum, { usedBytes }) => sum + usedBytes, 0)
   const hasData = ['nodes', 'nodedata', 'splices'].some((op) => ops.has(op))
-  const copied = ops.has('dirn') ? slabBytes(join(dir, 'slabs')) + slabBytes(join(dir, 'axon')) : 0
+  const copied = ops.has('dirn') ? slabBytes(cortexPaths(dir).slabs) + slabBytes(cortexPaths(dir).axon) : 0
   const least = copied + (hasData ? layerBytes : 0)
   const text = `The destination's disk has ${showBytes(free)} free, the migration needs about ${showBytes(least)}`
   const hint = 'free some space, or give --dest a directory on a larger disk'
@@ -387,7 +388,7 @@ function layerWarnings(
   }
   for (const name of source.strays) {
     found.push({
-      text: `"${join(source.dir, 'layers', name)}" is no layer: it is left out`,
+      text: `"${cortexPaths(source.dir).layer(name).dir}" is no layer: it is left out`,
       hint: 'none of it is needed',
     })
   }
@@ -441,7 +442,7 @@ function moduleWarnings(srcDir: string, { modelFiles }: PreflightOptions): Findi
 function moduleNames(srcDir: string): string[] {
   let conf: YamlMap | null
   try {
-    conf = readYamlFile(join(srcDir, 'cell.yaml'))
+    conf = readYamlFile(cortexPaths(srcDir).cellYaml)
   } catch {
     return [] // Reported as a problem.
   }

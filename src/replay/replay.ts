@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { encode, PackMap, type Value } from '../bytes/msgpack.js'
 import { readCheckpoints } from '../dest/checkpoints.js'
 import { ErrorCounts, type ErrorKind } from '../dest/error-counts.js'
@@ -6,6 +5,7 @@ import { readErrorRecords } from '../dest/error-records.js'
 import { hasRecord } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
+import { cortexPaths, type LayerSlab } from '../layout/paths.js'
 import type { Log } from '../log.js'
 import { changedSlabs, DEST_SLABS, type LayerCheckpoint, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import { LayerSplices } from '../migrate/layer-splices.js'
@@ -166,7 +166,8 @@ export class Replay {
 
   /** What translates the nodes of a layer as they were migrated, but for the model. */
   private nodeSource(iden: string, { fingerprint }: LayerCheckpoint, source: SourceCortex, model: ModelData) {
-    const slab = (layer: string, name: string) => join(this.options.srcDir, 'layers', layer, `${name}.lmdb`)
+    const paths = cortexPaths(this.options.srcDir)
+    const slab = (layer: string, name: LayerSlab) => paths.layer(layer).slab(name)
     const mapPartial = fingerprint['partial nodes'] !== false
     return {
       layer: iden,
@@ -186,8 +187,8 @@ export class Replay {
     const streams = (readCheckpoints(destDir).get(key)?.streams ?? []) as { counts?: NodeExtractCounts }[]
     const before = streams.flatMap(({ counts }) => (counts === undefined ? [] : [counts]))
     const left = countLeft(destDir, iden)
-    const layer = SlabReader.open(join(destDir, 'layers', iden, 'layer_v2.lmdb'))
-    const nodedata = SlabReader.open(join(destDir, 'layers', iden, 'nodedata.lmdb'))
+    const layer = SlabReader.open(cortexPaths(destDir).layer(iden).slab('layer_v2'))
+    const nodedata = SlabReader.open(cortexPaths(destDir).layer(iden).slab('nodedata'))
     try {
       const forms = [...(layer.db('count:forms')?.rows() ?? [])].map(
         ({ key, value }) => [Buffer.from(key).toString('utf8'), Number(Buffer.from(value).readBigInt64BE())] as const,
@@ -218,7 +219,7 @@ export class Replay {
     const { srcDir, destDir } = this.options
     const key = `splices/${iden}`
     if (!hasRecord(destDir, 'splices', 'prog', iden)) return
-    if (!SlabReader.exists(join(srcDir, 'layers', iden, 'splices.lmdb'))) return
+    if (!SlabReader.exists(cortexPaths(srcDir).layer(iden).slab('splices'))) return
     const checkpoint = this.checkpoint('splices', iden)
     if (checkpoint?.isBuilt === true && !canTranslate(errors, model)) {
       await writer.call('putCheckpoint', { key, checkpoint: withModel(checkpoint, model) })
@@ -270,7 +271,7 @@ export class Replay {
   private checkLayer(iden: string, model: ModelData): void {
     const { srcDir, destDir } = this.options
     for (const slab of DEST_SLABS) {
-      const path = join(destDir, 'layers', iden, `${slab}.lmdb`)
+      const path = cortexPaths(destDir).layer(iden).slab(slab)
       if (!isInUse(path)) continue
       throw new MigrationError('ERR_PREFLIGHT', `Cannot replay errors of "${destDir}": a process has "${path}" open`, {
         hint: 'stop it',
@@ -292,7 +293,7 @@ export class Replay {
     for (const { fingerprint } of [nodes, splices].filter((checkpoint) => checkpoint !== null)) {
       this.checkModel(iden, String(fingerprint.model), model)
     }
-    const [changed] = changedSlabs(join(srcDir, 'layers', iden), { nodes, splices })
+    const [changed] = changedSlabs(cortexPaths(srcDir).layer(iden).dir, { nodes, splices })
     if (changed === undefined) return
     throw new MigrationError(
       'ERR_CHECKPOINT_MISMATCH',

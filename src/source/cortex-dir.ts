@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode, type Value } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import type { ExtendedModel } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
@@ -52,10 +53,10 @@ export interface LayerFacts {
  * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory
  */
 export function readSource(dir: string): SourceCortex {
-  const cellSlab = join(dir, 'slabs', 'cell.lmdb')
+  const cellSlab = cortexPaths(dir).slab('cell')
   if (!existsSync(dir)) throw noCortex(dir, 'it does not exist')
   if (!SlabReader.exists(cellSlab)) throw noCortex(dir, 'there is no slab "slabs/cell.lmdb" in it')
-  const layersDir = join(dir, 'layers')
+  const layersDir = cortexPaths(dir).layers
   if (!existsSync(layersDir)) throw noCortex(dir, 'there is no directory "layers" in it')
   const hive = readSettled(cellSlab, (slab) => Hive.from(slab.db('hive')?.rows() ?? []))
   const known = hive.children(['cortex', 'layers']).sort()
@@ -103,7 +104,7 @@ export function readLayerFacts({ dir }: SourceLayer): LayerFacts {
 /** How much Storm text a Cortex keeps; it is carried over as it is. */
 export function countStorm({ dir, hive }: SourceCortex): { triggers: number; crons: number; commands: number } {
   return {
-    triggers: readSettled(join(dir, 'slabs', 'cell.lmdb'), (slab) => slab.db('triggers')?.entries ?? 0),
+    triggers: readSettled(cortexPaths(dir).slab('cell'), (slab) => slab.db('triggers')?.entries ?? 0),
     crons: hive.children(['agenda', 'appts']).length,
     commands: hive.children(['cortex', 'storm', 'cmds']).length + hive.children(['cortex', 'storm', 'packages']).length,
   }
@@ -140,7 +141,7 @@ function usedBytesOf(slab: SlabReader): number {
 }
 
 function readGuid(dir: string): string | null {
-  const path = join(dir, 'cell.guid')
+  const path = cortexPaths(dir).guid
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { MigrationError } from '../errors.js'
+import { cortexPaths, type LayerSlab } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { isInUse } from '../slab/in-use.js'
 import { snapshotSlabs } from '../slab/snapshot.js'
@@ -30,10 +30,10 @@ export async function snapshotIfLive(
   info('The source Cortex is running: its layers are copied first, and the copies are migrated')
   const part = `${snapshotDir}.part`
   rmSync(part, { recursive: true, force: true })
-  for (const iden of layers) mkdirSync(join(part, 'layers', iden), { recursive: true, mode: 0o700 })
-  const copy = (slabs: readonly string[]) => {
+  for (const iden of layers) mkdirSync(cortexPaths(part).layer(iden).dir, { recursive: true, mode: 0o700 })
+  const copy = (slabs: readonly LayerSlab[]) => {
     const paths = layers.flatMap((iden) =>
-      slabs.map((slab) => [slabPath(srcDir, iden, slab), slabPath(part, iden, slab)]),
+      slabs.map((slab) => [srcDir, part].map((dir) => cortexPaths(dir).layer(iden).slab(slab))),
     )
     return snapshotSlabs(paths.filter(([path]) => SlabReader.exists(path)).map(([source, dest]) => ({ source, dest })))
   }
@@ -59,13 +59,9 @@ export function refuseLiveLayers(srcDir: string, layers: readonly string[]): voi
 }
 
 function liveLayer(srcDir: string, layers: readonly string[]): string | undefined {
-  return layers.find((iden) => SLABS.some((slab) => isInUse(slabPath(srcDir, iden, slab))))
+  return layers.find((iden) => SLABS.some((slab) => isInUse(cortexPaths(srcDir).layer(iden).slab(slab))))
 }
 
 export function snapshotDirOf(destDir: string): string {
-  return join(destDir, 'migration', 'snapshot')
-}
-
-function slabPath(dir: string, iden: string, slab: string): string {
-  return join(dir, 'layers', iden, `${slab}.lmdb`)
+  return cortexPaths(destDir).migration.snapshot
 }

@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { MIGRATION_DIR } from '../dest/migration-log.js'
+import { cortexPaths } from '../layout/paths.js'
 import { versionOf } from '../slab/version.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { readYamlFile, yamlDocument } from '../slab/yaml-file.js'
@@ -73,20 +73,20 @@ function setViewCreators({ cell: { hive }, log }: StepContext): void {
 }
 
 function moveBootYaml({ destDir, migrlog, log, now }: StepContext): void {
-  const path = join(destDir, 'boot.yaml')
+  const path = cortexPaths(destDir).bootYaml
   const conf = readYamlFile(path)
   if (conf === null) return
   if ('auth:admin' in conf) {
     log('WARNING', 'boot.yaml is deprecated; to keep auth move password to auth:passwd in cell.yaml')
     migrlog.put({ migrop: 'cell', logtyp: 'error', key: 'bootyaml_authadmin', val: now() })
   }
-  const kept = join(destDir, MIGRATION_DIR, 'boot.yaml')
+  const kept = join(cortexPaths(destDir).migration.dir, 'boot.yaml')
   rmSync(kept, { force: true })
   renameSync(path, kept)
 }
 
 function cleanCellYaml({ destDir, ops, migrlog }: StepContext): { removed: string[]; dedicated: boolean } {
-  const path = join(destDir, 'cell.yaml')
+  const path = cortexPaths(destDir).cellYaml
   const conf = existsSync(path) ? readYamlFile(path) : null
   const removed = Object.keys(conf ?? {}).filter((name) => !VALID_CONFS.has(name))
   // Without dirn an earlier run may have taken it out of the file already: what that run saw holds.

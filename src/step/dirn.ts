@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { cortexPaths } from '../layout/paths.js'
 import { type SnapshotJob, snapshotSlabs } from '../slab/snapshot.js'
 import { copyWhole } from '../slab/write-whole.js'
 import type { StepContext } from './context.js'
@@ -47,7 +48,7 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
 
 function makeLayerDirs({ destDir, layers, log }: DirnContext): void {
   for (const iden of layers) {
-    const dir = join(destDir, 'layers', iden)
+    const dir = cortexPaths(destDir).layer(iden).dir
     if (existsSync(dir)) log('INFO', `Layer dir exists, leaving as-is: ${iden}`)
     else mkdirSync(dir, { recursive: true, mode: 0o700 })
   }

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { encode, PackMap } from '../bytes/msgpack.js'
 import { packQueue } from '../dest/dest-queues.js'
-import { type LogRecord, MIGRATION_DIR } from '../dest/migration-log.js'
+import type { LogRecord } from '../dest/migration-log.js'
+import { cortexPaths } from '../layout/paths.js'
 import { pyRepr } from '../python/repr.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { translateAuth } from '../translate/auth.js'
@@ -37,7 +38,7 @@ async function migrateHiveAuth(context: StepContext): Promise<number> {
   const { warnings, hierarchy } = translateAuth(cell.hive, { queues: owned, cellGuid: cell.guid })
   for (const warning of warnings) log('WARNING', warning)
   cell.commit()
-  const path = join(context.destDir, MIGRATION_DIR, `authhier_${context.now()}.mpk`)
+  const path = join(cortexPaths(context.destDir).migration.dir, `authhier_${context.now()}.mpk`)
   writeWhole(path, encode(hierarchy))
   log('INFO', `Saved msgpackd user hierarchy to ${path}`)
   log('INFO', 'Completed HiveAuth migration')

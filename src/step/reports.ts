@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Value } from '../bytes/msgpack.js'
-import { MIGRATION_DIR } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { readYamlFile, type YamlMap, yamlDocument } from '../slab/yaml-file.js'
 import { DEST_VERSION, type MigrOp, type StepContext } from './context.js'
@@ -18,14 +18,14 @@ export function writeOffsets({ destDir, migrlog, log }: ReportContext): void {
     const [nextoffs, created] = val as Value[]
     offsets[String(key)] = { nextoffs, created }
   }
-  const path = join(destDir, MIGRATION_DIR, 'lyroffs.yaml')
+  const path = join(cortexPaths(destDir).migration.dir, 'lyroffs.yaml')
   writeWhole(path, yamlDocument(offsets))
   log('INFO', `Saved layer offsets to ${path}`)
 }
 
 /** Writes `migration/migrvers.yaml`: the versions of the source, and for each step that of the last run that had it. */
 export function writeVersions({ destDir, ops, migrlog, log }: ReportContext): void {
-  const path = join(destDir, MIGRATION_DIR, 'migrvers.yaml')
+  const path = join(cortexPaths(destDir).migration.dir, 'migrvers.yaml')
   const before = readVersions(path)
   const models = [...migrlog.records('nodes', 'vers')].map(({ key, val }) => [String(key), val])
   const steps = [...ops].map((op: MigrOp) => [op, [...DEST_VERSION]])

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { decode, encode, PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
+import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive, type HivePath } from '../slab/hive.js'
 import type { Difference } from './report.js'
@@ -29,8 +29,8 @@ export interface HiveCheck {
  * lost, users, roles, gates, views, layers, triggers, cron jobs and queues are all there and belong together.
  */
 export function hiveDifferences(check: HiveCheck): { compared: number; differences: CellDifference[] } {
-  const source = SlabReader.open(join(check.srcDir, 'slabs', 'cell.lmdb'))
-  const dest = SlabReader.open(join(check.destDir, 'slabs', 'cell.lmdb'))
+  const source = SlabReader.open(cortexPaths(check.srcDir).slab('cell'))
+  const dest = SlabReader.open(cortexPaths(check.destDir).slab('cell'))
   try {
     return new HiveComparison(check, source, dest).run()
   } finally {
@@ -217,7 +217,7 @@ class HiveComparison {
   }
 
   private queues(areNumbered: boolean): void {
-    const path = (dir: string) => join(dir, 'slabs', 'queues.lmdb')
+    const path = (dir: string) => cortexPaths(dir).slab('queues')
     if (!SlabReader.exists(path(this.check.srcDir))) return
     if (!SlabReader.exists(path(this.check.destDir))) {
       this.found.push({

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import type { ModelData } from '../model/model.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { nthNode } from '../source/node-limit.js'
@@ -66,14 +66,14 @@ export class LayerVerifier {
   ) {
     const { srcDir, destDir, iden } = options
     this.state = progress.layer(iden, newState)
-    const source = (slab: string) => join(srcDir, 'layers', iden, `${slab}.lmdb`)
-    const dest = (slab: string) => join(destDir, 'layers', iden, `${slab}.lmdb`)
-    this.layerPath = source('layer')
-    this.nodedataPath = source('nodedata')
-    this.splicesPath = source('splices')
-    this.destLayerPath = dest('layer_v2')
-    this.destNodedataPath = dest('nodedata')
-    this.editsPath = dest('nodeedits')
+    const source = cortexPaths(srcDir).layer(iden)
+    const dest = cortexPaths(destDir).layer(iden)
+    this.layerPath = source.slab('layer')
+    this.nodedataPath = source.slab('nodedata')
+    this.splicesPath = source.slab('splices')
+    this.destLayerPath = dest.slab('layer_v2')
+    this.destNodedataPath = dest.slab('nodedata')
+    this.editsPath = dest.slab('nodeedits')
   }
 
   async run(): Promise<LayerReport> {
@@ -128,7 +128,7 @@ export class LayerVerifier {
       return await read()
     } catch (err) {
       const isDamage = err instanceof MigrationError && ['ERR_SLAB_CORRUPT', 'ERR_SLAB_FORMAT'].includes(err.code)
-      if (!isDamage || !err.message.includes(join(this.options.destDir, 'layers'))) throw err
+      if (!isDamage || !err.message.includes(cortexPaths(this.options.destDir).layers)) throw err
       this.state.isCountExact = false
       this.differs({ kind: 'different', place: 'slab', buid: null, row: err.message, expected: null, found: null })
       return null
@@ -219,7 +219,7 @@ export class LayerVerifier {
       layer: iden,
       layerPath: this.layerPath,
       nodedataPath: this.hasNodedata ? this.nodedataPath : null,
-      otherLayerPaths: mapPartial ? otherLayers.map((other) => join(srcDir, 'layers', other, 'layer.lmdb')) : [],
+      otherLayerPaths: mapPartial ? otherLayers.map((other) => cortexPaths(srcDir).layer(other).slab('layer')) : [],
       knownForms,
       checks,
       mapPartial,

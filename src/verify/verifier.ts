@@ -4,6 +4,7 @@ import { readErrorRecords } from '../dest/error-records.js'
 import { hasRecord, migrationLogPath } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
+import { cortexPaths } from '../layout/paths.js'
 import { changedSlabs, DEST_SLABS, type LayerCheckpoint, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
@@ -171,8 +172,8 @@ class Verifier {
   private openSlabs(iden: string): SlabReader[] {
     const { srcDir, destDir } = this.options
     const paths = [
-      ...SOURCE_SLABS.map((slab) => join(srcDir, 'layers', iden, `${slab}.lmdb`)),
-      ...DEST_SLABS.map((slab) => join(destDir, 'layers', iden, `${slab}.lmdb`)),
+      ...SOURCE_SLABS.map((slab) => cortexPaths(srcDir).layer(iden).slab(slab)),
+      ...DEST_SLABS.map((slab) => cortexPaths(destDir).layer(iden).slab(slab)),
     ]
     return paths.filter((path) => SlabReader.exists(path)).map((path) => SlabReader.open(path))
   }
@@ -181,7 +182,7 @@ class Verifier {
   private checkLayer(iden: string, model: ModelData): void {
     const { srcDir, destDir } = this.options
     for (const slab of DEST_SLABS) {
-      const path = join(destDir, 'layers', iden, `${slab}.lmdb`)
+      const path = cortexPaths(destDir).layer(iden).slab(slab)
       if (!SlabReader.exists(path)) continue
       const reader = SlabReader.open(path)
       const { txnId } = reader
@@ -208,7 +209,7 @@ class Verifier {
       }
     }
     const [nodes, splices] = [this.checkpoint('nodes', iden), this.checkpoint('splices', iden)]
-    if (changedSlabs(join(srcDir, 'layers', iden), { nodes, splices }).length > 0) {
+    if (changedSlabs(cortexPaths(srcDir).layer(iden).dir, { nodes, splices }).length > 0) {
       this.expected.push(
         `Layer ${iden} of the source is not as it was migrated: it has been written to since, or was then`,
       )

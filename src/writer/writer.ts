@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import type { ByteList } from '../bytes/byte-list.js'
 import { decode, PackMap, pyEquals } from '../bytes/msgpack.js'
@@ -9,6 +8,7 @@ import { nexusEdits } from '../dest/nexus-edits.js'
 import { NexusLog, reserveEditIndexes } from '../dest/nexus-log.js'
 import { installSlab, SlabBuild, type StreamResult } from '../dest/slab-build.js'
 import { assert } from '../errors.js'
+import { cortexPaths } from '../layout/paths.js'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import { readRunFooter, syncRuns } from '../run/run-file.js'
@@ -301,7 +301,7 @@ export class Writer {
   }
 
   private creatorOf(destDir: string, layer: string): string {
-    const slab = SlabReader.open(join(destDir, 'slabs', 'cell.lmdb'))
+    const slab = SlabReader.open(cortexPaths(destDir).slab('cell'))
     try {
       const key = ['cortex', 'layers', layer, 'creator'].join('\0')
       const value = slab.db('hive')?.get(Buffer.from(key))
