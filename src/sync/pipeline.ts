@@ -12,7 +12,8 @@ import type {
   SyncState,
 } from './api.js'
 import { type Clock, systemClock } from './clock.js'
-import { LayerSync, type RetryResult } from './layer-sync.js'
+import { LayerSync } from './layer/layer-sync.js'
+import type { RetryResult } from './layer/retry.js'
 import { readOffsetsFile } from './offsets-file.js'
 import { DestPeer, SourcePeer } from './peers.js'
 import { sortFailure } from './remote-failure.js'
@@ -186,8 +187,6 @@ export class LayerSyncs implements SyncService {
     })
   }
 
-  // --- starting and stopping ----------------------------------------------------------------------------------------------
-
   /** Checks everything before it changes anything, and stops these layers if they run. */
   async #start(
     idens: readonly string[],
@@ -337,8 +336,6 @@ export class LayerSyncs implements SyncService {
     this.#last = run.catch(() => {})
     return run
   }
-
-  // --- state ----------------------------------------------------------------------------------------------------------------
 
   #layerStates(): LayerState[] {
     const states = this.#parts.store.layers().map(([iden]) => this.#layer(iden).state())

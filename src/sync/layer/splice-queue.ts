@@ -1,4 +1,4 @@
-import type { RawSplice } from './api.js'
+import type { RawSplice } from '../api.js'
 
 /** Splices that were read and not yet translated, first in first out. */
 export class SpliceQueue {

@@ -1,8 +1,8 @@
-import { equalSpans } from '../bytes/spans.js'
-import { EditBuffer } from '../translate/edit-buffer.js'
-import { type NodeEdit, type SpliceFailure, SpliceTranslator } from '../translate/splices.js'
-import type { RawSplice } from './api.js'
-import type { DictModel } from './dict-model.js'
+import { equalSpans } from '../../bytes/spans.js'
+import { EditBuffer } from '../../translate/edit-buffer.js'
+import { type NodeEdit, type SpliceFailure, SpliceTranslator } from '../../translate/splices.js'
+import type { RawSplice } from '../api.js'
+import type { DictModel } from '../dict-model.js'
 
 /** What became of the splices `[offset, endOffset)` of a layer: one node edit, or failures only. */
 export interface Translated {

@@ -1,0 +1,15 @@
+import type { OffsetStore, SyncConfig, SyncLog } from '../api.js'
+import type { Clock } from '../clock.js'
+import type { DestPeer, SourcePeer } from '../peers.js'
+
+/** What the sync of one layer works with. */
+export interface LayerParts {
+  readonly iden: string
+  readonly config: SyncConfig
+  readonly store: OffsetStore
+  readonly source: SourcePeer
+  readonly dest: DestPeer
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: SyncLog
+}

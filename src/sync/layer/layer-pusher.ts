@@ -1,0 +1,171 @@
+import { LinkDown } from '../../telepath/errors.js'
+import type { RemoteLayer } from '../api.js'
+import { END, Stopped, untilStopped } from '../clock.js'
+import { type Deferred, deferred } from './deferred.js'
+import { EditPusher } from './edit-pusher.js'
+import { keepOpen } from './keep-open.js'
+import type { LayerCounters } from './layer-counters.js'
+import type { LayerLedger } from './layer-ledger.js'
+import type { LayerParts } from './layer-parts.js'
+import type { Batch, LayerPipe } from './layer-pipe.js'
+import { COMMIT_MS, Marks } from './marks.js'
+import { type RetryResult, retryRecorded } from './retry.js'
+
+/** How often the destination is asked how long its log of node edits is. */
+const MARK_MS = 250
+
+/** What the pusher shares with the others of its layer. */
+export interface PusherParts {
+  readonly layer: LayerParts
+  readonly pipe: LayerPipe
+  readonly ledger: LayerLedger
+  readonly counters: LayerCounters
+  /** Ends it between two pushes, and at once. */
+  readonly soft: AbortSignal
+  readonly hard: AbortSignal
+  /** Called when a push was acknowledged, and when the pipe was set back. */
+  readonly acknowledged: () => void
+  readonly goneBack: () => void
+}
+
+/** Pushes what is translated, one push at a time, and goes back when the destination has lost what it had acknowledged. */
+export class LayerPusher {
+  readonly #parts: PusherParts
+  readonly #edits: EditPusher
+  readonly #marks: Marks
+  /** The destination's connection of the last push, and when that ended. */
+  #connection = 0
+  #lostAt = 0
+  #retryWanted: Deferred<RetryResult> | null = null
+  /** What keeps the destination from being written to now, one sentence. */
+  trouble: string | null = null
+
+  /** `retry` applies the recorded errors first. */
+  constructor(parts: PusherParts, retry: boolean) {
+    this.#parts = parts
+    this.#edits = new EditPusher(parts.layer.iden, () => parts.layer.dest.model)
+    this.#marks = new Marks(parts.pipe.frontier.pushed)
+    if (retry) this.#retryWanted = deferred()
+  }
+
+  run(): Promise<never> {
+    const { layer, hard } = this.#parts
+    return keepOpen(layer, hard, {
+      open: () => layer.dest.openLayer(layer.iden),
+      work: (remote, link, worked) => this.#work(remote, link, worked),
+      failed: (message) => {
+        this.trouble = `The destination cannot be written to now: ${message}`
+        layer.log.warn(`Layer ${layer.iden}: ${this.trouble}`)
+      },
+    })
+  }
+
+  /** Applies the recorded errors again between two pushes. */
+  retry(): Promise<RetryResult> {
+    this.#retryWanted ??= deferred()
+    this.#parts.pipe.translated.notify()
+    return this.#retryWanted.promise
+  }
+
+  /** Whoever waits for a retry learns that there will be none. */
+  ended(error: Error): void {
+    this.#retryWanted?.reject(error)
+    this.#retryWanted = null
+  }
+
+  async #work(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
+    const { layer, pipe, counters, soft } = this.#parts
+    link.addEventListener('abort', () => pipe.translated.notify())
+    await layer.dest.ready(soft)
+    await this.#rewind(remote)
+    counters.connectedAt = layer.clock.now()
+    this.trouble = null
+    try {
+      await this.#pushReady(remote, link, worked)
+    } finally {
+      this.#lostAt = layer.clock.now()
+    }
+  }
+
+  async #pushReady(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
+    const { layer, pipe, soft } = this.#parts
+    for (;;) {
+      if (soft.aborted) throw new Stopped()
+      if (this.#retryWanted !== null) {
+        const result = await retryRecorded({ ...this.#parts, frontier: pipe.frontier, pusher: this.#edits }, remote)
+        this.#retryWanted?.resolve(result)
+        this.#retryWanted = null
+      }
+      const { last } = this.#marks
+      const isNew = last.offset !== pipe.frontier.pushed
+      if (isNew && (pipe.ready.length === 0 || layer.clock.now() - last.at >= MARK_MS)) await this.#mark(remote)
+      pipe.batch ??= pipe.takeBatch()
+      if (pipe.batch === null) {
+        await this.#waitForTranslated(remote)
+        if (link.aborted) throw new LinkDown('the connection was closed')
+        continue
+      }
+      const errors = await this.#edits.push(remote, pipe.batch.items)
+      worked()
+      const { batch } = pipe
+      this.#acknowledge(batch, this.#parts.ledger.enter(batch, errors, pipe.frontier.settled))
+      pipe.batch = null
+    }
+  }
+
+  /** @throws {LayerFailure} when the limit of errors is reached */
+  #acknowledge(batch: Batch, { endOffset, limit }: { endOffset: number; limit: Error | null }): void {
+    const { layer, pipe, counters } = this.#parts
+    counters.pushed += endOffset - batch.offset
+    pipe.frontier.pushed = endOffset
+    counters.rate.add(layer.clock.now(), counters.pushed)
+    pipe.acknowledged.notify()
+    this.#parts.acknowledged()
+    if (limit !== null) throw limit
+  }
+
+  async #waitForTranslated(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe, soft } = this.#parts
+    const more = untilStopped(pipe.translated.wait(), soft)
+    if (pipe.frontier.settled === pipe.frontier.pushed) return more
+    const timer = new AbortController()
+    let isMore = false
+    const watched = more.finally(() => {
+      isMore = true
+      timer.abort(END)
+    })
+    await Promise.race([watched, layer.clock.sleep(COMMIT_MS, timer.signal)])
+    if (!isMore) await this.#mark(remote)
+  }
+
+  /** Asks how far the destination's log goes, and notes durably how much need not be pushed again after a restart. */
+  async #mark(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe, ledger } = this.#parts
+    const { frontier } = pipe
+    const at = layer.clock.now()
+    this.#marks.add(at, frontier.pushed, await remote.editIndex())
+    const settled = this.#marks.settledOffset
+    if (settled === frontier.settled) return
+    frontier.settled = settled
+    ledger.write(layer.store.advance(layer.iden, frontier.pushed, [], settled))
+  }
+
+  /** Pushes again what a destination that was restarted may have lost although it had acknowledged it. */
+  async #rewind(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe } = this.#parts
+    const { dest, log, iden } = layer
+    if (this.#connection === dest.connection || this.#connection === 0) {
+      this.#connection = dest.connection
+      return
+    }
+    const offset = this.#marks.rewind(await remote.editIndex(), this.#lostAt)
+    this.#connection = dest.connection
+    const { pushed } = pipe.frontier
+    if (offset >= pushed) return
+    log.info(
+      `Layer ${iden}: goes back from offset ${pushed} to ${offset}, as the destination may have lost what is between`,
+    )
+    pipe.goTo(offset)
+    this.#parts.goneBack()
+  }
+}

@@ -1,0 +1,211 @@
+import type { PullStatus, RemoteLayer } from '../api.js'
+import { END, Stopped, untilStopped } from '../clock.js'
+import { HOLD_MS, HoldBack } from './hold-back.js'
+import { keepOpen } from './keep-open.js'
+import type { LayerCounters } from './layer-counters.js'
+import type { LayerLedger } from './layer-ledger.js'
+import type { LayerParts } from './layer-parts.js'
+import type { LayerPipe } from './layer-pipe.js'
+import { timeOf } from './splice-facts.js'
+
+/** Splices asked for at once: small enough that the source's scan is soon over, large enough to hide the round trip. */
+const READ_SPLICES = 10_000
+/** The first pause between two polls of a source that has nothing new; doubled up to `poll_s`. */
+const FIRST_POLL_MS = 500
+/** While catching up the end of the source's log is searched for this often. */
+const TIP_MS = 30_000
+
+/** What the reader shares with the others of its layer. */
+export interface ReaderParts {
+  readonly layer: LayerParts
+  readonly pipe: LayerPipe
+  readonly ledger: LayerLedger
+  readonly counters: LayerCounters
+  readonly signal: AbortSignal
+  /** Called when the end of the source's log was seen. */
+  readonly sawEnd: () => void
+}
+
+/** Reads the splices of one layer, works ahead within `queueSize`, and polls for more. */
+export class LayerReader {
+  readonly #parts: ReaderParts
+  readonly #hold: HoldBack
+  #nap = new AbortController()
+  #tipSearchedAt = Number.NEGATIVE_INFINITY
+  status: PullStatus | null = null
+  /** Offset behind the source's last splice, as far as known. */
+  sourceTip: number | null = null
+  /** The same when it was last read to. */
+  endSeen: number | null = null
+  /** What keeps the source from being read now, and what is wrong with its log; a sentence each. */
+  trouble: string | null = null
+  beyondEnd: string | null = null
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts
+    this.#hold = new HoldBack(parts.pipe, parts.layer.clock)
+  }
+
+  run(): Promise<never> {
+    const { layer, signal } = this.#parts
+    return keepOpen(layer, signal, {
+      open: () => layer.source.openLayer(layer.iden),
+      work: (remote, link, worked) => this.#read(remote, link, worked),
+      failed: (message, refused) => {
+        this.status = refused ? 'auth_err' : 'connect_err'
+        this.trouble = `The source cannot be read now: ${message}`
+        layer.log.warn(`Layer ${layer.iden}: ${this.trouble}`)
+      },
+    })
+  }
+
+  /** The pipe has gone back: what was seen is forgotten, and reading goes on at once. */
+  goneBack(): void {
+    this.#hold.forget()
+    this.wake()
+  }
+
+  /** Ends the pause between two polls. */
+  wake(): void {
+    this.#nap.abort(END)
+  }
+
+  async #read(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
+    const { layer, counters } = this.#parts
+    const { clock, config } = layer
+    let isLive = false
+    let pauseMs = FIRST_POLL_MS
+    link.addEventListener('abort', () => this.wake())
+    this.#forgetHeld()
+    await this.#checkBeyondEnd(remote)
+    for (;;) {
+      const size = await this.#room(remote)
+      // A poll that finds nothing new leaves a layer up to date.
+      if (!isLive || this.status !== 'up_to_date') this.status = isLive ? 'reading_at_live' : 'reading_catchup'
+      const startedAt = clock.now()
+      counters.readAt = startedAt
+      const got = await this.#readSome(remote, size)
+      worked()
+      this.trouble = null
+      isLive = got !== null && got < size
+      if (got !== null && got >= size) await this.#searchTip(remote)
+      if (got !== null) this.#hold.letThrough(startedAt)
+      if (!isLive) continue
+      this.#atEnd(got as number)
+      pauseMs = got !== 0 || this.#hold.isHolding ? FIRST_POLL_MS : Math.min(pauseMs * 2, config.pollS * 1000)
+      this.#nap = new AbortController()
+      if (!link.aborted) await clock.sleep(Math.min(pauseMs, config.pollS * 1000), this.#nap.signal)
+    }
+  }
+
+  /** Waits until enough splices of this layer have left the memory, and says how many to read. */
+  async #room(remote: RemoteLayer): Promise<number> {
+    const { layer, pipe, signal } = this.#parts
+    const { config, clock } = layer
+    const { frontier } = pipe
+    const most = Math.min(READ_SPLICES, Math.ceil(config.queueSize / 2))
+    let left: Promise<void> | null = null
+    for (;;) {
+      const room = config.queueSize - (frontier.read - frontier.pushed)
+      if (room >= most) return Math.min(room, READ_SPLICES)
+      // One wait for all rounds: a destination may be away for days.
+      left ??= untilStopped(pipe.acknowledged.wait(), signal).finally(() => {
+        left = null
+      })
+      if (!this.#hold.isHolding) {
+        await left
+        continue
+      }
+      // Full of splices that are held back: nothing is read that would let them through.
+      const timer = new AbortController()
+      await Promise.race([left.then(() => timer.abort(END)), clock.sleep(HOLD_MS, timer.signal)])
+      const startedAt = clock.now()
+      await has(remote, frontier.read)
+      this.#hold.letThrough(startedAt)
+    }
+  }
+
+  /** Reads up to `size` splices and says how many came; null when they are not wanted any more. */
+  async #readSome(remote: RemoteLayer, size: number): Promise<number | null> {
+    const { layer, pipe, ledger, signal } = this.#parts
+    const { store, log, config, iden } = layer
+    const { frontier } = pipe
+    const { epoch } = frontier
+    let got = 0
+    for await (const splice of remote.splices(frontier.read, size)) {
+      if (signal.aborted) throw new Stopped()
+      if (epoch !== frontier.epoch) return null
+      if (this.status === 'up_to_date') this.status = 'reading_at_live'
+      pipe.queue.push(splice)
+      frontier.read++
+      if (config.offsLogging > 0 && frontier.read % config.offsLogging === 0) {
+        log.info(`Layer ${iden}: read up to offset ${frontier.read}`)
+      }
+      // A source that ignores the size would fill the memory.
+      if (++got > size) break
+    }
+    if (epoch !== frontier.epoch) return null
+    ledger.write(store.setPullOffset(iden, frontier.read))
+    this.sourceTip = Math.max(this.sourceTip ?? 0, frontier.read)
+    return got
+  }
+
+  /** A source that was away may have lost its newest splices, and have others in their place by now. */
+  #forgetHeld(): void {
+    const { frontier, queue } = this.#parts.pipe
+    this.#hold.forget()
+    this.#tipSearchedAt = Number.NEGATIVE_INFINITY
+    if (frontier.read === frontier.held) return
+    queue.truncate(frontier.held - frontier.translated)
+    frontier.read = frontier.held
+    this.sourceTip = null
+    this.endSeen = null
+  }
+
+  /** The source has no more splices for now. */
+  #atEnd(got: number): void {
+    const { read } = this.#parts.pipe.frontier
+    this.sourceTip = read
+    this.endSeen = read
+    if (got === 0) this.status = 'up_to_date'
+    this.#parts.sawEnd()
+  }
+
+  /** A log that ends before our offset was truncated or restored from an older backup: nothing would ever come. */
+  async #checkBeyondEnd(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe } = this.#parts
+    const { read } = pipe.frontier
+    if (read === 0 || this.beyondEnd !== null || (await has(remote, read - 1))) return
+    this.beyondEnd = `The source's splice log ends before offset ${read}: it was restored from an older backup, or the offset is wrong`
+    layer.log.warn(`Layer ${layer.iden}: ${this.beyondEnd}`)
+  }
+
+  /** Finds the end of the source's log by halving, as 0.1.x has no call that tells it. */
+  async #searchTip(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe } = this.#parts
+    const { clock } = layer
+    if (clock.now() - this.#tipSearchedAt < TIP_MS) return
+    this.#tipSearchedAt = clock.now()
+    let low = pipe.frontier.read
+    let step = READ_SPLICES
+    while (await has(remote, low + step - 1)) {
+      low += step
+      step *= 2
+    }
+    let high = low + step - 1
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if (await has(remote, middle)) low = middle + 1
+      else high = middle
+    }
+    this.sourceTip = low
+    for await (const last of remote.splices(low - 1, 1)) this.#hold.sawTip(low, timeOf(last))
+  }
+}
+
+async function has(remote: RemoteLayer, offset: number): Promise<boolean> {
+  let found = false
+  // Read to its end, as leaving a generator early costs its connection.
+  for await (const _ of remote.splices(offset, 1)) found = true
+  return found
+}

@@ -1,0 +1,105 @@
+import type { TaskState } from '../api.js'
+import { END, Stopped } from '../clock.js'
+import { type Deferred, deferred } from './deferred.js'
+import type { LayerCounters } from './layer-counters.js'
+import { LayerLedger } from './layer-ledger.js'
+import type { LayerParts } from './layer-parts.js'
+import { LayerPipe } from './layer-pipe.js'
+import { LayerPusher } from './layer-pusher.js'
+import { LayerReader } from './layer-reader.js'
+import { LayerTranslator } from './layer-translator.js'
+
+/** A push that is under way when the layer is stopped may take this long to be acknowledged. */
+const GRACE_MS = 3_000
+
+/**
+ * One start of a layer and its end: one task reads its splices, one translates, one pushes, each working ahead of the next.
+ * The first task that fails ends the others.
+ */
+export class LayerRun {
+  readonly pipe: LayerPipe
+  readonly reader: LayerReader
+  readonly pusher: LayerPusher
+  isRunning = true
+  pullTask: TaskState = { status: 'active' }
+  pushTask: TaskState = { status: 'active' }
+  readonly #parts: LayerParts
+  readonly #ledger: LayerLedger
+  /** Ends reading and translating, and pushing between two pushes. */
+  readonly #soft = new AbortController()
+  /** Ends everything. */
+  readonly #hard = new AbortController()
+  readonly #caughtUp: Deferred<void> = deferred()
+  #tasks: Promise<void>[] = []
+
+  /** Starts at an offset; `retry` applies the recorded errors before it first. */
+  constructor(parts: LayerParts, counters: LayerCounters, offset: number, retry: boolean) {
+    this.#parts = parts
+    const pipe = new LayerPipe(offset, () => parts.dest.model)
+    const broken = ({ message }: Error) => this.#end('push', { status: 'exception', message })
+    const ledger = new LayerLedger(parts, broken)
+    const [soft, hard] = [this.#soft.signal, this.#hard.signal]
+    const shared = { layer: parts, pipe, ledger, counters }
+    this.pipe = pipe
+    this.#ledger = ledger
+    this.reader = new LayerReader({ ...shared, signal: soft, sawEnd: () => this.#noteCaughtUp() })
+    const acknowledged = () => this.#noteCaughtUp()
+    const goneBack = () => this.reader.goneBack()
+    this.pusher = new LayerPusher({ ...shared, soft, hard, acknowledged, goneBack }, retry)
+    const translator = new LayerTranslator(parts, pipe, soft)
+    this.#tasks = [
+      this.#task('pull', () => this.reader.run()),
+      this.#task('push', () => translator.run()),
+      this.#task('push', () => this.pusher.run()),
+    ]
+  }
+
+  /** Resolves when everything that the source had at one time is acknowledged; rejects when the layer ends before. */
+  get caughtUp(): Promise<void> {
+    return this.#caughtUp.promise
+  }
+
+  /** Lets a push that is under way be acknowledged, ends the tasks and closes the connections; says whether there was anything to end. */
+  async stop(): Promise<boolean> {
+    if (this.#tasks.length === 0) return false
+    this.#soft.abort(END)
+    const ended = Promise.all(this.#tasks)
+    const timer = new AbortController()
+    await Promise.race([ended, this.#parts.clock.sleep(GRACE_MS, timer.signal)])
+    timer.abort(END)
+    this.#hard.abort(END)
+    await ended
+    this.#tasks = []
+    await this.#ledger.written()
+    return true
+  }
+
+  async #task(kind: 'pull' | 'push', run: () => Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      const isStopped = error instanceof Stopped
+      const { message } = error as Error
+      this.#end(kind, isStopped ? { status: 'cancelled' } : { status: 'exception', message })
+      if (!isStopped) this.#parts.log.error(`Layer ${this.#parts.iden}: the sync has ended: ${message}`, error)
+    }
+  }
+
+  #end(kind: 'pull' | 'push', state: TaskState): void {
+    const { iden } = this.#parts
+    // The task that fails first says why; those that it takes along are cancelled.
+    if (kind === 'pull' && this.pullTask.status === 'active') this.pullTask = state
+    if (kind === 'push' && this.pushTask.status === 'active') this.pushTask = state
+    this.isRunning = false
+    this.#soft.abort(END)
+    if (state.status === 'exception') this.#hard.abort(END)
+    const why = state.status === 'exception' ? state.message : 'it was stopped'
+    this.#caughtUp.reject(new Error(`Layer ${iden} ended before it was in sync: ${why}`))
+    this.pusher.ended(new Error(`Layer ${iden} ended before its errors were applied: ${why}`))
+  }
+
+  #noteCaughtUp(): void {
+    const { endSeen } = this.reader
+    if (endSeen !== null && this.pipe.frontier.pushed >= endSeen) this.#caughtUp.resolve()
+  }
+}

@@ -1,0 +1,133 @@
+import type { LayerState, TaskState } from '../api.js'
+import { EditPusher } from './edit-pusher.js'
+import { Frontier } from './frontier.js'
+import { LayerCounters } from './layer-counters.js'
+import { LayerLedger } from './layer-ledger.js'
+import type { LayerParts } from './layer-parts.js'
+import { LayerRun } from './layer-run.js'
+import { type RetryResult, retryRecorded } from './retry.js'
+import { timeOf } from './splice-facts.js'
+
+const NO_TASK: TaskState = { status: 'none' }
+
+/**
+ * Moves the splices of one layer, whenever it is started (`LayerRun`). Node edits go in order, one push at a time; the push
+ * offset follows what the destination has acknowledged, and a push of unknown outcome is repeated, which leads to the same
+ * nodes.
+ */
+export class LayerSync {
+  readonly iden: string
+  readonly #parts: LayerParts
+  readonly #counters = new LayerCounters()
+  #run: LayerRun | null = null
+  /** Why it was not started again. */
+  #halted: string | null = null
+
+  constructor(parts: LayerParts) {
+    this.iden = parts.iden
+    this.#parts = parts
+  }
+
+  get isRunning(): boolean {
+    return this.#run?.isRunning === true
+  }
+
+  /** Resolves when everything that the source had at one time after the start is acknowledged; rejects when the layer ends before. */
+  get caughtUp(): Promise<void> {
+    if (this.#run !== null) return this.#run.caughtUp
+    return Promise.reject(new Error(`Layer ${this.iden} does not run: ${this.#halted ?? 'it was not started'}`))
+  }
+
+  /** Starts at an offset; `retry` applies the recorded errors before it first. The last run must have been stopped. */
+  start(offset: number, retry = false): void {
+    this.#halted = null
+    this.#parts.log.info(`Layer ${this.iden}: sync starts at offset ${offset}`)
+    this.#run = new LayerRun(this.#parts, this.#counters, offset, retry)
+  }
+
+  /** Shows why the layer was not started again. */
+  halted(message: string): void {
+    this.#halted = message
+  }
+
+  /** Lets a push that is under way be acknowledged, and ends; says whether there was anything to end. */
+  async stop(): Promise<boolean> {
+    return (await this.#run?.stop()) ?? false
+  }
+
+  /** Applies the recorded errors of a running layer again between two pushes. */
+  retry(): Promise<RetryResult> {
+    return (this.#run as LayerRun).pusher.retry()
+  }
+
+  /** The same for a layer that does not run, over connections of its own. */
+  async retryStopped(): Promise<RetryResult> {
+    const { store, dest } = this.#parts
+    const remote = await dest.openLayer(this.iden)
+    const frontier = new Frontier(store.pushOffset(this.iden))
+    frontier.settled = store.settledOffset(this.iden)
+    const ledger = new LayerLedger(this.#parts, () => {})
+    const pusher = new EditPusher(this.iden, () => dest.model)
+    const { signal } = new AbortController()
+    try {
+      const parts = { layer: this.#parts, frontier, ledger, pusher, soft: signal, hard: signal }
+      return await retryRecorded(parts, remote)
+    } finally {
+      await remote.close()
+    }
+  }
+
+  state(): LayerState {
+    const { store, iden, clock } = this.#parts
+    const now = clock.now()
+    const run = this.#run
+    const frontier = run?.pipe.frontier
+    const batch = run?.pipe.batch ?? null
+    const pushOffset = frontier?.pushed ?? store.pushOffset(iden)
+    const pullOffset = frontier?.read ?? store.pullOffset(iden)
+    const tip = run?.reader.sourceTip ?? null
+    const lagSplices = tip === null ? null : Math.max(0, tip - pushOffset)
+    const { pushed, rate, readAt, connectedAt } = this.#counters
+    return {
+      iden,
+      ...this.#tasks(),
+      pullOffset,
+      pushOffset,
+      inFlight: batch === null ? 0 : batch.endOffset - batch.offset,
+      sourceTip: tip,
+      queue: this.#queue(pullOffset - pushOffset),
+      pullStartedAt: readAt,
+      pushConnectedAt: connectedAt,
+      errorCount: store.errorCount(iden),
+      lagSplices,
+      lagSeconds: lagSplices === 0 ? 0 : this.#lagSeconds(now),
+      rate: rate.perSecond(now, pushed),
+      pushedTotal: pushed,
+      notes: [run?.reader.trouble, run?.pusher.trouble, run?.reader.beyondEnd].filter((note) => note != null),
+    }
+  }
+
+  #tasks(): Pick<LayerState, 'pullStatus' | 'pullTask' | 'pushTask'> {
+    if (this.#halted !== null) {
+      const pushTask: TaskState = { status: 'exception', message: this.#halted }
+      return { pullStatus: 'stopped', pullTask: { status: 'cancelled' }, pushTask }
+    }
+    if (this.#run === null) return { pullStatus: null, pullTask: NO_TASK, pushTask: NO_TASK }
+    const { pullTask, pushTask, reader } = this.#run
+    return { pullStatus: pullTask.status === 'active' ? reader.status : 'stopped', pullTask, pushTask }
+  }
+
+  #queue(length: number): LayerState['queue'] {
+    if (this.#run === null && this.#halted === null) return null
+    return this.isRunning ? { finished: false, length } : { finished: true, length: 0 }
+  }
+
+  /** Age of the oldest splice in memory that is not acknowledged. */
+  #lagSeconds(now: number): number | null {
+    if (this.#run === null) return null
+    const { batch, ready, queue } = this.#run.pipe
+    const oldest = (batch?.items ?? ready)[0]?.splices[0]?.splice ?? queue.peek()
+    const time = timeOf(oldest)
+    return Number.isNaN(time) ? null : Math.max(0, (now - time) / 1000)
+  }
+}

@@ -1,0 +1,80 @@
+import type { RemoteLayer } from '../api.js'
+import { Stopped } from '../clock.js'
+import type { EditPusher } from './edit-pusher.js'
+import type { Frontier } from './frontier.js'
+import { withLayer } from './keep-open.js'
+import type { LayerLedger } from './layer-ledger.js'
+import type { LayerParts } from './layer-parts.js'
+import { COMMIT_MS } from './marks.js'
+import { ndefOf } from './splice-facts.js'
+
+export interface RetryResult {
+  readonly applied: number
+  readonly failed: number
+}
+
+export interface RetryParts {
+  readonly layer: LayerParts
+  readonly frontier: Frontier
+  readonly ledger: LayerLedger
+  readonly pusher: EditPusher
+  /** Ends it between two splices, and at once. */
+  readonly soft: AbortSignal
+  readonly hard: AbortSignal
+}
+
+/**
+ * Applies the recorded splices before the push offset again, and in order with them all later splices of their nodes up
+ * to there: an old value must not win over a newer one.
+ */
+export async function retryRecorded(parts: RetryParts, dest: RemoteLayer): Promise<RetryResult> {
+  const { ledger, frontier } = parts
+  const { store, dest: destPeer, clock, iden } = parts.layer
+  const records = [...store.errors(iden)].filter(({ offset }) => offset < frontier.pushed)
+  if (records.length === 0) return { applied: 0, failed: 0 }
+  await destPeer.reloadModel()
+  const ndefs = new Set(records.flatMap(({ splices }) => splices.map((splice) => ndefOf(splice))))
+  ndefs.delete(null)
+  const done = await applyAgain(parts, dest, records[0].offset, ndefs)
+  // A record goes only when its splices are committed, not just acknowledged.
+  await clock.sleep(COMMIT_MS, parts.hard)
+  await dest.editIndex()
+  let applied = 0
+  for (const { offset, endOffset } of records) {
+    let isDone = true
+    for (let at = offset; at < endOffset; at++) isDone &&= done.has(at)
+    if (!isDone) continue
+    applied++
+    ledger.remove(offset)
+  }
+  await ledger.written()
+  return { applied, failed: records.length - applied }
+}
+
+/** Pushes the splices of these nodes from an offset on, one by one; returns the offsets of those that could be stored. */
+async function applyAgain(
+  { layer, frontier, ledger, pusher, soft, hard }: RetryParts,
+  dest: RemoteLayer,
+  from: number,
+  ndefs: ReadonlySet<string | null>,
+): Promise<Set<number>> {
+  const { store, source, iden } = layer
+  const done = new Set<number>()
+  await withLayer(
+    hard,
+    () => source.openLayer(iden),
+    async (remote) => {
+      let offset = from
+      for await (const splice of remote.splices(offset, frontier.pushed - offset)) {
+        if (soft.aborted) throw new Stopped()
+        if (ndefs.has(ndefOf(splice))) {
+          const errors = await pusher.pushSplice(dest, { offset, splice })
+          if (errors.length === 0) done.add(offset)
+          else if (ledger.isOpen(offset)) ledger.write(store.advance(iden, frontier.pushed, errors, frontier.settled))
+        }
+        offset++
+      }
+    },
+  )
+  return done
+}

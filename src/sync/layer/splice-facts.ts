@@ -1,0 +1,18 @@
+import { decode } from '../../bytes/msgpack.js'
+import { SpliceReader } from '../../translate/splice-reader.js'
+import type { RawSplice } from '../api.js'
+
+const reader = new SpliceReader()
+
+/** When the source wrote a splice, epoch ms by its clock; NaN when that is not known. */
+export function timeOf(splice: RawSplice | undefined): number {
+  if (splice === undefined || reader.read(splice, 0, splice.length) !== null || reader.timeStart < 0) return Number.NaN
+  const time = decode(splice, reader.timeStart, reader.timeEnd)
+  return typeof time === 'number' ? time : Number.NaN
+}
+
+/** The bytes of a splice's ndef as a text to compare; null when it has none. */
+export function ndefOf(splice: RawSplice): string | null {
+  if (reader.read(splice, 0, splice.length) !== null) return null
+  return Buffer.from(splice.subarray(reader.ndefStart, reader.ndefEnd)).toString('latin1')
+}
