@@ -1,10 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { BUID_BYTES } from '../src/bytes/buid.js'
 import { decode, type Value } from '../src/bytes/msgpack.js'
 import { RowCursor, SlabReader } from '../src/page/page-reader.js'
-import { Flag } from '../src/translate/node.js'
-
-const BUID_BYTES = 32
+import { Flag } from '../src/translate/node-rows.js'
 
 /** What a migration has left, summed over layers. */
 export interface DestFacts {

@@ -1,10 +1,10 @@
+import { BUID_BYTES } from '../bytes/buid.js'
 import { decode, utf8, type Value } from '../bytes/msgpack.js'
 import { cortexPaths } from '../layout/paths.js'
 import { type RowCursor, SlabReader } from '../page/page-reader.js'
-import { Flag } from '../translate/node.js'
+import { Flag } from '../translate/node-rows.js'
 import type { EditBatch } from './nexus-log.js'
 
-const BUID_BYTES = 32
 interface Row {
   readonly key: Uint8Array
   readonly value: Uint8Array

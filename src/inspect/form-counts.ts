@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { BUID_BYTES } from '../bytes/buid.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -13,7 +14,6 @@ export interface LayerFormCounts {
   readonly inDest: boolean
 }
 
-const BUID_BYTES = 32
 const STAR = 0x2a
 
 /**

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { BUID_BYTES } from '../bytes/buid.js'
 import { decode, text, type Value } from '../bytes/msgpack.js'
 import { toJson } from '../bytes/value-json.js'
 import { MigrationError } from '../errors.js'
@@ -11,7 +12,6 @@ import { readSettled } from '../slab/read-settled.js'
 import { compareVersions, type Version, versionOf } from '../slab/version.js'
 import { readYamlFile } from '../slab/yaml-file.js'
 
-const BUID_BYTES = 32
 const FIRST_2X: Version = [0, 2, 0]
 const IDEN = /^[0-9a-f]{32}$/
 

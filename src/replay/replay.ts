@@ -1,3 +1,4 @@
+import { BUID_BYTES } from '../bytes/buid.js'
 import { encode, PackMap, type Value } from '../bytes/msgpack.js'
 import { readCheckpoints } from '../dest/checkpoints.js'
 import { ErrorCounts, type ErrorKind } from '../dest/error-counts.js'
@@ -31,7 +32,6 @@ import type { ReplayNodesInput, ReplayNodesResult } from './tasks/replay-nodes.j
 const STEPS = ['nodes', 'nodedata', 'splices'] as const
 /** Nodes that are translated in one task and stored in one transaction. */
 const BATCH_NODES = 1000
-const BUID_BYTES = 32
 
 export interface ReplayOptions {
   readonly srcDir: string

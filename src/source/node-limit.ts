@@ -1,6 +1,5 @@
+import { BUID_BYTES } from '../bytes/buid.js'
 import type { DbReader } from '../page/page-reader.js'
-
-const BUID_BYTES = 32
 
 /**
  * The buid of the n-th node of a layer, at which the reference's `--nodelim n` stops: n-1 nodes come before it. Null when

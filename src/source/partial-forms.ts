@@ -1,6 +1,5 @@
+import { BUID_BYTES } from '../bytes/buid.js'
 import { SlabReader } from '../page/page-reader.js'
-
-const BUID_BYTES = 32
 
 /**
  * Finds forms of nodes without a form row in the index rows of their own layer: `byprop` keys start with the form, and

@@ -1,6 +1,6 @@
+import { BUID_BYTES } from '../bytes/buid.js'
 import type { DbReader } from '../page/page-reader.js'
 
-const BUID_BYTES = 32
 /** Source bytes of one partition of most layers: more gains nothing, as sorting leaves the caches. */
 const USUAL_PARTITION_BYTES = 8 << 20
 /** A layer that would have more partitions gets larger ones, as far as memory goes: a merge reads the runs of all of them. */

@@ -59,6 +59,24 @@ export class RangeScan {
     return 0
   }
 
+  /** Whether the first bytes of the key, as many as `prefix` has, are greater. The key must have that many. */
+  isAbove(prefix: Uint8Array): boolean {
+    const { buf, keyStart } = this.cursor
+    for (let i = 0; i < prefix.length; i++) if (buf[keyStart + i] !== prefix[i]) return buf[keyStart + i] > prefix[i]
+    return false
+  }
+
+  /** Whether the first `bytes` of the key are smaller than those of the other's. Both must have that many. */
+  comesBefore(other: RangeScan, bytes: number): boolean {
+    const a = this.cursor
+    const b = other.cursor
+    for (let i = 0; i < bytes; i++) {
+      const diff = a.buf[a.keyStart + i] - b.buf[b.keyStart + i]
+      if (diff !== 0) return diff < 0
+    }
+    return false
+  }
+
   hasValue(other: Uint8Array, start: number, end: number): boolean {
     const { valueBuf, valueStart, valueEnd } = this.cursor
     if (valueEnd - valueStart !== end - start) return false

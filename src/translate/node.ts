@@ -8,10 +8,8 @@ import { pyBytesRepr, pyStr } from '../python/repr.js'
 import { ARRAY, arraySpans, isKnownStorType, StorType, StorTypeError, writeIndex } from '../stortype/registry.js'
 import { IndexRows } from './index-rows.js'
 import { NameTable } from './name-table.js'
+import { Flag, NodeRows, type RowForm } from './node-rows.js'
 import { packedName, RowKind, type SourceNode, strictText } from './source-node.js'
-
-/** Flag bytes of 0.2.x `bybuid` keys: buid + flag + name. */
-export const Flag = { ndef: 0x00, prop: 0x01, tag: 0x02, tagProp: 0x03, form: 0x09 } as const
 
 /** LMDB's `MDB_BAD_VALSIZE`, raised by the reference for keys that Synapse's slabs cannot hold. */
 const BAD_VALSIZE = 'mdb_put: MDB_BAD_VALSIZE: Unsupported size of key/DB name/data, or wrong DUPFIXED size'
@@ -36,7 +34,7 @@ export interface NodeTranslatorOptions {
 
 /**
  * Translates 0.1.x nodes to 0.2.x rows. All rows of a node are computed before any of them counts: after `translate()`
- * the `bybuid` rows of this node are in `flags`, `row*` and `stor`, its index rows in the tables, or nothing is.
+ * the `bybuid` rows of this node are in `rows`, its index rows in the tables, or nothing is.
  */
 export class NodeTranslator {
   readonly propNames = new NameTable()
@@ -52,19 +50,8 @@ export class NodeTranslator {
   /** Nodes with a form row, by form. */
   readonly formCounts = new Map<string, number>()
 
-  // The bybuid rows of the node translated last, in key order; the row of flag 09 is `form` and `hasForm`.
-  rowCount = 0
-  readonly flags: number[] = []
-  /** Index of the source row. */
-  readonly rows: number[] = []
-  /** First byte of the name within the source row's name. */
-  readonly nameSkip: number[] = []
-  readonly valuEnd: number[] = []
-  /** msgpack of the stortype; null for tags, whose value has none. */
-  readonly stor: (Uint8Array | null)[] = []
-  form: FormPlan | null = null
-  /** Whether the node has anything but its form row, so that Synapse has written the row of flag 09. */
-  hasForm = false
+  /** The `bybuid` rows of the node translated last. */
+  readonly rows = new NodeRows<FormPlan>()
 
   private readonly plans = new Map<string, FormPlan>()
   /** The same by the bytes of the name. */
@@ -130,9 +117,7 @@ export class NodeTranslator {
   translate(node: SourceNode, owner: number, knownForm: string | null): NodeOutcome {
     this.mark()
     this.dropped = null
-    this.rowCount = 0
-    this.hasForm = false
-    this.form = null
+    this.rows.begin()
     try {
       this.translateRows(node, owner, knownForm)
     } catch (err) {
@@ -165,17 +150,17 @@ export class NodeTranslator {
       if (node.kinds[i] === RowKind.form && formRow < 0) formRow = i
     }
     const form = formRow >= 0 ? this.nodeAdd(node, formRow, owner) : this.partial(node, knownForm)
-    this.form = form
+    this.rows.form = form
     let sorted = true
     for (const kind of [RowKind.form, RowKind.prop, RowKind.tag, RowKind.tagProp]) {
-      const first = this.rowCount
+      const first = this.rows.count
       for (let i = 0; i < node.count; i++) {
         if (i === formRow || node.kinds[i] !== kind) continue
         if (kind === RowKind.tag) this.tag(node, i, form, owner)
         else if (kind === RowKind.tagProp) this.tagProp(node, i, form, owner)
         else this.prop(node, i, form, owner)
       }
-      if (kind === RowKind.form && this.rowCount > first) sorted = false
+      if (kind === RowKind.form && this.rows.count > first) sorted = false
     }
     // Only a second form row, taken for a property as the reference does, can break the order of the source.
     if (!sorted) this.sortProps(node)
@@ -199,7 +184,7 @@ export class NodeTranslator {
     const start = node.valuStart(i)
     if (this.options.checks) this.check(node, plan, buf, start, valuEnd)
     this.index(plan, this.byprop, this.byarray, node, i, start, valuEnd, owner)
-    this.row(Flag.ndef, i, 1, valuEnd, plan.storBytes)
+    this.rows.add(Flag.ndef, i, 1, valuEnd, plan.storBytes)
     return plan
   }
 
@@ -280,8 +265,8 @@ export class NodeTranslator {
       return
     }
     this.index(plan, rows, arrayRows, node, i, start, end, owner)
-    this.row(flag, i, plan.nameSkip, end, plan.storBytes)
-    this.hasForm = true
+    this.rows.add(flag, i, plan.nameSkip, end, plan.storBytes)
+    this.rows.hasForm = true
   }
 
   private propPlan(form: FormPlan, rowName: string): PropPlan {
@@ -305,8 +290,8 @@ export class NodeTranslator {
       return
     }
     this.bytag.add(this.tagForms.id(tag, form.group), owner, this.bytag.used)
-    this.row(Flag.tag, i, 1, valuEnd, null)
-    this.hasForm = true
+    this.rows.add(Flag.tag, i, 1, valuEnd, null)
+    this.rows.hasForm = true
   }
 
   private tagProp(node: SourceNode, i: number, form: FormPlan, owner: number): void {
@@ -407,29 +392,8 @@ export class NodeTranslator {
     if (univGroup >= 0) rows.addShared(univGroup, owner, from, to)
   }
 
-  private row(flag: number, i: number, nameSkip: number, valuEnd: number, stor: Uint8Array | null): void {
-    const at = this.rowCount++
-    this.flags[at] = flag
-    this.rows[at] = i
-    this.nameSkip[at] = nameSkip
-    this.valuEnd[at] = valuEnd
-    this.stor[at] = stor
-  }
-
   private sortProps(node: SourceNode): void {
-    const names = (at: number) => node.name(this.rows[at]).subarray(this.nameSkip[at])
-    const order = Array.from({ length: this.rowCount }, (_, at) => at)
-    order.sort((a, b) => {
-      const diff = this.flags[a] - this.flags[b] || Buffer.compare(names(a), names(b))
-      if (diff === 0) reject('ROW', `Two values of property ${rowRepr(node, this.rows[a])} of ${buidRepr(node)}`)
-      return diff
-    })
-    for (const list of [this.flags, this.rows, this.nameSkip, this.valuEnd, this.stor] as unknown[][]) {
-      const copy = list.slice(0, this.rowCount)
-      order.forEach((from, to) => {
-        list[to] = copy[from]
-      })
-    }
+    this.rows.sort(node, (i) => reject('ROW', `Two values of property ${rowRepr(node, i)} of ${buidRepr(node)}`))
   }
 
   /** 2.x cannot index or merge a null (D26). */
@@ -490,8 +454,7 @@ export class NodeTranslator {
   private takeBack(): void {
     let at = 0
     for (const rows of this.tables()) rows.reset(this.marks[at++], this.marks[at++])
-    this.rowCount = 0
-    this.hasForm = false
+    this.rows.begin()
   }
 
   private tables(): IndexRows[] {
@@ -507,10 +470,9 @@ interface ValuePlan {
 }
 
 /** What a form's nodes need, looked up once. */
-export class FormPlan implements ValuePlan {
+export class FormPlan implements ValuePlan, RowForm {
   readonly name: string
   readonly nameBytes: Uint8Array
-  /** The raw name, as rows of flag 09 hold it. */
   readonly nameUtf8: Uint8Array
   readonly stortype: number
   readonly storBytes: Uint8Array

@@ -1,7 +1,7 @@
+import { BUID_BYTES } from '../bytes/buid.js'
 import type { DbReader } from '../page/page-reader.js'
 import type { BuidRange } from './tasks/verify-nodes.js'
 
-const BUID_BYTES = 32
 /** Nodes to step over from the start of a page, so that not only those at the borders of pages are chosen. */
 const MOST_STEPS = 16
 

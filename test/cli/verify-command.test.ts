@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { BUID_BYTES } from '../../src/bytes/buid.js'
 import { decode, encode, Float, type Value } from '../../src/bytes/msgpack.js'
 import { Meta, PAGE_BYTES } from '../../src/page/format.js'
 import { hex } from '../support/canon.js'
@@ -10,7 +11,6 @@ import { del, plant, put, rowName, rowsOf } from '../support/plant.js'
 import { type VerifyReport, verify } from '../support/verify.js'
 
 const LAYER = '0b4eb4d9fb9d979464a52b2b803afb03'
-const BUID_BYTES = 32
 const PROP = 1
 
 /** The demo Cortex and what becomes of it, made once; tests change copies. */

@@ -83,7 +83,10 @@ test('NodeTranslator makes of any rows a node or a failure, and never more than 
     const outcome = translator.translate(node, 0, campaign.random(4) === 0 ? 'inet:fqdn' : null)
     if (outcome === null) {
       campaign.count('translated')
-      assert.ok(translator.rowCount <= fuzzed.length, `seed ${campaign.seed}, case ${i}: ${translator.rowCount} rows`)
+      assert.ok(
+        translator.rows.count <= fuzzed.length,
+        `seed ${campaign.seed}, case ${i}: ${translator.rows.count} rows`,
+      )
     } else {
       campaign.count(outcome.failure.code)
       assert.notEqual(outcome.failure.mesg, '')

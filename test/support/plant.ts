@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { BUID_BYTES } from '../../src/bytes/buid.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { hex } from './canon.js'
 
-const BUID_BYTES = 32
 const Flag = { tag: 2, tagProp: 3 }
 
 /** A change of one row of a slab; keys and values in hex. */

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { itemOf } from '../../src/bytes/byte-list.js'
 import { buid } from '../../src/bytes/hash.js'
-import { encode, Float, type Value } from '../../src/bytes/msgpack.js'
+import { decode, encode, Float, type Value } from '../../src/bytes/msgpack.js'
 import { Model } from '../../src/model/model.js'
 import { pyBytesRepr } from '../../src/python/repr.js'
 import { StorType } from '../../src/stortype/stortype.js'
 import type { IndexRows } from '../../src/translate/index-rows.js'
 import type { NameTable } from '../../src/translate/name-table.js'
 import { NodeTranslator } from '../../src/translate/node.js'
+import { Flag } from '../../src/translate/node-rows.js'
 import { packedName, SourceNode } from '../../src/translate/source-node.js'
 
 const MIN_INT = -(2n ** 63n)
@@ -78,14 +79,25 @@ function collected(translated: NodeTranslator) {
 }
 
 /** `bybuid` rows of the node translated last: flag, name, value and stortype. */
+/** Each `bybuid` row as `flag name valu stortype`, the last two in hex; that of an ndef has the form for a name. */
 function nodeRows(translated: NodeTranslator, node: SourceNode): string[] {
-  return Array.from({ length: translated.rowCount }, (_, at) => {
-    const i = translated.rows[at]
-    const name = Buffer.from(node.name(i)).subarray(translated.nameSkip[at]).toString()
-    const valu = Buffer.from(node.rowBuf[i]).subarray(node.valuStart(i), translated.valuEnd[at])
-    const stor = translated.stor[at]
-    return `${translated.flags[at]} ${name} ${valu.toString('hex')} ${stor === null ? '-' : Buffer.from(stor).toString('hex')}`
+  const rows: string[] = []
+  translated.rows.writeTo(node, {
+    add: (key, keyStart, keyEnd, value, valueStart, valueEnd) => {
+      assert.deepEqual(Buffer.from(key.subarray(keyStart, keyStart + 32)), node.buid)
+      const flag = key[keyStart + 32]
+      const content = decode(value, valueStart, valueEnd)
+      if (flag === Flag.tag) {
+        rows.push(`${flag} ${Buffer.from(key.subarray(keyStart + 33, keyEnd))} ${hex(content)} -`)
+        return
+      }
+      assert.ok(Array.isArray(content))
+      const [valu, stortype] = content.slice(-2)
+      const name = flag === Flag.ndef ? content[0] : Buffer.from(key.subarray(keyStart + 33, keyEnd))
+      rows.push(`${flag} ${name} ${hex(valu)} ${hex(stortype)}`)
+    },
   })
+  return rows
 }
 
 function hex(value: Value): string {
@@ -260,8 +272,8 @@ for (const { what, rows, of, known, checks = true, code, mesg } of REFUSED) {
     assert.equal(outcome.failure.code, code, outcome.failure.mesg)
     if (typeof mesg === 'string') assert.equal(outcome.failure.mesg, mesg)
     else assert.match(outcome.failure.mesg, mesg)
-    assert.equal(translated.rowCount, 0)
-    assert.equal(translated.hasForm, false)
+    assert.equal(translated.rows.count, 0)
+    assert.equal(translated.rows.hasForm, false)
     assert.deepEqual(collected(translated), empty)
   })
 }
@@ -279,8 +291,8 @@ test('NodeTranslator writes the rows and indexes of a node: form, properties, un
     ['#foo.bar:tiny', 7],
   ])
   assert.equal(translated.translate(node, 3, null), null)
-  assert.equal(translated.form?.name, 'inet:fqdn')
-  assert.equal(translated.hasForm, true)
+  assert.equal(translated.rows.form?.name, 'inet:fqdn')
+  assert.equal(translated.rows.hasForm, true)
   const stor = (type: number) => hex(type)
   assert.deepEqual(nodeRows(translated, node), [
     `0 inet:fqdn ${hex('vertex.link')} ${stor(StorType.fqdn)}`,
@@ -397,7 +409,7 @@ test('NodeTranslator keeps property names up to the longest key', () => {
     [longest, 1],
   ])
   assert.equal(translated.translate(node, 0, null), null)
-  assert.equal(translated.rowCount, 2)
+  assert.equal(translated.rows.count, 2)
 })
 
 test('NodeTranslator translates partial nodes with the form that is known, and counts no form', () => {
@@ -411,7 +423,7 @@ test('NodeTranslator translates partial nodes with the form that is known, and c
     nodeRows(translated, node).map((row) => row.split(' ').slice(0, 2).join(' ')),
     ['1 zone', '2 foo'],
   )
-  assert.equal(translated.hasForm, true)
+  assert.equal(translated.rows.hasForm, true)
   assert.deepEqual(collected(translated).forms, [])
   assert.deepEqual(collected(translated).byprop, [
     `${name('inet:fqdn', 'zone')} ${Buffer.from('knil.xetrev').toString('hex')} 0`,

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { BUID_BYTES } from '../../src/bytes/buid.js'
 import { decode, encode, Float, type Value } from '../../src/bytes/msgpack.js'
 import { hex } from '../support/canon.js'
 import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
@@ -11,7 +12,6 @@ import { randomOf } from '../support/random.js'
 import { type VerifyReport, verify, verifyArgs } from '../support/verify.js'
 
 const LAYER = '0b4eb4d9fb9d979464a52b2b803afb03'
-const BUID_BYTES = 32
 const Flag = { prop: 1, tag: 2, tagProp: 3 }
 const BIN = join(fixture('..'), '..', 'bin', 'synapse-migrator.mjs')
 

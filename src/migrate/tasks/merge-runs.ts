@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
 import { bucketsOf } from '../../bytes/buckets.js'
+import { BUID_BYTES } from '../../bytes/buid.js'
 import { copySpan, viewOf } from '../../bytes/spans.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
 import { mergeRows, SegmentReader } from '../../run/merger.js'
@@ -8,7 +9,6 @@ import { readAt } from '../../run/run-file.js'
 import { ChunkSender, type Credits } from '../../thread/chunk-sender.js'
 
 const READ_BYTES = 1 << 20
-const BUID_BYTES = 32
 
 /** Rows of consecutive groups of one database, or a key range of one large group: what one merge task makes pages of. */
 export interface MergeUnit {

@@ -1,22 +1,15 @@
+import { BUID_BYTES } from '../../bytes/buid.js'
 import { decode, encode, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
 import { LOG_DB } from '../../dest/migration-log.js'
 import type { SlabReader } from '../../page/page-reader.js'
-import type { FormFinder } from '../../source/form-finder.js'
 import { AbrvNames } from '../../stream/abrv-names.js'
-import {
-  BUID_BYTES,
-  formFinder,
-  type NodedataRow,
-  NodeReader,
-  type NodeSource,
-  rowName,
-  rowValue,
-} from '../../stream/node-source.js'
+import { type NodeSource, NodeStream } from '../../stream/node-stream.js'
 import { RangeScan } from '../../stream/range-scan.js'
 import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
 import { openSource, workerModel } from '../../stream/worker-state.js'
 import type { IndexRows } from '../../translate/index-rows.js'
-import { Flag, NodeTranslator } from '../../translate/node.js'
+import { NodeTranslator } from '../../translate/node.js'
+import { Flag, type RowSink } from '../../translate/node-rows.js'
 import { INDEX_DBS, type IndexDb, type ListedRow, type RowDifference } from './verify-rows.js'
 
 /** Differences that a task describes; all are counted. */
@@ -71,9 +64,8 @@ export function verifyNodes(input: VerifyNodesInput): VerifyNodesResult {
 
 class NodeVerifier {
   private readonly translator: NodeTranslator
-  private readonly finder: FormFinder
   private readonly names: AbrvNames
-  private readonly source: NodeReader
+  private readonly stream: NodeStream
   private readonly destRows: RangeScan
   private readonly destData: RangeScan
   private readonly log: SlabReader | null
@@ -81,25 +73,29 @@ class NodeVerifier {
   private readonly listed: ListedRow[] = []
   private readonly differences: RowDifference[] = []
   private differenceCount = 0
-  private readonly unresolved: Uint8Array[] = []
   private readonly errors = { nodes: 0, nodedata: 0 }
   private nodes = 0
   private rows = 0
   private expectedData = 0
   private indexRows = 0
-  private buids = new Uint8Array(1 << 16)
-  private owners = 0
   private readonly dataNames: { owner: number; name: Uint8Array }[] = []
   private readonly key = Buffer.alloc(1024)
-  private value: Uint8Array = Buffer.alloc(1 << 12)
+  /** Takes the rows that `bybuid` has to have. */
+  private readonly nodeSink: RowSink = {
+    add: (key, keyStart, keyEnd, value, valueStart, valueEnd) => {
+      this.rows++
+      this.expect('bybuid', this.destRows, key, keyStart, keyEnd, value, valueStart, valueEnd)
+    },
+  }
 
   constructor(private readonly input: VerifyNodesInput) {
     const dest = openSource(input.destLayerPath)
     const destData = input.destNodedataPath === null ? null : openSource(input.destNodedataPath)
     this.translator = new NodeTranslator(workerModel(input.model), { checks: input.checks, layer: input.layer })
-    this.finder = formFinder(input)
     this.names = AbrvNames.of(dest)
-    this.source = new NodeReader(input)
+    this.stream = new NodeStream(input, this.translator, (step, key, value) =>
+      this.failed(step, key, 'rows', [[key, value]]),
+    )
     this.destRows = new RangeScan(dest, 'bybuid')
     this.destData = new RangeScan(destData, 'nodedata')
     this.log = input.logPath === null ? null : openSource(input.logPath)
@@ -110,8 +106,8 @@ class NodeVerifier {
     for (const range of this.input.ranges) this.range(range)
     this.indexes()
     return {
-      sourceRows: this.source.nodeRows.rows,
-      nodedataRows: this.source.dataRows.rows,
+      sourceRows: this.stream.nodeRows.rows,
+      nodedataRows: this.stream.dataRows.rows,
       nodes: this.nodes,
       rows: this.rows,
       dataRows: this.expectedData,
@@ -122,80 +118,33 @@ class NodeVerifier {
       differenceCount: this.differenceCount,
       tables: recordOf((db) => this.digests[db].table),
       listed: this.listed,
-      unresolved: Buffer.concat(this.unresolved),
+      unresolved: Buffer.concat(this.stream.unresolved),
     }
   }
 
   private range({ start, end }: BuidRange): void {
-    const { source, destRows, destData } = this
-    const { nodeRows, dataRows } = source
-    for (const scan of [source, destRows, destData]) scan.seek(start, end)
-    while (nodeRows.isOpen || dataRows.isOpen) {
-      if (nodeRows.isOpen && nodeRows.keyBytes < BUID_BYTES) this.shortKey('nodes', nodeRows)
-      else if (dataRows.isOpen && dataRows.keyBytes < BUID_BYTES) this.shortKey('nodedata', dataRows)
-      else if (!nodeRows.isOpen || (dataRows.isOpen && dataRows.comparePrefix(buidOf(nodeRows)) < 0)) this.dataOnly()
-      else this.oneNode()
-    }
+    const { stream, destRows, destData } = this
+    for (const scan of [stream, destRows, destData]) scan.seek(start, end)
+    while (stream.next()) this.oneNode()
     while (destRows.isOpen) this.extra('bybuid', destRows)
     while (destData.isOpen) this.extra('nodedata', destData)
   }
 
   private oneNode(): void {
-    const { source, translator } = this
-    const { node } = source
-    source.takeNode()
-    this.nodes++
-    const owner = this.owner(node.buid)
-    const isPartial = node.formRow() < 0
-    const known = isPartial && this.input.mapPartial ? this.finder.find(node.buid) : null
-    if (isPartial && known === null) this.unresolved.push(Uint8Array.from(node.buid))
-    const outcome = translator.translate(node, owner, known)
+    const { stream } = this
+    const { node, outcome, form } = stream
+    if (stream.hasNode) this.nodes++
     if (outcome !== null) this.failed('nodes', node.buid, 'node', node.toRecord())
-    const form = outcome === null || outcome.kept ? translator.form : null
-    const data = this.takeData(node.buid, form !== null)
-    if (form !== null) {
-      if (outcome === null) this.allCovered()
-      for (let at = 0; at < translator.rowCount; at++) this.nodeRow(at)
-      if (translator.hasForm || data.length > 0) this.formRow(node.buid, form.nameUtf8)
-    }
-    this.data(owner, node.buid, data)
-  }
-
-  /** Node data of a node that has no other row in this layer. */
-  private dataOnly(): void {
-    const buid = buidOf(this.source.dataRows)
-    const form = this.input.mapPartial ? this.finder.find(buid) : null
-    const plan = form === null ? null : this.translator.plan(form)
-    if (form === null) this.unresolved.push(buid)
-    const data = this.takeData(buid, plan !== null)
-    if (plan === null || data.length === 0) return
-    this.formRow(buid, plan.nameUtf8)
-    this.data(this.owner(buid), buid, data)
-  }
-
-  /** The node data of a buid that has to be in the destination; what cannot be has to be in the migration log. */
-  private takeData(buid: Uint8Array, hasForm: boolean): NodedataRow[] {
-    const { kept, lost } = this.source.takeData(buid, hasForm)
-    if (lost.length > 0) this.failed('nodedata', buid, 'nodedata', new PackMap(lost))
-    return kept
-  }
-
-  private nodeRow(at: number): void {
-    const { source, translator, key } = this
-    const name = rowName(source.node, translator, at)
-    key.set(source.node.buid)
-    key[BUID_BYTES] = translator.flags[at]
-    key.set(name, BUID_BYTES + 1)
-    const value = rowValue(source.node, translator, at)
-    const [bytes, start, end] = value.length === 1 ? ([value[0], 0, value[0].length] as const) : this.joined(value)
-    this.expect('bybuid', this.destRows, BUID_BYTES + 1 + name.length, bytes, start, end)
+    if (stream.lostData.length > 0) this.failed('nodedata', stream.buid, 'nodedata', new PackMap(stream.lostData))
+    if (stream.hasNode && form !== null && outcome === null) this.allCovered()
+    stream.writeRows(this.nodeSink)
+    if (stream.dataCount > 0) this.data()
   }
 
   /** Independent of how rows are translated: each row of the source must be in one of the destination. */
   private allCovered(): void {
-    const { translator } = this
-    const { node } = this.source
-    const covered = new Set(translator.rows.slice(0, translator.rowCount))
+    const { node } = this.stream
+    const covered = this.translator.rows.sources()
     for (let i = 0; i < node.count; i++) {
       if (covered.has(i)) continue
       const row = `source row ${Buffer.from(node.name(i)).toString('utf8')}`
@@ -204,39 +153,38 @@ class NodeVerifier {
     }
   }
 
-  private formRow(buid: Uint8Array, formUtf8: Uint8Array): void {
-    this.key.set(buid)
-    this.key[BUID_BYTES] = Flag.form
-    this.expect('bybuid', this.destRows, BUID_BYTES + 1, formUtf8, 0, formUtf8.length)
-  }
-
-  private data(owner: number, buid: Uint8Array, data: readonly NodedataRow[]): void {
-    const rows = data.map(({ name, value }) => ({ name, value, abrv: this.names.prop(name) }))
+  private data(): void {
+    const { owner, buid, dataCount, dataNames, dataValues } = this.stream
+    const rows = Array.from({ length: dataCount }, (_, i) => {
+      return { name: dataNames[i], value: dataValues[i], abrv: this.names.prop(dataNames[i]) }
+    })
     rows.sort((a, b) => Buffer.compare(a.abrv, b.abrv))
     for (const { name, value, abrv } of rows) {
       this.key.set(buid)
       this.key.set(abrv, BUID_BYTES)
       this.expectedData++
-      this.expect('nodedata', this.destData, BUID_BYTES + 8, value, 0, value.length, name)
+      this.expect('nodedata', this.destData, this.key, 0, BUID_BYTES + 8, value, 0, value.length, name)
       this.dataNames.push({ owner, name })
     }
   }
 
-  /** The destination's next row must be the one whose key is in `key`; those before it should not be there. */
+  /** The destination's next row must be this one; those before it should not be there. */
   private expect(
     db: 'bybuid' | 'nodedata',
     scan: RangeScan,
+    keyBuf: Uint8Array,
+    keyStart: number,
     keyEnd: number,
     value: Uint8Array,
     start: number,
     end: number,
     name?: Uint8Array,
   ): void {
-    this.rows += db === 'bybuid' ? 1 : 0
-    while (scan.isOpen && scan.compareKey(this.key, keyEnd) < 0) this.extra(db, scan)
-    const isThere = scan.isOpen && scan.compareKey(this.key, keyEnd) === 0
+    const wanted = keyBuf.subarray(keyStart, keyEnd)
+    while (scan.isOpen && scan.compareKey(wanted, wanted.length) < 0) this.extra(db, scan)
+    const isThere = scan.isOpen && scan.compareKey(wanted, wanted.length) === 0
     if (!isThere || !scan.hasValue(value, start, end)) {
-      const key = Uint8Array.from(this.key.subarray(0, keyEnd))
+      const key = Uint8Array.from(wanted)
       this.differs({
         kind: isThere ? 'different' : 'missing',
         db,
@@ -292,12 +240,6 @@ class NodeVerifier {
     )
   }
 
-  private shortKey(step: 'nodes' | 'nodedata', scan: RangeScan): void {
-    const key = scan.cursor.key()
-    this.failed(step, key, 'rows', [[key, scan.cursor.value()]])
-    scan.next()
-  }
-
   private indexes(): void {
     const { translator, names } = this
     const { propNames, tagNames, tagPropNames, tagForms } = translator
@@ -345,7 +287,8 @@ class NodeVerifier {
 
   private indexRow(db: IndexDb, keyEnd: number, owner: number, name: () => string): void {
     const { index } = this.input
-    const { key, buids } = this
+    const { key } = this
+    const { buids } = this.stream
     const at = owner * BUID_BYTES
     this.indexRows++
     if (index === 'lookup') {
@@ -368,28 +311,6 @@ class NodeVerifier {
   private differs(difference: RowDifference): void {
     this.differenceCount++
     if (this.differences.length < MOST_DIFFERENCES) this.differences.push(difference)
-  }
-
-  private joined(parts: readonly Uint8Array[]): [Uint8Array, number, number] {
-    const length = parts.reduce((sum, part) => sum + part.length, 0)
-    if (length > this.value.length) this.value = Buffer.alloc(2 * length)
-    let end = 0
-    for (const part of parts) {
-      this.value.set(part, end)
-      end += part.length
-    }
-    return [this.value, 0, end]
-  }
-
-  private owner(buid: Uint8Array): number {
-    const owner = this.owners++
-    if (this.owners * BUID_BYTES > this.buids.length) {
-      const grown = new Uint8Array(this.buids.length * 2)
-      grown.set(this.buids)
-      this.buids = grown
-    }
-    this.buids.set(buid, owner * BUID_BYTES)
-    return owner
   }
 }
 
@@ -440,11 +361,6 @@ export function nameText(packed: Uint8Array): string {
     // Shown as it is.
   }
   return Buffer.from(packed).toString('hex')
-}
-
-function buidOf(scan: RangeScan): Uint8Array {
-  const { buf, keyStart } = scan.cursor
-  return Uint8Array.prototype.slice.call(buf, keyStart, keyStart + BUID_BYTES)
 }
 
 function sameBytes(a: Value | undefined, b: Value): boolean {

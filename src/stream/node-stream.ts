@@ -1,0 +1,215 @@
+import { BUID_BYTES } from '../bytes/buid.js'
+import { isMsgpack, type Value } from '../bytes/msgpack.js'
+import type { ModelData } from '../model/model.js'
+import type { SlabReader } from '../page/page-reader.js'
+import { FormFinder } from '../source/form-finder.js'
+import type { FormPlan, NodeOutcome, NodeTranslator } from '../translate/node.js'
+import type { RowSink } from '../translate/node-rows.js'
+import { packedName, SourceNode, strictText } from '../translate/source-node.js'
+import { RangeScan } from './range-scan.js'
+import { openSource } from './worker-state.js'
+
+/** Copies, of a `Buffer` too, whose own `slice` does not. */
+const { slice } = Uint8Array.prototype
+/** LMDB's limit: packed names are keys of the abbreviation tables. */
+const MOST_NAME_BYTES = 511
+
+/** What tasks that translate nodes of a layer are told. */
+export interface NodeSource {
+  readonly layer: string
+  /** Path of the source's `layer.lmdb`. */
+  readonly layerPath: string
+  /** Path of the source's `nodedata.lmdb`, null when it is not migrated or not there. */
+  readonly nodedataPath: string | null
+  /** `layer.lmdb` of the layers below; empty when partial nodes are not resolved. */
+  readonly otherLayerPaths: readonly string[]
+  /** Forms of partial nodes that no other layer knows, by buid in hex. */
+  readonly knownForms: readonly (readonly [string, string])[]
+  readonly checks: boolean
+  readonly mapPartial: boolean
+  readonly model: ModelData
+}
+
+/** A row whose key is too short for a buid: told with all that it has. */
+export type ShortKey = (step: 'nodes' | 'nodedata', key: Uint8Array, value: Uint8Array) => void
+
+/**
+ * The one walk over a layer's nodes: each with its rows, translated, and its node data, in the order of buids. Node data of
+ * a buid that has no row in this layer comes in its place. Everything public is about the node that `next()` has taken,
+ * until it is called again.
+ *
+ *     const stream = new NodeStream(source, translator, onShortKey)
+ *     stream.seek(start, end)
+ *     while (stream.next()) stream.writeRows(sink)
+ */
+export class NodeStream {
+  readonly node = new SourceNode()
+  buid: Uint8Array = this.node.buid
+  /** False when the buid has node data only. */
+  hasNode = false
+  /** The node's form row in `node`, or -1. */
+  formRow = -1
+  /** What was left out of the node, if anything. */
+  outcome: NodeOutcome = null
+  /** The form that its rows are written with; null when nothing of it can be. */
+  form: FormPlan | null = null
+  /** The form that the source or a layer below claims, whether or not the model has it. */
+  claimed: string | null = null
+  /** Form found in another layer, of a partial node. */
+  known: string | null = null
+  /** Number of the node; its buid is in `buids`. */
+  owner = -1
+  /** Buids by owner, end to end. */
+  buids = new Uint8Array(1 << 16)
+
+  /** Node data that can be migrated: packed names and raw values. */
+  dataCount = 0
+  readonly dataNames: Uint8Array[] = []
+  readonly dataValues: Uint8Array[] = []
+  /** Node data that cannot: name, or the bytes that are none, and raw value. */
+  lostData: [Value, Value][] = []
+
+  /** Buids of partial nodes whose form is unknown. */
+  readonly unresolved: Uint8Array[] = []
+  readonly nodeRows: RangeScan
+  readonly dataRows: RangeScan
+  readonly #layer: SlabReader
+  readonly #translator: NodeTranslator
+  readonly #finder: FormFinder
+  readonly #mapPartial: boolean
+  readonly #shortKey: ShortKey
+  readonly #dataBuid = new Uint8Array(BUID_BYTES)
+  #owners = 0
+  /** Whether `node` holds the node before, of the same range. */
+  #hasLast = false
+
+  /** @throws {MigrationError} when a slab cannot be read or has no `bybuid` */
+  constructor(source: NodeSource, translator: NodeTranslator, shortKey: ShortKey) {
+    this.#layer = openSource(source.layerPath)
+    this.nodeRows = scanOf(this.#layer)
+    this.dataRows = source.nodedataPath === null ? new RangeScan(null, '') : scanOf(openSource(source.nodedataPath))
+    this.#translator = translator
+    this.#finder = new FormFinder(source.otherLayerPaths.map(openSource), new Map(source.knownForms))
+    this.#mapPartial = source.mapPartial
+    this.#shortKey = shortKey
+  }
+
+  /** Goes to the rows of `[start, end)`; null is unbounded. */
+  seek(start: Uint8Array | null, end: Uint8Array | null): void {
+    this.nodeRows.seek(start, end)
+    this.dataRows.seek(start, end)
+    this.#hasLast = false
+  }
+
+  /** Takes the next node. @throws {MigrationError} when the source is damaged */
+  next(): boolean {
+    const { nodeRows, dataRows } = this
+    while (nodeRows.isOpen || dataRows.isOpen) {
+      if (nodeRows.isOpen && nodeRows.keyBytes < BUID_BYTES) this.#short('nodes', nodeRows)
+      else if (dataRows.isOpen && dataRows.keyBytes < BUID_BYTES) this.#short('nodedata', dataRows)
+      else {
+        if (dataRows.isOpen && (!nodeRows.isOpen || dataRows.comesBefore(nodeRows, BUID_BYTES))) this.#takeDataOnly()
+        else this.#takeNode()
+        return true
+      }
+    }
+    return false
+  }
+
+  /** Hands over the destination's `bybuid` rows, in key order. */
+  writeRows(sink: RowSink): void {
+    const { form } = this
+    if (form === null) return
+    const { rows } = this.#translator
+    if (this.hasNode) rows.writeTo(this.node, sink)
+    if ((this.hasNode && rows.hasForm) || this.dataCount > 0) rows.writeForm(this.buid, form, sink)
+  }
+
+  #takeNode(): void {
+    const { node } = this
+    this.#readNode()
+    this.buid = node.buid
+    this.#addOwner()
+    const formRow = node.formRow()
+    this.formRow = formRow
+    const known = formRow < 0 && this.#mapPartial ? this.#finder.find(node.buid) : null
+    this.known = known
+    if (formRow < 0 && known === null) this.unresolved.push(Uint8Array.from(node.buid))
+    const outcome = this.#translator.translate(node, this.owner, known)
+    this.outcome = outcome
+    this.form = outcome === null || outcome.kept ? this.#translator.rows.form : null
+    this.#takeData()
+    // Read only where it is told of: a name costs a text.
+    this.claimed = outcome === null && this.lostData.length === 0 ? null : (node.formName() ?? known)
+  }
+
+  /** Node data of a buid that has no other row in this layer. */
+  #takeDataOnly(): void {
+    const { buf, keyStart } = this.dataRows.cursor
+    const buid = this.#dataBuid
+    for (let i = 0; i < BUID_BYTES; i++) buid[i] = buf[keyStart + i]
+    this.hasNode = false
+    this.buid = buid
+    this.#addOwner()
+    this.formRow = -1
+    this.outcome = null
+    this.claimed = this.#mapPartial ? this.#finder.find(buid) : null
+    this.known = this.claimed
+    if (this.claimed === null) this.unresolved.push(Uint8Array.from(buid))
+    this.form = this.claimed === null ? null : this.#translator.plan(this.claimed)
+    this.#takeData()
+  }
+
+  #readNode(): void {
+    const { node, nodeRows } = this
+    const { cursor } = nodeRows
+    if (this.#hasLast && !nodeRows.isAbove(node.buid)) throw this.#layer.corrupt('its keys are out of order')
+    node.begin(cursor.buf, cursor.keyStart)
+    do {
+      const nameStart = cursor.keyStart + BUID_BYTES
+      node.add(cursor.buf, nameStart, cursor.keyEnd, cursor.valueBuf, cursor.valueStart, cursor.valueEnd)
+    } while (nodeRows.next() && nodeRows.keyBytes >= BUID_BYTES && node.has(cursor.buf, cursor.keyStart))
+    this.hasNode = true
+    this.#hasLast = true
+  }
+
+  #takeData(): void {
+    this.dataCount = 0
+    if (this.lostData.length > 0) this.lostData = []
+    const { dataRows, buid, form } = this
+    while (dataRows.isOpen && dataRows.startsWith(buid)) {
+      const { cursor } = dataRows
+      const nameBytes: Uint8Array = slice.call(cursor.buf, cursor.keyStart + BUID_BYTES, cursor.keyEnd)
+      const name = strictText(nameBytes)
+      const packed = name === null ? null : packedName(name, null)
+      const isSound = isMsgpack(cursor.valueBuf, cursor.valueStart, cursor.valueEnd)
+      if (form === null || packed === null || !isSound || packed.length > MOST_NAME_BYTES) {
+        this.lostData.push([name ?? nameBytes, cursor.value()])
+      } else {
+        this.dataNames[this.dataCount] = packed
+        this.dataValues[this.dataCount++] = cursor.value()
+      }
+      dataRows.next()
+    }
+  }
+
+  #short(step: 'nodes' | 'nodedata', scan: RangeScan): void {
+    this.#shortKey(step, scan.cursor.key(), scan.cursor.value())
+    scan.next()
+  }
+
+  #addOwner(): void {
+    this.owner = this.#owners++
+    if (this.#owners * BUID_BYTES > this.buids.length) {
+      const grown = new Uint8Array(this.buids.length * 2)
+      grown.set(this.buids)
+      this.buids = grown
+    }
+    this.buids.set(this.buid, this.owner * BUID_BYTES)
+  }
+}
+
+function scanOf(slab: SlabReader): RangeScan {
+  if (slab.db('bybuid') === undefined) throw slab.corrupt('it has no database "bybuid"')
+  return new RangeScan(slab, 'bybuid')
+}
