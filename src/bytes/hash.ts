@@ -58,6 +58,16 @@ export function xxh64(data: Uint8Array): bigint {
   return hash.digest()
 }
 
+/** XXH64 of what is given piece by piece; a piece has at most 1 MiB. */
+export function xxh64Stream(): { update(piece: Uint8Array): unknown; digest(): bigint } {
+  return xx.create64()
+}
+
+/** A digest as 16 hex digits. */
+export function hexOf(digest: bigint): string {
+  return digest.toString(16).padStart(16, '0')
+}
+
 /** A node's buid: SHA-256 over the msgpack of `[form, valu]`. */
 export function buid(value: Value): Uint8Array {
   return sha256(encode(value))

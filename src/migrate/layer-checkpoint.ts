@@ -1,46 +1,90 @@
-import { join } from 'node:path'
+import type { z } from 'zod'
 import type { KnownCheckpoint } from '../dest/checkpoints.js'
+import { MigrationError } from '../errors.js'
+import type { LayerPaths } from '../layout/paths.js'
+import {
+  NODES_SCHEMA,
+  type NodesCheckpoint,
+  nodesCheckpoint,
+  type SlabPrint,
+  SPLICES_SCHEMA,
+  type SplicesCheckpoint,
+  splicesCheckpoint,
+} from '../layout/records.js'
 import { SlabReader } from '../page/page-reader.js'
-
-/** What the checkpoint of a layer's nodes or splices tells those who come after the migration. */
-export interface LayerCheckpoint {
-  readonly fingerprint: Readonly<Record<string, unknown>>
-  readonly nodelim?: number | null
-  readonly isBuilt: boolean
-  /** Transactions of the slabs when errors were replayed into them. */
-  readonly writtenTxns?: Readonly<Record<string, number>>
-}
+import { slabPrint } from '../page/slab-print.js'
+import { isSameSlab } from './checkpoint-differs.js'
 
 /** Slabs of a 2.x layer. */
 export const DEST_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const
 
+/** The steps of a layer that have a checkpoint, and what it is. */
+export interface LayerCheckpoints {
+  readonly nodes: NodesCheckpoint
+  readonly splices: SplicesCheckpoint
+}
+
+const RECORDS = {
+  nodes: { record: nodesCheckpoint, schema: NODES_SCHEMA },
+  splices: { record: splicesCheckpoint, schema: SPLICES_SCHEMA },
+} as const satisfies Record<keyof LayerCheckpoints, object>
+
 /** Null when the step has not come to this layer, or somebody else has migrated it. */
-export function layerCheckpoint(
+export function layerCheckpoint<Step extends keyof LayerCheckpoints>(
   checkpoints: ReadonlyMap<string, KnownCheckpoint>,
-  step: 'nodes' | 'splices',
+  step: Step,
   iden: string,
-): LayerCheckpoint | null {
-  return (checkpoints.get(`${step}/${iden}`)?.value as LayerCheckpoint | undefined) ?? null
+): LayerCheckpoints[Step] | null {
+  const key = `${step}/${iden}`
+  const found = checkpoints.get(key)
+  return found === undefined ? null : parsedCheckpoint(step, key, found.value)
 }
 
-/** Paths of the source's slabs of a layer that are at another transaction than when they were migrated. */
+/**
+ * What a checkpoint says.
+ *
+ * @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when another version has made it
+ */
+export function parsedCheckpoint<Step extends keyof LayerCheckpoints>(
+  step: Step,
+  key: string,
+  value: unknown,
+): LayerCheckpoints[Step] {
+  const { record, schema } = RECORDS[step]
+  const found = (value as { fingerprint?: { schema?: unknown } } | null)?.fingerprint?.schema
+  if (found !== schema) throw otherVersion(key, `schema ${String(found ?? 'unknown')}, now ${schema}`)
+  return parsedRecord(record as z.ZodType, key, value) as LayerCheckpoints[Step]
+}
+
+/** A record in the shape that it must have. */
+export function parsedRecord<Record>(record: z.ZodType<Record>, key: string, value: unknown): Record {
+  const { data, error } = record.safeParse(value)
+  if (error === undefined) return data
+  const { path, message } = error.issues[0]
+  throw otherVersion(key, `${path.join('.')}: ${message}`)
+}
+
+function otherVersion(key: string, found: string): MigrationError {
+  return new MigrationError(
+    'ERR_CHECKPOINT_MISMATCH',
+    `Cannot read checkpoint "${key}": another version of this program has made it (${found})`,
+    { hint: 'Use the version that began the migration, or start it over with --restart' },
+  )
+}
+
+/** The print of a slab of a source layer; null when there is no such slab. */
+export function printOf(layer: LayerPaths, slab: 'layer' | 'nodedata' | 'splices'): SlabPrint | null {
+  const path = layer.slab(slab)
+  return SlabReader.exists(path) ? slabPrint(path) : null
+}
+
+/** Paths of the source's slabs of a layer that are not as they were when they were migrated. */
 export function changedSlabs(
-  layerDir: string,
-  { nodes, splices }: { readonly nodes: LayerCheckpoint | null; readonly splices: LayerCheckpoint | null },
+  layer: LayerPaths,
+  { nodes, splices }: { readonly nodes: NodesCheckpoint | null; readonly splices: SplicesCheckpoint | null },
 ): string[] {
-  const migrated = [
-    ['layer', nodes?.fingerprint['source transaction']],
-    ['nodedata', nodes?.fingerprint['node data transaction']],
-    ['splices', splices?.fingerprint['splice transaction']],
-  ] as const
-  return migrated
-    .map(([slab, txn]) => ({ path: join(layerDir, `${slab}.lmdb`), txn }))
-    .filter(({ path, txn }) => typeof txn === 'number' && SlabReader.exists(path) && txnOf(path) !== txn)
-    .map(({ path }) => path)
-}
-
-function txnOf(path: string): number {
-  const slab = SlabReader.open(path)
-  slab.close()
-  return slab.txnId
+  const prints = { ...nodes?.fingerprint.slabs, ...splices?.fingerprint.slabs }
+  return (['layer', 'nodedata', 'splices'] as const)
+    .filter((slab) => prints[slab] != null && !isSameSlab(prints[slab], printOf(layer, slab)))
+    .map((slab) => layer.slab(slab))
 }

@@ -36,7 +36,7 @@ export interface LayerMergeEvents {
 /** A stream that the checkpoint notes as durable, and the slab that its pages are in. */
 interface NotedStream {
   readonly stream: number
-  readonly slab?: string
+  readonly slab?: string | undefined
 }
 
 /** One task of the merge, whose pages are a stream of their own. */

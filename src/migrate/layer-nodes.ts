@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { assert } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
+import { NODES_SCHEMA, type NodesCheckpoint, type NodesFingerprint, nodesStream } from '../layout/records.js'
 import type { ModelData } from '../model/model.js'
 import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -14,12 +16,10 @@ import { GroupCommit, inTurn } from '../thread/in-turn.js'
 import { streamPorts, type TaskPool } from '../thread/task-pool.js'
 import type { WriterPort } from '../thread/writer-client.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
+import { parsedCheckpoint, parsedRecord, printOf } from './layer-checkpoint.js'
 import { LayerMerge } from './layer-merge.js'
 import type { PieceSizes } from './options.js'
 import type { NodeExtractCounts } from './tasks/node-extract.js'
-
-/** Counts up when partitions, runs or checkpoints change: an older run is then not resumed. */
-const SCHEMA = 3
 
 export interface LayerNodesOptions {
   readonly iden: string
@@ -79,17 +79,13 @@ interface Extracted extends Partition {
   readonly bytes: number
 }
 
-interface Checkpoint {
-  readonly fingerprint: Readonly<Record<string, unknown>>
-  readonly borders: readonly Uint8Array[]
-  readonly nodelim: number | null
-  readonly unitBytes: number | undefined
-  readonly isBuilt: boolean
+interface Checkpoint extends NodesCheckpoint {
   /** Partitions that are translated, and parts of the merge, which have no counts. */
-  readonly streams: readonly (
-    | Partition
-    | { readonly stream: number; readonly slab: string; readonly counts?: undefined }
-  )[]
+  readonly streams: readonly {
+    readonly stream: number
+    readonly slab?: string | undefined
+    readonly counts?: NodeExtractCounts | undefined
+  }[]
 }
 
 /**
@@ -192,35 +188,41 @@ export class LayerNodes {
         memoryBytes: options.memoryBytes,
         partitionBytes: options.pieces.partitionBytes,
       }),
-      fingerprint: {
-        schema: SCHEMA,
-        layer: options.iden,
-        'source transaction': layer.txnId,
-        'source rows': bybuid.entries,
-        'node data transaction': nodedata?.txnId ?? null,
-        'node data rows': data?.entries ?? null,
-        checks: options.checks,
-        'partial nodes': options.mapPartial,
-        'other layers': options.otherLayers.join(','),
-        model: modelKey(options.model),
-      },
+      fingerprint: this.fingerprint(),
     }
   }
 
-  private async loadCheckpoint(fingerprint: Readonly<Record<string, unknown>>): Promise<Checkpoint | null> {
+  private fingerprint(): NodesFingerprint {
+    const { iden, srcDir, otherLayers, withNodedata, checks, mapPartial, model } = this.options
+    const source = cortexPaths(srcDir)
+    const layer = printOf(source.layer(iden), 'layer')
+    assert(layer !== null, () => `layer "${iden}" has no slab`)
+    return {
+      schema: NODES_SCHEMA,
+      layer: iden,
+      slabs: { layer, nodedata: withNodedata ? printOf(source.layer(iden), 'nodedata') : null },
+      otherLayers: otherLayers.map((other) => ({ iden: other, layer: printOf(source.layer(other), 'layer') })),
+      checks,
+      mapPartial,
+      model: modelKey(model),
+    }
+  }
+
+  private async loadCheckpoint(fingerprint: NodesFingerprint): Promise<Checkpoint | null> {
     const { iden } = this.options
-    const found = (await this.writer.call('checkpoint', { key: this.key })) as Checkpoint | null
-    if (found === null) {
+    const stored = await this.writer.call('checkpoint', { key: this.key })
+    if (stored === null) {
       this.events.warn(`Start from checkpoint was specified but no nodes log found for layer ${iden}`)
       return null
     }
+    const streams = stored.streams.map((stream) => parsedRecord(nodesStream, this.key, stream))
+    const found = { ...parsedCheckpoint('nodes', this.key, stored.head), streams }
     checkpointDiffers(iden, found.fingerprint, fingerprint)
     if (found.nodelim !== this.options.nodelim) {
       this.events.info(`Layer ${iden} was begun with another --nodelim, starting it afresh`)
       return null
     }
-    const partitions = found.streams.filter((stream) => stream.counts !== undefined)
-    const runs = partitions.map(({ counts }) => this.runPath(counts.partition))
+    const runs = found.streams.flatMap(({ counts }) => (counts === undefined ? [] : [this.runPath(counts.partition)]))
     const isThere = found.isBuilt
       ? await this.install()
       : this.merge.files().every((file) => existsSync(file)) && runs.every((file) => existsSync(file))
@@ -263,7 +265,7 @@ export class LayerNodes {
   }
 
   private takeDone({ streams }: Checkpoint): void {
-    const partitions = streams.filter((stream) => stream.counts !== undefined)
+    const partitions = streams.flatMap(({ stream, counts }) => (counts === undefined ? [] : [{ stream, counts }]))
     for (const partition of partitions) this.done.set(partition.counts.partition, partition)
     this.events.errors(errorsOf(partitions))
   }

@@ -1,20 +1,21 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { cortexPaths } from '../layout/paths.js'
+import { SPLICES_SCHEMA, type SplicesCheckpoint, type SplicesFingerprint, splicesStream } from '../layout/records.js'
 import type { ModelData } from '../model/model.js'
 import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
+import { slabPrint } from '../page/slab-print.js'
 import { planStarts } from '../source/splice-ranges.js'
 import { modelKey } from '../stream/worker-state.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
 import { streamPorts, type TaskPool } from '../thread/task-pool.js'
 import type { WriterPort } from '../thread/writer-client.js'
-import { checkpointDiffers, type Fingerprint } from './checkpoint-differs.js'
+import { checkpointDiffers } from './checkpoint-differs.js'
+import { parsedCheckpoint, parsedRecord } from './layer-checkpoint.js'
 import type { PieceSizes } from './options.js'
 import type { SpliceRangeCounts } from './tasks/splice-range.js'
-
-const SCHEMA = 2
 
 export interface LayerSplicesOptions {
   readonly iden: string
@@ -49,10 +50,7 @@ interface Range {
   readonly counts: SpliceRangeCounts
 }
 
-interface Checkpoint {
-  readonly fingerprint: Fingerprint
-  readonly starts: readonly number[]
-  readonly isBuilt: boolean
+interface Checkpoint extends SplicesCheckpoint {
   readonly streams: readonly Range[]
 }
 
@@ -101,11 +99,10 @@ export class LayerSplices {
       const lastKey = db?.last()?.key
       const lastOffset = lastKey?.length === 8 ? Number(Buffer.from(lastKey).readBigUInt64BE()) : -1
       this.events.info(`Found ${total.toLocaleString('en-US')} splices to migrate for ${this.options.iden}`)
-      const fingerprint = {
-        schema: SCHEMA,
+      const fingerprint: SplicesFingerprint = {
+        schema: SPLICES_SCHEMA,
         layer: this.options.iden,
-        'splice transaction': slab.txnId,
-        splices: total,
+        slabs: { splices: slabPrint(this.slabPath) },
         model: modelKey(this.options.model),
       }
       const checkpoint = this.options.fromLast ? await this.loadCheckpoint(fingerprint) : null
@@ -131,12 +128,14 @@ export class LayerSplices {
     }
   }
 
-  private async loadCheckpoint(fingerprint: Fingerprint): Promise<Checkpoint | null> {
-    const found = (await this.writer.call('checkpoint', { key: this.key })) as Checkpoint | null
-    if (found === null) {
+  private async loadCheckpoint(fingerprint: SplicesFingerprint): Promise<Checkpoint | null> {
+    const stored = await this.writer.call('checkpoint', { key: this.key })
+    if (stored === null) {
       this.events.warn('Migration restart specified but no splice checkpoint found; restarting from 0')
       return null
     }
+    const streams = stored.streams.map((stream) => parsedRecord(splicesStream, this.key, stream))
+    const found = { ...parsedCheckpoint('splices', this.key, stored.head), streams }
     checkpointDiffers(this.options.iden, found.fingerprint, fingerprint)
     const isThere = found.isBuilt ? await this.install() : existsSync(join(this.buildDir, 'data.mdb'))
     if (!isThere) {

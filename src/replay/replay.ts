@@ -7,8 +7,9 @@ import { hasRecord } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
 import { cortexPaths, type LayerSlab } from '../layout/paths.js'
+import type { NodesCheckpoint, SplicesCheckpoint } from '../layout/records.js'
 import type { Log } from '../log.js'
-import { changedSlabs, DEST_SLABS, type LayerCheckpoint, layerCheckpoint } from '../migrate/layer-checkpoint.js'
+import { changedSlabs, DEST_SLABS, type LayerCheckpoints, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import { LayerSplices } from '../migrate/layer-splices.js'
 import type { Progress } from '../migrate/progress.js'
 import { RunLock } from '../migrate/run-lock.js'
@@ -134,7 +135,7 @@ export class Replay {
   private async addNodes(
     iden: string,
     wanted: ReadonlySet<string>,
-    nodes: LayerCheckpoint,
+    nodes: NodesCheckpoint,
     source: SourceCortex,
     model: ModelData,
     pool: TaskPool,
@@ -165,23 +166,23 @@ export class Replay {
   }
 
   /** What translates the nodes of a layer as they were migrated, but for the model. */
-  private nodeSource(iden: string, { fingerprint }: LayerCheckpoint, source: SourceCortex, model: ModelData) {
+  private nodeSource(iden: string, { fingerprint }: NodesCheckpoint, source: SourceCortex, model: ModelData) {
     const paths = cortexPaths(this.options.srcDir)
     const slab = (layer: string, name: LayerSlab) => paths.layer(layer).slab(name)
-    const mapPartial = fingerprint['partial nodes'] !== false
+    const mapPartial = fingerprint.mapPartial
     return {
       layer: iden,
       layerPath: slab(iden, 'layer'),
-      nodedataPath: fingerprint['node data transaction'] === null ? null : slab(iden, 'nodedata'),
+      nodedataPath: fingerprint.slabs.nodedata === null ? null : slab(iden, 'nodedata'),
       otherLayerPaths: mapPartial ? layersBelow(source, iden).map((other) => slab(other, 'layer')) : [],
-      checks: fingerprint.checks !== false,
+      checks: fingerprint.checks,
       mapPartial,
       model,
     }
   }
 
   /** Makes statistics and checkpoint say what is there now: counted anew, so that a run may end and begin anywhere. */
-  private async settle(iden: string, checkpoint: LayerCheckpoint, writer: WriterClient): Promise<void> {
+  private async settle(iden: string, checkpoint: NodesCheckpoint, writer: WriterClient): Promise<void> {
     const { destDir } = this.options
     const key = `nodes/${iden}`
     const streams = (readCheckpoints(destDir).get(key)?.streams ?? []) as { counts?: NodeExtractCounts }[]
@@ -291,9 +292,9 @@ export class Replay {
       )
     }
     for (const { fingerprint } of [nodes, splices].filter((checkpoint) => checkpoint !== null)) {
-      this.checkModel(iden, String(fingerprint.model), model)
+      this.checkModel(iden, fingerprint.model, model)
     }
-    const [changed] = changedSlabs(cortexPaths(srcDir).layer(iden).dir, { nodes, splices })
+    const [changed] = changedSlabs(cortexPaths(srcDir).layer(iden), { nodes, splices })
     if (changed === undefined) return
     throw new MigrationError(
       'ERR_CHECKPOINT_MISMATCH',
@@ -324,7 +325,7 @@ export class Replay {
     )
   }
 
-  private checkpoint(step: 'nodes' | 'splices', iden: string): LayerCheckpoint | null {
+  private checkpoint<Step extends keyof LayerCheckpoints>(step: Step, iden: string): LayerCheckpoints[Step] | null {
     return layerCheckpoint(readCheckpoints(this.options.destDir), step, iden)
   }
 
@@ -376,7 +377,10 @@ function readLayerErrors(destDir: string): Map<string, LayerErrors> {
   return layers
 }
 
-function withModel(checkpoint: LayerCheckpoint, model: ModelData): LayerCheckpoint {
+function withModel<Checkpoint extends NodesCheckpoint | SplicesCheckpoint>(
+  checkpoint: Checkpoint,
+  model: ModelData,
+): Checkpoint {
   return { ...checkpoint, fingerprint: { ...checkpoint.fingerprint, model: modelKey(model) } }
 }
 
@@ -448,7 +452,7 @@ function merged(
 }
 
 /** The statistics of a layer that depend on what was migrated, as a migration notes them. */
-function statRecords(iden: string, counts: NodeExtractCounts, { fingerprint }: LayerCheckpoint) {
+function statRecords(iden: string, counts: NodeExtractCounts, { fingerprint }: NodesCheckpoint) {
   const stat = (migrop: string, key: string, value: Value) => ({
     migrop,
     logtyp: 'stat',
@@ -461,7 +465,7 @@ function statRecords(iden: string, counts: NodeExtractCounts, { fingerprint }: L
   return [
     ...forms.map((form) => stat('nodes', `form:${form}`, [source.get(form) ?? 0, dest.get(form) ?? 0])),
     stat('nodes', 'totnodes', [counts.nodes, total]),
-    ...(fingerprint['node data transaction'] === null
+    ...(fingerprint.slabs.nodedata === null
       ? []
       : [stat('nodedata', 'totnodes', [counts.nodedataRows, counts.nodedataMigrated])]),
   ]

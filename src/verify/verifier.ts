@@ -1,11 +1,11 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type KnownCheckpoint, readCheckpoints } from '../dest/checkpoints.js'
 import { readErrorRecords } from '../dest/error-records.js'
 import { hasRecord, migrationLogPath } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
 import { cortexPaths } from '../layout/paths.js'
-import { changedSlabs, DEST_SLABS, type LayerCheckpoint, layerCheckpoint } from '../migrate/layer-checkpoint.js'
+import { changedSlabs, DEST_SLABS, type LayerCheckpoints, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -209,9 +209,11 @@ class Verifier {
       }
     }
     const [nodes, splices] = [this.checkpoint('nodes', iden), this.checkpoint('splices', iden)]
-    if (changedSlabs(cortexPaths(srcDir).layer(iden).dir, { nodes, splices }).length > 0) {
+    const changed = changedSlabs(cortexPaths(srcDir).layer(iden), { nodes, splices }).map((path) => basename(path))
+    if (changed.length > 0) {
       this.expected.push(
-        `Layer ${iden} of the source is not as it was migrated: it has been written to since, or was then`,
+        `Layer ${iden} of the source is not as it was migrated (${changed.join(', ')}): it has been written to since, ` +
+          'or was then, or is another backup',
       )
     }
   }
@@ -234,8 +236,8 @@ class Verifier {
         otherLayers: layersBelow(source, iden),
         model,
         checks: nodes?.fingerprint.checks !== false,
-        mapPartial: nodes?.fingerprint['partial nodes'] !== false,
-        withNodedata: nodes === null || nodes.fingerprint['node data transaction'] !== null,
+        mapPartial: nodes?.fingerprint.mapPartial !== false,
+        withNodedata: nodes === null || nodes.fingerprint.slabs.nodedata !== null,
         nodelim: nodes?.nodelim ?? null,
         withNodes: this.isMigrated('nodes'),
         withSplices: this.isMigrated('splices'),
@@ -259,7 +261,7 @@ class Verifier {
     return this.checkpoints.size === 0 || [...this.checkpoints.keys()].some((key) => key.startsWith(`${step}/`))
   }
 
-  private checkpoint(step: 'nodes' | 'splices', iden: string): LayerCheckpoint | null {
+  private checkpoint<Step extends keyof LayerCheckpoints>(step: Step, iden: string): LayerCheckpoints[Step] | null {
     return layerCheckpoint(this.checkpoints, step, iden)
   }
 

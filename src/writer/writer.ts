@@ -262,11 +262,11 @@ export class Writer {
   }
 
   /** The checkpoint of that key, with what it notes of its streams, or null. */
-  checkpoint({ key }: { key: string }): unknown {
+  checkpoint({ key }: { key: string }): { head: unknown; streams: unknown[] } | null {
     const head = this.checkpoints.get(key)
     if (head === null) return null
     const notes = this.checkpoints.streams(key) as KeptNote[]
-    return { ...head, streams: notes.map(({ state: _, summary: __, ...note }) => note) }
+    return { head, streams: notes.map(({ state: _, summary: __, ...note }) => note) }
   }
 
   /** Forgets the checkpoint of that key: what it vouches for is about to go. */

@@ -146,7 +146,7 @@ test('--from-last changes nothing when everything is done, and refuses another s
     ['options', ['--safety-off'], 'checks (true, now false)'],
     ['options', ['--no-map-partial'], 'partial nodes (true, now false)'],
     ['options', ['--model', model], 'model ('],
-    ['source', [], 'source transaction'],
+    ['source', [], 'layer.lmdb (transaction '],
   ] as const) {
     if (what === 'source') raiseTransaction(layer)
     const { status, stderr } = migrate(...args, '--from-last', ...more)

@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import type { LeafSummary, StreamState } from '../page/page-chunk.js'
+
+/** Counts up when partitions, runs or checkpoints of nodes change: an older run is then not resumed. */
+export const NODES_SCHEMA = 4
+/** The same for splices. */
+export const SPLICES_SCHEMA = 3
+
+const count = z.number().int().nonnegative()
+const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array)
+const numbers = z.instanceof(Uint32Array)
+const countByName = z.array(z.tuple([z.string(), count]).readonly()).readonly()
+
+/** What tells a slab of the source from another one, and from another state of its own: `slabPrint()` takes it. */
+const slabPrint = z.strictObject({
+  txnId: count,
+  /** Pages in use, and rows of all databases. */
+  pages: count,
+  rows: count,
+  /** XXH64 of the meta page, all database records and what was looked at of the pages, in hex. */
+  digest: z.string().regex(/^[0-9a-f]{16}$/),
+})
+
+/** What must be the same for the nodes of a layer to be gone on with. */
+const nodesFingerprint = z.strictObject({
+  schema: z.literal(NODES_SCHEMA),
+  layer: z.string(),
+  slabs: z.strictObject({ layer: slabPrint, nodedata: slabPrint.nullable() }),
+  /** Layers whose rows tell the form of partial nodes. */
+  otherLayers: z.array(z.strictObject({ iden: z.string(), layer: slabPrint.nullable() })).readonly(),
+  checks: z.boolean(),
+  mapPartial: z.boolean(),
+  /** All that the model has beside the one of 0.1.58, as JSON. */
+  model: z.string(),
+})
+
+const splicesFingerprint = z.strictObject({
+  schema: z.literal(SPLICES_SCHEMA),
+  layer: z.string(),
+  slabs: z.strictObject({ splices: slabPrint }),
+  model: z.string(),
+})
+
+/** `nodes/<layer iden>` */
+export const nodesCheckpoint = z.strictObject({
+  fingerprint: nodesFingerprint,
+  /** Buids between partitions. */
+  borders: z.array(bytes).readonly(),
+  nodelim: count.nullable(),
+  unitBytes: count.optional(),
+  isBuilt: z.boolean(),
+  /** Transactions of the destination's slabs when errors were replayed into them. */
+  writtenTxns: z.record(z.string(), count).optional(),
+})
+
+/** `splices/<layer iden>` */
+export const splicesCheckpoint = z.strictObject({
+  fingerprint: splicesFingerprint,
+  /** First offsets of ranges. */
+  starts: z.array(count).readonly(),
+  isBuilt: z.boolean(),
+})
+
+/** What extracting a partition counts. */
+export const nodeCounts = z.strictObject({
+  partition: count,
+  /** Rows of the source's `bybuid` and of its node data in the range. */
+  sourceRows: count,
+  nodedataRows: count,
+  /** Nodes read, and those translated. */
+  nodes: count,
+  migrated: count,
+  /** Nodes translated without a value or two. */
+  reduced: count,
+  nodedataMigrated: count,
+  errorCount: count,
+  /** Form rows read, and ndef rows written, by form. */
+  sourceForms: countByName,
+  forms: countByName,
+  /** Rows written to the destination's `bybuid`. */
+  rows: count,
+  lastBuid: bytes.nullable(),
+  /** Buids of partial nodes whose form is unknown, end to end. */
+  unresolved: bytes,
+})
+
+/** What translating a range of splices counts. */
+export const spliceCounts = z.strictObject({
+  /** Rows of node edits; the next range's rows follow at the sum of all before it. */
+  rows: count,
+  /** Splices in these rows. */
+  translated: count,
+  failures: count,
+  /** Of the failures those whose form or prop an older model had. */
+  oldFailures: count,
+  firstOffset: count.nullable(),
+  lastOffset: count.nullable(),
+  /** Offsets that have no row, and the first of these gaps as `[start, end)`. */
+  missing: count,
+  gaps: z.array(z.tuple([count, count]).readonly()).readonly(),
+  messages: z.array(z.string()).readonly(),
+})
+
+const leafSummary: z.ZodType<LeafSummary> = z.strictObject({
+  entries: count,
+  droppedDups: count,
+  overflowPages: count,
+  pageCount: count,
+  keys: bytes,
+  keyEnds: numbers,
+  pages: numbers,
+  lastKey: bytes,
+}) as never
+
+const streamState: z.ZodType<StreamState> = z.strictObject({
+  stream: count,
+  keyBase: count,
+  extents: z.array(z.strictObject({ rel: count, first: count, count })).readonly(),
+})
+
+/** What the coordinator finds of a finished stream: `nodes/<layer iden>/<stream>`. Parts of the merge have no counts. */
+export const nodesStream = z.object({ stream: count, slab: z.string().optional(), counts: nodeCounts.optional() })
+
+/** `splices/<layer iden>/<stream>` */
+export const splicesStream = z.object({ stream: count, counts: spliceCounts })
+
+/** What the writer finds of it: where its pages lie. The summary is null when the run file of the stream has it. */
+export const placedStream = z.object({
+  stream: count,
+  slab: z.string(),
+  state: streamState,
+  summary: leafSummary.nullable(),
+})
+
+export type SlabPrint = z.infer<typeof slabPrint>
+export type NodesFingerprint = z.infer<typeof nodesFingerprint>
+export type SplicesFingerprint = z.infer<typeof splicesFingerprint>
+export type NodesCheckpoint = z.infer<typeof nodesCheckpoint>
+export type SplicesCheckpoint = z.infer<typeof splicesCheckpoint>
+export type PlacedStream = z.infer<typeof placedStream>
