@@ -8,7 +8,7 @@ const OUT_DIR = 'dist/src/bundle'
 /** The programs share code, and load some of it only when it is needed. */
 const PROGRAMS = ['bin/migrate_020.ts', 'bin/sync_020.ts', 'bin/synapse-migrator.ts']
 /** One file for each, as a thread or a process of its own shares nothing with others. */
-const THREADS = ['workers/task.ts', 'workers/writer.ts', 'src/slab/snapshot-process.ts']
+const THREADS = ['workers/task.ts', 'workers/writer.ts', 'src/lock/heartbeat-thread.ts', 'src/slab/snapshot-process.ts']
 
 rmSync(OUT_DIR, { recursive: true, force: true })
 await Promise.all([bundle(PROGRAMS, true), ...THREADS.map((entry) => bundle([entry], false))])

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { Checkpoints, checkpointsExist, readCheckpoints } from '../dest/checkpoints.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
-import { RunLock } from '../migrate/run-lock.js'
+import { takeRunLock } from '../migrate/run-lock.js'
 import { printJson, runCommand } from './run-command.js'
 import { styleOf } from './style.js'
 import { tableLines } from './table.js'
@@ -90,7 +90,7 @@ function reset(args: readonly string[], name: string): Promise<number> {
       process.stderr.write('Nothing was changed\n')
       return ExitCode.usage
     }
-    const lock = RunLock.take(dest)
+    const lock = await takeRunLock(dest, (text) => process.stderr.write(`${text}\n`))
     try {
       const checkpoints = await Checkpoints.open(dest)
       for (const key of keys) checkpoints.clear(key)

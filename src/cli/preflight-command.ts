@@ -1,5 +1,5 @@
 import { ExitCode } from '../errors.js'
-import { RunLock } from '../migrate/run-lock.js'
+import { runLockHolder } from '../migrate/run-lock.js'
 import { type Finding, type Preflight, preflight } from '../preflight/preflight.js'
 import { readSource } from '../source/cortex-dir.js'
 import { reportFailure } from './exit.js'
@@ -19,7 +19,7 @@ export async function preflightCommand(args: readonly string[], name: string): P
   if (typeof parsed === 'number') return parsed
   try {
     const options = await migrateOptions(parsed)
-    const found = withLock(await preflight(readSource(options.srcDir), options), options.destDir)
+    const found = await withLock(await preflight(readSource(options.srcDir), options), options.destDir)
     if (parsed.json === true) printJson({ schema_version: 1, ok: found.problems.length === 0, ...found })
     else process.stdout.write(preflightText(found, options, styleOf(process.stdout)))
     return found.problems.length === 0 ? ExitCode.ok : ExitCode.preflight
@@ -29,10 +29,10 @@ export async function preflightCommand(args: readonly string[], name: string): P
 }
 
 /** A migration finds the lock by itself, and ends with a code of its own. */
-function withLock(found: Preflight, destDir: string): Preflight {
-  const pid = RunLock.holder(destDir)
-  if (pid === null) return found
-  const text = `Cannot migrate to "${destDir}": process ${pid} is migrating to it`
+async function withLock(found: Preflight, destDir: string): Promise<Preflight> {
+  const holder = await runLockHolder(destDir, (text) => process.stderr.write(`${text}\n`))
+  if (holder === null) return found
+  const text = `Cannot migrate to "${destDir}": ${holder} is migrating to it`
   return { ...found, problems: [...found.problems, { text, hint: 'wait for it to end, or stop it' }] }
 }
 

@@ -160,7 +160,7 @@ class Run {
 
 async function openCell(dirn: string, parsed: Parsed, log: SyncLog): Promise<SyncCell> {
   const config = readConfig(expandPath(dirn), configOf(parsed), process.env)
-  const dir = await openCellDir(dirn)
+  const dir = await openCellDir(dirn, log.warn)
   return SyncCell.open({
     ...addresses(parsed),
     dir,

@@ -19,6 +19,8 @@ export interface MigrationPaths {
   /** The migration log, a slab. */
   readonly log: string
   readonly checkpoints: string
+  /** Says which run writes the destination. */
+  readonly runLock: string
   /** Slabs being built, and the sorted runs of rows that they are built from: a directory for each layer. */
   readonly build: string
   readonly runs: string
@@ -76,6 +78,7 @@ function migrationPaths(dir: string): MigrationPaths {
     dir,
     log: join(dir, 'migr.lmdb'),
     checkpoints: join(dir, 'checkpoints.lmdb'),
+    runLock: join(dir, 'run.lock'),
     build,
     runs,
     buildOf: (layerIden) => join(build, layerIden),

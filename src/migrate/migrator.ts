@@ -26,7 +26,7 @@ import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
 import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
 import type { Progress } from './progress.js'
-import { RunLock } from './run-lock.js'
+import { takeRunLock } from './run-lock.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
@@ -83,7 +83,8 @@ export class Migrator {
   ): Promise<MigrateSummary> {
     // Nearly all that is written holds secrets or an analyst's data: nobody else may read it.
     process.umask(0o077)
-    const lock = RunLock.take(this.options.destDir)
+    const lock = await takeRunLock(this.options.destDir, (text) => this.log('WARNING', text))
+    pool.breakOn(lock.lost)
     try {
       return await this.migrate(source, layers, pool, writer)
     } finally {

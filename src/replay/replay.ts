@@ -12,7 +12,7 @@ import type { Log } from '../log.js'
 import { changedSlabs, DEST_SLABS, type LayerCheckpoints, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import { LayerSplices } from '../migrate/layer-splices.js'
 import type { Progress } from '../migrate/progress.js'
-import { RunLock } from '../migrate/run-lock.js'
+import { takeRunLock } from '../migrate/run-lock.js'
 import type { NodeExtractCounts } from '../migrate/tasks/node-extract.js'
 import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
@@ -88,10 +88,11 @@ export class Replay {
     const { srcDir, destDir, workers } = this.options
     const source = readSource(srcDir)
     this.checkDest(source)
-    const lock = RunLock.take(destDir)
+    const lock = await takeRunLock(destDir, (text) => this.log('WARNING', text))
     const writer = new WriterClient(this.log)
     const pool = new TaskPool(workers)
     pool.breakOn(writer.broken)
+    pool.breakOn(lock.lost)
     try {
       const { model } = cortexModel(source, this.options.modelFiles)
       const before = this.count()

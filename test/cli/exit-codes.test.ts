@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EXIT_MEANINGS, ExitCode } from '../../src/errors.js'
 import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
+import { plantLock } from '../support/lock.js'
 import { del, plant, rowsOf } from '../support/plant.js'
 
 const BIN = join(fixture('..'), '..', 'bin', 'migrate_020.mjs')
@@ -100,10 +101,7 @@ function damaged(dir: string): string {
 
 /** The lock of a run that lives: this process. */
 function lock(dest: string): void {
-  mkdirSync(join(dest, 'migration'), { recursive: true })
-  const start = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1].split(' ')[19]
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  writeFileSync(join(dest, 'migration', 'run.lock'), `${process.pid} ${start}@${boot}\n`)
+  plantLock(join(dest, 'migration', 'run.lock'))
 }
 
 function removeRow(dest: string): void {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { synapseMigrator, tempDir, unpack } from '../support/cortex.js'
+import { plantLock } from '../support/lock.js'
 
 test('preflight says that a good Cortex would be migrated, and writes nothing', (t) => {
   const src = unpack('demo-cortex.tar.gz', tempDir(t))
@@ -61,10 +62,7 @@ test('preflight takes the options of migrate, and ends with 5 where there is no 
 test('preflight tells of a migration that is running, with all other problems', (t) => {
   const src = unpack('bad/wrongversion/src.tar.gz', tempDir(t))
   const dest = tempDir(t)
-  mkdirSync(join(dest, 'migration'))
-  const start = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1].split(' ')[19]
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  writeFileSync(join(dest, 'migration', 'run.lock'), `${process.pid} ${start}@${boot}\n`)
+  plantLock(join(dest, 'migration', 'run.lock'))
   const { status, stdout } = synapseMigrator(['preflight', '--src', src, '--dest', dest])
   assert.equal(status, 4)
   assert.match(stdout, new RegExp(`^problem: Cannot migrate to ".*": process ${process.pid} is migrating to it$`, 'm'))

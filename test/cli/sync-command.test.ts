@@ -37,12 +37,14 @@ interface Result {
 class Service {
   stdout = ''
   stderr = ''
-  readonly dirn: string
   readonly child: ChildProcess
   readonly result: Promise<Result>
 
-  constructor(args: string[], env: Record<string, string> = {}) {
-    this.dirn = join(dir, `service${services++}`)
+  constructor(
+    args: string[],
+    env: Record<string, string> = {},
+    readonly dirn = join(dir, `service${services++}`),
+  ) {
     const words = ['bin/sync_020.mjs', this.dirn, '--telepath', 'tcp://127.0.0.1:0/', '--https', 'none', ...args]
     const { SYN_LOG_LEVEL: _, ...clean } = process.env
     this.child = spawn(process.execPath, words, { env: { ...clean, ...env }, timeout: 120_000 })
@@ -255,4 +257,33 @@ test('a service that was syncing goes on by itself after it was killed', async (
   const code = await new Promise((resolve) => again.on('close', resolve))
   assert.equal(code, 0)
   assert.equal(dest.migrationMode, true)
+})
+
+test('of two services that are started on one directory at the same moment, one is refused with 10', async () => {
+  const one = new Service([])
+  const services = [one, new Service([], {}, one.dirn), new Service([], {}, one.dirn)]
+  const refused = await Promise.race(services.map(({ result }) => result))
+  assert.equal(refused.code, 10, refused.stderr)
+  assert.match(
+    refused.stderr,
+    /^error: Cannot start on ".*": process \d+ runs a service there\nhint: Wait for it to end/m,
+  )
+  const isUp = ({ stderr }: Service) => stderr.includes('Listening')
+  while (!services.some(isUp)) await new Promise((resolve) => setTimeout(resolve, 20))
+  const up = services.filter(isUp)
+  assert.equal(up.length, 1)
+  for (const { child } of services) child.kill('SIGTERM')
+  const codes = (await Promise.all(services.map(({ result }) => result))).map(({ code }) => code)
+  assert.deepEqual(codes.sort(), [0, 10, 10])
+  assert.equal(existsSync(join(one.dirn, 'sync.lock')), false)
+  // What was killed with the lock is no hindrance.
+  const killed = new Service([], {}, one.dirn)
+  while (!isUp(killed)) await new Promise((resolve) => setTimeout(resolve, 20))
+  killed.child.kill('SIGKILL')
+  await killed.result
+  const next = new Service([], {}, one.dirn)
+  while (!isUp(next)) await new Promise((resolve) => setTimeout(resolve, 20))
+  next.child.kill('SIGTERM')
+  assert.equal((await next.result).code, 0)
+  assert.doesNotMatch(next.stderr, /watching/)
 })

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { readCheckpoints } from '../../src/dest/checkpoints.js'
 import { MERGE_STREAMS } from '../../src/migrate/layer-merge.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { migrate, tempDir, unpack } from '../support/cortex.js'
+import { plantLock } from '../support/lock.js'
 import { type RunOptions, runInChild, runMigrator, TINY } from '../support/migrator.js'
 import { randomOf } from '../support/random.js'
 import { layerDigests } from '../support/row-digest.js'
@@ -163,19 +163,18 @@ test('a second run to the same destination is refused with exit code 10 while th
   const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
   const dest = join(dir, 'dest')
   const lock = join(dest, 'migration', 'run.lock')
-  mkdirSync(join(dest, 'migration'), { recursive: true })
-  const start = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1].split(' ')[19]
-  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  writeFileSync(lock, `${process.pid} ${start}@${boot}\n`)
+  plantLock(lock)
   const refused = migrate('--src', src, '--dest', dest)
   assert.equal(refused.status, 10, refused.stderr)
   assert.match(refused.stderr, new RegExp(`error: Cannot migrate to ".*": process ${process.pid} is migrating to it`))
-  // A process that is gone, one of a boot before this one, and a file cut short.
-  const gone = spawn(process.execPath, ['--version']).pid
-  for (const stale of [`${gone} 5@${boot}`, `${process.pid} ${start}@other`, '']) {
-    writeFileSync(lock, stale)
+  // One that is gone, at once; one of another host, which cannot be seen, after a look at its heartbeat.
+  for (const stale of [{ startTicks: '5' }, { host: 'other', bootId: 'other' }]) {
+    plantLock(lock, stale)
     const { status, stderr } = migrate('--src', src, '--dest', dest)
-    assert.ok(status === 0 || status === 8, `${stale}: ${stderr}`)
+    assert.ok(status === 0 || status === 8, `${JSON.stringify(stale)}: ${stderr}`)
+    const watched = /names process \d+ on host "other", which cannot be seen from here: watching for 10 s/
+    assert.equal(watched.test(stderr), stale.host === 'other', stderr)
+    assert.equal(existsSync(lock), false)
   }
 })
 

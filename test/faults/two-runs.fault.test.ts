@@ -1,32 +1,73 @@
 import assert from 'node:assert/strict'
-import { cpSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Campaign } from '../support/campaign.js'
 import { tempDir } from '../support/cortex.js'
+import { plantLock, STRANGER } from '../support/lock.js'
 import { type Run, runInChild } from '../support/migrator.js'
 import { CORTEXES, Undisturbed } from '../support/undisturbed.js'
 
-test('two runs to one destination: one is refused with exit code 10, the other comes to the undisturbed result', async (t) => {
+/** Where two runs can be: on one host, or each in a pid namespace of its own, as in two containers that share a directory. */
+const PLACES: [string, readonly string[]][] = [
+  ['two runs at once', []],
+  ['two runs at once in two pid namespaces', ['unshare', '--fork', '--kill-child', '--pid', '--mount-proc']],
+]
+
+for (const [name, wrapper] of PLACES) {
+  test(`${name}: one is refused with exit code 10, the other comes to the undisturbed result`, async (t) => {
+    const dir = tempDir(t)
+    if (wrapper.length > 0 && spawnSync(wrapper[0], [...wrapper.slice(1), 'true']).status !== 0) {
+      console.log(
+        `${name}: NOT TRIED, as this user may not make namespaces; test/lock tries it with a made-up namespace`,
+      )
+      return
+    }
+    const campaign = new Campaign(name, 4, 30)
+    const calm = await Undisturbed.of('demo-cortex', dir)
+    for (let i = 0; i < campaign.cases; i++) {
+      const delayMs = campaign.random(3) === 0 ? 0 : campaign.random(Math.floor(calm.wholeMs * 0.7))
+      const what = `the second run ${delayMs} ms behind the first`
+      await campaign.try(what, async () => {
+        const destDir = calm.newDest()
+        const second = async (): Promise<Run> => {
+          await wait(delayMs)
+          return calm.run({ destDir, fromLast: campaign.random(2) === 0 }, { wrapper })
+        }
+        const runs = await Promise.all([calm.run({ destDir }, { wrapper }), second()])
+        const refused = runs.filter(({ status }) => status === 10)
+        for (const { status, stderr } of runs) assert.ok(status === 0 || status === 10, `${what}: ${status} ${stderr}`)
+        for (const { stderr } of refused) assert.match(stderr, /error: Cannot migrate to .* is migrating to it/)
+        assert.ok(refused.length <= 1, what)
+        campaign.count(refused.length === 1 ? 'refused' : 'one after the other')
+        calm.same(destDir, what)
+      })
+    }
+    campaign.end()
+  })
+}
+
+test('a run in another pid namespace that is killed: the next one there gets in, and comes to the undisturbed result', async (t) => {
   const dir = tempDir(t)
-  const campaign = new Campaign('two runs at once', 4, 30)
+  const [, wrapper] = PLACES[1]
+  const campaign = new Campaign('killed containers', 2, 10)
   const calm = await Undisturbed.of('demo-cortex', dir)
+  const isPermitted = spawnSync(wrapper[0], [...wrapper.slice(1), 'true']).status === 0
+  if (!isPermitted) console.log('killed containers: WITH MADE-UP NAMESPACES, as this user may not make any')
   for (let i = 0; i < campaign.cases; i++) {
-    const delayMs = campaign.random(3) === 0 ? 0 : campaign.random(Math.floor(calm.wholeMs * 0.7))
-    const what = `the second run ${delayMs} ms behind the first`
+    const killAfterMs = 300 + campaign.random(Math.floor(calm.wholeMs * 0.7))
+    const what = `killed after ${killAfterMs} ms`
     await campaign.try(what, async () => {
       const destDir = calm.newDest()
-      const second = async (): Promise<Run> => {
-        await wait(delayMs)
-        return calm.run({ destDir, fromLast: campaign.random(2) === 0 })
-      }
-      const runs = await Promise.all([calm.run({ destDir }), second()])
-      const refused = runs.filter(({ status }) => status === 10)
-      for (const { status, stderr } of runs) assert.ok(status === 0 || status === 10, `${what}: ${status} ${stderr}`)
-      for (const { stderr } of refused) assert.match(stderr, /error: Cannot migrate to .* is migrating to it/)
-      assert.ok(refused.length <= 1, what)
-      campaign.count(refused.length === 1 ? 'refused' : 'one after the other')
-      calm.same(destDir, what)
+      const lock = join(destDir, 'migration', 'run.lock')
+      await calm.run({ destDir }, { killAfterMs, ...(isPermitted && { wrapper }) })
+      const isHeld = existsSync(lock)
+      if (isHeld && !isPermitted) plantLock(lock, STRANGER)
+      const run = await calm.finish(destDir, what, {}, isPermitted ? { wrapper } : {})
+      assert.equal(run.stderr.includes('watching for 10 s whether it is alive'), isHeld, run.stderr)
+      campaign.count(isHeld ? 'taken over after a watch' : 'killed without the lock')
     })
   }
   campaign.end()

@@ -73,8 +73,13 @@ export class Undisturbed {
   }
 
   /** Goes on where a run was interrupted and demands the undisturbed result; then removes it. */
-  async finish(destDir: string, what: string, options: Partial<RunOptions> = {}): Promise<Run> {
-    const run = await this.run({ destDir, fromLast: true, ...options })
+  async finish(
+    destDir: string,
+    what: string,
+    options: Partial<RunOptions> = {},
+    controls: RunControls = {},
+  ): Promise<Run> {
+    const run = await this.run({ destDir, fromLast: true, ...options }, controls)
     assert.ok(run.summary !== undefined, `${what}: ${run.stderr}`)
     this.same(destDir, what)
     return run

@@ -20,7 +20,7 @@ const dir = join(tempDir(), 'new', 'service')
 
 async function options(path: string, changes: Partial<CellOptions> = {}): Promise<CellOptions> {
   return {
-    dir: await openCellDir(path),
+    dir: await openCellDir(path, log.warn),
     config: { ...syncConfig(), authPasswd: 'secret' },
     telepath: 'tcp://127.0.0.1:0/',
     https: null,
@@ -215,7 +215,10 @@ test('users of the cell can be administered', async () => {
 })
 
 test('a second service on the same directory is refused while the first one runs', async () => {
-  await assert.rejects(openCellDir(dir), (error) => error instanceof MigrationError && error.code === 'ERR_LOCKED')
+  await assert.rejects(
+    openCellDir(dir, log.warn),
+    (error) => error instanceof MigrationError && error.code === 'ERR_LOCKED',
+  )
 })
 
 test('a directory that the reference has made is taken over, with its users and state', async () => {
@@ -258,12 +261,12 @@ test('a port that is taken, or a url that leads nowhere, is one sentence, and no
       return true
     })
     assert.equal(created, false)
-    await openCellDir(path)
+    await openCellDir(path, log.warn)
   }
   blocker.close()
   const file = join(tempDir(), 'file')
   writeFileSync(file, '')
-  await assert.rejects(openCellDir(file), /it is a file/)
+  await assert.rejects(openCellDir(file, log.warn), /it is a file/)
 })
 
 test('nothing of a password was logged', () => {

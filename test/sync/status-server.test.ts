@@ -26,7 +26,7 @@ before(async () => {
   slab = await Slab.open(join(dir, 'slabs', 'cell.lmdb'))
   auth = new Auth(new Hive(slab))
   auth.setPasswd(auth.root.iden, 'secret:with:colons')
-  parts = { port: 0, dir: await openCellDir(dir), auth, state: () => fake.state(), log }
+  parts = { port: 0, dir: await openCellDir(dir, log.warn), auth, state: () => fake.state(), log }
   server = await StatusServer.listen(parts)
 })
 

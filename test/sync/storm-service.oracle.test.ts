@@ -10,7 +10,7 @@ import { callWith, RealCortex } from '../support/real-cortex.js'
 
 async function openCell(dir: string, fake: FakeSync, port = 0): Promise<SyncCell> {
   return SyncCell.open({
-    dir: await openCellDir(dir),
+    dir: await openCellDir(dir, memoryLog().warn),
     config: { ...syncConfig(), authPasswd: 'secret' },
     telepath: `tcp://127.0.0.1:${port}/`,
     https: null,

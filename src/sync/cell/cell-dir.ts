@@ -3,11 +3,13 @@ import { connect } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MigrationError } from '../../errors.js'
+import { DirLock } from '../../lock/dir-lock.js'
 import { newIden } from './auth.js'
 
-/** The storage directory of the service; laid out as the reference's, so that one can be taken over. */
+/** The storage directory of the service, which it has for itself; laid out as the reference's, so that one can be taken over. */
 export interface CellDir {
   readonly path: string
+  readonly lock: DirLock
   /** `cell.guid`: who the service is, 32 hex digits. */
   readonly iden: string
   /** `cookie.secret`: what signs the cookies of the status page. */
@@ -20,24 +22,32 @@ export interface CellDir {
 /**
  * Expands `~` and `$VAR`, makes the directory (mode 0700, with parents) and its identity when they are missing.
  *
+ * @param tell takes what is said when a service of another container or host has to be watched
  * @throws {MigrationError} ERR_CONFIG when the path is no directory; ERR_LOCKED when a service runs on it
  */
-export async function openCellDir(given: string): Promise<CellDir> {
+export async function openCellDir(given: string, tell: (text: string) => void): Promise<CellDir> {
   const path = makeDir(expandPath(given))
+  const lock = await lockDir(path, tell)
   const socket = join(path, 'sock')
-  if (await answers(socket)) {
-    throw new MigrationError(
-      'ERR_LOCKED',
-      `Cannot start on "${path}": another service runs there and answers at ${socket}`,
-    )
-  }
-  return {
-    path,
-    iden: storedIden(join(path, 'cell.guid')),
-    cookieSecret: storedIden(join(path, 'cookie.secret')),
-    cellSlab: join(path, 'slabs', 'cell.lmdb'),
-    syncSlab: join(path, 'slabs', 'migrsync.lmdb'),
-    socket,
+  try {
+    // The reference's service knows nothing of our lock.
+    if (await answers(socket)) {
+      throw new MigrationError('ERR_LOCKED', `Cannot start on "${path}": a service answers at its socket`, {
+        hint: 'Stop that one first',
+      })
+    }
+    return {
+      path,
+      lock,
+      iden: storedIden(join(path, 'cell.guid')),
+      cookieSecret: storedIden(join(path, 'cookie.secret')),
+      cellSlab: join(path, 'slabs', 'cell.lmdb'),
+      syncSlab: join(path, 'slabs', 'migrsync.lmdb'),
+      socket,
+    }
+  } catch (error) {
+    lock.release()
+    throw error
   }
 }
 
@@ -78,4 +88,17 @@ function answers(socket: string): Promise<boolean> {
     probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
     probe.once('connect', () => probe.destroy())
   })
+}
+
+async function lockDir(path: string, tell: (text: string) => void): Promise<DirLock> {
+  const refusal = `Cannot start on "${path}"`
+  try {
+    return await DirLock.take(join(path, 'sync.lock'), { refusal, doing: 'runs a service there', tell })
+  } catch (cause) {
+    if (cause instanceof MigrationError) throw cause
+    throw new MigrationError('ERR_CONFIG', `${refusal}: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Check the disk of the directory, its free space and its permissions',
+    })
+  }
 }

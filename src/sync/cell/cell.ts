@@ -45,7 +45,7 @@ export interface CellOptions {
 /** The sync service with everything around it: state, users, telepath, status page. */
 export class SyncCell {
   readonly auth: Auth
-  readonly #slabs: Slab[]
+  readonly #slabs: readonly Slab[]
   readonly #store: LmdbOffsetStore
   readonly #telepath: TelepathServer<string>
   readonly #options: CellOptions
@@ -63,9 +63,16 @@ export class SyncCell {
    * @throws {MigrationError} ERR_CONFIG for a url or port that cannot be listened at; nothing is left behind then
    */
   static async open(options: CellOptions): Promise<SyncCell> {
-    const cellSlab = await Slab.open(options.dir.cellSlab)
-    const syncSlab = await Slab.open(options.dir.syncSlab)
-    const cell = new SyncCell(options, [cellSlab, syncSlab])
+    const slabs: Slab[] = []
+    let cell: SyncCell
+    try {
+      for (const path of [options.dir.cellSlab, options.dir.syncSlab]) slabs.push(await Slab.open(path))
+      cell = new SyncCell(options, slabs)
+    } catch (error) {
+      for (const slab of slabs) await slab.close()
+      options.dir.lock.release()
+      throw error
+    }
     try {
       await cell.#listen()
     } catch (error) {
@@ -76,13 +83,14 @@ export class SyncCell {
     return cell
   }
 
-  private constructor(options: CellOptions, slabs: [cell: Slab, sync: Slab]) {
+  private constructor(options: CellOptions, slabs: readonly Slab[]) {
     this.#options = options
     this.#slabs = slabs
     this.failed = new Promise((_, reject) => {
       this.#fail = reject
     })
     this.failed.catch(() => {})
+    options.dir.lock.lost.catch((error) => this.#fail(error))
     const hive = new Hive(slabs[0])
     this.auth = new Auth(hive)
     if (options.config.authPasswd !== undefined) this.auth.setPasswd(this.auth.root.iden, options.config.authPasswd)
@@ -116,6 +124,7 @@ export class SyncCell {
     await this.#telepath.close()
     await this.#store.flush().catch(() => {})
     for (const slab of this.#slabs) await slab.close()
+    this.#options.dir.lock.release()
   }
 
   async #listen(): Promise<void> {

@@ -1,0 +1,79 @@
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+
+/** Which process one is, among all that may share a directory: those of other containers and hosts too. */
+export interface Identity {
+  readonly host: string
+  /** Of the running kernel; empty where the system has none. */
+  readonly bootId: string
+  /** In which a pid means something, like `pid:[4026531836]`: a container has its own. */
+  readonly pidNamespace: string
+  readonly pid: number
+  /** When the process was started, in clock ticks since boot: pids are used again. Empty when that is unknown. */
+  readonly startTicks: string
+}
+
+/** This process. */
+export function ownIdentity(): Identity {
+  return {
+    host: hostname(),
+    bootId: read('/proc/sys/kernel/random/boot_id').trim(),
+    pidNamespace: link('/proc/self/ns/pid'),
+    pid: process.pid,
+    startTicks: startTicksOf('self'),
+  }
+}
+
+/** Whether the two can see each other's process: what is known of one there is known for certain. */
+export function isNeighbor(one: Identity, other: Identity): boolean {
+  return one.host === other.host && one.bootId === other.bootId && one.pidNamespace === other.pidNamespace
+}
+
+/** Whether a neighbor is alive; null where that cannot be told. */
+export function isRunning({ pid, startTicks }: Identity): boolean | null {
+  if (!isAlive(pid)) return false
+  // A /proc that was mounted for another namespace numbers processes otherwise, and one with hidepid shows only one's own.
+  const found = link('/proc/self') === String(process.pid) ? startTicksOf(pid) : ''
+  if (found === '' || startTicks === '') return null
+  return found === startTicks
+}
+
+/** A process as seen by another one, for messages. */
+export function describe(holder: Identity, seenBy: Identity): string {
+  if (isNeighbor(holder, seenBy)) return `process ${holder.pid}`
+  if (holder.bootId !== '' && holder.bootId === seenBy.bootId) {
+    return `process ${holder.pid} of another container on this machine ("${holder.host}")`
+  }
+  return `process ${holder.pid} on host "${holder.host}"`
+}
+
+function startTicksOf(pid: number | 'self'): string {
+  const stat = read(`/proc/${pid}/stat`)
+  // The command, in parentheses, may hold anything.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function link(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
