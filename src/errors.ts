@@ -75,11 +75,14 @@ export class MigrationError extends Error {
   override readonly name = 'MigrationError'
   readonly code: ErrorCode
   readonly hint: string | undefined
+  /** The file or directory that it is about, where one is to blame. */
+  readonly path: string | undefined
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string; path?: string } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : {})
     this.code = code
     this.hint = options.hint
+    this.path = options.path
   }
 
   get exitCode(): ExitCode {

@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { Hive } from '../slab/hive.js'
-import { type Db, Slab } from '../slab/slab.js'
+import { type RowStore, Slab, type SlabStore } from '../slab/slab.js'
 
 /** The destination's `slabs/cell.lmdb`: its hive, held in memory, and what is left of the 0.1.x triggers. */
 export class DestCell {
   /** Content of `cell.guid`. */
   readonly guid: string
   hive: Hive
-  readonly triggers: Db
-  readonly #hiveDb: Db
-  readonly #slab: Slab
+  readonly triggers: RowStore
+  readonly #hiveDb: RowStore
+  readonly #slab: SlabStore
 
   /** @throws {MigrationError} ERR_DEST when the destination is no Cortex directory */
   static async open(destDir: string): Promise<DestCell> {
@@ -19,7 +19,8 @@ export class DestCell {
     return new DestCell(await Slab.open(cortexPaths(destDir).slab('cell')), guid)
   }
 
-  private constructor(slab: Slab, guid: string) {
+  /** @param slab `cell.lmdb`, of a destination or a copy in memory */
+  constructor(slab: SlabStore, guid: string) {
     this.#slab = slab
     this.guid = guid
     this.#hiveDb = slab.db('hive')

@@ -1,6 +1,6 @@
 import { decode, PackMap, text, type Value } from '../bytes/msgpack.js'
 import { cortexPaths } from '../layout/paths.js'
-import { type Db, Slab } from '../slab/slab.js'
+import { type RowStore, Slab, type SlabStore } from '../slab/slab.js'
 import { numberQueues } from '../translate/queues.js'
 
 /** What Synapse says about a queue. */
@@ -13,14 +13,15 @@ export interface Queue {
 
 /** The destination's `slabs/queues.lmdb`, the Storm queues of the Cortex. */
 export class DestQueues {
-  readonly #slab: Slab
-  readonly #meta: Db
+  readonly #slab: SlabStore
+  readonly #meta: RowStore
 
   static async open(destDir: string): Promise<DestQueues> {
     return new DestQueues(await Slab.open(cortexPaths(destDir).slab('queues')))
   }
 
-  private constructor(slab: Slab) {
+  /** @param slab `queues.lmdb`, of a destination or a copy in memory */
+  constructor(slab: SlabStore) {
     this.#slab = slab
     this.#meta = this.#db('meta')
   }
@@ -56,7 +57,7 @@ export class DestQueues {
     return this.#slab.close()
   }
 
-  #db(name: string): Db {
+  #db(name: string): RowStore {
     return this.#slab.db(`cortex:queue:${name}`)
   }
 }

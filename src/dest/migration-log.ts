@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { decode, encode, PackMap, pyEquals, text, utf8, type Value } from '../bytes/msgpack.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
-import { type Db, Slab } from '../slab/slab.js'
+import { type RowStore, Slab, type SlabStore } from '../slab/slab.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 
 /** `migr.lmdb` has this one db; its keys are `migrop NUL logtyp NUL key`, its values msgpack. */
@@ -25,15 +25,16 @@ export interface LogRecord {
 
 /** The migration log of a destination, `<dest>/migration/migr.lmdb`, in the layout that the reference reads and writes. */
 export class MigrationLog {
-  readonly #slab: Slab
-  readonly #db: Db
+  readonly #slab: SlabStore
+  readonly #db: RowStore
 
   static async open(destDir: string): Promise<MigrationLog> {
     const slab = await Slab.open(migrationLogPath(destDir))
     return new MigrationLog(slab)
   }
 
-  private constructor(slab: Slab) {
+  /** @param slab `migr.lmdb`, of a destination or in memory */
+  constructor(slab: SlabStore) {
     this.#slab = slab
     this.#db = slab.db(LOG_DB)
   }

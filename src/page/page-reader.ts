@@ -101,6 +101,7 @@ export class SlabReader {
     const { txnId } = this.newestMeta()
     if (txnId === this.txnId) return
     throw new MigrationError('ERR_SOURCE_CHANGED', `Slab "${this.path}" was written to while it was read`, {
+      path: this.path,
       hint: 'Stop the Cortex that uses it, or migrate a backup of it',
     })
   }
@@ -123,6 +124,7 @@ export class SlabReader {
 
   corrupt(found: string): MigrationError {
     return new MigrationError('ERR_SLAB_CORRUPT', `Cannot read slab "${this.path}": ${found}`, {
+      path: this.path,
       hint: 'Restore it from a backup, or let "mdb_copy -c" of LMDB tell whether it can still be copied',
     })
   }
@@ -181,7 +183,7 @@ export class SlabReader {
       throw new MigrationError(
         'ERR_SLAB_FORMAT',
         `Cannot open slab "${this.path}": data format is ${version}, expected ${DATA_VERSION}`,
-        { hint: 'Synapse writes format 1: this file was made by another program' },
+        { path: this.path, hint: 'Synapse writes format 1: this file was made by another program' },
       )
     }
     const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
@@ -205,7 +207,7 @@ function cannotOpen(
   found: string,
   hint = 'Check that the directory is a whole copy of the Cortex',
 ): MigrationError {
-  return new MigrationError('ERR_SOURCE', `Cannot open slab "${path}": ${found}`, { hint })
+  return new MigrationError('ERR_SOURCE', `Cannot open slab "${path}": ${found}`, { path, hint })
 }
 
 /** One named database of a slab. */

@@ -359,7 +359,9 @@ class SlabWalker {
     const found = [0, 1].map((index) => this.metaAt(index)).filter((meta) => meta !== null)
     const newest = found.reduce<(typeof found)[number] | null>((a, b) => (a && a.txnId >= b.txnId ? a : b), null)
     if (newest === null) {
-      throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot walk slab "${this.path}": neither meta page is valid`)
+      throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot walk slab "${this.path}": neither meta page is valid`, {
+        path: this.path,
+      })
     }
     const pages = Math.floor(fstatSync(this.fd).size / PAGE_BYTES)
     if (newest.lastPage >= pages) {
@@ -380,7 +382,7 @@ class SlabWalker {
     const version = view.getUint32(Meta.version, true)
     if (version !== DATA_VERSION) {
       const what = `data format is ${version}, expected ${DATA_VERSION}`
-      throw new MigrationError('ERR_SLAB_FORMAT', `Cannot walk slab "${this.path}": ${what}`)
+      throw new MigrationError('ERR_SLAB_FORMAT', `Cannot walk slab "${this.path}": ${what}`, { path: this.path })
     }
     if (view.getUint16(10, true) !== PageFlag.meta) this.complain(`meta page ${index} has other flags`)
     return {

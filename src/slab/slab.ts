@@ -21,6 +21,24 @@ export interface Row {
   readonly value: Uint8Array
 }
 
+/** A db of a slab as cell steps know it: in a file (`Db`), or in memory. */
+export interface RowStore {
+  get(key: Uint8Array): Uint8Array | undefined
+  /** All rows in key order. */
+  rows(): Iterable<Row>
+  put(key: Uint8Array, value: Uint8Array): void
+  /** Says whether the key was there. */
+  delete(key: Uint8Array): boolean
+  clear(): void
+}
+
+/** A slab as cell steps know it: in a file (`Slab`), or in memory. */
+export interface SlabStore {
+  db(name: string): RowStore
+  write<T>(action: () => T): T
+  close(): Promise<void>
+}
+
 export interface SlabOptions {
   /** How large the slab may become: address space, not disk. Default: twice its file, at least 1 GiB, Synapse's own start. */
   readonly mapBytes?: number
@@ -33,7 +51,7 @@ const opened = new Set<string>()
  * A small slab that is read and written through LMDB: the hive, queues, the migration log. A slab has one owner in one
  * thread, and is opened once in the life of the process.
  */
-export class Slab {
+export class Slab implements SlabStore {
   readonly path: string
   readonly #root: RootDatabase<Buffer, Buffer>
   readonly #dbs = new Map<string, Db>()
@@ -155,7 +173,7 @@ export class Slab {
 }
 
 /** A named db of a slab. */
-export class Db {
+export class Db implements RowStore {
   readonly name: string
   readonly dupSort: boolean
   readonly #store: Database<Buffer, Buffer>

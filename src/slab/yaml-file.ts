@@ -14,8 +14,12 @@ export type YamlMap = Record<string, unknown>
  * @throws {MigrationError} ERR_CONFIG when it is no YAML, or something else than a map
  */
 export function readYamlFile(path: string): YamlMap | null {
-  if (!existsSync(path)) return null
-  const doc = parseDocument(readFileSync(path, 'utf8'), OPTIONS)
+  return existsSync(path) ? parseYaml(readFileSync(path, 'utf8'), path) : null
+}
+
+/** @param path of the file that holds the text, for messages */
+export function parseYaml(text: string, path: string): YamlMap {
+  const doc = parseDocument(text, OPTIONS)
   const [error] = doc.errors
   if (error !== undefined) throw badYaml(path, error.message.split('\n')[0])
   const value = plainOf(doc, path)

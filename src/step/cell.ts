@@ -1,9 +1,7 @@
-import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cortexPaths } from '../layout/paths.js'
 import { versionOf } from '../slab/version.js'
-import { writeWhole } from '../slab/write-whole.js'
-import { readYamlFile, yamlDocument } from '../slab/yaml-file.js'
+import { parseYaml, yamlDocument } from '../slab/yaml-file.js'
 import { DEST_VERSION, type StepContext } from './context.js'
 import type { Step } from './step.js'
 
@@ -72,29 +70,29 @@ function setViewCreators({ cell: { hive }, log }: StepContext): void {
   }
 }
 
-function moveBootYaml({ destDir, migrlog, log, now }: StepContext): void {
+function moveBootYaml({ destDir, files, migrlog, log, now }: StepContext): void {
   const path = cortexPaths(destDir).bootYaml
-  const conf = readYamlFile(path)
-  if (conf === null) return
+  const text = files.read(path)
+  if (text === null) return
+  const conf = parseYaml(text, path)
   if ('auth:admin' in conf) {
     log('WARNING', 'boot.yaml is deprecated; to keep auth move password to auth:passwd in cell.yaml')
     migrlog.put({ migrop: 'cell', logtyp: 'error', key: 'bootyaml_authadmin', val: now() })
   }
-  const kept = join(cortexPaths(destDir).migration.dir, 'boot.yaml')
-  rmSync(kept, { force: true })
-  renameSync(path, kept)
+  files.move(path, join(cortexPaths(destDir).migration.dir, 'boot.yaml'))
 }
 
-function cleanCellYaml({ destDir, ops, migrlog }: StepContext): { removed: string[]; dedicated: boolean } {
+function cleanCellYaml({ destDir, files, ops, migrlog }: StepContext): { removed: string[]; dedicated: boolean } {
   const path = cortexPaths(destDir).cellYaml
-  const conf = existsSync(path) ? readYamlFile(path) : null
+  const text = files.read(path)
+  const conf = text === null ? null : parseYaml(text, path)
   const removed = Object.keys(conf ?? {}).filter((name) => !VALID_CONFS.has(name))
   // Without dirn an earlier run may have taken it out of the file already: what that run saw holds.
   const known = !ops.has('dirn') && migrlog.get('cell', 'conf', 'dedicated') === true
   const dedicated = Boolean(conf?.dedicated) || (known && conf?.dedicated === undefined)
   if (conf !== null) {
     const kept = Object.fromEntries(Object.entries(conf).filter(([name]) => VALID_CONFS.has(name)))
-    writeWhole(path, yamlDocument(kept))
+    files.write(path, yamlDocument(kept))
   }
   return { removed, dedicated }
 }

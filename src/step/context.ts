@@ -1,3 +1,4 @@
+import type { CellFiles } from '../dest/cell-files.js'
 import type { DestCell } from '../dest/dest-cell.js'
 import type { DestQueues } from '../dest/dest-queues.js'
 import type { MigrationLog } from '../dest/migration-log.js'
@@ -25,9 +26,11 @@ export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
 /** The version that a migrated Cortex has: every 0.2.x and 2.x release accepts it. */
 export const DEST_VERSION = [0, 2, 0] as const
 
-/** What every step is given. */
+/**
+ * What every step is given, and all that it works on: `verify` gives it the source in memory, and compares what comes out
+ * with the destination.
+ */
 export interface StepContext {
-  readonly srcDir: string
   readonly destDir: string
   readonly ops: ReadonlySet<MigrOp>
   /** Idens of the layers to migrate, sorted. */
@@ -37,6 +40,7 @@ export interface StepContext {
   readonly now: () => number
   readonly migrlog: MigrationLog
   readonly cell: DestCell
+  readonly files: CellFiles
   /** Opens the queues when they are first asked for. */
   readonly queues: () => Promise<DestQueues>
   /** What is wrong with the extended model, as `ext prop (inet:fqdn:_x) error: …`. */

@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, type Stats, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cortexPaths } from '../layout/paths.js'
 import { type SnapshotJob, snapshotSlabs } from '../slab/snapshot.js'
 import { copyWhole } from '../slab/write-whole.js'
 import type { StepContext } from './context.js'
+import { dirnEntries } from './dirn-entries.js'
 
-export type DirnContext = Pick<StepContext, 'srcDir' | 'destDir' | 'layers' | 'log'>
+export type DirnContext = Pick<StepContext, 'destDir' | 'layers' | 'log'> & { readonly srcDir: string }
 
 /**
  * Copies a Cortex directory but for its layers: everything that the destination has of the same name is replaced, except
@@ -24,20 +25,17 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
   const axonSlabs: SnapshotJob[] = []
   for (const name of readdirSync(srcDir).sort()) {
     if (name === 'layers') continue
-    const [source, dest] = [join(srcDir, name), join(destDir, name)]
-    const stats = statOf(source)
-    if (stats?.isFile()) copyWhole(source, dest)
-    else if (!stats?.isDirectory()) log('DEBUG', `Skipping "${source}": it is neither a file nor a directory`)
-    else if (name.endsWith('axon')) {
-      rmSync(dest, { recursive: true, force: true })
-      copyTree(source, dest, isTmp, axonSlabs)
-    } else if (name.endsWith('slabs')) {
-      clearButNexus(dest)
-      copyTree(source, dest, isTmp, slabs)
-    } else {
-      rmSync(dest, { recursive: true, force: true })
-      copyTree(source, dest, isSock, slabs)
+    const jobs = name.endsWith('axon') ? axonSlabs : slabs
+    let isCopied = false
+    for (const { path, kind } of dirnEntries(srcDir, name)) {
+      const [source, dest] = [join(srcDir, path), join(destDir, path)]
+      if (kind === 'dir' && !isCopied) clear(dest, name.endsWith('slabs'))
+      if (kind === 'dir') mkdirSync(dest, { recursive: true, mode: 0o700 })
+      else if (kind === 'file') copyWhole(source, dest)
+      else jobs.push({ source, dest })
+      isCopied = true
     }
+    if (!isCopied) log('DEBUG', `Skipping "${join(srcDir, name)}": it is neither a file nor a directory`)
   }
   await snapshotSlabs(slabs)
   const axon = snapshotSlabs(axonSlabs).then(() => log('INFO', `Completed dirn copy from ${srcDir} to ${destDir}`))
@@ -54,41 +52,12 @@ function makeLayerDirs({ destDir, layers, log }: DirnContext): void {
   }
 }
 
-/** Copies files and notes slabs; links are followed, sockets and pipes left out. */
-function copyTree(source: string, dest: string, isLeftOut: (name: string) => boolean, slabs: SnapshotJob[]): void {
-  mkdirSync(dest, { recursive: true, mode: 0o700 })
-  for (const name of readdirSync(source)) {
-    const [from, to] = [join(source, name), join(dest, name)]
-    const stats = statOf(from)
-    if (stats === null || isLeftOut(name)) continue
-    // A link to a directory above would never come to an end.
-    if (stats.isDirectory() && isWithin(realpathSync(source), realpathSync(from))) continue
-    if (stats.isFile()) copyWhole(from, to)
-    else if (name.endsWith('.lmdb') && existsSync(join(from, 'data.mdb'))) slabs.push({ source: from, dest: to })
-    else if (stats.isDirectory()) copyTree(from, to, isLeftOut, slabs)
+/** Removes a directory of an earlier run; of the slabs the nexus log stays. */
+function clear(dir: string, isSlabs: boolean): void {
+  if (!isSlabs) rmSync(dir, { recursive: true, force: true })
+  else if (existsSync(dir)) {
+    for (const name of readdirSync(dir)) {
+      if (!name.includes('nexus')) rmSync(join(dir, name), { recursive: true })
+    }
   }
-}
-
-function isWithin(path: string, dir: string): boolean {
-  return path === dir || path.startsWith(`${dir}/`)
-}
-
-function clearButNexus(dir: string): void {
-  if (!existsSync(dir)) return
-  for (const name of readdirSync(dir)) {
-    if (!name.includes('nexus')) rmSync(join(dir, name), { recursive: true })
-  }
-}
-
-function isTmp(name: string): boolean {
-  return name === 'tmp'
-}
-
-function isSock(name: string): boolean {
-  return name === 'sock'
-}
-
-/** What a link leads to; null when it leads nowhere, or the file is gone meanwhile. */
-function statOf(path: string): Stats | null {
-  return statSync(path, { throwIfNoEntry: false }) ?? null
 }

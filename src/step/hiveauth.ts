@@ -4,7 +4,6 @@ import { packQueue } from '../dest/dest-queues.js'
 import type { LogRecord } from '../dest/migration-log.js'
 import { cortexPaths } from '../layout/paths.js'
 import { pyRepr } from '../python/repr.js'
-import { writeWhole } from '../slab/write-whole.js'
 import { translateAuth } from '../translate/auth.js'
 import type { StepContext } from './context.js'
 import type { Step } from './step.js'
@@ -39,7 +38,7 @@ async function migrateHiveAuth(context: StepContext): Promise<number> {
   for (const warning of warnings) log('WARNING', warning)
   cell.commit()
   const path = join(cortexPaths(context.destDir).migration.dir, `authhier_${context.now()}.mpk`)
-  writeWhole(path, encode(hierarchy))
+  context.files.write(path, encode(hierarchy))
   log('INFO', `Saved msgpackd user hierarchy to ${path}`)
   log('INFO', 'Completed HiveAuth migration')
   return errors.length

@@ -23,6 +23,8 @@ function migrateHiveLayers(context: StepContext): number {
     addShadow(hive, iden, context.destDedicated)
   }
   context.cell.commit()
+  // Nothing else tells whoever compares later with which option it was run.
+  context.migrlog.put({ migrop: 'hivelyr', logtyp: 'conf', key: 'dedicated', val: context.destDedicated })
   for (const _ of idens) context.log('INFO', 'Completed Hive layer info migration')
   return 0
 }

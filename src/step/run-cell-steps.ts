@@ -1,3 +1,4 @@
+import { cellFiles } from '../dest/cell-files.js'
 import { DestCell } from '../dest/dest-cell.js'
 import { DestQueues } from '../dest/dest-queues.js'
 import { recordSourceVersion } from './cell.js'
@@ -5,7 +6,7 @@ import type { StepContext } from './context.js'
 import type { Step } from './step.js'
 import { CELL_STEPS } from './steps.js'
 
-export type CellStepOptions = Omit<StepContext, 'cell' | 'queues'>
+export type CellStepOptions = Omit<StepContext, 'cell' | 'queues' | 'files'>
 
 /**
  * Runs those of the cell steps that are asked for, in their order, on a destination that step dirn has made, and notes in
@@ -19,20 +20,24 @@ export async function runCellSteps(options: CellStepOptions): Promise<number> {
     opened ??= await DestQueues.open(options.destDir)
     return opened
   }
-  const context: StepContext = { ...options, cell, queues }
   try {
-    recordSourceVersion(context)
-    let errorCount = 0
-    for (const step of Object.values<Step>(CELL_STEPS)) {
-      if (!context.ops.has(step.name)) continue
-      errorCount += await step.run(context)
-      recordProgress(context, step)
-    }
-    return errorCount
+    return await runSteps({ ...options, cell, queues, files: cellFiles })
   } finally {
     await (opened as DestQueues | null)?.close()
     await cell.close()
   }
+}
+
+/** Runs the steps of `context.ops` on whatever it holds. */
+export async function runSteps(context: StepContext): Promise<number> {
+  recordSourceVersion(context)
+  let errorCount = 0
+  for (const step of Object.values<Step>(CELL_STEPS)) {
+    if (!context.ops.has(step.name)) continue
+    errorCount += await step.run(context)
+    recordProgress(context, step)
+  }
+  return errorCount
 }
 
 function recordProgress(context: StepContext, { name, progressKeys = () => ['none'] }: Step): void {

@@ -7,6 +7,7 @@ export interface WireError {
   readonly systemCode: string | null
   readonly message: string
   readonly hint: string | undefined
+  readonly path: string | undefined
   readonly stack: string | undefined
 }
 
@@ -21,12 +22,14 @@ export function toWire(err: unknown): WireError {
     systemCode: isOurs ? null : ((error as NodeJS.ErrnoException).code ?? null),
     message: error.message,
     hint: isOurs ? err.hint : undefined,
+    path: isOurs ? err.path : undefined,
     stack: error.stack,
   }
 }
 
 export function fromWire(wire: WireError): Error {
-  const options = wire.hint === undefined ? {} : { hint: wire.hint }
+  const { hint, path } = wire
+  const options = { ...(hint === undefined ? {} : { hint }), ...(path === undefined ? {} : { path }) }
   const error = wire.code === null ? new Error(wire.message) : new MigrationError(wire.code, wire.message, options)
   if (wire.systemCode !== null) Object.assign(error, { code: wire.systemCode })
   if (wire.stack !== undefined) error.stack = wire.stack

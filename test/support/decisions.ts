@@ -25,13 +25,15 @@ export const DECISIONS: readonly Decision[] = [
       ((ours(d) && /^\["cortex\\u0000layers\\u0000\w+\\u0000(name|growsize|lockmemory)"/.test(d.row)) ||
         /^\["cortex\\u0000layers\\u0000\w+\\u0000lockmemory",false\]$/.test(d.row)),
   },
-  // The view's owner becomes its creator and the Cortex's "dedicated" is noted, as the migrator of 2.0.0 does.
+  // The view's owner becomes its creator and the Cortex's "dedicated" is noted, as the migrator of 2.0.0 does; `--dest-dedicated` too.
   {
     id: 'as 2.0.0',
     covers: (d) =>
       (isHive(d) &&
         new RegExp(`^\\["cortex\\\\u0000views\\\\u0000\\w+\\\\u0000${ours(d) ? 'creator' : 'owner'}"`).test(d.row)) ||
-      (ours(d) && isLog(d) && /^\["cell\\u0000(conf\\u0000dedicated|prog\\u0000none)"/.test(d.row)),
+      (ours(d) &&
+        isLog(d) &&
+        /^\["(cell\\u0000(conf\\u0000dedicated|prog\\u0000none)|hivelyr\\u0000conf\\u0000dedicated)"/.test(d.row)),
   },
   // A layer's history is reserved against 2.8.0, which would write over it.
   {
