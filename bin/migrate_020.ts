@@ -1,3 +1,5 @@
+import { outliveReaders } from '../src/cli/exit.js'
 import { migrateCommand } from '../src/cli/migrate-command.js'
 
-process.exitCode = await migrateCommand(process.argv.slice(2))
+outliveReaders()
+process.exitCode = await migrateCommand('migrate_020').run(process.argv.slice(2))

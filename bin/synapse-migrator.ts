@@ -1,9 +1,5 @@
-import { migratorCommand } from '../src/cli/migrator-command.js'
+import { outliveReaders } from '../src/cli/exit.js'
+import { synapseMigrator } from '../src/cli/program.js'
 
-// `synapse-migrator errors … | head` closes the pipe early, which is no failure.
-process.stdout.on('error', (err: NodeJS.ErrnoException) => {
-  if (err.code !== 'EPIPE') throw err
-  process.exit()
-})
-
-process.exitCode = await migratorCommand(process.argv.slice(2))
+outliveReaders()
+process.exitCode = await synapseMigrator().run(process.argv.slice(2))

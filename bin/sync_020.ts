@@ -1,3 +1,3 @@
 import { syncCommand } from '../src/cli/sync-command.js'
 
-process.exitCode = await syncCommand(process.argv.slice(2))
+process.exitCode = await syncCommand('sync_020').run(process.argv.slice(2))

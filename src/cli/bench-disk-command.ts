@@ -1,14 +1,15 @@
 import { mkdirSync, statfsSync, writeFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import { Command, InvalidArgumentError } from 'commander'
+import { InvalidArgumentError } from 'commander'
+import { formatBytes, parseBytes } from '../bytes/size-text.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { type DiskNeed, diskNeed, type Forecast, forecast } from '../forecast/forecast.js'
 import { durationText, forecastChart } from '../forecast/forecast-chart.js'
-import { type DiskMeasure, measureDisk } from '../forecast/measure-disk.js'
-import { sampleWork, type WorkSample } from '../forecast/sample-work.js'
-import { formatBytes, parseBytes } from './bytes.js'
-import { printJson, runCommand } from './run-command.js'
-import { type Style, styleOf } from './style.js'
+import type { DiskMeasure } from '../forecast/measure-disk.js'
+import type { WorkSample } from '../forecast/sample-work.js'
+import { CliCommand } from './cli-command.js'
+import { type Paint, paintFor } from './paint.js'
+import { printJson } from './print-json.js'
 import { tableLines } from './table.js'
 import { atLeastOne } from './whole-number.js'
 
@@ -25,9 +26,10 @@ interface Options {
   readonly json?: boolean
 }
 
-/** Runs `synapse-migrator bench-disk DIR`. */
-export function benchDiskCommand(args: readonly string[], name = 'synapse-migrator bench-disk'): Promise<number> {
-  const command = new Command(name)
+/** `synapse-migrator bench-disk DIR`. */
+export function benchDiskCommand(): CliCommand {
+  return new CliCommand('bench-disk')
+    .summary('measure a disk, and forecast a migration to it')
     .description(
       'Measures a disk as a migration uses it and, with --src, forecasts time, room and memory for a Cortex.',
     )
@@ -38,24 +40,29 @@ export function benchDiskCommand(args: readonly string[], name = 'synapse-migrat
     .option('--memory <bytes>', 'of the migration, like 512M', sizeOf, MEMORY_BYTES)
     .option('--svg <file>', 'write the forecast as a chart')
     .option('--json', 'print one JSON document')
-  return runCommand<Options>(command, args, (options, [dir]) => {
-    const { src, parts, memory: memoryBytes } = options
-    if (options.svg !== undefined && src === undefined) {
-      throw new MigrationError('ERR_USAGE', 'Cannot draw --svg: without --src there is no forecast')
-    }
-    mkdirSync(dir, { recursive: true })
-    const disk = measureDisk(dir, options.size)
-    const sample =
-      src === undefined ? null : sampleWork(src, { dir, parts, workers: availableParallelism(), memoryBytes })
-    const forecasts = sample === null ? [] : CORES.map((n) => forecast(sample.workload, disk, n, memoryBytes))
-    const need = sample === null ? null : diskNeed(sample.workload)
-    if (options.svg !== undefined) {
-      writeFileSync(options.svg, forecastChart(`Migration of ${src}`, forecasts))
-    }
-    if (options.json === true) printJson({ schema_version: 1, dir, memory: memoryBytes, disk, sample, need, forecasts })
-    else process.stdout.write(reportText(dir, disk, sample, need, forecasts, styleOf(process.stdout)))
-    return ExitCode.ok
-  })
+    .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.source, ExitCode.dest], { 0: 'measured' })
+    .runs<Options>(benchDisk)
+}
+
+async function benchDisk(options: Options, [dir]: string[]): Promise<ExitCode> {
+  const { src, parts, memory: memoryBytes } = options
+  if (options.svg !== undefined && src === undefined) {
+    throw new MigrationError('ERR_USAGE', 'Cannot draw --svg: without --src there is no forecast')
+  }
+  const { measureDisk } = await import('../forecast/measure-disk.js')
+  const { sampleWork } = await import('../forecast/sample-work.js')
+  mkdirSync(dir, { recursive: true })
+  const disk = measureDisk(dir, options.size)
+  const sample =
+    src === undefined ? null : sampleWork(src, { dir, parts, workers: availableParallelism(), memoryBytes })
+  const forecasts = sample === null ? [] : CORES.map((n) => forecast(sample.workload, disk, n, memoryBytes))
+  const need = sample === null ? null : diskNeed(sample.workload)
+  if (options.svg !== undefined) {
+    writeFileSync(options.svg, forecastChart(`Migration of ${src}`, forecasts))
+  }
+  if (options.json === true) printJson({ schema_version: 1, dir, memory: memoryBytes, disk, sample, need, forecasts })
+  else process.stdout.write(reportText(dir, disk, sample, need, forecasts, paintFor(process.stdout)))
+  return ExitCode.ok
 }
 
 function reportText(
@@ -64,21 +71,21 @@ function reportText(
   sample: WorkSample | null,
   need: DiskNeed | null,
   forecasts: readonly Forecast[],
-  style: Style,
+  paint: Paint,
 ): string {
-  const lines = [style.bold(`Disk of ${dir}`), ...indented(tableLines(diskRows(disk)).slice(1))]
+  const lines = [paint('bold', `Disk of ${dir}`), ...indented(tableLines(diskRows(disk)).slice(1))]
   if (sample === null || need === null) {
     lines.push('', 'Give --src with a 0.1.x Cortex for a forecast')
     return `${lines.join('\n')}\n`
   }
   const { workload } = sample
-  lines.push('', style.bold(`About ${million(workload.nodes)} nodes, ${million(workload.rows)} rows to write`))
+  lines.push('', paint('bold', `About ${million(workload.nodes)} nodes, ${million(workload.rows)} rows to write`))
   lines.push(...indented(tableLines(workRows(sample)).slice(1)))
   const free = freeBytes(dir)
   const isTight = free < need.peakBytes
   const room = `room for the result ${formatBytes(need.finalBytes)}, while it runs ${formatBytes(need.peakBytes)}, free ${formatBytes(free)}`
-  lines.push(`  ${isTight ? style.red(room) : room}`)
-  lines.push('', style.bold('Forecast'), ...indented(tableLines(forecastRows(forecasts))))
+  lines.push(`  ${isTight ? paint('red', room) : room}`)
+  lines.push('', paint('bold', 'Forecast'), ...indented(tableLines(forecastRows(forecasts))))
   return `${lines.join('\n')}\n`
 }
 

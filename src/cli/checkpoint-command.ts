@@ -1,13 +1,14 @@
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
-import { Command } from 'commander'
-import { Checkpoints, checkpointsExist, readCheckpoints } from '../dest/checkpoints.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
-import { takeRunLock } from '../migrate/run-lock.js'
-import { printJson, runCommand } from './run-command.js'
-import { styleOf } from './style.js'
+import { CliCommand } from './cli-command.js'
+import { paintFor } from './paint.js'
+import { printJson } from './print-json.js'
 import { tableLines } from './table.js'
+
+/** What exit codes mean here. */
+const CODES = { 0: 'done', 4: 'there are no checkpoints' }
 
 /** What a checkpoint holds as far as it is shown; docs/format/checkpoint.md has the rest. */
 interface Checkpoint {
@@ -37,77 +38,83 @@ interface Shown {
   readonly fingerprint: Readonly<Record<string, unknown>>
 }
 
-/** Runs `synapse-migrator checkpoint show|reset DEST`. */
-export function checkpointCommand(args: readonly string[], name: string): Promise<number> {
-  const [action, ...rest] = args
-  if (action === 'show') return show(rest, `${name} show`)
-  if (action === 'reset') return reset(rest, `${name} reset`)
-  const isHelp = action === '--help' || action === '-h'
-  helpOf(name).outputHelp({ error: !isHelp })
-  return Promise.resolve(isHelp ? ExitCode.ok : ExitCode.usage)
+/** `synapse-migrator checkpoint show|reset DEST`. */
+export function checkpointCommand(): CliCommand {
+  return new CliCommand('checkpoint')
+    .summary('show or forget where an interrupted migration would continue')
+    .description('Where an interrupted migration continues with --from-last.')
+    .usage('show|reset <dest> [options]')
+    .helpCommand(false)
+    .addCommand(showCommand())
+    .addCommand(resetCommand())
 }
 
-function helpOf(name: string): Command {
-  const command = new Command(name).description('Where an interrupted migration goes on with --from-last.')
-  command.command('show').argument('<dest>').description('show the checkpoints of a destination').helpOption(false)
-  command.command('reset').argument('<dest>').description('forget them').helpOption(false)
-  return command.usage('show|reset <dest> [options]').helpCommand(false)
-}
-
-function show(args: readonly string[], name: string): Promise<number> {
-  const command = new Command(name)
-    .description('Shows where an interrupted migration goes on with --from-last. Writes nothing.')
+function showCommand(): CliCommand {
+  return new CliCommand('show')
+    .summary('show the checkpoints of a destination')
+    .description('Shows where an interrupted migration continues with --from-last. Writes nothing.')
     .argument('<dest>', 'directory that the migration writes')
     .option('--json', 'print one JSON document')
-  return runCommand<{ json?: boolean }>(command, args, (options, [dest]) => {
-    checkpointsOf(dest)
-    const checkpoints = [...readCheckpoints(dest)].map(([key, { value, streams }]) =>
-      shown(key, value as Checkpoint, streams as readonly Stream[]),
-    )
-    if (options.json === true) printJson({ schema_version: 1, checkpoints })
-    else process.stdout.write(showText(checkpoints))
-    return ExitCode.ok
-  })
+    .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.preflight], CODES)
+    .runs(show)
 }
 
-function reset(args: readonly string[], name: string): Promise<number> {
-  const command = new Command(name)
+async function show(options: { json?: boolean }, [dest]: string[]): Promise<ExitCode> {
+  const { readCheckpoints } = await import('../dest/checkpoints.js')
+  await requireCheckpoints(dest)
+  const checkpoints = [...readCheckpoints(dest)].map(([key, { value, streams }]) =>
+    shown(key, value as Checkpoint, streams as readonly Stream[]),
+  )
+  if (options.json === true) printJson({ schema_version: 1, checkpoints })
+  else process.stdout.write(showText(checkpoints))
+  return ExitCode.ok
+}
+
+function resetCommand(): CliCommand {
+  return new CliCommand('reset')
+    .summary('forget them')
     .description(
-      'Forgets where a migration goes on, and removes what it had half done: with --from-last it begins these layers anew. ' +
+      'Forgets where a migration continues, and removes what it had half done: with --from-last it starts these layers over. ' +
         'Layers that are finished stay as they are until then.',
     )
     .argument('<dest>', 'directory that the migration writes')
     .option('--layer <iden>', 'only this layer')
     .option('--yes', 'do not ask; needed where there is no terminal to ask on')
-  return runCommand<{ layer?: string; yes?: boolean }>(command, args, async ({ layer, yes }, [dest]) => {
-    checkpointsOf(dest)
-    const keys = [...readCheckpoints(dest).keys()].filter((key) => layer === undefined || layerOf(key) === layer)
-    if (keys.length === 0) {
-      process.stdout.write('There is no checkpoint to forget\n')
-      return ExitCode.ok
-    }
-    if (yes !== true && !(await isConfirmed(`Forget ${keys.length} checkpoints of ${dest}?`))) {
-      process.stderr.write('Nothing was changed\n')
-      return ExitCode.usage
-    }
-    const lock = await takeRunLock(dest, (text) => process.stderr.write(`${text}\n`))
-    try {
-      const checkpoints = await Checkpoints.open(dest)
-      for (const key of keys) checkpoints.clear(key)
-      await checkpoints.close()
-      for (const iden of new Set(keys.map(layerOf))) {
-        const { buildOf, runsOf } = cortexPaths(dest).migration
-        for (const dir of [buildOf(iden), runsOf(iden)]) rmSync(dir, { recursive: true, force: true })
-      }
-    } finally {
-      lock.release()
-    }
-    process.stdout.write(`Forgot ${keys.length} checkpoints\n`)
-    return ExitCode.ok
-  })
+    .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.preflight, ExitCode.locked], CODES)
+    .runs(reset)
 }
 
-function checkpointsOf(dest: string): void {
+async function reset({ layer, yes }: { layer?: string; yes?: boolean }, [dest]: string[]): Promise<ExitCode> {
+  const { Checkpoints, readCheckpoints } = await import('../dest/checkpoints.js')
+  const { takeRunLock } = await import('../migrate/run-lock.js')
+  await requireCheckpoints(dest)
+  const keys = [...readCheckpoints(dest).keys()].filter((key) => layer === undefined || layerOf(key) === layer)
+  if (keys.length === 0) {
+    process.stdout.write('There is no checkpoint to forget\n')
+    return ExitCode.ok
+  }
+  if (yes !== true && !(await isConfirmed(`Forget ${keys.length} checkpoints of ${dest}?`))) {
+    process.stderr.write('Nothing was changed\n')
+    return ExitCode.usage
+  }
+  const lock = await takeRunLock(dest, (text) => process.stderr.write(`${text}\n`))
+  try {
+    const checkpoints = await Checkpoints.open(dest)
+    for (const key of keys) checkpoints.clear(key)
+    await checkpoints.close()
+    for (const iden of new Set(keys.map(layerOf))) {
+      const { buildOf, runsOf } = cortexPaths(dest).migration
+      for (const dir of [buildOf(iden), runsOf(iden)]) rmSync(dir, { recursive: true, force: true })
+    }
+  } finally {
+    lock.release()
+  }
+  process.stdout.write(`Forgot ${keys.length} checkpoints\n`)
+  return ExitCode.ok
+}
+
+async function requireCheckpoints(dest: string): Promise<void> {
+  const { checkpointsExist } = await import('../dest/checkpoints.js')
   if (checkpointsExist(dest)) return
   throw new MigrationError('ERR_PREFLIGHT', `Cannot read checkpoints of "${dest}": there are none`, {
     hint: 'give the directory that --dest of the migration named; one made by another tool has no checkpoints',
@@ -137,7 +144,7 @@ function itemsOf(counts: Readonly<Record<string, unknown>>): number {
 
 function showText(checkpoints: readonly Shown[]): string {
   if (checkpoints.length === 0) return 'There is no checkpoint: a migration begins anew\n'
-  const { bold } = styleOf(process.stdout)
+  const paint = paintFor(process.stdout)
   const rows = checkpoints.map(({ step, layer, finished, partsDone, parts, items }) => [
     step,
     layer,
@@ -149,7 +156,7 @@ function showText(checkpoints: readonly Shown[]): string {
   const open = checkpoints.filter(({ finished }) => !finished).length
   const last =
     open === 0 ? 'All that was begun is finished' : `${open} are not finished: migrate --from-last goes on with them`
-  return `${[bold(head), ...lines, last].join('\n')}\n`
+  return `${[paint('bold', head), ...lines, last].join('\n')}\n`
 }
 
 async function isConfirmed(question: string): Promise<boolean> {

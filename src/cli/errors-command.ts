@@ -1,17 +1,18 @@
-import { Command, Option } from 'commander'
+import { Option } from 'commander'
 import { toJson } from '../bytes/value-json.js'
 import { WARNING_STEP } from '../dest/error-counts.js'
 import { ERROR_CODES, type ErrorCode, type ErrorRecord, readErrorRecords } from '../dest/error-records.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { createLog } from '../log.js'
+import { DEFAULT_EDIT_BATCH_SIZE } from '../migrate/options.js'
 import { errorKindLines } from '../migrate/summary.js'
-import { Replay, type ReplayReport } from '../replay/replay.js'
+import type { ReplayReport } from '../replay/replay.js'
+import { CliCommand } from './cli-command.js'
 import { stopOnSignals } from './exit.js'
-import { EDIT_BATCH_SIZE, readModelFiles } from './migrate-command.js'
+import { readModelFiles } from './model-files.js'
+import { type Paint, paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
-import { runCommand } from './run-command.js'
-import { type Style, styleOf } from './style.js'
 import { count, printable, tableLines } from './table.js'
 import { atLeastOne } from './whole-number.js'
 import { memoryOption, modelOption, workersOption } from './work-options.js'
@@ -33,18 +34,11 @@ interface Options {
   readonly memory: number
 }
 
-/** Runs `synapse-migrator errors DEST`. */
-export function errorsCommand(args: readonly string[], name: string): Promise<number> {
-  return runCommand<Options>(defineCommand(name), args, (options, [dest]) => {
-    if (options.replay === true) return replay(dest, options)
-    if (options.src === undefined && options.model.length === 0) return list(dest, options)
-    throw new MigrationError('ERR_USAGE', '--src and --model go with --replay only', { hint: 'add --replay' })
-  })
-}
-
-function defineCommand(name: string): Command {
+/** `synapse-migrator errors DEST`. */
+export function errorsCommand(): CliCommand {
   const codes = Object.entries(ERROR_CODES).map(([code, about]) => `  ${code.padEnd(10)}${about}`)
-  return new Command(name)
+  return new CliCommand('errors')
+    .summary('list what could not be migrated, or try it again (--replay)')
     .description(
       'Lists what a migration could not carry over, from the migration log of its destination, and writes nothing. With ' +
         '--replay it tries that again, and only that, and adds it to the destination: best with the --model that was missing.',
@@ -62,9 +56,18 @@ function defineCommand(name: string): Command {
     .addOption(workersOption('with --replay: '))
     .addOption(memoryOption('with --replay: '))
     .addHelpText('after', `\nCodes:\n${codes.join('\n')}`)
+    .exitCodes(undefined, {
+      0: 'listed; with --replay: no errors are left',
+      8: 'with --replay: errors are left',
+    })
+    .runs<Options>((options, [dest]) => {
+      if (options.replay === true) return replay(dest, options)
+      if (options.src === undefined && options.model.length === 0) return list(dest, options)
+      throw new MigrationError('ERR_USAGE', '--src and --model go with --replay only', { hint: 'Add --replay' })
+    })
 }
 
-function list(dest: string, options: Options): number {
+function list(dest: string, options: Options): ExitCode {
   const records = readErrorRecords(dest)
   if (records === null) {
     throw new MigrationError(
@@ -77,14 +80,15 @@ function list(dest: string, options: Options): number {
   }
   const wanted = filtered(records, options)
   if (options.json === true) printLines(wanted, options.limit ?? Number.POSITIVE_INFINITY)
-  else process.stdout.write(errorsText(wanted, options.limit ?? MOST_SHOWN, styleOf(process.stdout)))
+  else process.stdout.write(errorsText(wanted, options.limit ?? MOST_SHOWN, paintFor(process.stdout)))
   return ExitCode.ok
 }
 
-async function replay(destDir: string, options: Options): Promise<number> {
+async function replay(destDir: string, options: Options): Promise<ExitCode> {
   if (options.src === undefined) {
     throw new MigrationError('ERR_USAGE', '--replay needs the Cortex that was migrated', { hint: 'give it with --src' })
   }
+  const { Replay } = await import('../replay/replay.js')
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
   const log = createLog('WARNING', (line) => screen.write(line))
   stopOnSignals(screen, 'Run the same command again to go on')
@@ -96,7 +100,7 @@ async function replay(destDir: string, options: Options): Promise<number> {
         workers: options.workers,
         memoryBytes: options.memory,
         modelFiles: await readModelFiles(options.model),
-        editBatchSize: EDIT_BATCH_SIZE,
+        editBatchSize: DEFAULT_EDIT_BATCH_SIZE,
       },
       log,
       screen,
@@ -130,14 +134,14 @@ function* filtered(records: Iterable<ErrorRecord>, { step, layer }: Options): Ge
 function printLines(records: Iterable<ErrorRecord>, limit: number): void {
   let printed = 0
   for (const record of records) {
-    if (printed++ === limit) return
+    if (printed++ === limit || process.stdout.destroyed) return
     const { buid, key, val, ...plain } = record
     const line = { ...plain, buid: buid && hex(buid), key: toJson(key), value: toJson(val) }
     process.stdout.write(`${JSON.stringify(line)}\n`)
   }
 }
 
-function errorsText(records: Iterable<ErrorRecord>, limit: number, style: Style): string {
+function errorsText(records: Iterable<ErrorRecord>, limit: number, paint: Paint): string {
   const counts = new Map<string, { step: string; code: ErrorCode; errors: number }>()
   const shown: ErrorRecord[] = []
   let total = 0
@@ -148,20 +152,20 @@ function errorsText(records: Iterable<ErrorRecord>, limit: number, style: Style)
     counts.set(id, entry)
     if (total++ < limit) shown.push(record)
   }
-  if (total === 0) return `${style.green('no errors')}\n`
+  if (total === 0) return `${paint('green', 'no errors')}\n`
   const rows = [...counts.values()].map(({ step, code, errors }) => [errors, step, code, ERROR_CODES[code]])
   const [head, ...lines] = tableLines([['errors', 'step', 'code', 'meaning'], ...rows])
-  const listed = shown.flatMap((record) => ['', ...errorLines(record, style)])
+  const listed = shown.flatMap((record) => ['', ...errorLines(record, paint)])
   const left = total - shown.length
   const rest = left > 0 ? ['', `… and ${count(left)} more: give --limit, or --json for everything`] : []
-  return `${[style.bold(head), ...lines, ...listed, ...rest].join('\n')}\n`
+  return `${[paint('bold', head), ...lines, ...listed, ...rest].join('\n')}\n`
 }
 
-function errorLines({ step, code, layer, form, buid, offset, key, message }: ErrorRecord, style: Style): string[] {
+function errorLines({ step, code, layer, form, buid, offset, key, message }: ErrorRecord, paint: Paint): string[] {
   const what =
     buid !== null ? hex(buid) : offset !== null ? `splice ${offset}` : typeof key === 'string' ? key : hex(key)
   const where = [layer === null ? '' : `layer ${layer}`, form ?? '', what].filter((part) => part !== '')
-  return [`${style.yellow(`${step} ${code}`)}  ${printable(where.join('  '))}`, `  ${brief(printable(message))}`]
+  return [`${paint('yellow', `${step} ${code}`)}  ${printable(where.join('  '))}`, `  ${brief(printable(message))}`]
 }
 
 function brief(text: string): string {

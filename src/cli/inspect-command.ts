@@ -1,10 +1,10 @@
-import { Command } from 'commander'
+import { formatBytes } from '../bytes/size-text.js'
 import { ExitCode } from '../errors.js'
-import { type CortexReport, inspectCortex, type LayerReport, type ViewReport } from '../inspect/inspect-cortex.js'
-import { formatBytes } from './bytes.js'
+import type { CortexReport, LayerReport, ViewReport } from '../inspect/inspect-cortex.js'
+import { CliCommand } from './cli-command.js'
+import { type Paint, paintFor } from './paint.js'
+import { printJson } from './print-json.js'
 import { ProgressScreen } from './progress-screen.js'
-import { printJson, runCommand } from './run-command.js'
-import { type Style, styleOf } from './style.js'
 import { count, printable, tableLines } from './table.js'
 
 /** Names that are listed one by one; `--json` has all. */
@@ -15,49 +15,54 @@ interface Options {
   readonly count: boolean
 }
 
-/** Runs `synapse-migrator inspect DIR`. */
-export function inspectCommand(args: readonly string[], name: string): Promise<number> {
-  const command = new Command(name)
+/** `synapse-migrator inspect DIR`. */
+export function inspectCommand(): CliCommand {
+  return new CliCommand('inspect')
+    .summary('say what is in a Cortex directory, 0.1.x or 2.x')
     .description('Says what is in a Cortex directory, of 0.1.x or 2.x; the Cortex may be running. Writes nothing.')
     .argument('<dir>', 'directory of a Cortex')
     .option('--no-count', 'do not count nodes, for which every row must be read')
     .option('--json', 'print one JSON document')
-  return runCommand<Options>(command, args, (options, [dir]) => {
-    const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
-    const report = inspectCortex(dir, {
-      countNodes: options.count,
-      progress: (layer, rows, total) => screen.show(`counting ${layer.slice(0, 8)}`, rows, total, 'rows'),
-    })
-    screen.stop()
-    if (options.json === true) printJson({ schema_version: 1, ...report })
-    else process.stdout.write(inspectText(report, styleOf(process.stdout)))
-    return ExitCode.ok
-  })
+    .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.source], { 0: 'the directory was read' })
+    .runs<Options>(inspect)
 }
 
-function inspectText(report: CortexReport, style: Style): string {
+async function inspect(options: Options, [dir]: string[]): Promise<ExitCode> {
+  const { inspectCortex } = await import('../inspect/inspect-cortex.js')
+  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
+  const report = inspectCortex(dir, {
+    countNodes: options.count,
+    progress: (layer, rows, total) => screen.show(`counting ${layer.slice(0, 8)}`, rows, total, 'rows'),
+  })
+  screen.stop()
+  if (options.json === true) printJson({ schema_version: 1, ...report })
+  else process.stdout.write(inspectText(report, paintFor(process.stdout)))
+  return ExitCode.ok
+}
+
+function inspectText(report: CortexReport, paint: Paint): string {
   const { layers, views, model } = report
   const edits = report.generation === '0.1.x' ? 'splices' : 'node edits'
   const sections = [
-    headLines(report, style),
-    ['', style.bold(`Layers (${layers.length})`), ...indented(tableLines(layerRows(layers, edits)))],
-    ['', style.bold(`Views (${views.length})`), ...indented(tableLines(viewRows(views)))],
-    ['', style.bold('Cortex'), ...indented(tableLines(factRows(report)).slice(1))],
+    headLines(report, paint),
+    ['', paint('bold', `Layers (${layers.length})`), ...indented(tableLines(layerRows(layers, edits)))],
+    ['', paint('bold', `Views (${views.length})`), ...indented(tableLines(viewRows(views)))],
+    ['', paint('bold', 'Cortex'), ...indented(tableLines(factRows(report)).slice(1))],
   ]
   const added = [model.forms, model.props, model.univs, model.tagProps].some((names) => names.length > 0)
-  if (added) sections.push(['', style.bold('Model extensions'), ...indented(tableLines(modelRows(report)).slice(1))])
+  if (added) sections.push(['', paint('bold', 'Model extensions'), ...indented(tableLines(modelRows(report)).slice(1))])
   return `${sections.flat().join('\n')}\n`
 }
 
-function headLines(report: CortexReport, style: Style): string[] {
+function headLines(report: CortexReport, paint: Paint): string[] {
   const { dir, generation, synapseVersion, cortexVersion, cellGuid, inUse, migrated } = report
   const isNew = generation === '2.x' && synapseVersion?.startsWith('0.1.') === true
   const release =
     synapseVersion === null ? '' : isNew ? ', not started yet' : `, last started by Synapse ${synapseVersion}`
-  const lines = [`${style.bold(printable(dir))}: a Cortex of ${generation}${release}`]
+  const lines = [`${paint('bold', printable(dir))}: a Cortex of ${generation}${release}`]
   lines.push(`  cell guid ${cellGuid ?? 'is missing'}, cortex version ${cortexVersion ?? 'is missing'}`)
   if (migrated) lines.push('  made by a migration: its log is in migration/')
-  if (inUse) lines.push(style.yellow('  in use: a process has it open'))
+  if (inUse) lines.push(paint('yellow', '  in use: a process has it open'))
   return lines
 }
 

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
-import { Command, Option } from 'commander'
+import { Option } from 'commander'
 import { ExitCode, MigrationError } from '../errors.js'
-import { verifyMigration } from '../verify/verifier.js'
+import { CliCommand } from './cli-command.js'
 import { stopOnSignals } from './exit.js'
-import { MOST_DIFFERENCES, readModelFiles } from './migrate-command.js'
+import { readModelFiles } from './model-files.js'
+import { paintFor } from './paint.js'
+import { printJson } from './print-json.js'
 import { ProgressScreen } from './progress-screen.js'
-import { printJson, runCommand } from './run-command.js'
-import { styleOf } from './style.js'
-import { verifyJson, verifyText } from './verify-text.js'
+import { MOST_DIFFERENCES, verifyJson, verifyText } from './verify-text.js'
 import { atLeastOne } from './whole-number.js'
 import { memoryOption, modelOption, workersOption } from './work-options.js'
 
@@ -23,51 +23,10 @@ interface Options {
   readonly checkpoint?: string
 }
 
-/** Runs `synapse-migrator verify`. */
-export function verifyCommand(args: readonly string[], name: string): Promise<number> {
-  return runCommand<Options>(defineCommand(name), args, async (options) => {
-    const { src, dest, sample = null, limit, checkpoint = null } = options
-    if (checkpoint !== null) refuseInside(checkpoint, [src, dest])
-    const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
-    const unit = sample === null ? 'rows' : 'nodes'
-    stopOnSignals(screen, checkpoint === null ? 'Nothing was written' : 'To go on, run the same command again')
-    try {
-      const report = await verifyMigration(
-        {
-          srcDir: src,
-          destDir: dest,
-          sample,
-          workers: options.workers,
-          memoryBytes: options.memory,
-          modelFiles: await readModelFiles(options.model),
-          checkpointPath: checkpoint,
-        },
-        {
-          progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, unit),
-          note: (text) => screen.write(`${text}\n`),
-        },
-      )
-      screen.stop()
-      if (options.json === true) printJson(verifyJson(report, limit))
-      else process.stdout.write(verifyText(report, limit, styleOf(process.stdout)))
-      return report.differenceCount === 0 ? ExitCode.ok : ExitCode.differs
-    } finally {
-      screen.stop()
-    }
-  })
-}
-
-/** What is compared is not written to, not even beside it. */
-function refuseInside(path: string, dirs: readonly string[]): void {
-  const inside = dirs.find((dir) => `${resolve(path)}/`.startsWith(`${resolve(dir)}/`))
-  if (inside === undefined) return
-  throw new MigrationError('ERR_USAGE', `Cannot keep the checkpoint "${path}" in "${inside}", which is compared`, {
-    hint: 'give a file elsewhere',
-  })
-}
-
-function defineCommand(name: string): Command {
-  return new Command(name)
+/** `synapse-migrator verify`. */
+export function verifyCommand(): CliCommand {
+  return new CliCommand('verify')
+    .summary('compare a migrated Cortex with its source')
     .description(
       'Compares a migrated Cortex with its source: reads and translates the source anew, and looks at every row of its ' +
         'layers, every index row, the history, the pages of the slabs, and what the hive must have. Nodes that are in ' +
@@ -89,4 +48,66 @@ function defineCommand(name: string): Command {
     )
     .option('--limit <n>', 'describe n differences at most; all are counted', atLeastOne, MOST_DIFFERENCES)
     .option('--json', 'print one JSON document')
+    .exitCodes(
+      [
+        ExitCode.ok,
+        ExitCode.usage,
+        ExitCode.config,
+        ExitCode.preflight,
+        ExitCode.source,
+        ExitCode.dest,
+        ExitCode.differs,
+        ExitCode.resumeRefused,
+        ExitCode.sigint,
+        ExitCode.sigterm,
+      ],
+      {
+        0: 'no differences',
+        9: 'the file of --checkpoint belongs to another comparison',
+        130: 'interrupted: with --checkpoint, the same command continues',
+        143: 'interrupted: with --checkpoint, the same command continues',
+      },
+    )
+    .runs(verify)
+}
+
+async function verify(options: Options): Promise<ExitCode> {
+  const { verifyMigration } = await import('../verify/verifier.js')
+  const { src, dest, sample = null, limit, checkpoint = null } = options
+  if (checkpoint !== null) refuseInside(checkpoint, [src, dest])
+  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
+  const unit = sample === null ? 'rows' : 'nodes'
+  stopOnSignals(screen, checkpoint === null ? 'Nothing was written' : 'To go on, run the same command again')
+  try {
+    const report = await verifyMigration(
+      {
+        srcDir: src,
+        destDir: dest,
+        sample,
+        workers: options.workers,
+        memoryBytes: options.memory,
+        modelFiles: await readModelFiles(options.model),
+        checkpointPath: checkpoint,
+      },
+      {
+        progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, unit),
+        note: (text) => screen.write(`${text}\n`),
+      },
+    )
+    screen.stop()
+    if (options.json === true) printJson(verifyJson(report, limit))
+    else process.stdout.write(verifyText(report, limit, paintFor(process.stdout)))
+    return report.differenceCount === 0 ? ExitCode.ok : ExitCode.differs
+  } finally {
+    screen.stop()
+  }
+}
+
+/** What is compared is not written to, not even beside it. */
+function refuseInside(path: string, dirs: readonly string[]): void {
+  const inside = dirs.find((dir) => `${resolve(path)}/`.startsWith(`${resolve(dir)}/`))
+  if (inside === undefined) return
+  throw new MigrationError('ERR_USAGE', `Cannot keep the checkpoint "${path}" in "${inside}", which is compared`, {
+    hint: 'give a file elsewhere',
+  })
 }

@@ -1,28 +1,30 @@
 import { decode, MsgpackError } from '../bytes/msgpack.js'
 import { type Json, toJson } from '../bytes/value-json.js'
 import type { Difference, VerifyReport } from '../verify/report.js'
-import type { Style } from './style.js'
+import type { Paint } from './paint.js'
 import { count, printable, tableLines } from './table.js'
 
+/** Differences that are described by default; all are counted. */
+export const MOST_DIFFERENCES = 100
 /** A value may be large; `--json` shows all of it. */
 const MOST_VALUE_CHARS = 200
 /** Databases whose differences are told by keys, which are no msgpack. */
 const INDEX_PLACES = new Set(['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'])
 
 /** The report as people read it, with so many differences one by one. */
-export function verifyText(report: VerifyReport, limit: number, style: Style): string {
+export function verifyText(report: VerifyReport, limit: number, paint: Paint): string {
   const { differences, differenceCount, expected } = report
   const lines = [headLine(report), ...tableLines(layerRows(report)).map((line) => `  ${line}`)]
   if (report.cell !== null) {
     const { compared, differenceCount } = report.cell
     lines.push(`  hive and queues: ${count(compared)} entries, ${plural(differenceCount, 'difference')}`)
   }
-  for (const why of expected) lines.push(`${style.yellow('note')}: ${why}: differences are to be expected`)
-  for (const difference of differences.slice(0, limit)) lines.push('', ...differenceLines(difference, style))
+  for (const why of expected) lines.push(`${paint('yellow', 'note')}: ${why}: differences are to be expected`)
+  for (const difference of differences.slice(0, limit)) lines.push('', ...differenceLines(difference, paint))
   const left = differenceCount - Math.min(limit, differences.length)
   if (left > 0) lines.push('', `… and ${count(left)} more: give --limit to see more of them`)
   if (differenceCount > 0) lines.push('')
-  lines.push(verdict(report, style))
+  lines.push(verdict(report, paint))
   return `${lines.join('\n')}\n`
 }
 
@@ -77,22 +79,22 @@ function layerRows({ layers }: VerifyReport) {
   ]
 }
 
-function differenceLines(difference: Difference, style: Style): string[] {
+function differenceLines(difference: Difference, paint: Paint): string[] {
   const { kind, layer, place, buid, row, expected, found } = difference
   const node = buid === null ? '' : `  node ${hex(buid)}`
-  const lines = [`${style.red(kind)}  ${place}  ${printable(row)}`]
+  const lines = [`${paint('red', kind)}  ${place}  ${printable(row)}`]
   if (layer !== null) lines.push(`  layer ${layer}${node}`)
   if (expected !== null) lines.push(`  expected  ${valueText(place, expected)}`)
   if (found !== null) lines.push(`  found     ${valueText(place, found)}`)
   return lines
 }
 
-function verdict({ differenceCount, isCountExact, layers }: VerifyReport, style: Style): string {
+function verdict({ differenceCount, isCountExact, layers }: VerifyReport, paint: Paint): string {
   const errors = layers.reduce((sum, layer) => sum + layer.errors, 0)
   const kept = errors === 0 ? '' : `; the migration log holds ${plural(errors, 'error')}`
-  if (differenceCount === 0) return `${style.green('No differences')}${kept}`
+  if (differenceCount === 0) return `${paint('green', 'No differences')}${kept}`
   const least = isCountExact ? '' : 'At least '
-  return style.red(`${least}${plural(differenceCount, 'difference')}`) + kept
+  return paint('red', `${least}${plural(differenceCount, 'difference')}`) + kept
 }
 
 function plural(value: number, noun: string): string {

@@ -1,6 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { InvalidArgumentError, Option } from 'commander'
-import { parseBytes } from './bytes.js'
+import { parseBytes } from '../bytes/size-text.js'
 import { atLeastOne } from './whole-number.js'
 
 // Options of all commands that work through a Cortex; `when` says of an option when it counts.

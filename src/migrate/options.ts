@@ -1,7 +1,12 @@
 import type { ModelFile } from '../model/model-file.js'
 import type { MigrOp } from '../step/context.js'
 
-export type AddMode = 'nexus' | 'nonexus' | 'editor'
+export const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
+
+export type AddMode = (typeof ADD_MODES)[number]
+
+/** Node edits per entry of the nexus log. */
+export const DEFAULT_EDIT_BATCH_SIZE = 100
 
 /** How finely the work is cut, in bytes; what is not given follows from the memory budget. Only tests give it. */
 export interface PieceSizes {

@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { Value } from '../bytes/msgpack.js'
+import { formatBytes } from '../bytes/size-text.js'
 import { MigrationError } from '../errors.js'
 import { destState } from '../inspect/dest-state.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -365,7 +366,7 @@ function checkSpace(
   const hasData = ['nodes', 'nodedata', 'splices'].some((op) => ops.has(op))
   const copied = ops.has('dirn') ? slabBytes(cortexPaths(dir).slabs) + slabBytes(cortexPaths(dir).axon) : 0
   const least = copied + (hasData ? layerBytes : 0)
-  const text = `The destination's disk has ${showBytes(free)} free, the migration needs about ${showBytes(least)}`
+  const text = `The destination's disk has ${formatBytes(free)} free, the migration needs about ${formatBytes(least)}`
   const hint = 'free some space, or give --dest a directory on a larger disk'
   // A run that goes on has used its room already.
   if (free < least && !fromLast) problems.push({ text, hint })
@@ -512,8 +513,4 @@ function isInside(path: string, dir: string): boolean {
 function findingOf(error: unknown): Finding {
   if (error instanceof MigrationError) return { text: error.message, hint: error.hint ?? '' }
   throw error
-}
-
-function showBytes(bytes: number): string {
-  return bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.ceil(bytes / 2 ** 20)} MiB`
 }

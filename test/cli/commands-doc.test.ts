@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { COMMAND_NAMES } from '../../src/cli/migrator-command.js'
+import { synapseMigrator as program } from '../../src/cli/program.js'
 import { synapseMigrator } from '../support/cortex.js'
+
+const COMMAND_NAMES = program().commands.map((command) => command.name())
 
 const doc = readFileSync('docs/commands.md', 'utf8')
 const blocks = [...doc.matchAll(/```text\n\$ synapse-migrator (.*) --help\n([\s\S]*?)```\n/g)]

@@ -84,6 +84,17 @@ test('SYN_LOG_LEVEL that is no level ends both tools with 2 and one sentence, be
   }
 })
 
+test('migrate_020 --help says of each exit code what EXIT_MEANINGS says', () => {
+  const { stdout } = migrate('--help')
+  const [, listed] = stdout.split('\nExit codes:\n')
+  const shown = listed
+    .replace(/\n {7}(?=\S)/g, ' ')
+    .trimEnd()
+    .split('\n')
+  const expected = Object.values(ExitCode).map((code) => `${String(code).padStart(5)}  ${EXIT_MEANINGS[code]}`)
+  assert.deepEqual(shown, expected)
+})
+
 /** What nobody has foreseen: no user should ever get there. */
 const INTERNAL = `
   const { reportFailure } = await import('${join(import.meta.dirname, '..', '..', 'src', 'cli', 'exit.js')}')

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { formatBytes, parseBytes } from '../../src/bytes/size-text.js'
 import { AmbiguousOption, completePrefixes } from '../../src/cli/arg-prefixes.js'
-import { formatBytes, parseBytes } from '../../src/cli/bytes.js'
-import { migrateOptionsOf } from '../../src/cli/migrate-command.js'
+import { migrateCommand } from '../../src/cli/migrate-command.js'
 import { type ErrorCode, ExitCode, MigrationError } from '../../src/errors.js'
 import { fixture, migrate, tempDir, unpack } from '../support/cortex.js'
 import { layerDigests } from '../support/row-digest.js'
@@ -51,7 +51,7 @@ test('the exit codes are those that the README lists', () => {
 })
 
 test('completePrefixes() takes unique prefixes of long options as argparse does', () => {
-  const command = migrateOptionsOf('migrate_020')
+  const command = migrateCommand('migrate_020')
   const complete = (...args: string[]) => completePrefixes(command, args)
   assert.deepEqual(complete('--form', '--dump'), ['--form-counts', '--dump-errors'])
   assert.deepEqual(complete('--edit=5', '--log', 'DEBUG'), ['--edit-batchsize=5', '--log-level', 'DEBUG'])
@@ -62,7 +62,7 @@ test('completePrefixes() takes unique prefixes of long options as argparse does'
 })
 
 test('completePrefixes() refuses a prefix of several options and names them', () => {
-  const command = migrateOptionsOf('migrate_020')
+  const command = migrateCommand('migrate_020')
   assert.throws(
     () => completePrefixes(command, ['--s']),
     (err) => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { COMMAND_NAMES } from '../../src/cli/migrator-command.js'
+import { synapseMigrator as program } from '../../src/cli/program.js'
 import { synapseMigrator } from '../support/cortex.js'
+
+const COMMAND_NAMES = program().commands.map((command) => command.name())
 
 test('synapse-migrator --version prints the version of the package', () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
@@ -27,9 +29,17 @@ test('synapse-migrator without a command, or with an unknown one, ends with 2 an
   assert.deepEqual(synapseMigrator(['inspct']), {
     status: 2,
     stdout: '',
-    stderr: 'error: unknown command "inspct"\nhint: did you mean inspect?\n',
+    stderr:
+      "error: unknown command 'inspct'\n(Did you mean inspect?)\n" +
+      'hint: synapse-migrator --help lists arguments and options\n',
   })
-  assert.match(synapseMigrator(['constructor']).stderr, /^error: unknown command "constructor"\nhint: see /)
+  assert.match(synapseMigrator(['constructor']).stderr, /^error: unknown command 'constructor'\nhint: synapse-migr/)
+  const nested = synapseMigrator(['checkpoint', 'shw', 'dir'])
+  assert.equal(nested.status, 2)
+  assert.match(
+    nested.stderr,
+    /^error: unknown command 'shw'\n\(Did you mean show\?\)\nhint: synapse-migrator checkpoint --/,
+  )
 })
 
 test('synapse-migrator commands end with 2 on wrong arguments', () => {
@@ -53,6 +63,18 @@ test('synapse-migrator setup finds the binding that is there', () => {
   const { status, stderr } = synapseMigrator(['setup'])
   assert.equal(status, 0)
   assert.match(stderr, /^lmdb binding: data format 1 \(LMDB 0\.9\.\d+\), nothing to build\n$/)
+})
+
+test('every command takes unique prefixes of long options, and its help names the exit codes that it may end with', () => {
+  const { commands } = program()
+  const paths = commands.flatMap((command) =>
+    command.commands.length === 0 ? [[command.name()]] : command.commands.map((sub) => [command.name(), sub.name()]),
+  )
+  for (const path of paths) {
+    const { status, stdout } = synapseMigrator([...path, '--hel'])
+    assert.equal(status, 0, path.join(' '))
+    assert.match(stdout, /^Exit codes:\n {4}0 {2}/m, path.join(' '))
+  }
 })
 
 test('colours are for terminals: none into a pipe, with NO_COLOR or --no-color, but with FORCE_COLOR', () => {

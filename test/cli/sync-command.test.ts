@@ -96,7 +96,7 @@ async function refusal(args: string[], env: Record<string, string> = {}): Promis
   let code: number
   try {
     const dirn = join(dir, `service${services++}`)
-    code = await syncCommand([dirn, '--telepath', 'tcp://127.0.0.1:0/', '--https', 'none', ...args])
+    code = await syncCommand('sync_020').run([dirn, '--telepath', 'tcp://127.0.0.1:0/', '--https', 'none', ...args])
   } finally {
     process.stderr.write = write
     for (const [key, value] of before) {

@@ -1,0 +1,136 @@
+import { InvalidArgumentError, Option } from 'commander'
+import { MigrationError } from '../errors.js'
+import type { LogLevel } from '../log.js'
+import { ADD_MODES, type AddMode, DEFAULT_EDIT_BATCH_SIZE, type MigrateOptions } from '../migrate/options.js'
+import { MIGR_OPS, type MigrOp } from '../step/context.js'
+import type { CliCommand } from './cli-command.js'
+import { logLevelOption } from './log-level.js'
+import { readModelFiles } from './model-files.js'
+import { atLeastOne, countOf, intOf } from './whole-number.js'
+import { memoryOption, modelOption, workersOption } from './work-options.js'
+
+/** The options as commander leaves them. */
+export interface ParsedMigrate {
+  src: string
+  dest?: string
+  migrOps?: MigrOp[]
+  nodelim?: number
+  addMode: AddMode
+  editBatchsize: number
+  fairIter: number
+  safetyOff?: boolean
+  fromLast?: boolean
+  srcDedicated?: boolean
+  destDedicated?: boolean
+  mapPartial: boolean
+  logLevel: LogLevel
+  formCounts?: boolean
+  dumpErrors?: boolean
+  workers: number
+  memory: number
+  model: string[]
+  orphanLayers?: boolean
+  restart?: boolean
+  verify?: boolean
+  dryRun?: boolean
+  maxErrors?: number
+}
+
+/** Gives a command the options of `migrate_020`. */
+export function addMigrateOptions(command: CliCommand): CliCommand {
+  return command
+    .description('Migrates a Synapse 0.1.x Cortex to 0.2.x / 2.x. The source is never written.')
+    .requiredOption('--src <dir>', 'directory of the 0.1.x Cortex, best a backup of it')
+    .option('--dest <dir>', 'directory of the 0.2.x Cortex to make; it needs as much room as the source')
+    .addOption(
+      new Option('--migr-ops <op...>', `run only these steps, in their fixed order: ${MIGR_OPS.join(' ')}`).argParser(
+        opOf,
+      ),
+    )
+    .option('--nodelim <n>', 'stop each layer when its n-th node is reached: n-1 are migrated', intOf)
+    .addOption(
+      new Option(
+        '--add-mode <mode>',
+        'nexus also writes the node edits to the nexus log; nonexus and editor do the same here',
+      )
+        .argParser(modeOf)
+        .default('nonexus'),
+    )
+    .option(
+      '--edit-batchsize <n>',
+      'node edits per entry of the nexus log (with --add-mode nexus)',
+      atLeastOne,
+      DEFAULT_EDIT_BATCH_SIZE,
+    )
+    .option(
+      '--fair-iter <n>',
+      'accepted for compatibility; without effect, as work is done in threads',
+      atLeastOne,
+      100,
+    )
+    .option('--safety-off', 'do not check that form values norm to themselves and hash to their buid')
+    .option('--from-last', 'go on with the last run where its checkpoints are')
+    .option('--src-dedicated', 'read the source slabs into the page cache first, as far as memory allows')
+    .option('--dest-dedicated', 'accepted for compatibility: noted in the hive; memory cannot be locked from here')
+    .addOption(
+      new Option('--map-partial', 'migrate nodes whose form row lies in another layer (the default)').default(true),
+    )
+    .option('--no-map-partial', 'leave out what a layer holds of nodes whose form row lies in another one')
+    .addOption(logLevelOption())
+    .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
+    .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
+    .addOption(workersOption())
+    .addOption(memoryOption())
+    .addOption(modelOption('model of a custom module, JSON or YAML'))
+    .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
+    .option('--restart', 'rebuild layers of a destination that another tool has made')
+    .addOption(
+      new Option('--dry-run', 'translate everything for real and print the same report, but write nothing').conflicts([
+        'fromLast',
+        'verify',
+      ]),
+    )
+    .option('--max-errors <n>', 'stop when more than n values cannot be migrated, with exit code 11', countOf)
+    .option('--verify', 'in the end compare every row with the source, as synapse-migrator verify does')
+}
+
+/** What the options ask for, checked; model files are read. */
+export async function migrateOptions(parsed: ParsedMigrate): Promise<MigrateOptions> {
+  if (parsed.dest === undefined) {
+    throw new MigrationError('ERR_USAGE', 'Destination dirn must be specified for migration.', {
+      hint: 'Give the directory to make with --dest',
+    })
+  }
+  return {
+    srcDir: parsed.src,
+    destDir: parsed.dest,
+    ops: new Set(parsed.migrOps ?? MIGR_OPS),
+    nodelim: parsed.nodelim ?? null,
+    addMode: parsed.addMode,
+    editBatchSize: parsed.editBatchsize,
+    safetyOff: parsed.safetyOff ?? false,
+    fromLast: parsed.fromLast ?? false,
+    srcDedicated: parsed.srcDedicated ?? false,
+    destDedicated: parsed.destDedicated ?? false,
+    mapPartial: parsed.mapPartial,
+    orphanLayers: parsed.orphanLayers ?? false,
+    restart: parsed.restart ?? false,
+    dryRun: parsed.dryRun ?? false,
+    maxErrors: parsed.maxErrors ?? null,
+    workers: parsed.workers,
+    memoryBytes: parsed.memory,
+    modelFiles: await readModelFiles(parsed.model),
+  }
+}
+
+function opOf(text: string, before: MigrOp[] | undefined): MigrOp[] {
+  const op = text.toLowerCase() as MigrOp
+  if (!MIGR_OPS.includes(op)) throw new InvalidArgumentError(`choose from ${MIGR_OPS.join(', ')}`)
+  return [...(before ?? []), op]
+}
+
+function modeOf(text: string): AddMode {
+  const mode = text.toLowerCase() as AddMode
+  if (!ADD_MODES.includes(mode)) throw new InvalidArgumentError(`choose from ${ADD_MODES.join(', ')}`)
+  return mode
+}

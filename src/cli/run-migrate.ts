@@ -1,0 +1,71 @@
+import { dumpErrors } from '../dest/error-dump.js'
+import { migrationLogPath } from '../dest/migration-log.js'
+import { ExitCode, MigrationError } from '../errors.js'
+import { countForms, formCountTable } from '../inspect/form-counts.js'
+import { createLog, type Log } from '../log.js'
+import { Migrator } from '../migrate/migrator.js'
+import type { MigrateOptions } from '../migrate/options.js'
+import { summaryText } from '../migrate/summary.js'
+import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
+import { stopOnSignals } from './exit.js'
+import { effectiveLogLevel } from './log-level.js'
+import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
+import { paintFor } from './paint.js'
+import { ProgressScreen } from './progress-screen.js'
+import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
+
+/** Does what the options of `migrate_020` ask for; returns the exit code. */
+export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
+  const level = effectiveLogLevel(parsed.logLevel)
+  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
+  const log = createLog(level, (line) => screen.write(line))
+  if (parsed.dumpErrors) return dump(parsed, log)
+  if (parsed.formCounts) return form(parsed)
+  const options = await migrateOptions(parsed)
+  if (parsed.verify === true) refuseSourceInUse(options.srcDir)
+  stopOnSignals(screen, options.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
+  try {
+    const summary = await new Migrator(options, log, screen).run()
+    screen.stop()
+    process.stdout.write(summaryText(summary))
+    if (parsed.verify === true && !(await verify(options, log, screen))) return ExitCode.differs
+    return summary.errorCount > 0 ? ExitCode.quarantined : ExitCode.ok
+  } finally {
+    screen.stop()
+  }
+}
+
+/** Compares the result with the source and prints what it found; says whether they are the same. */
+async function verify(options: MigrateOptions, log: Log, screen: ProgressScreen): Promise<boolean> {
+  log('INFO', 'Comparing the destination with the source')
+  const report = await verifyMigration(
+    { ...options, sample: null, checkpointPath: null },
+    {
+      progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, 'rows'),
+      note: (text) => log('INFO', text),
+    },
+  )
+  screen.stop()
+  process.stdout.write(verifyText(report, MOST_DIFFERENCES, paintFor(process.stdout)))
+  return report.differenceCount === 0
+}
+
+function dump(parsed: ParsedMigrate, log: Log): ExitCode {
+  if (parsed.dest === undefined) {
+    throw new MigrationError('ERR_USAGE', 'Destination dirn must be specified to dump errors.')
+  }
+  log('INFO', 'Starting dump of migration errors')
+  const path = dumpErrors(parsed.dest, Date.now())
+  if (path === null) log('ERROR', `Migration stor does not exist at ${migrationLogPath(parsed.dest)}`)
+  process.stdout.write(`Dump file located at ${path ?? 'None'}\n`)
+  return ExitCode.ok
+}
+
+function form(parsed: ParsedMigrate): ExitCode {
+  for (const counts of countForms(parsed.src, parsed.dest ?? null)) {
+    if (parsed.dest !== undefined && !counts.inDest)
+      process.stderr.write(`Layer ${counts.iden} not present in destination\n`)
+    process.stdout.write(`${formCountTable(counts)}\n`)
+  }
+  return ExitCode.ok
+}

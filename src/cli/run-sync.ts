@@ -1,0 +1,152 @@
+import { ExitCode, MigrationError } from '../errors.js'
+import { createLog, type Log, type LogLevel } from '../log.js'
+import type { SyncLog } from '../sync/api.js'
+import { SyncCell } from '../sync/cell/cell.js'
+import { expandPath, openCellDir } from '../sync/cell/cell-dir.js'
+import { readConfig } from '../sync/cell/config.js'
+import { createSyncService } from '../sync/pipeline.js'
+import { openCortex } from '../sync/remote.js'
+import { stateJson } from '../sync/status.js'
+import { resolveUrl } from '../telepath/aliases.js'
+import { LinkDown, TelepathError } from '../telepath/errors.js'
+import { maskUrls, showUrl } from '../telepath/url.js'
+import { reportFailure } from './exit.js'
+import { effectiveLogLevel } from './log-level.js'
+import { packageVersion } from './package-version.js'
+import { addresses, configOf, type ParsedSync } from './sync-options.js'
+
+/** How often `--json` writes the state. */
+const STATE_LINE_MS = 10_000
+
+/** Runs the service until a signal or the end that was asked for; returns the exit code. */
+export async function runSync(dirn: string, parsed: ParsedSync): Promise<ExitCode> {
+  const level = effectiveLogLevel(parsed.logLevel)
+  const log = createLog(level)
+  log('INFO', `log level set to ${level}`, 'sync')
+  return new Run(await openCell(dirn, parsed, syncLog(log)), parsed, log).end
+}
+
+/** The service from its start to its end. */
+class Run {
+  readonly end: Promise<ExitCode>
+  #signalled = false
+  #finish: (code: ExitCode) => void = () => {}
+  readonly #timer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly cell: SyncCell,
+    private readonly parsed: ParsedSync,
+    private readonly log: Log,
+  ) {
+    const done = new Promise<ExitCode>((resolve) => {
+      this.#finish = resolve
+    })
+    this.end = done.then((code) => this.#close(code))
+    process.on('SIGINT', this.#onSignal)
+    process.on('SIGTERM', this.#onSignal)
+    if (parsed.json) this.#timer = setInterval(() => this.#writeState(), STATE_LINE_MS)
+    this.#announce()
+    cell.failed.catch((error) => this.#finish(reportFailure(error)))
+    this.#work().catch((error) => this.#finish(reportFailure(error)))
+  }
+
+  readonly #onSignal = (signal: NodeJS.Signals) => {
+    const code = signal === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm
+    // Whoever asks twice does not want to wait: nothing is lost, the next start goes on behind what was acknowledged.
+    if (this.#signalled) process.exit(code)
+    this.#signalled = true
+    this.#say(`Caught ${signal}, shutting down.`)
+    // A service is ended by signals; one that was to catch up has not done what it was started for.
+    this.#finish(this.parsed.untilCaughtUp ? code : ExitCode.ok)
+  }
+
+  async #work(): Promise<void> {
+    const { service } = this.cell
+    if (this.parsed.start === 'file') this.#started(await service.startSyncFromFile())
+    if (this.parsed.start === 'last') this.#started(await service.startSyncFromLast())
+    if (!this.parsed.untilCaughtUp) return
+    await service.untilCaughtUp()
+    const { layers } = service.state()
+    const errors = layers.reduce((sum, layer) => sum + layer.errorCount, 0)
+    this.log('INFO', `Every layer is in sync, ${errors} changes could not be applied`, 'sync')
+    this.#finish(errors > 0 ? ExitCode.quarantined : ExitCode.ok)
+  }
+
+  #started(layers: readonly [string, number][]): void {
+    if (layers.length === 0) this.log('WARNING', 'No layer was ever started here: start from the offsets file', 'sync')
+    for (const [iden, offset] of layers) this.log('INFO', `Sync of layer ${iden} started at offset ${offset}`, 'sync')
+  }
+
+  async #close(code: ExitCode): Promise<ExitCode> {
+    clearInterval(this.#timer)
+    try {
+      if (this.parsed.json) this.#writeState()
+      await this.cell.close()
+      return code
+    } catch (error) {
+      return reportFailure(error)
+    } finally {
+      process.off('SIGINT', this.#onSignal)
+      process.off('SIGTERM', this.#onSignal)
+    }
+  }
+
+  #announce(): void {
+    const { telepath, https, name } = addresses(this.parsed)
+    this.#say(`...syncmigrator API (telepath): ${shownListenUrl(telepath)}`)
+    this.#say(`...syncmigrator API (https): ${https ?? 'disabled'}`)
+    if (name !== undefined) this.#say(`...syncmigrator API (telepath name): ${name}`)
+    const { ports } = this.cell
+    this.log(
+      'INFO',
+      `Listening: telepath port ${ports.telepath ?? 'none'}, https port ${ports.https ?? 'none'}`,
+      'sync',
+    )
+  }
+
+  /** The reference's lines go to standard output, but for `--json`, which has it to itself. */
+  #say(line: string): void {
+    const stream = this.parsed.json ? process.stderr : process.stdout
+    stream.write(`${line}\n`)
+  }
+
+  #writeState(): void {
+    process.stdout.write(`${JSON.stringify(stateJson(this.cell.service.state()))}\n`)
+  }
+}
+
+async function openCell(dirn: string, parsed: ParsedSync, log: SyncLog): Promise<SyncCell> {
+  const config = readConfig(expandPath(dirn), configOf(parsed), process.env)
+  const dir = await openCellDir(dirn, log.warn)
+  return SyncCell.open({
+    ...addresses(parsed),
+    dir,
+    config,
+    version: packageVersion().split(/[.-]/, 3).map(Number),
+    log,
+    openCortex,
+    createSyncService,
+  })
+}
+
+function syncLog(createdLog: Log): SyncLog {
+  const log = (level: LogLevel, message: string) => createdLog(level, maskUrls(message), 'sync')
+  return {
+    debug: (message) => log('DEBUG', message),
+    info: (message) => log('INFO', message),
+    warn: (message) => log('WARNING', message),
+    error: (message, cause) => log('ERROR', cause === undefined ? message : `${message}: ${causeText(cause)}`),
+  }
+}
+
+/** A bug needs its stack, a failure of the network or a Cortex does not. */
+function causeText(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const expected = cause instanceof LinkDown || cause instanceof TelepathError || cause instanceof MigrationError
+  return expected ? cause.message : String(cause.stack)
+}
+
+function shownListenUrl(text: string): string {
+  const url = resolveUrl(text)
+  return url.passwd === null ? text : showUrl(url)
+}
