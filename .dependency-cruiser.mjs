@@ -25,14 +25,14 @@ const layers = [
   ['lock', ''],
   ['telepath', 'python bytes'],
   ['source', 'slab page model layout bytes'],
-  ['translate', 'model stortype python bytes'],
+  ['translate', 'model stortype python layout bytes'],
   ['run', 'bytes'],
   ['slab', 'page layout bytes'],
   ['page', 'layout bytes'],
   ['model', 'stortype python bytes'],
   ['stortype', 'python bytes'],
   ['python', 'bytes'],
-  ['layout', ''],
+  ['layout', 'bytes'],
   ['bytes', ''],
 ]
 

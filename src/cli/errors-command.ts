@@ -1,32 +1,31 @@
 import { Option } from 'commander'
-import { toJson } from '../bytes/value-json.js'
-import { WARNING_STEP } from '../dest/error-counts.js'
-import { ERROR_CODES, type ErrorCode, type ErrorRecord, readErrorRecords } from '../dest/error-records.js'
+import { type ErrorRecord, readErrorRecords } from '../dest/error-records.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
+import { ERROR_KINDS, errorKindInfo } from '../layout/error-record.js'
 import { createLog } from '../log.js'
 import { DEFAULT_EDIT_BATCH_SIZE } from '../migrate/options.js'
 import { errorKindLines } from '../migrate/summary.js'
 import type { ReplayReport } from '../replay/replay.js'
 import { CliCommand } from './cli-command.js'
+import { errorJson, errorsText } from './errors-text.js'
 import { stopOnSignals } from './exit.js'
 import { readModelFiles } from './model-files.js'
-import { type Paint, paintFor } from './paint.js'
+import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
-import { count, printable, tableLines } from './table.js'
+import { count } from './table.js'
 import { atLeastOne } from './whole-number.js'
 import { memoryOption, modelOption, workersOption } from './work-options.js'
 
 /** Errors that are shown one by one unless `--limit` says otherwise; the counts are always of all. */
 const MOST_SHOWN = 100
-/** A message may hold a whole value; `--json` shows all of it. */
-const MOST_MESSAGE_CHARS = 400
 
 interface Options {
   readonly json?: boolean
   readonly step?: string
   readonly layer?: string
   readonly limit?: number
+  readonly notes?: boolean
   readonly replay?: boolean
   readonly src?: string
   readonly model: readonly string[]
@@ -36,7 +35,7 @@ interface Options {
 
 /** `synapse-migrator errors DEST`. */
 export function errorsCommand(): CliCommand {
-  const codes = Object.entries(ERROR_CODES).map(([code, about]) => `  ${code.padEnd(10)}${about}`)
+  const codes = Object.entries(ERROR_KINDS).map(([code, { meaning }]) => `  ${code.padEnd(10)}${meaning}`)
   return new CliCommand('errors')
     .summary('list what could not be migrated, or try it again (--replay)')
     .description(
@@ -46,6 +45,7 @@ export function errorsCommand(): CliCommand {
     .argument('<dest>', 'directory of the migrated Cortex')
     .option('--step <name>', 'only errors of this step: nodes, nodedata, splices, triggers …')
     .option('--layer <iden>', 'only errors of this layer; the first digits are enough')
+    .option('--notes', 'also list what was recorded though nothing is missing')
     .option('--limit <n>', `list n errors at most (default: ${MOST_SHOWN}, with --json all)`, atLeastOne)
     .option('--json', 'print each error with all that was kept of it, as one line of JSON')
     .addOption(
@@ -123,9 +123,10 @@ function replayText({ destDir, steps, left, leftCount, elapsedMs }: ReplayReport
   return `${[...lines, `  see them with: synapse-migrator errors ${destDir}`].join('\n')}\n`
 }
 
-function* filtered(records: Iterable<ErrorRecord>, { step, layer }: Options): Generator<ErrorRecord> {
+function* filtered(records: Iterable<ErrorRecord>, { step, layer, notes }: Options): Generator<ErrorRecord> {
   for (const record of records) {
-    if (step === undefined ? record.step === WARNING_STEP : record.step !== step) continue
+    const isListed = notes === true || errorKindInfo(record.code).isNote !== true
+    if (step === undefined ? !isListed : record.step !== step) continue
     if (layer !== undefined && record.layer?.startsWith(layer) !== true) continue
     yield record
   }
@@ -135,43 +136,6 @@ function printLines(records: Iterable<ErrorRecord>, limit: number): void {
   let printed = 0
   for (const record of records) {
     if (printed++ === limit || process.stdout.destroyed) return
-    const { buid, key, val, ...plain } = record
-    const line = { ...plain, buid: buid && hex(buid), key: toJson(key), value: toJson(val) }
-    process.stdout.write(`${JSON.stringify(line)}\n`)
+    process.stdout.write(`${JSON.stringify(errorJson(record))}\n`)
   }
-}
-
-function errorsText(records: Iterable<ErrorRecord>, limit: number, paint: Paint): string {
-  const counts = new Map<string, { step: string; code: ErrorCode; errors: number }>()
-  const shown: ErrorRecord[] = []
-  let total = 0
-  for (const record of records) {
-    const id = `${record.step} ${record.code}`
-    const entry = counts.get(id) ?? { step: record.step, code: record.code, errors: 0 }
-    entry.errors++
-    counts.set(id, entry)
-    if (total++ < limit) shown.push(record)
-  }
-  if (total === 0) return `${paint('green', 'no errors')}\n`
-  const rows = [...counts.values()].map(({ step, code, errors }) => [errors, step, code, ERROR_CODES[code]])
-  const [head, ...lines] = tableLines([['errors', 'step', 'code', 'meaning'], ...rows])
-  const listed = shown.flatMap((record) => ['', ...errorLines(record, paint)])
-  const left = total - shown.length
-  const rest = left > 0 ? ['', `… and ${count(left)} more: give --limit, or --json for everything`] : []
-  return `${[paint('bold', head), ...lines, ...listed, ...rest].join('\n')}\n`
-}
-
-function errorLines({ step, code, layer, form, buid, offset, key, message }: ErrorRecord, paint: Paint): string[] {
-  const what =
-    buid !== null ? hex(buid) : offset !== null ? `splice ${offset}` : typeof key === 'string' ? key : hex(key)
-  const where = [layer === null ? '' : `layer ${layer}`, form ?? '', what].filter((part) => part !== '')
-  return [`${paint('yellow', `${step} ${code}`)}  ${printable(where.join('  '))}`, `  ${brief(printable(message))}`]
-}
-
-function brief(text: string): string {
-  return text.length > MOST_MESSAGE_CHARS ? `${text.slice(0, MOST_MESSAGE_CHARS)}…` : text
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

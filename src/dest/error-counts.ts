@@ -1,9 +1,7 @@
 import { decode, PackMap } from '../bytes/msgpack.js'
+import { type ErrorCode, errorKindInfo } from '../layout/error-record.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
-import { type ErrorCode, type ErrorRecord, errorOf, readErrorRecords } from './error-records.js'
-
-/** What this step notes in the log as an error, as the reference does, is a warning: everything was migrated. */
-export const WARNING_STEP = 'cell'
+import { type ErrorRecord, errorOf, readErrorRecords } from './error-records.js'
 
 /** Errors of one kind. */
 export interface ErrorKind {
@@ -35,6 +33,16 @@ export class ErrorCounts {
 
   /** By step, the most first. */
   get kinds(): ErrorKind[] {
-    return [...this.#kinds.values()].sort((a, b) => (a.step < b.step ? -1 : a.step > b.step ? 1 : b.errors - a.errors))
+    return this.#sorted(false)
+  }
+
+  /** What was recorded though nothing is missing. */
+  get notes(): ErrorKind[] {
+    return this.#sorted(true)
+  }
+
+  #sorted(areNotes: boolean): ErrorKind[] {
+    const kinds = [...this.#kinds.values()].filter(({ code }) => (errorKindInfo(code).isNote === true) === areNotes)
+    return kinds.sort((a, b) => (a.step < b.step ? -1 : a.step > b.step ? 1 : b.errors - a.errors))
   }
 }

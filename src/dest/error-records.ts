@@ -1,5 +1,6 @@
 import { decode, PackMap, type Value } from '../bytes/msgpack.js'
 import { toJson } from '../bytes/value-json.js'
+import { codeOf, type ErrorCode } from '../layout/error-record.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { LOG_DB, type LogRecord, logRecords, migrationLogPath } from './migration-log.js'
@@ -8,7 +9,7 @@ import { LOG_DB, type LogRecord, logRecords, migrationLogPath } from './migratio
 export interface ErrorRecord {
   /** The step of the migration: `nodes`, `nodedata`, `splices`, `triggers` … */
   readonly step: string
-  /** What kind of error it is, see `ERROR_CODES`. */
+  /** What kind of error it is, see `ERROR_KINDS`. */
   readonly code: ErrorCode
   readonly layer: string | null
   readonly form: string | null
@@ -22,34 +23,6 @@ export interface ErrorRecord {
   /** All that the log holds. */
   readonly val: Value
 }
-
-/** Kinds of errors, told by their messages: the log has no place for them. */
-export const ERROR_CODES = {
-  FORM: 'the form is not in the model, or no layer tells it',
-  STORTYPE: 'a prop or tag prop is not in the model',
-  NORM: 'the form value is not what the model makes of it',
-  BUID: 'the form value does not hash to the buid',
-  INDEX: 'a value cannot be indexed',
-  NULL: 'a value is null, which 2.x cannot hold; the rest of the node was migrated',
-  ROW: 'a row cannot be read',
-  EDIT: 'a splice is of an unknown kind, or lacks a part',
-  INTERNAL: 'a mistake of this program: please report it',
-  CELL: 'something of the Cortex as a whole, not of a layer',
-} as const
-
-export type ErrorCode = keyof typeof ERROR_CODES
-
-const LAYER_STEPS = new Set(['nodes', 'nodedata', 'splices'])
-const PATTERNS: readonly (readonly [RegExp, ErrorCode])[] = [
-  [/^Unable to determine stortype (type )?for (sprop|tagprop|prop|tag prop) /, 'STORTYPE'],
-  [/^(Unable to determine stortype|No form name available|Nodedata form not resolved)/, 'FORM'],
-  [/^(Buid\/norming exception|Normed form val)/, 'NORM'],
-  [/^Calculated buid/, 'BUID'],
-  [/^Unable to store nodeedits/, 'INDEX'],
-  [/^Null value/, 'NULL'],
-  [/^(Unrecognized splice edit|Cannot translate splice)/, 'EDIT'],
-  [/^Unable to translate /, 'INTERNAL'],
-]
 
 /**
  * Reads the errors of a migration log, in the order of their keys, without opening it for writing; those that the
@@ -99,14 +72,14 @@ function* errorsOf({ migrop, key, val }: LogRecord): Generator<ErrorRecord> {
   for (const other of more) yield errorOf(migrop, key, other)
 }
 
-/** An error of the log, told by its message. */
+/** An error of the log. */
 export function errorOf(step: string, key: string | Uint8Array, val: Value): ErrorRecord {
   const message = messageOf(val)
   const field = (name: string) => (val instanceof PackMap ? val.get(name) : undefined)
   const [layer, offset] = [field('layer'), field('offset')]
   return {
     step,
-    code: codeOf(step, message),
+    code: codeOf(step, val),
     layer: typeof layer === 'string' ? layer : null,
     form: formOf(field('form'), field('node'), field('splices')),
     buid: typeof key !== 'string' && step !== 'splices' ? key : null,
@@ -122,11 +95,6 @@ function messageOf(val: Value): string {
   if (typeof val === 'string') return val
   const text = val instanceof PackMap ? (val.get('mesg') ?? val.get('err')) : undefined
   return typeof text === 'string' ? text : JSON.stringify(toJson(val))
-}
-
-function codeOf(step: string, message: string): ErrorCode {
-  if (!LAYER_STEPS.has(step)) return 'CELL'
-  return PATTERNS.find(([pattern]) => pattern.test(message))?.[1] ?? 'ROW'
 }
 
 /** What the record says, or from `[buid, {ndef: [*form, valu]}]` of a node, or the first of a list of splices `[type, {ndef}]`. */

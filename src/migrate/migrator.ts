@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { encode, type Value } from '../bytes/msgpack.js'
-import { ErrorCounts, type ErrorKind, WARNING_STEP } from '../dest/error-counts.js'
+import { ErrorCounts } from '../dest/error-counts.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { Log } from '../log.js'
@@ -161,7 +161,7 @@ export class Migrator {
     source: SourceCortex,
     layers: readonly LayerSummary[],
     cellErrors: number,
-    errors: { readonly kinds: readonly ErrorKind[] },
+    errors: ErrorCounts,
   ): MigrateSummary {
     const { destDir, dryRun } = this.options
     return {
@@ -171,7 +171,8 @@ export class Migrator {
       elapsedMs: Date.now() - this.startedMs,
       layers,
       errorCount: layers.reduce((sum, layer) => sum + layer.errorCount, cellErrors),
-      errorKinds: errors.kinds.filter(({ step }) => step !== WARNING_STEP),
+      errorKinds: errors.kinds,
+      noteKinds: errors.notes,
       notes: this.notes,
     }
   }

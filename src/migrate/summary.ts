@@ -1,5 +1,5 @@
 import type { ErrorKind } from '../dest/error-counts.js'
-import { ERROR_CODES } from '../dest/error-records.js'
+import { errorKindInfo } from '../layout/error-record.js'
 
 /** What became of one layer. */
 export interface LayerSummary {
@@ -28,6 +28,8 @@ export interface MigrateSummary {
   readonly errorCount: number
   /** These errors by step and kind. */
   readonly errorKinds: readonly ErrorKind[]
+  /** What was recorded though nothing is missing. */
+  readonly noteKinds: readonly ErrorKind[]
   /** What the operator should know or do. */
   readonly notes: readonly string[]
 }
@@ -49,6 +51,7 @@ export function summaryText(summary: MigrateSummary): string {
     )
   }
   for (const note of summary.notes) lines.push(`  note: ${note}`)
+  lines.push(...noteLines(summary.noteKinds))
   return `${[...lines, ...errorLines(summary)].join('\n')}\n`
 }
 
@@ -65,13 +68,31 @@ function errorLines({ destDir, isDryRun, errorCount, errorKinds }: MigrateSummar
       ]
 }
 
-/** A line for each kind of error: how many, of which step, what it means. */
+/** A line for each kind of error: how many, of which step, what it means. Then what cures them. */
 export function errorKindLines(kinds: readonly ErrorKind[]): string[] {
   const width = Math.max(...kinds.map(({ errors }) => n(errors).length))
-  return kinds.map(
+  const lines = kinds.map(
     ({ step, code, errors }) =>
-      `    ${n(errors).padStart(width)}  ${step.padEnd(8)}  ${code.padEnd(8)}  ${ERROR_CODES[code]}`,
+      `    ${n(errors).padStart(width)}  ${step.padEnd(8)}  ${code.padEnd(8)}  ${errorKindInfo(code).meaning}`,
   )
+  return [...lines, ...cureLines(kinds).map((line) => `  ${line}`)]
+}
+
+/** What cures some kinds of errors, each cure once. */
+export function cureLines(kinds: readonly ErrorKind[]): string[] {
+  const codes = new Map<string, Set<string>>()
+  for (const { code } of kinds) {
+    const { cure } = errorKindInfo(code)
+    codes.set(cure, (codes.get(cure) ?? new Set()).add(code))
+  }
+  return [...codes].map(([cure, cured]) => `to cure ${[...cured].join(', ')}: ${cure}`)
+}
+
+function noteLines(kinds: readonly ErrorKind[]): string[] {
+  return kinds.map(({ step, code, errors }) => {
+    const { meaning, cure } = errorKindInfo(code)
+    return `  note: ${n(errors)} ${step} ${code}, ${meaning}: ${cure}`
+  })
 }
 
 function n(value: number): string {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { encode, PackMap } from '../bytes/msgpack.js'
 import { packQueue } from '../dest/dest-queues.js'
 import type { LogRecord } from '../dest/migration-log.js'
+import { cellError } from '../layout/error-record.js'
 import { cortexPaths } from '../layout/paths.js'
 import { pyRepr } from '../python/repr.js'
 import { translateAuth } from '../translate/auth.js'
@@ -24,10 +25,7 @@ async function migrateHiveAuth(context: StepContext): Promise<number> {
       owned.push([queue.name, owner])
       continue
     }
-    const val = new PackMap([
-      ['err', 'Missing iden values for queue'],
-      ['queue', packQueue(queue)],
-    ])
+    const val = cellError('OWNER', 'Missing iden values for queue', [['queue', packQueue(queue)]])
     log('WARNING', pyRepr(val))
     errors.push({ migrop: 'hiveauth', logtyp: 'error', key: `queue:${queue.name}`, val })
   }

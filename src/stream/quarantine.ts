@@ -1,4 +1,7 @@
-import { encode, PackMap, type Value } from '../bytes/msgpack.js'
+import { BUID_BYTES } from '../bytes/buid.js'
+import type { Value } from '../bytes/msgpack.js'
+import { PackMap } from '../bytes/msgpack.js'
+import { packErrorRecord } from '../layout/error-record.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 import type { NodeFailure } from '../translate/node.js'
 import type { SourceNode } from '../translate/source-node.js'
@@ -15,19 +18,13 @@ const NODEDATA_UNREADABLE = 'Nodedata could not be decoded'
 export function nodeRecord(
   layer: string,
   node: SourceNode,
-  failure: NodeFailure,
+  { code, mesg }: NodeFailure,
   kept: boolean,
   known: string | null,
 ): PackedRecord {
-  return recordOf('nodes', node.buid, [
-    ['mesg', failure.mesg],
-    ['node', node.toRecord()],
-    ['layer', layer],
-    ['form', node.formName() ?? known],
-    ['rule', failure.code],
-    ['kept', kept],
-    ['raw', node.rawRows()],
-  ])
+  const form = node.formName() ?? known
+  const facts = { mesg, code, layer, form, kept, raw: node.rawRows() }
+  return packErrorRecord('nodes', node.buid, facts, [['node', node.toRecord()]])
 }
 
 /**
@@ -43,15 +40,19 @@ export function nodedataRecord(
   form: string | null,
   isResolved: boolean,
 ): PackedRecord {
-  return recordOf('nodedata', buid, [
-    ['mesg', isResolved ? NODEDATA_UNREADABLE : FORM_NOT_RESOLVED],
+  const mesg = isResolved ? NODEDATA_UNREADABLE : FORM_NOT_RESOLVED
+  return packErrorRecord('nodedata', buid, { mesg, code: isResolved ? 'ROW' : 'NODE', layer, form }, [
     ['nodedata', new PackMap(lost)],
-    ['layer', layer],
-    ['form', form],
-    ['rule', isResolved ? 'ROW' : 'FORM'],
   ])
 }
 
-export function recordOf(migrop: string, key: Uint8Array, entries: [Value, Value][]): PackedRecord {
-  return { migrop, key: Uint8Array.from(key), value: encode(new PackMap(entries)) }
+/** A row whose key is too short for a buid, under what there is of it. */
+export function shortKeyRecord(
+  layer: string,
+  step: 'nodes' | 'nodedata',
+  key: Uint8Array,
+  value: Uint8Array,
+): PackedRecord {
+  const mesg = `A row key is shorter than a buid: ${key.length} of ${BUID_BYTES} bytes`
+  return packErrorRecord(step, key, { mesg, code: 'ROW', layer }, [['rows', [[key, value]]]])
 }

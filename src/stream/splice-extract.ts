@@ -152,7 +152,7 @@ class RangeExtractor {
     this.#failures++
     this.#args.failure({
       offset: expected,
-      code: 'unreadable',
+      code: 'ROW',
       message: `Cannot read splice: its key ${Buffer.from(key).toString('hex')} is no offset`,
       subject: '',
       oldModel: false,

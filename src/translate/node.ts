@@ -2,6 +2,7 @@ import { exactScratch, sha256Latin1 } from '../bytes/hash.js'
 import { decode, encode, MsgpackError, pyEquals, type Value } from '../bytes/msgpack.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { SpanMap } from '../bytes/span-map.js'
+import type { ErrorCode } from '../layout/error-record.js'
 import type { Form, Model } from '../model/model.js'
 import { NormError } from '../norm-error.js'
 import { pyBytesRepr, pyStr } from '../python/repr.js'
@@ -18,7 +19,10 @@ const MAX_NAME_BYTES = MAX_KEY_BYTES - 33
 
 /** Why a node, or one value of it, was left out. */
 export interface NodeFailure {
-  readonly code: 'ROW' | 'FORM' | 'STORTYPE' | 'NORM' | 'BUID' | 'INDEX' | 'NULL' | 'INTERNAL'
+  readonly code: Extract<
+    ErrorCode,
+    'ROW' | 'FORM' | 'PARTIAL' | 'STORTYPE' | 'NORM' | 'BUID' | 'INDEX' | 'NULL' | 'NAME' | 'INTERNAL'
+  >
   /** The reference's text where it has one for this case. */
   readonly mesg: string
 }
@@ -189,7 +193,7 @@ export class NodeTranslator {
   }
 
   private partial(node: SourceNode, knownForm: string | null): FormPlan {
-    if (knownForm === null) throw new Rejected('FORM', `No form name available for ${buidRepr(node)}`)
+    if (knownForm === null) throw new Rejected('PARTIAL', `No form name available for ${buidRepr(node)}`)
     const plan = this.plan(knownForm)
     if (plan === null) throw new Rejected('FORM', `Unable to determine stortype for ${knownForm}`)
     return plan
@@ -208,7 +212,9 @@ export class NodeTranslator {
     }
     const isRefused = normed === undefined && !type.keeps(valu)
     if (isRefused) reject('NORM', `Buid/norming exception ${why}: ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
-    if (!this.hashesToBuid(node, plan, buf, start, end, valu)) {
+    // A norm may make another host of a host that is normed already: 0.1.x stores a node that an edge names so (D24).
+    const isNormBuid = () => normed !== undefined && type.keeps(valu) && isBuidOf(node, plan, normed)
+    if (!this.hashesToBuid(node, plan, buf, start, end, valu) && !isNormBuid()) {
       reject('BUID', `Calculated buid does not match inbound ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
     }
     // The buid proves that 0.1.x normed it to this: what rc18 merely norms in another way is kept (D24).
@@ -236,7 +242,7 @@ export class NodeTranslator {
     const buid = node.buid.toString('latin1', 0, 32)
     if (sha256Latin1(hashed) === buid) return true
     // The stored bytes need not be those that msgpack-python would make of the value today.
-    return sha256Latin1(encode([plan.name, valu])) === buid
+    return isBuidOf(node, plan, valu)
   }
 
   private prop(node: SourceNode, i: number, form: FormPlan, owner: number): void {
@@ -302,7 +308,7 @@ export class NodeTranslator {
     if (plan === undefined) {
       const name = this.rowName(node, i, colon + 1 - node.nameStart[i])
       if (name.includes(':')) {
-        this.drop('ROW', `No 2.x release can read a tag prop of the name ${name}`, node, i)
+        this.drop('NAME', `No 2.x release can read a tag prop of the name ${name}`, node, i)
         return
       }
       const prop = this.model.tagProps.get(name)
@@ -514,6 +520,10 @@ class Rejected extends Error {
     super(mesg)
     this.failure = { code, mesg }
   }
+}
+
+function isBuidOf(node: SourceNode, { name }: FormPlan, valu: Value): boolean {
+  return sha256Latin1(encode([name, valu])) === node.buid.toString('latin1', 0, 32)
 }
 
 function reject(code: NodeFailure['code'], mesg: string): never {

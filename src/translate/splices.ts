@@ -1,21 +1,14 @@
 import { encode } from '../bytes/msgpack.js'
 import { equalSpans, keptViewOf } from '../bytes/spans.js'
 import { assert } from '../errors.js'
+import type { ErrorCode } from '../layout/error-record.js'
 import { BuidCache } from './buid-cache.js'
 import { EditBuffer } from './edit-buffer.js'
 import { isText, SpliceKind, SpliceReader } from './splice-reader.js'
 import { type FormEntry, nameOf, OLD_FORMS, OLD_PROPS, StortypeCache, type StortypeSource } from './stortypes.js'
 
-/** Why a splice has no node edit. */
-export type SpliceFailCode =
-  /** It is no msgpack, no `[type, info]`, or has no usable ndef. */
-  | 'unreadable'
-  | 'unknown-form'
-  | 'unknown-prop'
-  | 'unknown-tagprop'
-  | 'unknown-edit'
-  /** Its prop, tag or value is missing or of a kind that no layer can store. */
-  | 'bad-value'
+/** Why a splice has no node edit: `ROW` when it is no msgpack, no `[type, info]`, or has no usable ndef. */
+export type SpliceFailCode = Extract<ErrorCode, 'ROW' | 'FORM' | 'STORTYPE' | 'EDIT' | 'NULL'>
 
 /** A splice that was left out of the node edits. */
 export interface SpliceFailure {
@@ -122,7 +115,7 @@ export class SpliceTranslator {
     const unreadable = this.#splice.read(buf, start, end)
     if (unreadable !== null) {
       this.flush()
-      this.#fail('unreadable', unreadable)
+      this.#fail('ROW', unreadable)
       return
     }
     if (!this.#continues()) {
@@ -229,11 +222,11 @@ export class SpliceTranslator {
     if (form.stortype < 0) {
       const old = OLD_FORMS.has(form.name)
       const message = `Unable to determine stortype type for form ${form.name}${older(old)}`
-      this.#fail('unknown-form', message, form.name, old)
+      this.#fail('FORM', message, form.name, old)
       return
     }
     if (kind === SpliceKind.unknown) {
-      this.#fail('unknown-edit', 'Unrecognized splice edit')
+      this.#fail('EDIT', 'Unrecognized splice edit')
       return
     }
     if (kind <= SpliceKind.nodeDel) {
@@ -245,7 +238,7 @@ export class SpliceTranslator {
     }
     const wrong = this.#wrongInfo()
     if (wrong !== null) {
-      this.#fail('bad-value', `Cannot translate splice: ${wrong}`)
+      this.#fail('EDIT', `Cannot translate splice: ${wrong}`)
       return
     }
     if (kind === SpliceKind.tagAdd) this.#tagAdd()
@@ -275,12 +268,12 @@ export class SpliceTranslator {
     if (stortype < 0) {
       const subject = `${form.name}:${nameOf(buf, propStart, propEnd)}`
       const old = OLD_PROPS.has(subject)
-      this.#fail('unknown-prop', `Unable to determine stortype type for prop ${subject}${older(old)}`, subject, old)
+      this.#fail('STORTYPE', `Unable to determine stortype type for prop ${subject}${older(old)}`, subject, old)
       return
     }
     const isSet = kind === SpliceKind.propSet
     if (isSet && isUnstorable(buf, valuStart, stortype)) {
-      this.#fail('bad-value', 'Cannot translate splice: its valu is null')
+      this.#fail('NULL', 'Cannot translate splice: its valu is null')
       return
     }
     this.#begin(kind, isSet ? 4 : 3)
@@ -332,12 +325,12 @@ export class SpliceTranslator {
     if (stortype < 0) {
       const prop = nameOf(buf, propStart, propEnd)
       const subject = `${nameOf(buf, tagStart, tagEnd)}:${prop}`
-      this.#fail('unknown-tagprop', `Unable to determine stortype type for tag prop ${subject}`, prop)
+      this.#fail('STORTYPE', `Unable to determine stortype type for tag prop ${subject}`, prop)
       return
     }
     const isSet = kind === SpliceKind.tagPropSet
     if (isSet && isUnstorable(buf, valuStart, stortype)) {
-      this.#fail('bad-value', 'Cannot translate splice: its valu is null')
+      this.#fail('NULL', 'Cannot translate splice: its valu is null')
       return
     }
     this.#begin(kind, isSet ? 5 : 4)

@@ -1,5 +1,6 @@
 import { guid } from '../bytes/hash.js'
 import { PackMap, type Value } from '../bytes/msgpack.js'
+import { cellError, type ErrorCode } from '../layout/error-record.js'
 
 const IDEN = /^[0-9a-f]{32}$/
 /** Conditions that a rule of 0.1.x stores as null when it has none, and that 0.2.x does not have then. */
@@ -20,16 +21,16 @@ export type TriggerOutcome =
  * iden. A rule without a view, or with the Cortex's own iden as view, belongs to the default view, as in 0.1.x.
  */
 export function translateTrigger(key: string, rule: Value, context: TriggerContext): TriggerOutcome {
-  if (!(rule instanceof PackMap)) return failed(key, 'Trigger rule is no map', rule)
+  if (!(rule instanceof PackMap)) return failed('RULE', key, 'Trigger rule is no map', rule)
   const rest = rule.entries.filter(([name]) => name !== 'viewiden' && name !== 'useriden')
   const user = rule.get('useriden')
   // The reference names such a rule by the hash of what it still holds when it gives up.
   if (typeof user !== 'string')
-    return failed(guid(new PackMap(rest)), 'Missing iden values for trigger', new PackMap(rest))
+    return failed('OWNER', guid(new PackMap(rest)), 'Missing iden values for trigger', new PackMap(rest))
   const named = rule.get('viewiden') ?? null
   const viewIden = named === null || named === context.cellGuid ? context.defaultView : named
   if (typeof viewIden !== 'string' || !context.hasView(viewIden)) {
-    return failed(key, 'Trigger is for a view that does not exist', rule)
+    return failed('VIEW', key, 'Trigger is for a view that does not exist', rule)
   }
   const tdef = rest.filter(([name, value]) => !(CONDITIONS.has(String(name)) && value === null))
   if (rule.get('enabled') === undefined) tdef.push(['enabled', true])
@@ -39,6 +40,6 @@ export function translateTrigger(key: string, rule: Value, context: TriggerConte
   return { ok: { viewIden, iden, tdef: new PackMap(tdef) } }
 }
 
-function failed(key: string, err: string, rule: Value): TriggerOutcome {
-  return { fail: { key, val: new PackMap([['err', err], ['rule', rule]]) } } // biome-ignore format: short
+function failed(code: ErrorCode, key: string, err: string, rule: Value): TriggerOutcome {
+  return { fail: { key, val: cellError(code, err, [['rule', rule]]) } }
 }

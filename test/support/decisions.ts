@@ -76,7 +76,10 @@ export function lostByReference(reference: readonly string[], ours: readonly str
       : errorOf(d).some((b) => buids.includes(b))
   return [
     { id: 'D23', covers: about([...lost('No form name available'), ...lost('Nodedata form not resolved')]) },
-    { id: 'D24', covers: about(lost('Normed form val does not match inbound')) },
+    {
+      id: 'D24',
+      covers: about([...lost('Normed form val does not match inbound'), ...lost('Calculated buid does not match')]),
+    },
     // The same errors, with the layer and for node data with the value.
     { id: 'D32', covers: (d) => errorOf(d).some((buid) => theirs.get(buid) === kept.get(buid)) },
     { id: 'counts', covers: (d) => isCount(d) || isName(d) },

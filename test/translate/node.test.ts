@@ -167,7 +167,7 @@ const REFUSED: readonly {
     what: 'no form row and no known form',
     rows: [['zone', 'x']],
     of: buid([...FQDN]),
-    code: 'FORM',
+    code: 'PARTIAL',
     mesg: `No form name available for ${reprOf([...FQDN])}`,
   },
   {
@@ -469,6 +469,27 @@ test('NodeTranslator keeps what rc18 norms in another way when the buid proves i
     const node = sourceNode(buid([form, valu as Value]), [[`*${form}`, valu as Value]])
     assert.equal(translated.translate(node, 0, null), null, form)
   }
+})
+
+test('NodeTranslator keeps a host under the buid of its norm, as 0.1.58 stores those that an edge names (D24)', () => {
+  // From a 0.1.58 Cortex: [ edge:refs=((inet:fqdn, a.com), (inet:client, "host://baz")) ] makes the client so.
+  for (const [form, valu] of [
+    ['inet:client', 'host://2b83661d92762f39c7373be666b96254'],
+    ['inet:server', 'host://1d14f7b278f1698491f8110c16220fbf:1'],
+    ['inet:banner', ['host://16bee5d2972d36cea7a9e60dacb051fc:80', 'hehe']],
+  ] as const) {
+    const normed = Model.core()
+      .forms.get(form)
+      ?.type.norm(valu as Value).valu as Value
+    const node = sourceNode(buid([form, normed]), [[`*${form}`, valu as Value]])
+    const translated = translator()
+    assert.equal(translated.translate(node, 0, null), null, form)
+    assert.equal(nodeRows(translated, node).length, 1)
+  }
+  const other = sourceNode(buid(['inet:fqdn', 'vertex.link']), [['*inet:fqdn', 'VERTEX.link']])
+  assert.equal(translator().translate(other, 0, null)?.failure.code, 'BUID')
+  const wrong = sourceNode(buid(['inet:client', 'x']), [['*inet:client', 'host://2b83661d92762f39c7373be666b96254']])
+  assert.equal(translator().translate(wrong, 0, null)?.failure.code, 'BUID')
 })
 
 test('NodeTranslator goes on after a refused node as if it had not been', () => {

@@ -281,13 +281,13 @@ test('SpliceTranslator drops only the splice that cannot be translated', () => {
   assert.deepEqual(
     failures.map(({ offset, code, message, oldModel }) => [offset, code, message, oldModel]),
     [
-      [1, 'unknown-prop', 'Unable to determine stortype type for prop inet:fqdn:nope', false],
-      [3, 'unknown-form', 'Unable to determine stortype type for form nope:x', false],
-      [4, 'unknown-form', 'Unable to determine stortype type for form nope:x', false],
-      [5, 'unknown-form', 'Unable to determine stortype type for form seen from an older modelrev', true],
-      [6, 'unknown-prop', 'Unable to determine stortype type for prop inet:fqdn:expires from an older modelrev', true],
-      [7, 'unknown-tagprop', 'Unable to determine stortype type for tag prop foo:nope', false],
-      [8, 'unknown-edit', 'Unrecognized splice edit', false],
+      [1, 'STORTYPE', 'Unable to determine stortype type for prop inet:fqdn:nope', false],
+      [3, 'FORM', 'Unable to determine stortype type for form nope:x', false],
+      [4, 'FORM', 'Unable to determine stortype type for form nope:x', false],
+      [5, 'FORM', 'Unable to determine stortype type for form seen from an older modelrev', true],
+      [6, 'STORTYPE', 'Unable to determine stortype type for prop inet:fqdn:expires from an older modelrev', true],
+      [7, 'STORTYPE', 'Unable to determine stortype type for tag prop foo:nope', false],
+      [8, 'EDIT', 'Unrecognized splice edit', false],
     ],
   )
 })
@@ -319,7 +319,7 @@ test('SpliceTranslator reports what is no splice and goes on', () => {
   const { rows, failures } = translate(odd.flatMap((item) => [good, item, good]))
   const unreadable = odd.length - 1
   assert.equal(failures.length, unreadable)
-  assert.ok(failures.every(({ code, offset }) => code === 'unreadable' && offset % 3 === 1))
+  assert.ok(failures.every(({ code, offset }) => code === 'ROW' && offset % 3 === 1))
   assert.equal(
     rows.reduce((sum, row) => sum + row.splices, 0),
     3 * odd.length - unreadable,
@@ -341,7 +341,7 @@ test('SpliceTranslator refuses a value that no layer can store', () => {
   ])
   assert.deepEqual(
     failures.map(({ offset, code }) => [offset, code]),
-    [0, 1, 2, 3, 4, 5, 6].map((offset) => [offset, 'bad-value']),
+    ['NULL', 'EDIT', 'EDIT', 'EDIT', 'EDIT', 'EDIT', 'NULL'].map((code, offset) => [offset, code]),
   )
   assert.deepEqual(rows[0].edits, [
     [2, ['data', null, null, 13], []],
@@ -375,7 +375,7 @@ test('SpliceTranslator asks again after modelChanged()', () => {
   made.add(1, raw, 0, raw.length)
   made.modelChanged()
   made.add(2, raw, 0, raw.length)
-  assert.deepEqual(codes(), ['unknown-form', 'unknown-form', 'unknown-prop'])
+  assert.deepEqual(codes(), ['FORM', 'FORM', 'STORTYPE'])
   known.set('_ext', 9)
   made.modelChanged()
   made.add(3, raw, 0, raw.length)

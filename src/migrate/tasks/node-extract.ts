@@ -5,7 +5,7 @@ import { LeafBuilder } from '../../page/leaf-builder.js'
 import type { LeafSummary } from '../../page/page-chunk.js'
 import { RunWriter } from '../../run/run-file.js'
 import { type NodeSource, NodeStream } from '../../stream/node-stream.js'
-import { nodedataRecord, nodeRecord, recordOf } from '../../stream/quarantine.js'
+import { nodedataRecord, nodeRecord, shortKeyRecord } from '../../stream/quarantine.js'
 import { workerTranslator } from '../../stream/worker-state.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../../thread/chunk-sender.js'
 import { IndexRows } from '../../translate/index-rows.js'
@@ -133,16 +133,8 @@ class NodeExtract {
   }
 
   #shortKey(step: 'nodes' | 'nodedata', key: Uint8Array, value: Uint8Array): void {
-    const mesg = `A row key is shorter than a buid: ${key.length} of ${BUID_BYTES} bytes`
     this.#errors++
-    this.#records.push(
-      recordOf(step, key, [
-        ['mesg', mesg],
-        ['rows', [[key, value]]],
-        ['layer', this.#input.layer],
-        ['rule', 'ROW'],
-      ]),
-    )
+    this.#records.push(shortKeyRecord(this.#input.layer, step, key, value))
   }
 
   #finish(): LeafSummary {

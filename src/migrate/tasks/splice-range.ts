@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
-import { decode, encode, MsgpackError, PackMap, type Value } from '../../bytes/msgpack.js'
+import { decode, MsgpackError, type Value } from '../../bytes/msgpack.js'
+import { packErrorRecord } from '../../layout/error-record.js'
 import type { ModelData } from '../../model/model.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
 import { extractSplices, type SpliceExtractResult } from '../../stream/splice-extract.js'
@@ -52,16 +53,12 @@ export function extractSpliceRange(input: SpliceRangeInput): SpliceRangeCounts {
 
 /** A failed splice under the layer's iden and its own offset, with the splice itself: as it is when it cannot be decoded. */
 function recordOf(layer: string, failure: SpliceFailure): PackedRecord {
-  const value = new PackMap([
-    ['mesg', failure.message],
-    ['offset', failure.offset],
-    ['splices', [decodedOrRaw(failure.splice)]],
-    ['layer', layer],
-    ['rule', failure.code],
-    ['raw', failure.splice],
+  const { code, message: mesg, offset, splice: raw } = failure
+  const key = `${layer}:${String(offset).padStart(16, '0')}`
+  return packErrorRecord('splices', Buffer.from(key), { mesg, code, layer, raw }, [
+    ['offset', offset],
+    ['splices', [decodedOrRaw(raw)]],
   ])
-  const key = `${layer}:${String(failure.offset).padStart(16, '0')}`
-  return { migrop: 'splices', key: Buffer.from(key), value: encode(value) }
 }
 
 function decodedOrRaw(bytes: Uint8Array): Value {

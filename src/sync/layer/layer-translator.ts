@@ -65,8 +65,7 @@ export class LayerTranslator {
 
   /** What the model does not know is an error only when a newer model does not know it either. */
   #isFinal(failure: SpliceFailure): boolean {
-    const isUnknown =
-      failure.code === 'unknown-form' || failure.code === 'unknown-prop' || failure.code === 'unknown-tagprop'
+    const isUnknown = failure.code === 'FORM' || failure.code === 'STORTYPE'
     if (!isUnknown || failure.oldModel) return true
     this.#missed = `${failure.code} ${failure.subject}`
     const missedAt = this.#missedAt.get(this.#missed)
