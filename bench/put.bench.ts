@@ -4,10 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { open } from 'lmdb'
 import { LeafBuilder } from '../src/page/leaf-builder.js'
 import { SlabFileBuilder } from '../src/page/slab-file-builder.js'
+import { loadLmdb } from '../src/slab/binding.js'
 import { generator, printTable, resultRow } from './report.js'
+
+const { open } = await loadLmdb()
 
 const ROWS = 200_000
 /** The fastest counts. */

@@ -2,10 +2,12 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { open } from 'lmdb'
 import { SlabReader } from '../src/page/page-reader.js'
+import { loadLmdb } from '../src/slab/binding.js'
 import { printTable, resultRow } from './report.js'
 import { scratchCortex } from './scratch-cortex.js'
+
+const { open } = await loadLmdb()
 
 const NODES = 30_000
 const DBS = ['bybuid', 'byprop'] as const

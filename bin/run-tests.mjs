@@ -22,6 +22,9 @@ if (files.length === 0) {
   console.error(`No test file matches: ${parts.join(' ')}`)
   process.exit(1)
 }
+// `npm ci` leaves no LMDB binding that reads Synapse's files, and tests may be run without `npm run build`.
+const setup = spawnSync(process.execPath, ['bin/synapse-migrator.mjs', 'setup', '--quiet'], { stdio: 'inherit' })
+if (setup.status !== 0) process.exit(setup.status ?? 1)
 const concurrency = oracle ? '1' : '2'
 const args = ['--test', '--enable-source-maps', '--test-reporter=spec', `--test-concurrency=${concurrency}`, ...files]
 process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1)

@@ -1,24 +1,27 @@
-import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { ExitCode } from '../errors.js'
 import { CliCommand } from './cli-command.js'
 
-const SCRIPT = fileURLToPath(new URL('../../../bin/setup-lmdb.mjs', import.meta.url))
-
-/** `synapse-migrator setup`: builds the LMDB binding for data format 1 where that is not the case yet. */
+/** `synapse-migrator setup`: compiles the LMDB binding where the package has none for this machine. */
 export function setupCommand(): CliCommand {
   return new CliCommand('setup')
-    .summary('build the LMDB binding that Synapse files need')
+    .summary('check the LMDB binding, and compile it if needed')
     .description(
-      'Builds the LMDB binding for data format 1, the only one that Synapse can read, and checks it. It does nothing when ' +
-        'that is done already, as it usually is since the installation.',
+      'Checks the LMDB binding, and compiles one on this machine where none can be loaded that reads data format 1, the ' +
+        'only one that Synapse has. The package brings bindings for Linux and macOS, so this is rarely needed. It takes a ' +
+        'C++ compiler and nothing else.',
     )
+    .option('-q, --quiet', 'say nothing when there is nothing to do')
     .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.preflight], {
       0: 'the binding is there',
-      4: 'it cannot be built',
+      4: 'it cannot be compiled',
     })
-    .runs(() => {
-      const { status } = spawnSync(process.execPath, [SCRIPT], { stdio: ['ignore', 'inherit', 'inherit'] })
-      return status === 0 ? ExitCode.ok : ExitCode.preflight
-    })
+    .runs(setUp)
+}
+
+async function setUp({ quiet }: { quiet?: boolean }): Promise<ExitCode> {
+  const { setupBinding } = await import('../slab/setup-binding.js')
+  await setupBinding((line, isNews) => {
+    if (isNews || !quiet) process.stderr.write(`${line}\n`)
+  })
+  return ExitCode.ok
 }

@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type * as lmdb from 'lmdb'
@@ -5,8 +8,17 @@ import { MigrationError } from '../errors.js'
 
 export type Lmdb = typeof lmdb
 
+export interface LmdbVersion {
+  readonly major: number
+  readonly minor: number
+  readonly patch: number
+}
+
 /** LMDB up to 0.9.7x writes data format 1, the only one that Synapse's slabs use; 0.9.90 and later write format 2. */
 const FIRST_FORMAT_2_PATCH = 90
+
+/** Where the package lies: three levels above the compiled code, dist/src/slab as well as dist/src/bundle. */
+const packageDir = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 
 let loaded: Promise<Lmdb> | undefined
 
@@ -22,31 +34,75 @@ export function loadLmdb(): Promise<Lmdb> {
 }
 
 /** Throws ERR_LMDB_BINDING unless the LMDB version is one of data format 1. */
-export function checkBinding(version: { major: number; minor: number; patch: number }): void {
+export function checkBinding(version: LmdbVersion): void {
+  if (isFormat1(version)) return
   const { major, minor, patch } = version
-  if (major === 0 && minor === 9 && patch < FIRST_FORMAT_2_PATCH) return
   const found = `LMDB ${major}.${minor}.${patch} with data format 2`
-  throw new MigrationError('ERR_LMDB_BINDING', `Cannot use the lmdb binding: it is ${found}, expected data format 1`, {
+  throw new MigrationError('ERR_LMDB_BINDING', `Cannot use the LMDB binding: it is ${found}, expected data format 1`, {
     hint: cure(),
   })
 }
 
+export function isFormat1({ major, minor, patch }: LmdbVersion): boolean {
+  return major === 0 && minor === 9 && patch < FIRST_FORMAT_2_PATCH
+}
+
+/**
+ * The environment variable by which `lmdb` finds a binding outside of its own folder, or nothing when no such binding is
+ * there: `lmdb` then takes what it has itself. Who sets the variable knows better.
+ */
+export function bindingEnv(): { LMDB_PREBUILD?: string } {
+  const platformDir = join('prebuilds', `${process.platform}-${process.arch}`)
+  const dir =
+    process.env.LMDB_PREBUILD ?? [...compiledDirs(), packageDir].find((place) => existsSync(join(place, platformDir)))
+  return dir === undefined ? {} : { LMDB_PREBUILD: dir }
+}
+
+/**
+ * Directories in which bindings compiled on this machine are kept, the preferred one first: in the package, and for those
+ * who cannot write there, in their cache. Neither is touched when packages are installed again.
+ */
+export function compiledDirs(): string[] {
+  const name = `lmdb-${lmdbPackageVersion()}`
+  const dirs = [join(packageDir, 'build', name)]
+  const cache = cacheDir()
+  if (cache !== null) dirs.push(join(cache, 'synapse-migrator', name))
+  return dirs
+}
+
+/** The directory of the npm package `lmdb`. */
+export function lmdbPackageDir(): string {
+  return dirname(dirname(createRequire(import.meta.url).resolve('lmdb')))
+}
+
+export function lmdbPackageVersion(): string {
+  return (JSON.parse(readFileSync(join(lmdbPackageDir(), 'package.json'), 'utf8')) as { version: string }).version
+}
+
 async function load(): Promise<Lmdb> {
+  const before = process.env.LMDB_PREBUILD
   let module: Lmdb
   try {
+    Object.assign(process.env, bindingEnv())
     module = await import('lmdb')
   } catch (cause) {
-    throw new MigrationError('ERR_LMDB_BINDING', 'Cannot load the lmdb binding: it is not built for this Node', {
-      cause,
-      hint: cure(),
-    })
+    const reason = String((cause as Error).message).split('\n', 1)[0]
+    throw new MigrationError('ERR_LMDB_BINDING', `Cannot load the LMDB binding: ${reason}`, { cause, hint: cure() })
+  } finally {
+    if (before === undefined) delete process.env.LMDB_PREBUILD
   }
-  checkBinding((module as unknown as { version: { major: number; minor: number; patch: number } }).version)
+  checkBinding((module as unknown as { version: LmdbVersion }).version)
   return module
 }
 
 function cure(): string {
-  // Two levels below the compiled code's root: dist/src/slab.
-  const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
-  return `run: node ${join(root, 'bin', 'setup-lmdb.mjs')}`
+  return `Build it on this machine: node ${join(packageDir, 'bin', 'synapse-migrator.mjs')} setup`
+}
+
+function cacheDir(): string | null {
+  try {
+    return process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  } catch {
+    return null // a user without a home
+  }
 }

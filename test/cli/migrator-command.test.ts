@@ -62,7 +62,7 @@ test('synapse-migrator commands end with 2 on wrong arguments', () => {
 test('synapse-migrator setup finds the binding that is there', () => {
   const { status, stderr } = synapseMigrator(['setup'])
   assert.equal(status, 0)
-  assert.match(stderr, /^lmdb binding: data format 1 \(LMDB 0\.9\.\d+\), nothing to build\n$/)
+  assert.match(stderr, /^LMDB binding: data format 1 \(LMDB 0\.9\.\d+\), nothing to build\n$/)
 })
 
 test('every command takes unique prefixes of long options, and its help names the exit codes that it may end with', () => {

@@ -1,9 +1,10 @@
 // Prints what lmdb-js reads of slabs, for page-reader.test.ts: for each database its row count and a digest over its rows.
 // Arguments are JSON: a slab's directory and its databases, each as name and whether it is dupsort. In a process of its
 // own, as one process must not open an environment twice.
-import { open } from 'lmdb'
+import { loadLmdb } from '../../src/slab/binding.js'
 import { digestRows } from './row-digest.js'
 
+const { open } = await loadLmdb()
 const found = process.argv.slice(2).map((arg) => {
   const { path, dbs } = JSON.parse(arg) as { path: string; dbs: [string, boolean][] }
   // `noSubdir` is guessed from the extension otherwise.
