@@ -26,7 +26,7 @@ const layers = [
   ['telepath', 'python bytes'],
   ['source', 'slab page model layout bytes'],
   ['translate', 'model stortype python layout bytes'],
-  ['run', 'bytes'],
+  ['run', 'layout bytes'],
   ['slab', 'page layout bytes'],
   ['page', 'layout bytes'],
   ['model', 'stortype python bytes'],

@@ -50,10 +50,10 @@ export function md5Hex(data: Uint8Array): string {
   return createHash('md5').update(data).digest('hex')
 }
 
-/** XXH64 with seed 0, as Synapse appends it (big-endian) to a shortened index. */
-export function xxh64(data: Uint8Array): bigint {
-  if (data.length <= XXH64_BYTES) return xx.h64Raw(data)
-  const hash = xx.create64()
+/** XXH64; with seed 0 as Synapse appends it (big-endian) to a shortened index. */
+export function xxh64(data: Uint8Array, seed = 0n): bigint {
+  if (data.length <= XXH64_BYTES) return xx.h64Raw(data, seed)
+  const hash = xx.create64(seed)
   for (let at = 0; at < data.length; at += XXH64_BYTES) hash.update(data.subarray(at, at + XXH64_BYTES))
   return hash.digest()
 }

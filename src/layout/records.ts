@@ -2,9 +2,9 @@ import { z } from 'zod'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 
 /** Counts up when partitions, runs or checkpoints of nodes change: an older run is then not resumed. */
-export const NODES_SCHEMA = 4
+export const NODES_SCHEMA = 5
 /** The same for splices. */
-export const SPLICES_SCHEMA = 3
+export const SPLICES_SCHEMA = 4
 
 const count = z.number().int().nonnegative()
 const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array)
@@ -130,6 +130,32 @@ export const placedStream = z.object({
   slab: z.string(),
   state: streamState,
   summary: leafSummary.nullable(),
+})
+
+const byteList = z.strictObject({ bytes, ends: numbers })
+const int32s = z.instanceof(Int32Array)
+const positions = z.instanceof(Float64Array)
+
+/** What a run ends with; what each of it is stands with `RunFooter`. */
+export const runFooter = z.strictObject({
+  propNames: byteList,
+  tagNames: byteList,
+  tagPropNames: byteList,
+  sections: z.record(
+    z.string(),
+    z.strictObject({
+      a: int32s,
+      b: int32s,
+      counts: int32s,
+      starts: positions,
+      ends: positions,
+      blockGroup: int32s,
+      blockStart: positions,
+      blockKeys: byteList,
+    }),
+  ),
+  nodedata: z.strictObject({ start: count, end: count, count }),
+  extra: z.unknown(),
 })
 
 export type SlabPrint = z.infer<typeof slabPrint>

@@ -1,5 +1,5 @@
 import { compareSpans, viewOf } from '../bytes/spans.js'
-import { readSpan } from './run-file.js'
+import { RunReader, roomFor } from './run-blocks.js'
 
 /** A row has less, whatever its length says. A merge has a reader for each of hundreds of runs. */
 const READ_BYTES = 66 << 10
@@ -35,11 +35,13 @@ export class SegmentReader {
   private bytes = 0
   private left = 0
   private lt: Uint8Array | null = null
+  private readonly run: RunReader
   private bufPosition: number
   private at = 0
 
   constructor(private readonly segment: Segment) {
     this.bufPosition = segment.start
+    this.run = new RunReader(segment.path)
   }
 
   /** Limits the reader to the next `count` rows: those of one group. */
@@ -98,11 +100,11 @@ export class SegmentReader {
     }
     const next = unused.pop() ?? newBuffer()
     this.replace(next)
-    this.bytes = Math.min(left, READ_BYTES)
     // A merge may have thousands of runs, more than files may be open: each is open only while it is read.
-    readSpan(segment.path, position, this.buf.subarray(0, this.bytes))
-    this.bufPosition = position
-    this.at = 0
+    const bytes = Math.min(left, READ_BYTES)
+    this.at = this.run.read(position, bytes, this.buf)
+    this.bytes = this.at + bytes
+    this.bufPosition = position - this.at
     return true
   }
 
@@ -116,7 +118,7 @@ export class SegmentReader {
 }
 
 function newBuffer(): ReadBuffer {
-  const buf = Buffer.allocUnsafeSlow(READ_BYTES)
+  const buf = Buffer.allocUnsafeSlow(roomFor(READ_BYTES))
   return { buf, view: viewOf(buf) }
 }
 

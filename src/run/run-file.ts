@@ -1,16 +1,18 @@
-import { closeSync, openSync, readSync, renameSync, statSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Packr } from 'msgpackr'
 import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
-import { xxh64 } from '../bytes/hash.js'
-import { MigrationError } from '../errors.js'
+import { assert, MigrationError } from '../errors.js'
 import type { IndexRows } from '../translate/index-rows.js'
+import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, runSeed } from './run-blocks.js'
 import { sortRows } from './sort-rows.js'
 
-const MAGIC = Buffer.from('SMRUN2\0\0')
-const TRAILER_BYTES = 32
-const BUFFER_BYTES = 1 << 20
+export const RUN_MAGIC = Buffer.from('SMRUN3\0\0')
+export const TRAILER_BYTES = 24
+/** Content that is written together: whole blocks. */
+const BUFFER_BLOCKS = 256
+const BUFFER_BYTES = BUFFER_BLOCKS * CONTENT_BYTES
 /** A group's rows can be entered at every so many bytes, to cut large groups into key ranges. */
 const BLOCK_BYTES = 1 << 16
 const packr = new Packr({ structuredClone: true })
@@ -21,7 +23,7 @@ export interface RunSection {
   readonly a: Int32Array
   readonly b: Int32Array
   readonly counts: Int32Array
-  /** Position of the group's first row, and behind its last, in the file. */
+  /** Position of the group's first row, and behind its last, in the content of the file. */
   readonly starts: Float64Array
   readonly ends: Float64Array
   /** Entry points into large groups: number of the group, position, and the index bytes found there. */
@@ -47,9 +49,12 @@ export interface RunFooter<Extra> {
 /** Writes one run; the file has its name only once it is complete. Whoever vouches for it makes it durable: `syncRuns()`. */
 export class RunWriter {
   private readonly fd: number
+  private readonly seed: bigint
   private readonly buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   private readonly view = new DataView(this.buf.buffer)
+  private readonly blocks = Buffer.allocUnsafeSlow(BUFFER_BLOCKS * RUN_BLOCK_BYTES)
   private used = 0
+  /** Bytes of content that are written, whole blocks of them. */
   private flushed = 0
   private readonly sections: Record<string, RunSection> = {}
 
@@ -58,8 +63,9 @@ export class RunWriter {
     private readonly path: string,
     private readonly blockBytes = BLOCK_BYTES,
   ) {
+    this.seed = runSeed(path)
     this.fd = openSync(`${path}.part`, 'w', 0o600)
-    this.write(MAGIC, 0, MAGIC.length)
+    this.write(RUN_MAGIC, 0, RUN_MAGIC.length)
   }
 
   get position(): number {
@@ -139,16 +145,20 @@ export class RunWriter {
     const packed = packr.pack({ ...footer, sections: this.sections })
     const footerStart = this.position
     this.write(packed, 0, packed.length)
+    // The trailer is what the last block ends with.
+    const over = (this.position + TRAILER_BYTES) % CONTENT_BYTES
+    const padding = Buffer.alloc(over === 0 ? 0 : CONTENT_BYTES - over)
+    this.write(padding, 0, padding.length)
     const trailer = Buffer.alloc(TRAILER_BYTES)
     trailer.writeBigUInt64LE(BigInt(footerStart), 0)
     trailer.writeBigUInt64LE(BigInt(packed.length), 8)
-    trailer.writeBigUInt64LE(xxh64(packed), 16)
-    MAGIC.copy(trailer, 24)
+    RUN_MAGIC.copy(trailer, 16)
     this.write(trailer, 0, TRAILER_BYTES)
     this.flush()
+    assert(this.used === 0, () => `run "${this.path}" ends within a block`)
     closeSync(this.fd)
     renameSync(`${this.path}.part`, this.path)
-    return { bytes: this.flushed }
+    return { bytes: (this.flushed / CONTENT_BYTES) * RUN_BLOCK_BYTES }
   }
 
   private row(bytes: Uint8Array, start: number, length: number, buids: DataView, buidStart: number): void {
@@ -163,14 +173,28 @@ export class RunWriter {
   }
 
   private write(bytes: Uint8Array, start: number, length: number): void {
-    if (this.used + length > BUFFER_BYTES) this.flush()
-    if (length > BUFFER_BYTES) {
-      this.writeAll(bytes.subarray(start, start + length))
-      this.flushed += length
-      return
+    for (let done = 0; done < length; ) {
+      if (this.used === BUFFER_BYTES) this.flush()
+      const count = Math.min(length - done, BUFFER_BYTES - this.used)
+      this.buf.set(bytes.subarray(start + done, start + done + count), this.used)
+      this.used += count
+      done += count
     }
-    this.buf.set(bytes.subarray(start, start + length), this.used)
-    this.used += length
+  }
+
+  /** Writes all whole blocks; what is left of the last one stays. */
+  private flush(): void {
+    const { buf, blocks, seed } = this
+    const count = Math.floor(this.used / CONTENT_BYTES)
+    const first = this.flushed / CONTENT_BYTES
+    for (let i = 0; i < count; i++) {
+      const start = i * CONTENT_BYTES
+      putBlock(buf.subarray(start, start + CONTENT_BYTES), seed, first + i, blocks, i * RUN_BLOCK_BYTES)
+    }
+    this.writeAll(blocks.subarray(0, count * RUN_BLOCK_BYTES))
+    buf.copyWithin(0, count * CONTENT_BYTES, this.used)
+    this.flushed += count * CONTENT_BYTES
+    this.used -= count * CONTENT_BYTES
   }
 
   private writeAll(bytes: Uint8Array): void {
@@ -182,12 +206,6 @@ export class RunWriter {
         hint: 'Check the disk of the destination and its free space',
       })
     }
-  }
-
-  private flush(): void {
-    this.writeAll(this.buf.subarray(0, this.used))
-    this.flushed += this.used
-    this.used = 0
   }
 }
 
@@ -201,60 +219,4 @@ export async function syncRuns(paths: readonly string[]): Promise<void> {
       await file.close()
     }
   }
-}
-
-/** Reads the footer of a complete run; null when there is no file of that name. */
-export function readRunFooter<Extra>(path: string): RunFooter<Extra> | null {
-  let fd: number
-  try {
-    fd = openSync(path, 'r')
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw err
-  }
-  try {
-    const size = statSync(path).size
-    if (size < TRAILER_BYTES) throw damaged(path, 'its end is missing')
-    const trailer = readAt(fd, size - TRAILER_BYTES, TRAILER_BYTES, path)
-    if (Buffer.compare(trailer.subarray(24), MAGIC) !== 0) throw damaged(path, 'its end is missing')
-    const start = Number(trailer.readBigUInt64LE(0))
-    const length = Number(trailer.readBigUInt64LE(8))
-    if (start + length + TRAILER_BYTES !== size) throw damaged(path, 'its footer does not end where its trailer begins')
-    const packed = readAt(fd, start, length, path)
-    if (xxh64(packed) !== trailer.readBigUInt64LE(16)) throw damaged(path, 'its footer has another digest')
-    return packr.unpack(packed) as RunFooter<Extra>
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** Reads `length` bytes at `position`, all of them. */
-export function readAt(fd: number, position: number, length: number, path: string): Buffer {
-  const buf = Buffer.allocUnsafeSlow(Math.max(0, length))
-  readInto(fd, position, buf, path)
-  return buf
-}
-
-/** Fills the buffer with what the file has at `position`. */
-export function readSpan(path: string, position: number, buf: Buffer): void {
-  const fd = openSync(path, 'r')
-  try {
-    readInto(fd, position, buf, path)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-function readInto(fd: number, position: number, buf: Buffer, path: string): void {
-  for (let got = 0; got < buf.length; ) {
-    const n = readSync(fd, buf, got, buf.length - got, position + got)
-    if (n === 0) throw damaged(path, `it ends before byte ${position + buf.length}`)
-    got += n
-  }
-}
-
-function damaged(path: string, found: string): MigrationError {
-  return new MigrationError('ERR_DEST', `Cannot read run "${path}": ${found}`, {
-    hint: 'Run again without --from-last: runs are made anew',
-  })
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { byteListOf, itemOf } from '../../src/bytes/byte-list.js'
 import { SegmentReader } from '../../src/run/merger.js'
-import { type RunSection, RunWriter, readAt, readRunFooter } from '../../src/run/run-file.js'
+import { RUN_BLOCK_BYTES, RunReader, roomFor } from '../../src/run/run-blocks.js'
+import { type RunSection, RunWriter } from '../../src/run/run-file.js'
+import { readRunFooter } from '../../src/run/run-footer.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
 import { buidsOf, indexRows, type TestRow } from './index-rows.js'
@@ -53,7 +55,6 @@ test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
       [footer.propNames, footer.tagNames, footer.tagPropNames],
       [names, names.slice(0, 1), []].map(byteListOf),
     )
-    const fd = openSync(path, 'r')
     for (const [name, keys] of [
       ['one', [2, 0, 1].map((a) => ({ a, b: -1 }))],
       ['two', [5, 9, 3].map((b, group) => ({ a: [1, 0, 1][group], b }))],
@@ -86,7 +87,7 @@ test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
       // Entry points are in order and lead to rows of the group with the bytes they say.
       section.blockStart.forEach((start, i) => {
         const key = itemOf(section.blockKeys, i)
-        const head = readAt(fd, start, 2 + key.length, path)
+        const head = contentOf(path, start, 2 + key.length)
         assert.equal(head.readUInt16LE(0), key.length)
         assert.deepEqual(head.subarray(2), Buffer.from(key))
         const group = section.blockGroup[i]
@@ -95,7 +96,6 @@ test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
       if (count === 30_000) assert.ok(section.blockStart.length > 100)
     }
     assert.equal(footer.sections.none.a.length, 0)
-    closeSync(fd)
   }
 })
 
@@ -104,8 +104,8 @@ test('RunWriter keeps values of node data of any size', () => {
   const values = [0, 1, 100, 1 << 20, (1 << 20) + 1, 5 << 20, 3].map((size, i) => new Uint8Array(size).fill(i + 1))
   writeRun(path, randomRows(10), values)
   const footer = readRunFooter(path)
-  const bytes = readFileSync(path)
   let at = footer?.nodedata.start ?? 0
+  const bytes = contentOf(path, 0, footer?.nodedata.end ?? 0)
   for (const [owner, value] of values.entries()) {
     assert.equal(bytes.readUInt32BE(at), owner)
     assert.equal(bytes.readUInt32LE(at + 32), owner % 3)
@@ -128,26 +128,57 @@ test('readRunFooter() is null for a run that is not there', () => {
   assert.equal(readRunFooter(join(dir, 'none.run')), null)
 })
 
-test('readRunFooter() refuses a run whose end is damaged or missing', () => {
-  const path = join(dir, 'damaged.run')
-  writeRun(path, randomRows(100), [])
-  const whole = readFileSync(path)
-  const footerStart = Number(whole.readBigUInt64LE(whole.length - 32))
-  for (let at = footerStart; at < whole.length; at += 7) {
-    const bytes = Buffer.from(whole)
-    bytes[at] ^= 1
-    writeFileSync(path, bytes)
-    assert.throws(
-      () => readRunFooter(path),
-      { code: 'ERR_DEST', message: /^Cannot read run ".*damaged.run": / },
-      `${at}`,
-    )
+/** Reads all that a migration reads of a run: its footer, the rows of its groups, its node data. */
+function readAll(path: string): void {
+  const footer = readRunFooter(path)
+  assert.ok(footer !== null)
+  for (const { counts, starts, ends } of Object.values(footer.sections)) {
+    counts.forEach((count, group) => {
+      const reader = new SegmentReader({ path, start: starts[group], end: ends[group] })
+      reader.take(count)
+      while (reader.next());
+      reader.close()
+    })
   }
-  for (const size of [0, 1, 31, 32, footerStart, whole.length - 1]) {
+  contentOf(path, footer.nodedata.start, footer.nodedata.end - footer.nodedata.start)
+}
+
+test('no byte of a run can change, no block move and no end be missing without being noticed', () => {
+  const path = join(dir, 'damaged.run')
+  const random = randomOf(1)
+  writeRun(path, randomRows(300), [new Uint8Array(9000).fill(7)])
+  const whole = readFileSync(path)
+  readAll(path)
+  const refused = (what: string) =>
+    assert.throws(() => readAll(path), { code: 'ERR_DEST', message: /^Cannot read run ".*damaged.run": / }, what)
+  for (let at = 0; at < whole.length; at += 1 + random(100)) {
+    const bytes = Buffer.from(whole)
+    bytes[at] ^= 1 << random(8)
+    writeFileSync(path, bytes)
+    refused(`byte ${at}`)
+  }
+  const blocks = whole.length / RUN_BLOCK_BYTES
+  assert.ok(blocks > 5)
+  for (let block = 0; block < blocks; block++) {
+    const start = block * RUN_BLOCK_BYTES
+    const zeroed = Buffer.from(whole).fill(0, start, start + RUN_BLOCK_BYTES)
+    writeFileSync(path, zeroed)
+    refused(`block ${block} zeroed`)
+    const other = ((block + 1) % blocks) * RUN_BLOCK_BYTES
+    const moved = Buffer.from(whole)
+    whole.copy(moved, start, other, other + RUN_BLOCK_BYTES)
+    writeFileSync(path, moved)
+    refused(`block ${block} is the next one`)
+  }
+  for (const size of [0, 1, 24, 4095, 4096, whole.length - 4096, whole.length - 1]) {
     writeFileSync(path, whole)
     truncateSync(path, size)
-    assert.throws(() => readRunFooter(path), { code: 'ERR_DEST' }, `${size} bytes`)
+    refused(`${size} bytes`)
   }
+  const another = join(dir, 'another.run')
+  writeRun(another, randomRows(300), [new Uint8Array(9000).fill(7)])
+  copyFileSync(another, path)
+  refused('the run of another partition')
 })
 
 test('SegmentReader says so when the file ends before its segment', () => {
@@ -163,3 +194,9 @@ test('SegmentReader says so when the file ends before its segment', () => {
     { code: 'ERR_DEST' },
   )
 })
+
+function contentOf(path: string, position: number, length: number): Buffer {
+  const buf = Buffer.alloc(roomFor(length))
+  const start = new RunReader(path).read(position, length, buf)
+  return buf.subarray(start, start + length)
+}

@@ -1,11 +1,10 @@
-import { closeSync, openSync } from 'node:fs'
 import type { MessagePort } from 'node:worker_threads'
 import { bucketsOf } from '../../bytes/buckets.js'
 import { BUID_BYTES } from '../../bytes/buid.js'
 import { copySpan, viewOf } from '../../bytes/spans.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
 import { mergeRows, SegmentReader } from '../../run/merger.js'
-import { readAt } from '../../run/run-file.js'
+import { RunReader, roomFor } from '../../run/run-blocks.js'
 import { ChunkSender, type Credits } from '../../thread/chunk-sender.js'
 
 const READ_BYTES = 1 << 20
@@ -106,18 +105,25 @@ export function copyNodedata(input: NodedataInput): { rows: number } {
   const builder = new LeafBuilder({ dupSort: false, emit: (chunk) => sender.send(chunk) })
   const key = Buffer.alloc(40)
   let rows = 0
+  let buf = Buffer.allocUnsafeSlow(roomFor(READ_BYTES))
   for (const part of input.parts) {
-    const fd = openSync(part.path, 'r')
+    const run = new RunReader(part.path).open()
     try {
       let position = part.start
       while (position < part.end) {
-        let buf = readAt(fd, position, Math.min(READ_BYTES, part.end - position), part.path)
-        const first = 40 + buf.readUInt32LE(36)
-        if (first > buf.length) buf = readAt(fd, position, first, part.path)
-        let at = 0
-        while (at + 40 <= buf.length) {
+        let length = Math.min(READ_BYTES, part.end - position)
+        let at = run.read(position, length, buf)
+        const first = 40 + buf.readUInt32LE(at + 36)
+        if (first > length) {
+          length = first
+          if (buf.length < roomFor(length)) buf = Buffer.allocUnsafeSlow(roomFor(length))
+          at = run.read(position, length, buf)
+        }
+        const bufEnd = at + length
+        position -= at
+        while (at + 40 <= bufEnd) {
           const end = at + 40 + buf.readUInt32LE(at + 36)
-          if (end > buf.length) break
+          if (end > bufEnd) break
           buf.copy(key, 0, at, at + 32)
           putAbrv(key, 32, part.abrvs[buf.readUInt32LE(at + 32)])
           builder.add(key, 0, 40, buf, at + 40, end)
@@ -127,7 +133,7 @@ export function copyNodedata(input: NodedataInput): { rows: number } {
         position += at
       }
     } finally {
-      closeSync(fd)
+      run.close()
     }
   }
   sender.end(builder.finish(), [])

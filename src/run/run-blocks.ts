@@ -1,0 +1,102 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { sep } from 'node:path'
+import { xxh64 } from '../bytes/hash.js'
+import { MigrationError } from '../errors.js'
+
+/** A run is made of blocks of this size, each behind its content the digest of it. */
+export const RUN_BLOCK_BYTES = 4096
+const DIGEST_BYTES = 8
+/** What of a block is content: positions in a run count these bytes alone. */
+export const CONTENT_BYTES = RUN_BLOCK_BYTES - DIGEST_BYTES
+
+/**
+ * What the digests of a run begin with: its layer and its partition, as its path ends. So neither a block nor a file holds
+ * in the place of another one.
+ */
+export function runSeed(path: string): bigint {
+  return xxh64(Buffer.from(path.split(sep).slice(-2).join('/')))
+}
+
+/** Writes a block to `out[at, at + 4096)`: up to 4088 bytes of content, zeros behind, and the digest. */
+export function putBlock(content: Uint8Array, seed: bigint, block: number, out: Buffer, at: number): void {
+  out.set(content, at)
+  out.fill(0, at + content.length, at + CONTENT_BYTES)
+  out.writeBigUInt64LE(digestOf(out, at, seed, block), at + CONTENT_BYTES)
+}
+
+/** Bytes that a buffer needs for `length` bytes of content, wherever they lie. */
+export function roomFor(length: number): number {
+  return (Math.ceil(length / CONTENT_BYTES) + 1) * RUN_BLOCK_BYTES
+}
+
+/** Reads content of runs; a file may stay open between reads, or is open only during one. */
+export class RunReader {
+  readonly #seed: bigint
+  #fd: number | null = null
+
+  constructor(readonly path: string) {
+    this.#seed = runSeed(path)
+  }
+
+  /** Keeps the file open until `close()`. */
+  open(): this {
+    this.#fd ??= openSync(this.path, 'r')
+    return this
+  }
+
+  close(): void {
+    if (this.#fd !== null) closeSync(this.#fd)
+    this.#fd = null
+  }
+
+  /**
+   * Reads `length` bytes of content from `position` on into a buffer that has `roomFor(length)`.
+   *
+   * @returns where in the buffer they start
+   * @throws {MigrationError} ERR_DEST when the file is shorter, or a block is not as it was written
+   */
+  read(position: number, length: number, buf: Buffer): number {
+    const first = Math.floor(position / CONTENT_BYTES)
+    const blocks = Math.ceil((position + length) / CONTENT_BYTES) - first
+    this.#readBlocks(first, blocks, buf)
+    for (let i = 0; i < blocks; i++) {
+      const at = i * RUN_BLOCK_BYTES
+      const digest = digestOf(buf, at, this.#seed, first + i)
+      if (digest !== buf.readBigUInt64LE(at + CONTENT_BYTES)) {
+        throw this.damaged(`block ${first + i} (bytes ${(first + i) * RUN_BLOCK_BYTES} to …) has another checksum`)
+      }
+      // Content moves together: the digests between are passed over.
+      if (i > 0) buf.copyWithin(i * CONTENT_BYTES, at, at + CONTENT_BYTES)
+    }
+    return position - first * CONTENT_BYTES
+  }
+
+  damaged(found: string): MigrationError {
+    return damagedRun(this.path, found)
+  }
+
+  #readBlocks(first: number, count: number, buf: Buffer): void {
+    const fd = this.#fd ?? openSync(this.path, 'r')
+    const bytes = count * RUN_BLOCK_BYTES
+    try {
+      for (let got = 0; got < bytes; ) {
+        const n = readSync(fd, buf, got, bytes - got, first * RUN_BLOCK_BYTES + got)
+        if (n === 0) throw this.damaged(`it ends before byte ${first * RUN_BLOCK_BYTES + bytes}`)
+        got += n
+      }
+    } finally {
+      if (this.#fd === null) closeSync(fd)
+    }
+  }
+}
+
+/** What is thrown when a run is not as it was written. */
+export function damagedRun(path: string, found: string): MigrationError {
+  return new MigrationError('ERR_DEST', `Cannot read run "${path}": ${found}`, {
+    hint: 'Check the disk of the destination, delete this file, and go on with --from-last: what it held is translated again',
+  })
+}
+
+function digestOf(buf: Uint8Array, at: number, seed: bigint, block: number): bigint {
+  return xxh64(buf.subarray(at, at + CONTENT_BYTES), seed + BigInt(block))
+}

@@ -1,0 +1,38 @@
+import { statSync } from 'node:fs'
+import { Packr } from 'msgpackr'
+import { runFooter } from '../layout/records.js'
+import { CONTENT_BYTES, damagedRun, RUN_BLOCK_BYTES, RunReader, roomFor } from './run-blocks.js'
+import { RUN_MAGIC, type RunFooter, TRAILER_BYTES } from './run-file.js'
+
+const packr = new Packr({ structuredClone: true })
+
+/**
+ * Reads the footer of a complete run; null when there is no file of that name.
+ *
+ * @throws {MigrationError} ERR_DEST when it is not as it was written
+ */
+export function readRunFooter<Extra>(path: string): RunFooter<Extra> | null {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return null
+  const contentBytes = (stats.size / RUN_BLOCK_BYTES) * CONTENT_BYTES
+  if (stats.size === 0 || stats.size % RUN_BLOCK_BYTES !== 0) throw damagedRun(path, 'its end is missing')
+  const run = new RunReader(path).open()
+  try {
+    const trailer = contentOf(run, contentBytes - TRAILER_BYTES, TRAILER_BYTES)
+    if (Buffer.compare(trailer.subarray(16), RUN_MAGIC) !== 0) throw run.damaged('its end is missing')
+    const start = Number(trailer.readBigUInt64LE(0))
+    const length = Number(trailer.readBigUInt64LE(8))
+    const { data, error } = runFooter.safeParse(packr.unpack(contentOf(run, start, length)))
+    if (error === undefined) return data as unknown as RunFooter<Extra>
+    throw run.damaged(`its footer is none: ${error.issues[0].path.join('.')} ${error.issues[0].message}`)
+  } finally {
+    run.close()
+  }
+}
+
+/** Content of a run, in a buffer of its own. */
+function contentOf(run: RunReader, position: number, length: number): Buffer {
+  const buf = Buffer.allocUnsafeSlow(roomFor(length))
+  const start = run.read(position, length, buf)
+  return buf.subarray(start, start + length)
+}
