@@ -1,43 +1,48 @@
-import pino from 'pino'
-
-/** Names of the levels as `--log-level` takes them, those of Python's logging. */
+/** Names of the levels as `--log-level` takes them, those of Python's logging, from the least to the most urgent. */
 export const LOG_LEVELS = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] as const
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-const pinoLevels: Record<LogLevel, string> = {
-  DEBUG: 'debug',
-  INFO: 'info',
-  WARNING: 'warn',
-  ERROR: 'error',
-  CRITICAL: 'fatal',
-}
-const names = new Map(LOG_LEVELS.map((level) => [pino.levels.values[pinoLevels[level]], level]))
+/** How lines of the log look: as the reference writes them, or one JSON object each. */
+export const LOG_FORMATS = ['text', 'json'] as const
 
-/** Where the lines of a run go; `where` stands for the reference's file and function. */
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
+/** Takes what a run has to say; `where` stands for the reference's file and function. */
 export type Log = (level: LogLevel, text: string, where?: string) => void
 
+export interface LogOptions {
+  /** What is less urgent is not written. */
+  readonly level: LogLevel
+  readonly format?: LogFormat
+  /** Takes whole lines with their line feed; a screen with progress bars has to put them above these. */
+  readonly write?: (line: string) => void
+}
+
 /**
- * A log on standard error with lines as the reference writes them:
- * `2026-11-22 14:22:01,131 [INFO] message [where:synapse-migrator]`. Lines are written at once, so a crash loses none.
- *
- * @param write takes the lines; a screen with a progress bar has to put them above it
+ * A log, on standard error unless `write` is given, with lines as the reference writes them:
+ * `2026-11-22 14:22:01,131 [INFO] message [where:synapse-migrator]`. Each is written at once, so a crash loses none.
  */
-export function createLog(level: LogLevel, write: (line: string) => void = (line) => process.stderr.write(line)): Log {
-  const stream = {
-    write(json: string) {
-      const { level: value, time, msg, where } = JSON.parse(json)
-      write(`${timestamp(time)} [${names.get(value)}] ${msg} [${where}:synapse-migrator]\n`)
-    },
-  }
-  const logger = pino({ level: pinoLevels[level], base: null }, stream)
-  return (at, text, where = 'migrate') => {
-    logger[pinoLevels[at] as 'info']({ where }, '%s', text)
+export function createLog({ level: least, format = 'text', write = writeToStderr }: LogOptions): Log {
+  const lineOf = format === 'json' ? jsonLine : textLine
+  return (level, text, where = 'migrate') => {
+    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least)) write(`${lineOf(new Date(), level, text, where)}\n`)
   }
 }
 
-function timestamp(ms: number): string {
-  const date = new Date(ms)
-  const local = new Date(ms - date.getTimezoneOffset() * 60_000).toISOString()
+function writeToStderr(line: string): void {
+  process.stderr.write(line)
+}
+
+function textLine(time: Date, level: LogLevel, text: string, where: string): string {
+  return `${localTime(time)} [${level}] ${text} [${where}:synapse-migrator]`
+}
+
+function jsonLine(time: Date, level: LogLevel, message: string, where: string): string {
+  return JSON.stringify({ time: time.toISOString(), level, where, message })
+}
+
+function localTime(time: Date): string {
+  const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString()
   return local.replace('T', ' ').replace('.', ',').slice(0, 23)
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, type Option } from 'commander'
 import { ExitCode } from '../errors.js'
 import { maskUrls } from '../telepath/url.js'
 import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
@@ -37,6 +37,11 @@ export class CliCommand extends Command {
       const exitCode = await run(this.opts<Options>(), this.args)
       this.#root.#exitCode = exitCode
     })
+  }
+
+  addOptions(options: readonly Option[]): this {
+    for (const option of options) this.addOption(option)
+    return this
   }
 
   /** Ends the help with the exit codes; see exitCodesHelp(). */

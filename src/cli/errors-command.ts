@@ -90,7 +90,7 @@ async function replay(destDir: string, options: Options): Promise<ExitCode> {
   }
   const { Replay } = await import('../replay/replay.js')
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
-  const log = createLog('WARNING', (line) => screen.write(line))
+  const log = createLog({ level: 'WARNING', write: (line) => screen.write(line) })
   stopOnSignals(screen, 'Run the same command again to go on')
   try {
     const report = await new Replay(

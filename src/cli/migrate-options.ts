@@ -1,16 +1,15 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { MigrationError } from '../errors.js'
-import type { LogLevel } from '../log.js'
 import { ADD_MODES, type AddMode, DEFAULT_EDIT_BATCH_SIZE, type MigrateOptions } from '../migrate/options.js'
 import { MIGR_OPS, type MigrOp } from '../step/context.js'
 import type { CliCommand } from './cli-command.js'
-import { logLevelOption } from './log-level.js'
+import { logOptions, type ParsedLog } from './log-options.js'
 import { readModelFiles } from './model-files.js'
 import { atLeastOne, countOf, intOf } from './whole-number.js'
 import { memoryOption, modelOption, workersOption } from './work-options.js'
 
 /** The options as commander leaves them. */
-export interface ParsedMigrate {
+export interface ParsedMigrate extends ParsedLog {
   src: string
   dest?: string
   migrOps?: MigrOp[]
@@ -23,7 +22,6 @@ export interface ParsedMigrate {
   srcDedicated?: boolean
   destDedicated?: boolean
   mapPartial: boolean
-  logLevel: LogLevel
   formCounts?: boolean
   dumpErrors?: boolean
   workers: number
@@ -76,7 +74,7 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
       new Option('--map-partial', 'migrate nodes whose form row lies in another layer (the default)').default(true),
     )
     .option('--no-map-partial', 'leave out what a layer holds of nodes whose form row lies in another one')
-    .addOption(logLevelOption())
+    .addOptions(logOptions())
     .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
     .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
     .addOption(workersOption())

@@ -2,13 +2,13 @@ import { dumpErrors } from '../dest/error-dump.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { countForms, formCountTable } from '../inspect/form-counts.js'
-import { createLog, type Log } from '../log.js'
+import type { Log } from '../log.js'
 import { Migrator } from '../migrate/migrator.js'
 import type { MigrateOptions } from '../migrate/options.js'
 import { summaryText } from '../migrate/summary.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
 import { stopOnSignals } from './exit.js'
-import { effectiveLogLevel } from './log-level.js'
+import { logOf } from './log-options.js'
 import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
@@ -16,9 +16,8 @@ import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
 
 /** Does what the options of `migrate_020` ask for; returns the exit code. */
 export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
-  const level = effectiveLogLevel(parsed.logLevel)
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
-  const log = createLog(level, (line) => screen.write(line))
+  const log = logOf(parsed, (line) => screen.write(line))
   if (parsed.dumpErrors) return dump(parsed, log)
   if (parsed.formCounts) return form(parsed)
   const options = await migrateOptions(parsed)

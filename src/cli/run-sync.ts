@@ -1,5 +1,5 @@
 import { ExitCode, MigrationError } from '../errors.js'
-import { createLog, type Log, type LogLevel } from '../log.js'
+import type { Log, LogLevel } from '../log.js'
 import type { SyncLog } from '../sync/api.js'
 import { SyncCell } from '../sync/cell/cell.js'
 import { expandPath, openCellDir } from '../sync/cell/cell-dir.js'
@@ -11,7 +11,7 @@ import { resolveUrl } from '../telepath/aliases.js'
 import { LinkDown, TelepathError } from '../telepath/errors.js'
 import { maskUrls, showUrl } from '../telepath/url.js'
 import { reportFailure } from './exit.js'
-import { effectiveLogLevel } from './log-level.js'
+import { effectiveLogLevel, logOf } from './log-options.js'
 import { packageVersion } from './package-version.js'
 import { addresses, configOf, type ParsedSync } from './sync-options.js'
 
@@ -20,9 +20,8 @@ const STATE_LINE_MS = 10_000
 
 /** Runs the service until a signal or the end that was asked for; returns the exit code. */
 export async function runSync(dirn: string, parsed: ParsedSync): Promise<ExitCode> {
-  const level = effectiveLogLevel(parsed.logLevel)
-  const log = createLog(level)
-  log('INFO', `log level set to ${level}`, 'sync')
+  const log = logOf(parsed)
+  log('INFO', `log level set to ${effectiveLogLevel(parsed.logLevel)}`, 'sync')
   return new Run(await openCell(dirn, parsed, syncLog(log)), parsed, log).end
 }
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { ExitCode } from '../errors.js'
 import { CliCommand } from './cli-command.js'
-import { logLevelOption } from './log-level.js'
+import { logOptions } from './log-options.js'
 import { DEFAULT_HTTPS, DEFAULT_TELEPATH, type ParsedSync, portOf } from './sync-options.js'
 import { intOf } from './whole-number.js'
 
@@ -11,7 +11,7 @@ export function syncCommand(name: string): CliCommand {
     .usage('<dirn> [options]')
     .description('Keeps a migrated 2.x Cortex up to date with the running 0.1.x Cortex until cut-over.')
     .argument('<dirn>', "the service's own directory, made when it is missing")
-    .addOption(logLevelOption())
+    .addOptions(logOptions())
     .option('--telepath <url>', `where to listen for telepath (default: ${DEFAULT_TELEPATH})`)
     .option(
       '--https <port>',

@@ -1,14 +1,13 @@
 import { InvalidArgumentError } from 'commander'
 import { MigrationError } from '../errors.js'
-import type { LogLevel } from '../log.js'
 import { type ConfigInput, envName } from '../sync/cell/config.js'
+import type { ParsedLog } from './log-options.js'
 
 export const DEFAULT_TELEPATH = 'tcp://0.0.0.0:27492'
 export const DEFAULT_HTTPS = 4443
 
 /** The options as commander leaves them. */
-export interface ParsedSync {
-  logLevel: LogLevel
+export interface ParsedSync extends ParsedLog {
   telepath?: string
   https?: number | 'none'
   name?: string

@@ -1,0 +1,51 @@
+import { InvalidArgumentError, Option } from 'commander'
+import { MigrationError } from '../errors.js'
+import { createLog, LOG_FORMATS, LOG_LEVELS, type Log, type LogFormat, type LogLevel } from '../log.js'
+
+const NAMES = LOG_LEVELS.join(', ')
+const VARIABLE = 'SYN_LOG_LEVEL'
+
+/** The options of a log as commander leaves them. */
+export interface ParsedLog {
+  logLevel: LogLevel
+  logFormat: LogFormat
+}
+
+export function logOptions(): Option[] {
+  const level = new Option('--log-level <level>', `${NAMES}; ${VARIABLE} overrides it`)
+    .argParser((text: string) => {
+      const level = levelOf(text)
+      if (level === undefined) throw new InvalidArgumentError(`choose from ${NAMES}`)
+      return level
+    })
+    .default('INFO')
+  const format = new Option('--log-format <format>', 'lines of the log as text, or as a JSON object each')
+    .choices(LOG_FORMATS)
+    .default('text')
+  return [level, format]
+}
+
+/**
+ * The log that the options ask for.
+ *
+ * @param write takes its lines; standard error by default
+ * @throws {MigrationError} ERR_USAGE when the environment asks for a level that is none
+ */
+export function logOf({ logLevel, logFormat }: ParsedLog, write?: (line: string) => void): Log {
+  return createLog({ level: effectiveLogLevel(logLevel), format: logFormat, ...(write && { write }) })
+}
+
+/** The level to log from: the environment overrides the option, as in the reference. */
+export function effectiveLogLevel(option: LogLevel): LogLevel {
+  const text = process.env[VARIABLE]
+  if (text === undefined || text === '') return option
+  const level = levelOf(text)
+  if (level !== undefined) return level
+  throw new MigrationError('ERR_USAGE', `Cannot use ${VARIABLE} "${text}": it is no log level`, {
+    hint: `Choose from ${NAMES}, or unset ${VARIABLE}`,
+  })
+}
+
+function levelOf(text: string): LogLevel | undefined {
+  return LOG_LEVELS.find((level) => level === text.toUpperCase())
+}
