@@ -50,6 +50,7 @@ function makeRuns(): string[] {
       ...range,
       checks: true,
       mapPartial: false,
+      isLayerMissing: false,
       model: Model.core().toJSON(),
       runPath: path,
       ...new NullPort().input(),

@@ -113,14 +113,20 @@ async function replay(destDir: string, options: Options): Promise<ExitCode> {
   }
 }
 
-function replayText({ destDir, steps, left, leftCount, elapsedMs }: ReplayReport): string {
+function replayText({ destDir, steps, left, leftCount, others, elapsedMs }: ReplayReport): string {
   const lines = [`Replayed the errors of ${destDir} in ${(elapsedMs / 1000).toFixed(1)} s`]
   for (const { step, before, after } of steps) {
     if (before > 0) lines.push(`  ${step}: ${count(before - after)} of ${count(before)} errors are cured`)
   }
-  if (leftCount === 0) return `${[...lines, '  no errors are left'].join('\n')}\n`
-  lines.push(`  ${count(leftCount)} ${leftCount === 1 ? 'error is' : 'errors are'} left`, ...errorKindLines(left))
-  return `${[...lines, `  see them with: synapse-migrator errors ${destDir}`].join('\n')}\n`
+  if (leftCount === 0) lines.push(`  no errors${others.length === 0 ? '' : ' of these steps'} are left`)
+  else lines.push(`  ${count(leftCount)} ${leftCount === 1 ? 'error is' : 'errors are'} left`, ...errorKindLines(left))
+  if (others.length > 0) {
+    const sum = others.reduce((total, { errors }) => total + errors, 0)
+    const head = `  not tried again: ${count(sum)} ${sum === 1 ? 'error' : 'errors'} of other steps`
+    lines.push(head, ...errorKindLines(others))
+  }
+  if (left.length + others.length > 0) lines.push(`  see them with: synapse-migrator errors ${destDir}`)
+  return `${lines.join('\n')}\n`
 }
 
 function* filtered(records: Iterable<ErrorRecord>, { step, layer, notes }: Options): Generator<ErrorRecord> {

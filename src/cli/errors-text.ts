@@ -1,5 +1,5 @@
 import { type Json, toJson } from '../bytes/value-json.js'
-import type { ErrorKind } from '../dest/error-counts.js'
+import { ErrorCounts } from '../dest/error-counts.js'
 import type { ErrorRecord } from '../dest/error-records.js'
 import { errorKindInfo } from '../layout/error-record.js'
 import { cureLines } from '../migrate/summary.js'
@@ -11,17 +11,15 @@ const MOST_MESSAGE_CHARS = 400
 
 /** Errors as people read them: counted by step and kind, what cures each kind, then so many one by one. */
 export function errorsText(records: Iterable<ErrorRecord>, limit: number, paint: Paint): string {
-  const counts = new Map<string, ErrorKind>()
+  const counts = new ErrorCounts()
   const shown: ErrorRecord[] = []
   let total = 0
   for (const record of records) {
-    const { step, code } = record
-    const id = `${step} ${code}`
-    counts.set(id, { step, code, errors: (counts.get(id)?.errors ?? 0) + 1 })
+    counts.add(record)
     if (total++ < limit) shown.push(record)
   }
   if (total === 0) return `${paint('green', 'no errors')}\n`
-  const kinds = [...counts.values()]
+  const kinds = [...counts.kinds, ...counts.notes]
   const rows = kinds.map(({ step, code, errors }) => [errors, step, code, errorKindInfo(code).meaning])
   const [head, ...lines] = tableLines([['errors', 'step', 'code', 'meaning'], ...rows])
   const listed = shown.flatMap((record) => ['', ...errorLines(record, paint)])

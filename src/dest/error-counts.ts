@@ -26,9 +26,9 @@ export class ErrorCounts {
     this.add(errorOf(migrop, key, decode(value)))
   }
 
-  /** Those that the migration log of a destination has of some steps. */
-  addLog(destDir: string, steps: ReadonlySet<string>): void {
-    for (const record of readErrorRecords(destDir) ?? []) if (steps.has(record.step)) this.add(record)
+  /** Those that the migration log of a destination has, of all steps or of some. */
+  addLog(destDir: string, steps: ReadonlySet<string> | null = null): void {
+    for (const record of readErrorRecords(destDir) ?? []) if (steps === null || steps.has(record.step)) this.add(record)
   }
 
   /** By step, the most first. */

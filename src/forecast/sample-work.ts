@@ -150,6 +150,7 @@ function sampleNodes(layer: Layer, model: ModelData, dir: string, options: Sampl
       ...chosen[index],
       checks: true,
       mapPartial: false,
+      isLayerMissing: false,
       model,
       runPath: runPath(index),
       ...port.input(),

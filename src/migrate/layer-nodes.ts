@@ -30,6 +30,8 @@ export interface LayerNodesOptions {
   readonly model: ModelData
   readonly checks: boolean
   readonly mapPartial: boolean
+  /** Whether the Cortex has layers that cannot be looked at. */
+  readonly isLayerMissing: boolean
   readonly withNodedata: boolean
   /** The reference's `--nodelim`: stop when the N-th node is reached. */
   readonly nodelim: number | null
@@ -346,6 +348,7 @@ export class LayerNodes {
         end: range.end,
         checks: options.checks,
         mapPartial: options.mapPartial,
+        isLayerMissing: options.isLayerMissing,
         model: options.model,
         runPath,
         stream,

@@ -9,7 +9,7 @@ import type { ModelData } from '../model/model.js'
 import { preflight } from '../preflight/preflight.js'
 import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
-import { layersBelow } from '../source/layers-below.js'
+import { isLayerMissing, layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { warmFile } from '../source/warm-file.js'
 import type { MigrOp } from '../step/context.js'
@@ -257,6 +257,7 @@ export class Migrator {
         otherLayers: layersBelow(source, iden),
         checks: !options.safetyOff,
         mapPartial: options.mapPartial,
+        isLayerMissing: isLayerMissing(source),
         withNodedata: options.ops.has('nodedata'),
         dryRun: options.dryRun,
         nodelim: options.nodelim,

@@ -78,12 +78,12 @@ export function errorKindLines(kinds: readonly ErrorKind[]): string[] {
   return [...lines, ...cureLines(kinds).map((line) => `  ${line}`)]
 }
 
-/** What cures some kinds of errors, each cure once. */
+/** What cures some kinds of errors, each cure once; a note needs none. */
 export function cureLines(kinds: readonly ErrorKind[]): string[] {
   const codes = new Map<string, Set<string>>()
   for (const { code } of kinds) {
-    const { cure } = errorKindInfo(code)
-    codes.set(cure, (codes.get(cure) ?? new Set()).add(code))
+    const { cure, isNote } = errorKindInfo(code)
+    if (isNote !== true) codes.set(cure, (codes.get(cure) ?? new Set()).add(code))
   }
   return [...codes].map(([cure, cured]) => `to cure ${[...cured].join(', ')}: ${cure}`)
 }

@@ -17,3 +17,8 @@ export function layersBelow({ hive, layers }: SourceCortex, iden: string): strin
   const there = new Set(layers.map((layer) => layer.iden))
   return [...found].filter((layer) => there.has(layer))
 }
+
+/** Whether the Cortex has layers that cannot be looked at. */
+export function isLayerMissing({ missing, remote }: SourceCortex): boolean {
+  return missing.length + remote.length > 0
+}

@@ -27,6 +27,8 @@ export interface NodeSource {
   readonly knownForms: readonly (readonly [string, string])[]
   readonly checks: boolean
   readonly mapPartial: boolean
+  /** Whether the Cortex has layers that cannot be looked at: a node may be in one of these. */
+  readonly isLayerMissing: boolean
   readonly model: ModelData
 }
 

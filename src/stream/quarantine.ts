@@ -1,10 +1,10 @@
 import { BUID_BYTES } from '../bytes/buid.js'
-import type { Value } from '../bytes/msgpack.js'
 import { PackMap } from '../bytes/msgpack.js'
-import { packErrorRecord } from '../layout/error-record.js'
+import { errorKindInfo, packErrorRecord } from '../layout/error-record.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 import type { NodeFailure } from '../translate/node.js'
 import type { SourceNode } from '../translate/source-node.js'
+import type { NodeSource, NodeStream } from './node-stream.js'
 
 const FORM_NOT_RESOLVED = 'Nodedata form not resolved from migrated node slab'
 const NODEDATA_UNREADABLE = 'Nodedata could not be decoded'
@@ -27,23 +27,31 @@ export function nodeRecord(
   return packErrorRecord('nodes', node.buid, facts, [['node', node.toRecord()]])
 }
 
-/**
- * Node data that was not migrated, by name: raw msgpack bytes, as some of it is here because it cannot be decoded.
- *
- * @param form what the source says that the node is
- * @param isResolved whether the node itself was migrated
- */
-export function nodedataRecord(
-  layer: string,
-  buid: Uint8Array,
-  lost: [Value, Value][],
-  form: string | null,
-  isResolved: boolean,
-): PackedRecord {
-  const mesg = isResolved ? NODEDATA_UNREADABLE : FORM_NOT_RESOLVED
-  return packErrorRecord('nodedata', buid, { mesg, code: isResolved ? 'ROW' : 'NODE', layer, form }, [
-    ['nodedata', new PackMap(lost)],
-  ])
+/** Node data that was not migrated, and what is known of its node. */
+export type LostData = Pick<NodeStream, 'buid' | 'lostData' | 'claimed' | 'form' | 'hasNode'>
+
+/** Node data that was not migrated, by name: raw msgpack bytes, as some of it is here because it cannot be decoded. */
+export function nodedataRecord(source: NodeSource, lost: LostData): PackedRecord {
+  const code = lostDataCode(source, lost)
+  const mesg = code === 'ROW' ? NODEDATA_UNREADABLE : FORM_NOT_RESOLVED
+  const facts = { mesg, code, layer: source.layer, form: lost.claimed }
+  return packErrorRecord('nodedata', lost.buid, facts, [['nodedata', new PackMap(lost.lostData)]])
+}
+
+/** Whether nobody misses it: 0.1.x leaves the node data of a node that is deleted where it is. */
+export function isLeftOver(source: NodeSource, lost: LostData): boolean {
+  return errorKindInfo(lostDataCode(source, lost)).isNote === true
+}
+
+function lostDataCode(
+  { mapPartial, isLayerMissing }: NodeSource,
+  { form, hasNode, claimed }: LostData,
+): 'ROW' | 'NODE' | 'FORM' | 'PARTIAL' | 'DELETED' {
+  if (form !== null) return 'ROW'
+  if (hasNode) return 'NODE'
+  if (claimed !== null) return 'FORM'
+  // Every layer was asked for the node: then it is in none.
+  return mapPartial && !isLayerMissing ? 'DELETED' : 'PARTIAL'
 }
 
 /** A row whose key is too short for a buid, under what there is of it. */

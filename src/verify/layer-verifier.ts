@@ -223,6 +223,7 @@ export class LayerVerifier {
       knownForms,
       checks,
       mapPartial,
+      isLayerMissing: false,
       model,
       destLayerPath: this.destLayerPath,
       destNodedataPath: SlabReader.exists(this.destNodedataPath) ? this.destNodedataPath : null,

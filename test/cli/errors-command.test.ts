@@ -123,6 +123,30 @@ test('errors gives every bad node the code of its cause', (t) => {
   }
 })
 
+test('node data of a node that no layer has is a note: exit code 0, and errors lists it with --notes', (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/nodedata-orphan/src.tar.gz', join(dir, 'src'))
+  const dest = join(dir, 'dest')
+  const { status, stdout } = migrate('--src', src, '--dest', dest, '--workers', '1')
+  assert.equal(status, 0)
+  assert.match(
+    stdout,
+    /^ {2}note: 1 nodedata DELETED, node data left over of a node that no layer has any more: Nothing/m,
+  )
+  assert.match(stdout, /^ {2}no errors$/m)
+  assert.equal(synapseMigrator(['errors', dest]).stdout, 'no errors\n')
+  const listed = synapseMigrator(['errors', dest, '--notes']).stdout
+  assert.match(listed, /^ {5}1 {2}nodedata {2}DELETED {2}node data left over/m)
+  assert.doesNotMatch(listed, /to cure/)
+  assert.equal(jsonLines(dest, '--notes')[0].code, 'DELETED')
+  // Whether the node is gone cannot be told when other layers are not asked.
+  const unasked = join(dir, 'unasked')
+  assert.equal(migrate('--src', src, '--dest', unasked, '--workers', '1', '--no-map-partial').status, 8)
+  const [{ code, step }] = jsonLines(unasked)
+  assert.deepEqual([step, code], ['nodedata', 'PARTIAL'])
+  assert.match(synapseMigrator(['errors', unasked]).stdout, /^to cure PARTIAL: .*--map-partial/m)
+})
+
 test('errors ends with 6 where there is no migration log', (t) => {
   const dir = tempDir(t)
   const { status, stderr } = synapseMigrator(['errors', dir])

@@ -254,7 +254,7 @@ const OUTCOMES: Record<string, Outcome> = {
     except: /c{32}|^\["auth01x\\u0000[^"]*roles",null/,
   },
   // node data, triggers, queues
-  'nodedata-orphan': { ...whole, exit: 8, nodedata: [5, 6], errors: [['nodedata', '42'.repeat(32), NO_DATA_FORM]] },
+  'nodedata-orphan': { ...whole, exit: 0, nodedata: [5, 6], errors: [['nodedata', '42'.repeat(32), NO_DATA_FORM]] },
   'nodedata-truncated': {
     ...whole,
     exit: 8,

@@ -106,6 +106,15 @@ export function addUnknown(srcDir: string): void {
   const fqdns = ['example.com', 'com', 'net'].map((fqdn) => buid(['inet:fqdn', fqdn]))
   nodes.push(row(fqdns[0], 'acmelevel', 3), row(fqdns[1], '#rep.x', NO_INTERVAL), row(fqdns[1], '#rep.x:acmescore', 9))
   data.push(value(fqdns[0], 'acme:why', 'because'))
+  for (let i = 0; i < THINGS; i += 8) {
+    nodes.push(row(buid(['acme:thing', `thing ${i}`]), '_rating', i))
+    nodes.push(row(buid(['acme:thing', `thing ${i}`]), '_kin', `thing ${i + 1}`))
+  }
+  // The Cortex extends the module: it cannot without its model.
+  plant(join(srcDir, 'slabs', 'cell.lmdb'), [
+    extension('acme:thing', '_rating', ['int', new PackMap([])]),
+    extension('acme:thing', '_kin', ['acme:thing', new PackMap([])]),
+  ])
   plant(slab(LAYER, 'layer'), nodes)
   plant(slab(FORK, 'layer'), fork)
   plant(slab(LAYER, 'nodedata'), data)
@@ -114,6 +123,11 @@ export function addUnknown(srcDir: string): void {
     slab(LAYER, 'splices'),
     edits.map((edit, i) => put('splices', int64(next + i), encode(edit))),
   )
+}
+
+function extension(form: string, prop: string, typedef: Value): Plant {
+  const key = ['cortex', 'model', 'props', `${form}:${prop}`].join('\0')
+  return put('hive', Buffer.from(key), encode([form, prop, typedef, new PackMap([])]))
 }
 
 function row(id: Uint8Array, name: string, valu: Value): Plant {

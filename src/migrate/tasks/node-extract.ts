@@ -5,7 +5,7 @@ import { LeafBuilder } from '../../page/leaf-builder.js'
 import type { LeafSummary } from '../../page/page-chunk.js'
 import { RunWriter } from '../../run/run-file.js'
 import { type NodeSource, NodeStream } from '../../stream/node-stream.js'
-import { nodedataRecord, nodeRecord, shortKeyRecord } from '../../stream/quarantine.js'
+import { isLeftOver, nodedataRecord, nodeRecord, shortKeyRecord } from '../../stream/quarantine.js'
 import { workerTranslator } from '../../stream/worker-state.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../../thread/chunk-sender.js'
 import { IndexRows } from '../../translate/index-rows.js'
@@ -127,9 +127,8 @@ class NodeExtract {
   }
 
   #loseData(): void {
-    const { buid, lostData, claimed, form } = this.#stream
-    this.#errors += lostData.length
-    this.#records.push(nodedataRecord(this.#input.layer, buid, lostData, claimed, form !== null))
+    if (!isLeftOver(this.#input, this.#stream)) this.#errors += this.#stream.lostData.length
+    this.#records.push(nodedataRecord(this.#input, this.#stream))
   }
 
   #shortKey(step: 'nodes' | 'nodedata', key: Uint8Array, value: Uint8Array): void {

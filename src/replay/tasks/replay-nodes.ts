@@ -62,10 +62,10 @@ class NodeReplay {
 
   #errors(): PackedRecord[] {
     const { layer } = this.#input
-    const { buid, node, outcome, form, known, claimed, lostData } = this.#stream
+    const { node, outcome, known, lostData } = this.#stream
     const errors: PackedRecord[] = []
     if (outcome !== null) errors.push(nodeRecord(layer, node, outcome.failure, outcome.kept, known))
-    if (lostData.length > 0) errors.push(nodedataRecord(layer, buid, lostData, claimed, form !== null))
+    if (lostData.length > 0) errors.push(nodedataRecord(this.#input, this.#stream))
     return errors
   }
 

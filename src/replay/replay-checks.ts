@@ -1,0 +1,67 @@
+import { readCheckpoints } from '../dest/checkpoints.js'
+import { hasRecord } from '../dest/migration-log.js'
+import { MigrationError } from '../errors.js'
+import { assertDestOf } from '../inspect/dest-state.js'
+import { cortexPaths } from '../layout/paths.js'
+import { changedSlabs, DEST_SLABS, layerCheckpoint } from '../migrate/layer-checkpoint.js'
+import type { ModelData } from '../model/model.js'
+import { isInUse } from '../slab/in-use.js'
+import type { SourceCortex } from '../source/cortex-dir.js'
+import type { LayerErrors } from './layer-errors.js'
+import { assertModelGrew } from './model-growth.js'
+
+/** @throws {MigrationError} ERR_PREFLIGHT when a destination is not that of a source, or is in use since */
+export function assertReplayable(source: SourceCortex, destDir: string): void {
+  const booted = assertDestOf(source, destDir, 'replay errors of')
+  if (booted === null) return
+  throw new MigrationError(
+    'ERR_PREFLIGHT',
+    `Cannot replay errors of "${destDir}": Synapse ${booted} has been started on it`,
+    {
+      hint: 'What it has since would be at odds with older changes: add what is missing through Storm, or migrate again',
+    },
+  )
+}
+
+/** Layers that have errors, or whose history an earlier run has left unfinished. */
+export function layersToReplay(destDir: string, errors: ReadonlyMap<string, LayerErrors>): string[] {
+  const keys = [...readCheckpoints(destDir).keys()]
+  if (!keys.some((key) => /^(nodes|splices)\//.test(key))) {
+    throw new MigrationError('ERR_PREFLIGHT', `Cannot replay errors of "${destDir}": it has no checkpoints`, {
+      hint: 'Another tool has migrated it: migrate it again with migrate_020 --restart',
+    })
+  }
+  const known = keys.flatMap((key) => /^(?:nodes|splices)\/(.*)$/.exec(key)?.[1] ?? [])
+  return [...new Set([...errors.keys(), ...known])].sort()
+}
+
+/** @throws {MigrationError} when a layer is in use, not finished, or of another source or model */
+export function assertLayerReplayable(srcDir: string, destDir: string, iden: string, model: ModelData): void {
+  for (const slab of DEST_SLABS) {
+    const path = cortexPaths(destDir).layer(iden).slab(slab)
+    if (!isInUse(path)) continue
+    throw new MigrationError('ERR_PREFLIGHT', `Cannot replay errors of "${destDir}": a process has "${path}" open`, {
+      hint: 'Stop it',
+    })
+  }
+  const checkpoints = readCheckpoints(destDir)
+  const nodes = layerCheckpoint(checkpoints, 'nodes', iden)
+  const splices = layerCheckpoint(checkpoints, 'splices', iden)
+  // A history that is not built was begun by a replay when the migration has come to its end.
+  const isOpen = splices !== null && !splices.isBuilt && !hasRecord(destDir, 'splices', 'prog', iden)
+  if (nodes?.isBuilt === false || isOpen) {
+    throw new MigrationError('ERR_PREFLIGHT', `Cannot replay errors of layer ${iden}: its migration has not finished`, {
+      hint: 'Let migrate_020 finish it with --from-last',
+    })
+  }
+  for (const { fingerprint } of [nodes, splices].filter((checkpoint) => checkpoint !== null)) {
+    assertModelGrew(iden, fingerprint.model, model)
+  }
+  const [changed] = changedSlabs(cortexPaths(srcDir).layer(iden), { nodes, splices })
+  if (changed === undefined) return
+  throw new MigrationError(
+    'ERR_CHECKPOINT_MISMATCH',
+    `Cannot replay errors of layer ${iden}: "${changed}" has changed since`,
+    { hint: 'Give the source as it was migrated, or migrate again' },
+  )
+}

@@ -1,0 +1,30 @@
+import type { Log } from '../log.js'
+import type { Progress } from '../migrate/progress.js'
+import type { ModelData } from '../model/model.js'
+import type { ModelFile } from '../model/model-file.js'
+import type { SourceCortex } from '../source/cortex-dir.js'
+import type { TaskPool } from '../thread/task-pool.js'
+import type { WriterClient } from '../thread/writer-client.js'
+
+export interface ReplayOptions {
+  readonly srcDir: string
+  readonly destDir: string
+  readonly workers: number
+  readonly memoryBytes: number
+  readonly modelFiles: readonly ModelFile[]
+  /** Node edits per row of the nexus log, where the migration has written it. */
+  readonly editBatchSize: number
+  /** Nodes per transaction; only tests give it. */
+  readonly batchNodes?: number
+}
+
+/** What every part of a replay works with. */
+export interface ReplayContext {
+  readonly options: ReplayOptions
+  readonly source: SourceCortex
+  readonly model: ModelData
+  readonly pool: TaskPool
+  readonly writer: WriterClient
+  readonly log: Log
+  readonly progress: Progress
+}

@@ -1,0 +1,109 @@
+import { BUID_BYTES } from '../bytes/buid.js'
+import { encode, PackMap, type Value } from '../bytes/msgpack.js'
+import { readCheckpoints } from '../dest/checkpoints.js'
+import { readErrorRecords } from '../dest/error-records.js'
+import { errorKindInfo } from '../layout/error-record.js'
+import { cortexPaths } from '../layout/paths.js'
+import type { NodesCheckpoint } from '../layout/records.js'
+import type { NodeExtractCounts } from '../migrate/tasks/node-extract.js'
+import { SlabReader } from '../page/page-reader.js'
+import type { ReplayContext } from './replay-context.js'
+
+/** Makes statistics and checkpoint say what is there now: counted anew, so that a run may end and begin anywhere. */
+export async function settleLayer(
+  { options, writer }: ReplayContext,
+  iden: string,
+  checkpoint: NodesCheckpoint,
+): Promise<void> {
+  const { destDir } = options
+  const key = `nodes/${iden}`
+  const streams = (readCheckpoints(destDir).get(key)?.streams ?? []) as { counts?: NodeExtractCounts }[]
+  const before = streams.flatMap(({ counts }) => (counts === undefined ? [] : [counts]))
+  const left = countLeft(destDir, iden)
+  const layer = SlabReader.open(cortexPaths(destDir).layer(iden).slab('layer_v2'))
+  const nodedata = SlabReader.open(cortexPaths(destDir).layer(iden).slab('nodedata'))
+  try {
+    const forms = [...(layer.db('count:forms')?.rows() ?? [])].map(
+      ({ key, value }) => [Buffer.from(key).toString('utf8'), Number(Buffer.from(value).readBigInt64BE())] as const,
+    )
+    const counts = merged(before, left, forms, {
+      rows: layer.db('bybuid')?.entries ?? 0,
+      data: nodedata.db('nodedata')?.entries ?? 0,
+    })
+    await writer.call('record', { records: statRecords(iden, counts, checkpoint) })
+    // That it was us who wrote to the slabs tells verification not to expect differences.
+    const writtenTxns = { layer_v2: layer.txnId, nodedata: nodedata.txnId }
+    const whole = { stream: 0, counts }
+    await writer.call('putBuilt', { key, checkpoint: { ...checkpoint, writtenTxns }, streams: [whole] })
+  } finally {
+    layer.close()
+    nodedata.close()
+  }
+}
+
+/** Errors that a layer still has, as its statistics count them. */
+function countLeft(destDir: string, iden: string): { rejected: number; reduced: number; errors: number } {
+  const left = { rejected: 0, reduced: 0, errors: 0 }
+  for (const { layer, step, code, buid, val } of readErrorRecords(destDir) ?? []) {
+    if (layer !== iden || !(val instanceof PackMap) || errorKindInfo(code).isNote === true) continue
+    const data = val.get('nodedata')
+    if (step === 'nodedata') left.errors += data instanceof PackMap ? data.entries.length : 1
+    if (step !== 'nodes') continue
+    left.errors++
+    if (buid?.length !== BUID_BYTES) continue
+    if (val.get('kept') === true) left.reduced++
+    else left.rejected++
+  }
+  return left
+}
+
+/** The counts of a layer as if it had been one partition. */
+function merged(
+  before: readonly NodeExtractCounts[],
+  left: ReturnType<typeof countLeft>,
+  forms: NodeExtractCounts['forms'],
+  there: { readonly rows: number; readonly data: number },
+): NodeExtractCounts {
+  const total = (pick: (counts: NodeExtractCounts) => number) => before.reduce((sum, counts) => sum + pick(counts), 0)
+  const sourceForms = new Map<string, number>()
+  for (const [form, count] of before.flatMap((counts) => counts.sourceForms)) {
+    sourceForms.set(form, (sourceForms.get(form) ?? 0) + count)
+  }
+  const nodes = total((counts) => counts.nodes)
+  const last = before.flatMap(({ lastBuid }) => (lastBuid === null ? [] : [lastBuid])).sort(Buffer.compare)
+  return {
+    partition: 0,
+    sourceRows: total((counts) => counts.sourceRows),
+    nodedataRows: total((counts) => counts.nodedataRows),
+    nodes,
+    migrated: nodes - left.rejected,
+    reduced: left.reduced,
+    nodedataMigrated: there.data,
+    errorCount: left.errors,
+    sourceForms: [...sourceForms],
+    forms,
+    rows: there.rows,
+    lastBuid: last.at(-1) ?? null,
+    unresolved: new Uint8Array(0),
+  }
+}
+
+/** The statistics of a layer that depend on what was migrated, as a migration notes them. */
+function statRecords(iden: string, counts: NodeExtractCounts, { fingerprint }: NodesCheckpoint) {
+  const stat = (migrop: string, key: string, value: Value) => ({
+    migrop,
+    logtyp: 'stat',
+    key: `${iden}:${key}`,
+    value: encode(value),
+  })
+  const [source, dest] = [new Map(counts.sourceForms), new Map(counts.forms)]
+  const forms = [...new Set([...source.keys(), ...dest.keys()])]
+  const total = counts.forms.reduce((sum, [, count]) => sum + count, 0)
+  return [
+    ...forms.map((form) => stat('nodes', `form:${form}`, [source.get(form) ?? 0, dest.get(form) ?? 0])),
+    stat('nodes', 'totnodes', [counts.nodes, total]),
+    ...(fingerprint.slabs.nodedata === null
+      ? []
+      : [stat('nodedata', 'totnodes', [counts.nodedataRows, counts.nodedataMigrated])]),
+  ]
+}
