@@ -1,21 +1,21 @@
 import { mkdirSync, statfsSync, writeFileSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { formatBytes, parseBytes } from '../bytes/size-text.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { type DiskNeed, diskNeed, type Forecast, forecast } from '../forecast/forecast.js'
 import { durationText, forecastChart } from '../forecast/forecast-chart.js'
 import type { DiskMeasure } from '../forecast/measure-disk.js'
 import type { WorkSample } from '../forecast/sample-work.js'
+import { machineLimits } from '../migrate/machine-limits.js'
 import { CliCommand } from './cli-command.js'
 import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
 import { tableLines } from './table.js'
 import { atLeastOne } from './whole-number.js'
+import { memoryOption } from './work-options.js'
 
 const CORES = [1, 2, 4, 8, 16, 32, 64]
-/** The migration's default. */
-const MEMORY_BYTES = Math.min(2 ** 30, Math.floor(totalmem() / 4))
+const limits = machineLimits()
 
 interface Options {
   readonly src?: string
@@ -35,9 +35,13 @@ export function benchDiskCommand(): CliCommand {
     )
     .argument('<dir>', 'directory on the disk to measure; what is written there is removed again')
     .option('--src <dir>', 'a 0.1.x Cortex: parts of it are translated for real, nothing in it is changed')
-    .option('--size <bytes>', 'how much to write, like 512M; more than a disk has cache', sizeOf, 256 * 2 ** 20)
+    .addOption(
+      new Option('--size <bytes>', 'how much to write, like 512M; more than a disk has cache')
+        .argParser(sizeOf)
+        .default(256 * 2 ** 20, '256M'),
+    )
     .option('--parts <n>', 'parts of the Cortex to translate, 8 MiB each', atLeastOne, 4)
-    .option('--memory <bytes>', 'of the migration, like 512M', sizeOf, MEMORY_BYTES)
+    .addOption(memoryOption('of the migration: '))
     .option('--svg <file>', 'write the forecast as a chart')
     .option('--json', 'print one JSON document')
     .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.source, ExitCode.dest], { 0: 'measured' })
@@ -53,8 +57,7 @@ async function benchDisk(options: Options, [dir]: string[]): Promise<ExitCode> {
   const { sampleWork } = await import('../forecast/sample-work.js')
   mkdirSync(dir, { recursive: true })
   const disk = measureDisk(dir, options.size)
-  const sample =
-    src === undefined ? null : sampleWork(src, { dir, parts, workers: availableParallelism(), memoryBytes })
+  const sample = src === undefined ? null : sampleWork(src, { dir, parts, workers: limits.cores, memoryBytes })
   const forecasts = sample === null ? [] : CORES.map((n) => forecast(sample.workload, disk, n, memoryBytes))
   const need = sample === null ? null : diskNeed(sample.workload)
   if (options.svg !== undefined) {

@@ -1,20 +1,22 @@
-import { availableParallelism, totalmem } from 'node:os'
 import { InvalidArgumentError, Option } from 'commander'
 import { parseBytes } from '../bytes/size-text.js'
+import { defaultMemoryBytes, machineLimits } from '../migrate/machine-limits.js'
 import { atLeastOne } from './whole-number.js'
+
+const limits = machineLimits()
 
 // Options of all commands that work through a Cortex; `when` says of an option when it counts.
 
 export function workersOption(when = ''): Option {
   return new Option('--workers <n>', `${when}worker threads`)
     .argParser(atLeastOne)
-    .default(availableParallelism(), 'all cores')
+    .default(limits.cores, 'the cores that this process or its container may use')
 }
 
 export function memoryOption(when = ''): Option {
   return new Option('--memory <bytes>', `${when}memory for rows on their way, like 512M`)
     .argParser(memoryOf)
-    .default(defaultMemory(), "a quarter of the machine's, 1 GiB at most")
+    .default(defaultMemoryBytes(limits), 'a quarter of what the machine or the container has, 1 GiB at most')
 }
 
 /** Paths of model files, in their order. */
@@ -28,9 +30,4 @@ function memoryOf(text: string): number {
   const bytes = parseBytes(text)
   if (bytes === null || bytes < 32 * 2 ** 20) throw new InvalidArgumentError('give 32M or more, like 512M or 2G')
   return bytes
-}
-
-/** More has not made it faster. */
-function defaultMemory(): number {
-  return Math.min(2 ** 30, Math.floor(totalmem() / 4))
 }
