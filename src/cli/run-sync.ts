@@ -13,13 +13,15 @@ import { maskUrls, showUrl } from '../telepath/url.js'
 import { reportFailure } from './exit.js'
 import { effectiveLogLevel, logOf } from './log-options.js'
 import { packageVersion } from './package-version.js'
-import { addresses, configOf, type ParsedSync } from './sync-options.js'
+import { addresses, configOf, httpsText, type ParsedSync } from './sync-options.js'
 
 /** How often `--json` writes the state. */
 const STATE_LINE_MS = 10_000
 
 /** Runs the service until a signal or the end that was asked for; returns the exit code. */
 export async function runSync(dirn: string, parsed: ParsedSync): Promise<ExitCode> {
+  // What it writes are secrets, and an analyst's data.
+  process.umask(0o077)
   const log = logOf(parsed)
   log('INFO', `log level set to ${effectiveLogLevel(parsed.logLevel)}`, 'sync')
   return new Run(await openCell(dirn, parsed, syncLog(log)), parsed, log).end
@@ -93,7 +95,7 @@ class Run {
   #announce(): void {
     const { telepath, https, name } = addresses(this.parsed)
     this.#say(`...syncmigrator API (telepath): ${shownListenUrl(telepath)}`)
-    this.#say(`...syncmigrator API (https): ${https ?? 'disabled'}`)
+    this.#say(`...syncmigrator API (https): ${https === null ? 'disabled' : httpsText(https)}`)
     if (name !== undefined) this.#say(`...syncmigrator API (telepath name): ${name}`)
     const { ports } = this.cell
     this.log(
@@ -116,14 +118,15 @@ class Run {
 
 async function openCell(dirn: string, parsed: ParsedSync, log: SyncLog): Promise<SyncCell> {
   const config = readConfig(expandPath(dirn), configOf(parsed), process.env)
+  const where = addresses(parsed)
   const dir = await openCellDir(dirn, log.warn)
   return SyncCell.open({
-    ...addresses(parsed),
+    ...where,
     dir,
     config,
     version: packageVersion().split(/[.-]/, 3).map(Number),
     log,
-    openCortex,
+    openCortex: (url) => openCortex(url, { maxFrameBytes: config.messageBytes }),
     createSyncService,
   })
 }

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import { ExitCode } from '../errors.js'
 import { CliCommand } from './cli-command.js'
 import { logOptions } from './log-options.js'
-import { DEFAULT_HTTPS, DEFAULT_TELEPATH, type ParsedSync, portOf } from './sync-options.js'
+import { DEFAULT_HTTPS, DEFAULT_TELEPATH, httpsOf, type ParsedSync } from './sync-options.js'
 import { intOf } from './whole-number.js'
 
 /** `sync_020`, or `synapse-migrator sync`. */
@@ -14,9 +14,9 @@ export function syncCommand(name: string): CliCommand {
     .addOptions(logOptions())
     .option('--telepath <url>', `where to listen for telepath (default: ${DEFAULT_TELEPATH})`)
     .option(
-      '--https <port>',
-      `port of the status page; 0: any free one, none: no page (default: ${DEFAULT_HTTPS})`,
-      portOf,
+      '--https <address>',
+      `where the status page is, [HOST:]PORT; port 0: any free one, none: no page (default: ${DEFAULT_HTTPS} on all addresses)`,
+      httpsOf,
     )
     .option('--name <name>', 'share the service under this name too')
     .option('--src <url>', 'telepath url of the 0.1.x Cortex')
@@ -26,7 +26,11 @@ export function syncCommand(name: string): CliCommand {
     .option('--err_lim <n>', 'failed changes after which a layer stops; -1: never (default: 10)', intOf)
     .option('--queue_size <n>', 'most changes of a layer in memory (default: 100000)', intOf)
     .option('--offs_logging <n>', 'a log line every so many offsets; 0: none (default: 10000000)', intOf)
-    .option('--auth-passwd <passwd>', "password of the service's user root")
+    .option('--message-bytes <bytes>', 'longest message that a Cortex may send, like 256M (default: 256M)')
+    .option('--auth-passwd <passwd>', "password of the service's user root; everybody on the machine can see it")
+    .addOption(
+      new Option('--auth-passwd-file <file>', 'a file whose first line is that password').conflicts('authPasswd'),
+    )
     .option('--nexslog-en <bool>', 'accepted for compatibility, without effect', booleanOf)
     .addOption(
       new Option(
@@ -45,11 +49,13 @@ export function syncCommand(name: string): CliCommand {
       'after',
       `
 Nothing is synced before --start, or a start command of the 2.x Cortex that has added the service (service.add).
-Everything from --src to --model-sync can stand in <dirn>/cell.yaml too, or in SYN_SYNCMIGRATOR_<NAME>.
+Everything from --src to --model-sync can stand in <dirn>/cell.yaml too, or in SYN_SYNCMIGRATOR_<NAME>: the place for urls with
+passwords, as other users of the machine can see arguments.
 
 Example:
-  $ ${name === 'sync' ? 'synapse-migrator sync' : name} ./sync --auth-passwd PASSWD --offsfile ./cortex-2x/migration/lyroffs.yaml --start file \\
-      --src tcp://root:PASSWD@old:27492/ --dest tcp://root:PASSWD@new:27492/ --telepath tcp://0.0.0.0:27493/`,
+  $ ${name === 'sync' ? 'synapse-migrator sync' : name} ./sync --auth-passwd-file ./passwd --offsfile ./cortex-2x/migration/lyroffs.yaml --start file \\
+      --telepath tcp://0.0.0.0:27493/
+  with src and dest, like tcp://root:PASSWD@old:27492/, in ./sync/cell.yaml`,
     )
     .exitCodes(
       [
@@ -58,6 +64,7 @@ Example:
         ExitCode.usage,
         ExitCode.config,
         ExitCode.quarantined,
+        ExitCode.locked,
         ExitCode.sigint,
         ExitCode.sigterm,
       ],
@@ -65,6 +72,7 @@ Example:
         0: 'ended by a signal, or in sync',
         3: 'bad configuration, or a Cortex refused',
         8: 'in sync, but some changes could not be applied',
+        10: 'another service runs on the directory',
         130: 'interrupted before --until-caught-up was done',
         143: 'interrupted before --until-caught-up was done',
       },

@@ -1,15 +1,21 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
 import { MigrationError } from '../errors.js'
 import { type ConfigInput, envName } from '../sync/cell/config.js'
+import type { HttpsAddress } from '../sync/http/status-server.js'
 import type { ParsedLog } from './log-options.js'
 
 export const DEFAULT_TELEPATH = 'tcp://0.0.0.0:27492'
 export const DEFAULT_HTTPS = 4443
 
+/** Where the status page listens unless it is told a host. */
+const ALL_HOSTS = '0.0.0.0'
+
 /** The options as commander leaves them. */
 export interface ParsedSync extends ParsedLog {
   telepath?: string
-  https?: number | 'none'
+  https?: HttpsAddress | 'none'
   name?: string
   src?: string
   dest?: string
@@ -19,6 +25,8 @@ export interface ParsedSync extends ParsedLog {
   queue_size?: number
   offs_logging?: number
   authPasswd?: string
+  authPasswdFile?: string
+  messageBytes?: string
   nexslogEn?: boolean
   modelSync?: string
   migrationMode: boolean
@@ -37,33 +45,66 @@ export function configOf(parsed: ParsedSync): ConfigInput {
     err_lim: parsed.err_lim,
     queue_size: parsed.queue_size,
     offs_logging: parsed.offs_logging,
-    'auth:passwd': parsed.authPasswd,
+    'auth:passwd': parsed.authPasswd ?? passwdIn(parsed.authPasswdFile),
+    message_bytes: parsed.messageBytes,
     'nexslog:en': parsed.nexslogEn,
     model_sync: parsed.modelSync,
     no_migration_mode: parsed.migrationMode ? undefined : true,
   }
 }
 
-export function addresses(parsed: ParsedSync): { telepath: string; https: number | null; name: string | undefined } {
+export function addresses(parsed: ParsedSync): {
+  telepath: string
+  https: HttpsAddress | null
+  name: string | undefined
+} {
   const env = (key: string) => process.env[envName(key)]?.trim() || undefined
   const https = env('https')
-  if (https !== undefined && !isPort(https)) {
-    throw new MigrationError('ERR_CONFIG', `Cannot use ${envName('https')}: it is no port number and not none`)
+  const found = https === undefined ? { host: ALL_HOSTS, port: DEFAULT_HTTPS } : addressIn(https)
+  if (found === null) {
+    throw new MigrationError('ERR_CONFIG', `Cannot use ${envName('https')}: it is neither a port, HOST:PORT nor none`)
   }
-  const port = parsed.https ?? (https === undefined ? DEFAULT_HTTPS : portOf(https))
+  const at = parsed.https ?? found
   return {
     telepath: parsed.telepath ?? env('telepath') ?? DEFAULT_TELEPATH,
-    https: port === 'none' ? null : port,
+    https: at === 'none' ? null : at,
     name: parsed.name ?? env('name'),
   }
 }
 
-/** A port, or `none`: commander makes an empty text of null. */
-export function portOf(text: string): number | 'none' {
-  if (!isPort(text)) throw new InvalidArgumentError('it is no port, 0 to 65535, and not none')
-  return text === 'none' ? text : Number(text)
+/** `PORT`, `HOST:PORT` or `none`: commander makes an empty text of null. */
+export function httpsOf(text: string): HttpsAddress | 'none' {
+  const found = addressIn(text)
+  if (found === null) throw new InvalidArgumentError('it is no port, 0 to 65535, no HOST:PORT, and not none')
+  return found
 }
 
-function isPort(text: string): boolean {
-  return text === 'none' || (/^\d{1,5}$/.test(text) && Number(text) <= 65535)
+/** As it is given, for people. */
+export function httpsText({ host, port }: HttpsAddress): string {
+  if (host === ALL_HOSTS) return String(port)
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function addressIn(text: string): HttpsAddress | 'none' | null {
+  if (text === 'none') return text
+  const [, inBrackets, named, digits] = /^(?:(?:\[([^\]]+)\]|([^:[\]/@]+)):)?(\d{1,5})$/.exec(text) ?? []
+  if (digits === undefined || Number(digits) > 65535) return null
+  if (inBrackets !== undefined && isIP(inBrackets) !== 6) return null
+  return { host: inBrackets ?? named ?? ALL_HOSTS, port: Number(digits) }
+}
+
+/** The first line of a file that holds a password: arguments can be seen by everybody on the machine. */
+function passwdIn(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new MigrationError('ERR_CONFIG', `Cannot read the password in "${file}": ${(cause as Error).message}`, {
+      cause,
+    })
+  }
+  const [passwd] = text.split(/\r?\n/, 1)
+  if (passwd !== '') return passwd
+  throw new MigrationError('ERR_CONFIG', `Cannot use the password in "${file}": its first line is empty`)
 }

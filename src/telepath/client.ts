@@ -10,7 +10,7 @@ import { endpointOf, showUrl, type TelepathUrl } from './url.js'
 /** All optional: see SessionOptions. */
 export type ProxyOptions = Partial<SessionOptions>
 
-const DEFAULTS: SessionOptions = { connectMs: 10_000, silenceMs: 120_000, maxFrameBytes: 2 ** 32 - 1 }
+const DEFAULTS: SessionOptions = { connectMs: 10_000, silenceMs: 120_000, maxFrameBytes: 1 << 28 }
 
 /**
  * Opens what a url names (of the share `*` when it names none) with the url's user.

@@ -1,8 +1,9 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { checkServerIdentity, connect as connectTls } from 'node:tls'
 import { clientTls } from './certdir.js'
-import { LinkDown } from './errors.js'
+import { BadUrl, LinkDown } from './errors.js'
 import { Link } from './link.js'
+import { shortSocketPath } from './socket-path.js'
 import { endpointOf, showUrl, type TelepathUrl } from './url.js'
 
 export interface DialOptions {
@@ -18,7 +19,7 @@ export interface DialOptions {
  */
 export function dial(url: TelepathUrl, options: DialOptions): Promise<Link> {
   const peer = showUrl(url)
-  const { socket, ready, check } = open(url)
+  const { socket, ready, check } = opening(url)
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => {
       clearTimeout(timer)
@@ -48,9 +49,19 @@ interface Opening {
   readonly check?: () => string | undefined
 }
 
+/** What cannot even be tried is no different from what nobody answers; but a url that means nothing is a mistake. */
+function opening(url: TelepathUrl): Opening {
+  try {
+    return open(url)
+  } catch (error) {
+    if (error instanceof BadUrl) throw error
+    throw new LinkDown(`Cannot connect to ${showUrl(url)}: ${reasonOf(error as Error)}`, error)
+  }
+}
+
 function open(url: TelepathUrl): Opening {
   const end = endpointOf(url)
-  if (end.kind === 'unix') return { socket: connect({ path: end.file }), ready: 'connect' }
+  if (end.kind === 'unix') return { socket: connectToSocket(end.file), ready: 'connect' }
   if (end.kind === 'tcp') return { socket: connect({ host: end.host, port: end.port }), ready: 'connect' }
   const { checkHash, servername, ...tls } = clientTls(url)
   const socket = connectTls({
@@ -67,6 +78,12 @@ function open(url: TelepathUrl): Opening {
     return found === checkHash ? undefined : `the hash of its certificate is ${found}, not that of the url`
   }
   return { socket, ready: 'secureConnect', check }
+}
+
+/** Connects to a unix socket, however long its path is. @throws as `shortSocketPath()` */
+export function connectToSocket(file: string): Socket {
+  const { path, release } = shortSocketPath(file)
+  return connect({ path }).once('connect', release).once('error', release)
 }
 
 /** Node bundles the failures of a name with several addresses into one error without a text. */

@@ -91,7 +91,7 @@ export class FrameSplitter {
   }
 
   #tooLong(): MsgpackError {
-    return new MsgpackError(`an object is longer than ${this.maxBytes} bytes`)
+    return new MsgpackError(`it is longer than ${this.maxBytes} bytes`)
   }
 }
 

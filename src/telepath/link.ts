@@ -31,7 +31,7 @@ export class Link {
   #failure: LinkDown | undefined
   #silenceMs = 0
   #wentSilent = false
-  #pendingSince: number | null = null
+  #pendingSinceMs: number | null = null
   #resolveClosed: (failure: LinkDown | undefined) => void = () => {}
 
   constructor(
@@ -74,9 +74,9 @@ export class Link {
     return this.isOpen && this.#waitingBytes === 0 && this.#splitter.pendingBytes === 0
   }
 
-  /** Since when (epoch ms) a message that has begun waits for its rest; null when none does, or the delay is ours. */
-  get pendingSince(): number | null {
-    return this.#waitingBytes > 0 ? null : this.#pendingSince
+  /** Since when, by `performance.now()`, a message that has begun waits for its rest; null when none does, or the delay is ours. */
+  get pendingSinceMs(): number | null {
+    return this.#waitingBytes > 0 ? null : this.#pendingSinceMs
   }
 
   /** Changes how long a message may be, from the next bytes on. */
@@ -159,11 +159,14 @@ export class Link {
         this.#frames.push(frame)
         this.#waitingBytes += frame.length
       }
-      if (this.#splitter.pendingBytes === 0) this.#pendingSince = null
-      else if (frames.length > 0 || this.#pendingSince === null) this.#pendingSince = Date.now()
+      if (this.#splitter.pendingBytes === 0) this.#pendingSinceMs = null
+      else if (frames.length > 0 || this.#pendingSinceMs === null) this.#pendingSinceMs = performance.now()
     } catch (error) {
       if (!(error instanceof MsgpackError)) throw error
-      this.fail(`Dropped the connection to ${this.peer}: it sent bytes that are no message: ${error.message}`, error)
+      this.fail(
+        `Dropped the connection to ${this.peer}: a message that it sent cannot be read: ${error.message}`,
+        error,
+      )
       return
     }
     if (this.#waitingBytes > HIGH_WATER_BYTES) this.socket.pause()

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, type Server, type Socket } from 'node:net'
+import { chmodSync } from 'node:fs'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { encode, MsgpackError, PackMap, type Value } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
 import { serverTls } from './certdir.js'
 import { BadUrl, LinkDown, TelepathError } from './errors.js'
+import { GuestList } from './guest-list.js'
 import { Link } from './link.js'
 import { decodeMessage, type Message, TELE_VERS } from './message.js'
 import { bindArgs, type Shared, sharinfoOf } from './shared.js'
+import { shortSocketPath } from './socket-path.js'
 import { endpointOf, showUrl, type TelepathUrl } from './url.js'
 
 /** What keeps strangers from filling the memory. */
@@ -20,6 +23,8 @@ export interface ServerLimits {
   readonly introductionMs: number
   /** A message that has begun must be complete after this time. */
   readonly frameMs: number
+  /** Messages that a link may send before it shows one. */
+  readonly strangerMessages: number
   /** Links of one address; beyond, its oldest that shows neither is dropped, or else the new one. */
   readonly linksPerPeer: number
   readonly links: number
@@ -30,6 +35,7 @@ const LIMITS: ServerLimits = {
   maxFirstFrameBytes: 1 << 16,
   introductionMs: 10_000,
   frameMs: 30_000,
+  strangerMessages: 16,
   linksPerPeer: 1024,
   links: 8192,
 }
@@ -40,7 +46,7 @@ const SWEEP_MS = 1000
 export interface ServerParts<U> {
   hasShare(name: string): boolean
   /** `auth` is what the client sent; over a unix socket the file's permissions have let it in. */
-  authenticate(auth: { name: string; passwd: Value } | null, unix: boolean): Promise<U>
+  authenticate(auth: { name: string; passwd: Value } | null, from: { unix: boolean; socket: Socket }): Promise<U>
   /** The object that a share and the path behind it name. */
   open(share: string, path: readonly string[], user: U): Shared<U>
   /** Told of failures that are no client's fault, and of what was dropped. */
@@ -58,24 +64,26 @@ interface ServerSession<U> {
 
 interface Guest {
   readonly link: Link
-  readonly address: string
+  readonly socket: Socket
   readonly unix: boolean
-  readonly since: number
-  /** Whether it has shown a password or a session. */
-  introduced: boolean
+  /** Messages so far, until one shows a password or a session. */
+  strange: number
 }
 
 /** A telepath server: shares objects over tcp, ssl and unix sockets, protocol 3.0 with t2 tasks. */
 export class TelepathServer<U> {
   readonly #limits: ServerLimits
   readonly #listeners = new Set<Server>()
-  readonly #guests = new Set<Guest>()
+  readonly #guests: GuestList
+  readonly #links = new Set<Link>()
   readonly #sessions = new Map<string, ServerSession<U>>()
   readonly #sweeper: NodeJS.Timeout
 
   constructor(private readonly parts: ServerParts<U>) {
     this.#limits = { ...LIMITS, ...parts.limits }
-    this.#sweeper = setInterval(() => this.#sweep(), Math.min(SWEEP_MS, this.#limits.introductionMs)).unref()
+    const { linksPerPeer: perAddress, links: all, introductionMs } = this.#limits
+    this.#guests = new GuestList({ perAddress, all, introductionMs }, (message) => parts.log('warn', message))
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref()
   }
 
   /** How many links and sessions there are. */
@@ -95,24 +103,50 @@ export class TelepathServer<U> {
    */
   async listen(url: TelepathUrl): Promise<number | null> {
     const end = endpointOf(url)
-    const greet = (socket: Socket) => this.#greet(socket, end.kind === 'unix')
+    if (end.kind === 'unix') {
+      await this.listenAtSocket(end.file)
+      return null
+    }
+    const greet = (socket: Socket) => this.#greet(socket, false)
     const listener = end.kind === 'ssl' ? this.#tlsListener(url, greet) : createServer(greet)
-    listener.maxConnections = this.#limits.links
+    await this.#open(listener, showUrl(url), () => listener.listen(end.port, end.host))
+    return (listener.address() as AddressInfo).port
+  }
+
+  /**
+   * Listens at a unix socket, however long its path is. Who may open it needs no password: that is its owner alone, whatever the
+   * process's umask.
+   *
+   * @throws {MigrationError} ERR_CONFIG where the path is too long for this system; system errors as they are
+   */
+  async listenAtSocket(file: string): Promise<void> {
+    const { path, release } = shortSocketPath(file)
+    const listener = createServer((socket) => this.#greet(socket, true))
+    listener.once('close', release)
+    try {
+      await this.#open(listener, file, () => listener.listen(path))
+    } catch (error) {
+      release()
+      throw error
+    }
+    chmodSync(path, 0o600)
+  }
+
+  async #open(listener: Server, shown: string, listen: () => void): Promise<void> {
+    this.#guests.guard(listener)
     await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject)
-      if (end.kind === 'unix') listener.listen(end.file, resolve)
-      else listener.listen(end.port, end.host, resolve)
+      listener.once('error', reject).once('listening', resolve)
+      listen()
     })
-    listener.on('error', (error) => this.parts.log('error', `Listening at ${showUrl(url)} failed`, error))
+    listener.on('error', (error) => this.parts.log('error', `Listening at ${shown} failed`, error))
     this.#listeners.add(listener)
-    const address = listener.address()
-    return typeof address === 'object' ? (address?.port ?? null) : null
   }
 
   async close(): Promise<void> {
     clearInterval(this.#sweeper)
+    this.#guests.close()
     const closing = [...this.#listeners].map((each) => new Promise((resolve) => each.close(resolve)))
-    for (const { link } of this.#guests) link.close()
+    for (const link of this.#links) link.close()
     await Promise.all(closing)
   }
 
@@ -125,40 +159,20 @@ export class TelepathServer<U> {
   }
 
   #greet(socket: Socket, unix: boolean): void {
-    const address = unix ? 'unix' : (socket.remoteAddress ?? 'unknown')
-    const peer = unix ? 'unix' : `${address}:${socket.remotePort}`
+    const peer = unix ? 'unix' : `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort}`
     const link = new Link(socket, { peer, maxFrameBytes: this.#limits.maxFirstFrameBytes })
-    if (!this.#makeRoom(address)) {
-      link.close()
-      return
-    }
-    const guest: Guest = { link, address, unix, since: Date.now(), introduced: false }
-    this.#guests.add(guest)
-    link.closed.then(() => this.#guests.delete(guest))
-    this.#serve(guest).catch((error) => {
+    this.#links.add(link)
+    link.closed.then(() => this.#links.delete(link))
+    this.#serve({ link, socket, unix, strange: 0 }).catch((error) => {
       if (!(error instanceof LinkDown)) this.parts.log('error', `Serving ${peer} failed`, error)
       link.close()
     })
   }
 
-  /** Idle strangers must not keep others out: the oldest of the address goes first. */
-  #makeRoom(address: string): boolean {
-    const same = [...this.#guests].filter((guest) => guest.address === address)
-    if (same.length < this.#limits.linksPerPeer && this.#guests.size < this.#limits.links) return true
-    const pool = same.length >= this.#limits.linksPerPeer ? same : [...this.#guests]
-    const oldest = pool.find((guest) => !guest.introduced)
-    this.parts.log('warn', `Too many connections from ${address}: dropped the ${oldest ? 'oldest' : 'new one'}`)
-    if (!oldest) return false
-    oldest.link.close()
-    this.#guests.delete(oldest)
-    return true
-  }
-
   #sweep(): void {
-    const now = Date.now()
-    for (const { link, since, introduced } of this.#guests) {
-      if (!introduced && now - since > this.#limits.introductionMs) link.close()
-      else if (link.pendingSince !== null && now - link.pendingSince > this.#limits.frameMs) link.close()
+    const oldestMs = performance.now() - this.#limits.frameMs
+    for (const link of this.#links) {
+      if (link.pendingSinceMs !== null && link.pendingSinceMs < oldestMs) link.close()
     }
   }
 
@@ -167,6 +181,8 @@ export class TelepathServer<U> {
     for (;;) {
       const frame = await guest.link.next()
       if (frame === undefined) return
+      // Each is answered, and a link that never shows anything would keep the server busy.
+      if (guest.strange++ >= this.#limits.strangerMessages) return guest.link.close()
       const { type, info } = this.#read(guest, frame)
       if (type === 'tele:syn') await this.#synchronize(guest, info)
       else if (type === 't2:init') await this.#run(guest, info)
@@ -208,7 +224,7 @@ export class TelepathServer<U> {
     const name = info.get('name')
     const [share, ...path] = typeof name === 'string' && name !== '' ? splitPath(name) : ['*']
     if (!this.parts.hasShare(share)) throw TelepathError.of('NoSuchName', { name: share })
-    const user = await this.parts.authenticate(authOf(info.get('auth')), guest.unix)
+    const user = await this.parts.authenticate(authOf(info.get('auth')), guest)
     return { user, peer: guest.link.peer, shared: this.parts.open(share, path, user) }
   }
 
@@ -257,7 +273,8 @@ export class TelepathServer<U> {
   }
 
   #introduce(guest: Guest): void {
-    guest.introduced = true
+    guest.strange = Number.NEGATIVE_INFINITY
+    this.#guests.introduce(guest.socket)
     guest.link.limitFrames(this.#limits.maxFrameBytes)
   }
 

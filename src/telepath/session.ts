@@ -15,7 +15,7 @@ export interface SessionOptions {
    * was sent to it, so this is what ends a call that was.
    */
   readonly silenceMs: number
-  /** Longest message accepted; msgpack itself ends at 2^32-1. */
+  /** Longest message accepted: one that announces more ends the connection before it has come. */
   readonly maxFrameBytes: number
 }
 

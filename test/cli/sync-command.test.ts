@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { PackMap } from '../../src/bytes/msgpack.js'
 import { syncCommand } from '../../src/cli/sync-command.js'
@@ -44,10 +44,11 @@ class Service {
     args: string[],
     env: Record<string, string> = {},
     readonly dirn = join(dir, `service${services++}`),
+    wrapper: readonly string[] = [process.execPath],
   ) {
     const words = ['bin/sync_020.mjs', this.dirn, '--telepath', 'tcp://127.0.0.1:0/', '--https', 'none', ...args]
     const { SYN_LOG_LEVEL: _, ...clean } = process.env
-    this.child = spawn(process.execPath, words, { env: { ...clean, ...env }, timeout: 120_000 })
+    this.child = spawn(wrapper[0], [...wrapper.slice(1), ...words], { env: { ...clean, ...env }, timeout: 120_000 })
     this.child.stdout?.setEncoding('utf8').on('data', (text) => {
       this.stdout += text
     })
@@ -117,6 +118,10 @@ test('arguments that cannot be used end with 2 and one line', async () => {
     [['--poll_s', 'x'], /poll_s/],
     [['--err_lim', '1.5'], /err_lim/],
     [['--https', 'tcp://root:hunter2@h/'], /https/],
+    [['--https', '127.0.0.1'], /https/],
+    [['--https', 'h:65536'], /https/],
+    [['--https', '::1:4443'], /https/],
+    [['--auth-passwd', 'hunter2', '--auth-passwd-file', 'f'], /auth-passwd-file/],
     [['--log-level', 'LOUD'], /log-level/],
     [['--o', 'x'], /ambiguous/],
     [['--start', 'now'], /start/],
@@ -136,6 +141,11 @@ test('configuration that cannot be used ends with 3, before a directory is made'
     [['--err_lim', '-2'], {}],
     [['--offs_logging', '-1'], {}],
     [[], { SYN_SYNCMIGRATOR_POLL_S: 'hunter2' }],
+    [[], { SYN_SYNCMIGRATOR_HTTPS: 'hunter2' }],
+    [['--message-bytes', '1000'], {}],
+    [['--message-bytes', '5G'], {}],
+    [['--message-bytes', 'many'], {}],
+    [['--auth-passwd-file', yaml('empty', '\n')], {}],
   ]
   for (const [args, env] of cases) {
     const [error, code] = await refusal(args, env)
@@ -192,7 +202,7 @@ test('every mistake in urls and offsets file is one sentence at the start, and m
 
 test('the service prints where it listens, serves, and ends with 0 at a signal', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const service = new Service(['--auth-passwd', 'hunter2', '--name', 'migrsync', '--log', 'debug'])
+    const service = new Service(['--auth-passwd', 'hunter2', '--name', 'migrsync', '--log-l', 'debug'])
     const [, port] = await service.says(/telepath port (\d+), https port none/)
     const proxy = await openProxy(`tcp://root:hunter2@127.0.0.1:${port}/migrsync`)
     assert.equal(await proxy.call('getCellType'), 'syncmigrator')
@@ -286,4 +296,51 @@ test('of two services that are started on one directory at the same moment, one 
   next.child.kill('SIGTERM')
   assert.equal((await next.result).code, 0)
   assert.doesNotMatch(next.stderr, /watching/)
+})
+
+test('with umask 0 and a directory that was there before, nobody but the owner gets at the service', async () => {
+  const dirn = join(dir, 'open')
+  mkdirSync(dirn)
+  chmodSync(dirn, 0o755)
+  const passwd = yaml('passwd', 'hunter2\nmore\n')
+  const script = 'umask 0; exec "$0" "$@"'
+  const service = new Service(['--auth-passwd-file', passwd, '--https', '127.0.0.1:0'], {}, dirn, [
+    'sh',
+    '-c',
+    script,
+    process.execPath,
+  ])
+  const [, port] = await service.says(/telepath port (\d+), https port \d+/)
+  assert.match(service.stdout, /^\.\.\.syncmigrator API \(https\): 127\.0\.0\.1:0$/m)
+  const proxy = await openProxy(`tcp://root:hunter2@127.0.0.1:${port}/`)
+  await proxy.close()
+  assert.equal(statSync(dirn).mode & 0o777, 0o700)
+  const found = readdirSync(dirn, { recursive: true, encoding: 'utf8' }).map((name) => join(dirn, name))
+  assert.ok(found.some((name) => name.endsWith('sock')))
+  for (const name of found) assert.equal(statSync(name).mode & 0o077, 0, name)
+  service.child.kill('SIGTERM')
+  const { code, stdout, stderr } = await service.result
+  assert.equal(code, 0)
+  assert.doesNotMatch(stdout + stderr, /hunter2/)
+})
+
+test('a directory whose socket has a path that the system would cut is served, killed and served again', async () => {
+  const base = join(dir, 'long-directory-name-'.repeat(6))
+  const killed = new Service([], {}, base)
+  await killed.says(/Listening/)
+  killed.child.kill('SIGKILL')
+  await killed.result
+  const next = new Service([], {}, base)
+  await next.says(/Listening/)
+  const refused = await new Service([], {}, base).result
+  assert.equal(refused.code, 10)
+  const proxy = await openProxy(`cell://${base}`)
+  assert.equal(await proxy.call('getCellType'), 'syncmigrator')
+  await proxy.close()
+  assert.deepEqual(
+    readdirSync(dir).filter((name) => name.startsWith('long-')),
+    [basename(base)],
+  )
+  next.child.kill('SIGTERM')
+  assert.equal((await next.result).code, 0)
 })

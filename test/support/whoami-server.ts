@@ -1,7 +1,7 @@
-import { TelepathServer } from '../../src/telepath/server.js'
+import { type ServerLimits, TelepathServer } from '../../src/telepath/server.js'
 
 /** A telepath server with every share: its one method `whoami` says as whom the caller came, by name alone. */
-export function whoamiServer(): TelepathServer<string> {
+export function whoamiServer(limits: Partial<ServerLimits> = {}): TelepathServer<string> {
   return new TelepathServer<string>({
     hasShare: () => true,
     authenticate: async (auth) => auth?.name ?? 'nobody',
@@ -11,5 +11,6 @@ export function whoamiServer(): TelepathServer<string> {
       methods: new Map([['whoami', { run: ({ user }: { user: string }) => user }]]),
     }),
     log: () => {},
+    limits,
   })
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -63,7 +63,7 @@ function fails(promise: Promise<unknown>, name: string, mesg = /./): Promise<voi
 
 test('SyncCell makes its directory as the reference lays it out', () => {
   assert.equal(statSync(dir).mode & 0o777, 0o700)
-  for (const file of ['cell.guid', 'cookie.secret', 'slabs/cell.lmdb', 'slabs/migrsync.lmdb', 'sock']) {
+  for (const file of ['cell.guid', 'slabs/cell.lmdb', 'slabs/migrsync.lmdb', 'sock']) {
     assert.ok(existsSync(join(dir, file)), file)
   }
 })
@@ -219,6 +219,56 @@ test('a second service on the same directory is refused while the first one runs
     openCellDir(dir, log.warn),
     (error) => error instanceof MigrationError && error.code === 'ERR_LOCKED',
   )
+})
+
+test('a directory that was there before is closed to other users, unless it holds things of others', async () => {
+  for (const [names, mode] of [
+    [[], 0o755],
+    [['cell.yaml'], 0o777],
+    [['cell.yaml', 'lyroffs.yaml'], 0o1770],
+  ] as const) {
+    const path = tempDir()
+    for (const name of names) writeFileSync(join(path, name), '')
+    chmodSync(path, mode)
+    const told: string[] = []
+    const opened = await openCellDir(path, (text) => told.push(text))
+    assert.equal(statSync(path).mode & 0o7777, 0o700)
+    assert.deepEqual(told, [`Closed "${path}" to other users: its mode was 0${mode.toString(8)}`])
+    opened.lock.release()
+  }
+  const shared = tempDir()
+  writeFileSync(join(shared, 'letter'), '')
+  chmodSync(shared, 0o755)
+  await assert.rejects(openCellDir(shared, log.warn), {
+    code: 'ERR_CONFIG',
+    message: /its mode is 0755, and it holds other things than a service does/,
+  })
+  assert.deepEqual([statSync(shared).mode & 0o777, readdirSync(shared)], [0o755, ['letter']])
+})
+
+test('cell.guid is made anew when it is empty, as a power loss leaves it, and refused when it is anything else', async () => {
+  const path = tempDir()
+  writeFileSync(join(path, 'cell.guid'), '')
+  const told: string[] = []
+  const { iden, lock } = await openCellDir(path, (text) => told.push(text))
+  lock.release()
+  assert.match(iden, /^[0-9a-f]{32}$/)
+  assert.match(told.join(), /cell.guid" was empty, as a power loss leaves it: the service has a new iden/)
+  assert.equal(readFileSync(join(path, 'cell.guid'), 'utf8'), iden)
+  assert.equal(statSync(join(path, 'cell.guid')).mode & 0o777, 0o600)
+  for (const text of ['x', iden.slice(1), `${iden}00`, iden.toUpperCase().replace(/\d/g, 'A')]) {
+    writeFileSync(join(path, 'cell.guid'), text)
+    await assert.rejects(openCellDir(path, log.warn), { code: 'ERR_CONFIG', message: /does not hold 32 hex digits/ })
+    assert.equal(readFileSync(join(path, 'cell.guid'), 'utf8'), text)
+  }
+})
+
+test('a socket that cannot be listened at ends the service', async () => {
+  const path = tempDir()
+  const given = await options(path)
+  // Whatever stands there goes when a service starts, but for a directory.
+  mkdirSync(join(path, 'sock', 'full'), { recursive: true })
+  await assert.rejects(SyncCell.open(given), { code: 'ERR_CONFIG', message: /^Cannot listen at .*sock: / })
 })
 
 test('a directory that the reference has made is taken over, with its users and state', async () => {

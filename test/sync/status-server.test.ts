@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
-import { readFileSync, statSync } from 'node:fs'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
+import { connect, type Socket } from 'node:net'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
@@ -9,6 +12,8 @@ import { Slab } from '../../src/slab/slab.js'
 import { Auth } from '../../src/sync/cell/auth.js'
 import { openCellDir } from '../../src/sync/cell/cell-dir.js'
 import { Hive } from '../../src/sync/cell/hive.js'
+import { Logins } from '../../src/sync/cell/logins.js'
+import { pageCertificate } from '../../src/sync/http/certificate.js'
 import { statusPage } from '../../src/sync/http/page.js'
 import { StatusServer, type StatusServerParts } from '../../src/sync/http/status-server.js'
 import { FakeSync, LAYER, layerState, memoryLog } from '../support/fake-sync.js'
@@ -26,7 +31,13 @@ before(async () => {
   slab = await Slab.open(join(dir, 'slabs', 'cell.lmdb'))
   auth = new Auth(new Hive(slab))
   auth.setPasswd(auth.root.iden, 'secret:with:colons')
-  parts = { port: 0, dir: await openCellDir(dir, log.warn), auth, state: () => fake.state(), log }
+  parts = {
+    at: { host: '127.0.0.1', port: 0 },
+    dir: await openCellDir(dir, log.warn),
+    logins: new Logins(auth, log),
+    state: () => fake.state(),
+    log,
+  }
   server = await StatusServer.listen(parts)
 })
 
@@ -41,7 +52,10 @@ interface Answer {
   readonly body: string
 }
 
-function ask(path: string, options: { method?: string; body?: string; headers?: Record<string, string> } = {}) {
+function ask(
+  path: string,
+  options: { method?: string; body?: string; headers?: Record<string, string>; port?: number } = {},
+) {
   return new Promise<Answer>((resolve, reject) => {
     const ca = readFileSync(join(dir, 'sslcert.pem'))
     const { body, ...rest } = options
@@ -69,7 +83,27 @@ const ROOT = basic('root', 'secret:with:colons')
 
 test('StatusServer makes a certificate that names this host, with a key that only the owner reads', () => {
   assert.equal(statSync(join(dir, 'sslkey.pem')).mode & 0o777, 0o600)
-  assert.match(readFileSync(join(dir, 'sslcert.pem'), 'utf8'), /BEGIN CERTIFICATE/)
+  const cert = new X509Certificate(readFileSync(join(dir, 'sslcert.pem')))
+  assert.equal(cert.checkHost(hostname()), hostname())
+})
+
+test('a certificate that is missing is made for the key that is there, which stays', () => {
+  const own = tempDir()
+  for (const pair of [
+    generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  ]) {
+    const key = pair.privateKey.export({ type: 'pkcs8', format: 'pem' })
+    writeFileSync(join(own, 'sslkey.pem'), key)
+    rmSync(join(own, 'sslcert.pem'), { force: true })
+    const made = pageCertificate(own, log)
+    assert.equal(made.key, key)
+    assert.ok(new X509Certificate(made.cert).checkPrivateKey(pair.privateKey))
+    assert.deepEqual(pageCertificate(own, log), made)
+  }
+  // A certificate without its key is somebody's mistake.
+  rmSync(join(own, 'sslkey.pem'))
+  assert.throws(() => pageCertificate(own, log), /sslkey\.pem/)
 })
 
 test('StatusServer shows nothing without credentials', async () => {
@@ -85,28 +119,59 @@ test('StatusServer shows nothing without credentials', async () => {
   assert.deepEqual(JSON.parse((await ask('/api/v1/active')).body), { status: 'ok', result: { active: true } })
 })
 
-test('the login gives a cookie that serves until its user is locked', async () => {
-  const login = (user: unknown, passwd: unknown) =>
-    ask('/api/v1/login', { method: 'POST', body: JSON.stringify({ user, passwd }) })
-  const { body, headers } = await login('root', 'secret:with:colons')
-  assert.equal(JSON.parse(body).result.name, 'root')
-  const cookie = String(headers['set-cookie'])
-  assert.match(cookie, /Secure; HttpOnly; SameSite=Strict/)
-  const value = cookie.split(';')[0]
-  const asked = await ask('/api/v1/status', { headers: { Cookie: `a=b; ${value}` } })
-  assert.equal(asked.status, 200)
-  const forged = value.replace(/\.\d+\./, '.9999999999999.')
-  assert.equal((await ask('/api/v1/status', { headers: { Cookie: forged } })).status, 401)
-  assert.equal(JSON.parse((await login('root', 'wrong')).body).code, 'AuthDeny')
-  assert.equal(JSON.parse((await login('newp', 'wrong')).body).code, 'AuthDeny')
-  assert.equal((await login('root', 5)).status, 400)
-  assert.equal((await ask('/api/v1/login', { method: 'POST', body: 'x' })).status, 400)
-  assert.equal((await ask('/api/v1/login', { method: 'POST', body: 'x'.repeat(1 << 16) })).status, 413)
+test('a user that is locked is out at once, and there is no other login than Basic authentication', async () => {
   const visi = auth.add('visi', 'visi123', null)
-  const visiCookie = String((await login('visi', 'visi123')).headers['set-cookie']).split(';')[0]
-  assert.equal((await ask('/', { headers: { Cookie: visiCookie } })).status, 200)
+  assert.equal((await ask('/', { headers: basic('visi', 'visi123') })).status, 200)
   auth.setInfo(visi.iden, { locked: true })
-  assert.equal((await ask('/', { headers: { Cookie: visiCookie } })).status, 401)
+  assert.equal((await ask('/', { headers: basic('visi', 'visi123') })).status, 401)
+  const body = JSON.stringify({ user: 'root', passwd: 'secret:with:colons' })
+  const { status, headers } = await ask('/api/v1/login', { method: 'POST', body, headers: ROOT })
+  assert.deepEqual([status, headers['set-cookie']], [404, undefined])
+})
+
+test('guesses at a password are answered with 429 and a time when too many wait, and other users come in', async (t) => {
+  auth.add('bob', 'bobpw', null)
+  const logins = new Logins(auth, log, { nowMs: () => 0, wait: async () => {} })
+  const guarded = await StatusServer.listen({ ...parts, logins })
+  t.after(() => guarded.close())
+  const { port } = guarded
+  const guesses: Answer[] = []
+  for (let i = 0; i < 14; i++) guesses.push(await ask('/', { headers: basic('bob', `guess ${i}`), port }))
+  assert.deepEqual(
+    guesses.slice(0, 5).map(({ status }) => status),
+    [401, 401, 401, 401, 401],
+  )
+  const { status, headers, body } = guesses[13]
+  assert.deepEqual(
+    [status, JSON.parse(body).mesg],
+    [429, `Too many wrong passwords: try again in ${headers['retry-after']} s`],
+  )
+  assert.equal((await ask('/', { headers: ROOT, port })).status, 200)
+  assert.match(
+    log.lines.join('\n'),
+    /Wrong password for user "bob" from 127\.0\.0\.1, 5 in a row: the next has to wait for 1 s/,
+  )
+})
+
+test('idle connections of strangers, before TLS and behind it, keep nobody out', async (t) => {
+  const crowded = await StatusServer.listen({ ...parts, limits: { perAddress: 20, all: 30, introductionMs: 2000 } })
+  t.after(() => crowded.close())
+  const idle: Socket[] = []
+  const ended: Promise<unknown>[] = []
+  for (let i = 0; i < 60; i++) {
+    const at = { host: '127.0.0.1', port: crowded.port }
+    const socket = i % 2 === 0 ? connect(at) : connectTls({ ...at, rejectUnauthorized: false })
+    socket.on('error', () => {})
+    idle.push(socket)
+    ended.push(new Promise((resolve) => socket.once('close', resolve)))
+    await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve))
+  }
+  for (let i = 0; i < 3; i++) assert.equal((await ask('/metrics', { headers: ROOT, port: crowded.port })).status, 200)
+  await Promise.all(ended)
+  assert.match(
+    log.lines.join('\n'),
+    /https: Too many connections, the last from 127\.0\.0\.1: dropped the oldest of 127\.0\.0\.1 that/,
+  )
 })
 
 test('the page shows each layer, is one document, and may load nothing', async () => {
@@ -145,7 +210,7 @@ test('the metrics are in the text format of Prometheus', async () => {
 })
 
 test('a port that is taken and a certificate that is none are one sentence', async () => {
-  const taken = StatusServer.listen({ ...parts, port: server.port })
+  const taken = StatusServer.listen({ ...parts, at: { host: '127.0.0.1', port: server.port } })
   await assert.rejects(
     taken,
     (error) => error instanceof MigrationError && /port \d+: the port is in use/.test(error.message),

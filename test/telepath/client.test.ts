@@ -253,6 +253,27 @@ test('openProxy() gives up on a server that never answers, closes early, or send
   )
 })
 
+test('openProxy() refuses a message that announces more than its limit before it has come', async () => {
+  const { syn, layer } = layerOf(exchangesOf(loadRecording(SPLICES)))
+  // A text of 2 GiB - 1 of which nothing is sent.
+  const item = Buffer.concat([encode('t2:yield'), Buffer.from('81a47265746e92c3db7fffffff', 'hex')])
+  const server = await listen((socket, mesg) => {
+    if (mesg === 'tele:syn') socket.write(syn)
+    else socket.write(Buffer.concat([encode(['t2:genr', new PackMap([])]), Uint8Array.of(0x92), item]))
+  })
+  const proxy = await openProxy(`tcp://127.0.0.1:${server.port}/${layer}`, { silenceMs: 0 })
+  const reading = async () => {
+    for await (const _ of proxy.generate('splices', [0, -1]));
+  }
+  await assert.rejects(reading(), (error) => {
+    assert.ok(error instanceof LinkDown)
+    assert.match(error.message, /a message that it sent cannot be read: it is longer than 268435456 bytes$/)
+    return true
+  })
+  await proxy.close()
+  await server.close()
+})
+
 test('a server of another protocol version is refused before its result is looked at', async () => {
   const info = new PackMap(Object.entries({ vers: [4, 0], retn: [false, ['AuthDeny', new PackMap([])]] }))
   const server = await listen((socket) => socket.write(encode(['tele:syn', info])))

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { decode, encode, PackMap, type Value } from '../../src/bytes/msgpack.js'
 import { openProxy } from '../../src/telepath/client.js'
@@ -360,6 +362,56 @@ test('1,000 idle connections neither stop the service nor stay for ever', async 
   for (const client of idle) await client.closed()
   await stillServes(at)
   await crowded.close()
+})
+
+test('a stranger that talks on and shows no password is dropped', async () => {
+  const client = await Client.open(port)
+  const syn = encode([
+    'tele:syn',
+    new PackMap(Object.entries({ auth: ['root', new PackMap([['passwd', 'x']])], vers: [3, 0] })),
+  ])
+  for (let i = 0; i < 16; i++) {
+    client.send(syn)
+    assert.equal(failureOf(partsOf(await client.next()).info)?.[0], 'AuthDeny')
+  }
+  client.send(syn)
+  await client.closed()
+  await stillServes()
+})
+
+test('TelepathServer lets only the owner open its socket, whatever the umask, however long the path', async (t) => {
+  const umask = process.umask(0)
+  t.after(() => process.umask(umask))
+  const base = mkdtempSync(join(tmpdir(), 'telepath-'))
+  t.after(() => rmSync(base, { recursive: true }))
+  // The two long ones have their first 107 bytes in common.
+  const long = (end: string) => join(base, 'long-directory-name-'.repeat(6), end)
+  for (const dir of [base, long('a'), long('b')]) {
+    mkdirSync(dir, { recursive: true })
+    const before = readdirSync(join(dir, '..')).sort()
+    const file = join(dir, 'sock')
+    const [made] = await serve({})
+    await made.listenAtSocket(file)
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+    const proxy = await openProxy(`unix://root:secret@${file}`)
+    assert.equal(await proxy.call('echo', ['hello']), 'hello')
+    await proxy.close()
+    assert.deepEqual(readdirSync(join(dir, '..')).sort(), before)
+    await made.close()
+    assert.deepEqual(
+      readdirSync(dir).filter((name) => name === 'sock'),
+      [],
+    )
+  }
+  const [made] = await serve({})
+  const tooLong = join(base, 'x'.repeat(100))
+  await assert.rejects(made.listenAtSocket(tooLong), {
+    code: 'ERR_CONFIG',
+    message: /its path is longer than \d+ bytes/,
+  })
+  await assert.rejects(openProxy(`unix://root:secret@${tooLong}`), (error) => error instanceof LinkDown)
+  await assert.rejects(openProxy(`unix://root:secret@${long('nowhere')}/at/all`), (error) => error instanceof LinkDown)
+  await made.close()
 })
 
 test('the end of a session takes its calls along', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { generate } from 'selfsigned'
@@ -114,4 +115,18 @@ test('a server of plain tcp and a TLS client do not understand each other, and b
   const port = await server.listen(parseUrl('tcp://127.0.0.1:0/'))
   await assert.rejects(openProxy(`ssl://root:secret@localhost:${port}/?certdir=${dir}`, { connectMs: 2000 }), LinkDown)
   await (await openProxy(`tcp://127.0.0.1:${port}/`)).close()
+})
+
+test('connections that never begin TLS keep no client of ssl out', async (t) => {
+  const server = whoamiServer({ linksPerPeer: 20 })
+  servers.push(server)
+  const url = `ssl://127.0.0.1:0/?hostname=localhost&certdir=${dir}`
+  const port = (await server.listen(parseUrl(url))) as number
+  for (let i = 0; i < 60; i++) {
+    const socket = connect({ host: '127.0.0.1', port }).on('error', () => {})
+    t.after(() => socket.destroy())
+    await new Promise((resolve) => socket.once('connect', resolve))
+  }
+  assert.equal(await whoami(`ssl://root:secret@localhost:${port}/?certdir=${dir}`), 'root')
+  assert.ok(server.counts.links <= 20, `${server.counts.links} links`)
 })

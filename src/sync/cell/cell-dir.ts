@@ -1,23 +1,25 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MigrationError } from '../../errors.js'
 import { DirLock } from '../../lock/dir-lock.js'
+import { writeWhole } from '../../slab/write-whole.js'
+import { connectToSocket } from '../../telepath/dial.js'
 import { newIden } from './auth.js'
 
-/** The storage directory of the service, which it has for itself; laid out as the reference's, so that one can be taken over. */
+/** The storage directory of the service, which has it for itself; laid out as the reference's, so that one can be taken over. */
 export interface CellDir {
   readonly path: string
   readonly lock: DirLock
   /** `cell.guid`: who the service is, 32 hex digits. */
   readonly iden: string
-  /** `cookie.secret`: what signs the cookies of the status page. */
-  readonly cookieSecret: string
   readonly cellSlab: string
   readonly syncSlab: string
   readonly socket: string
 }
+
+/** By which a directory is known to be a service's, or meant to be one. */
+const OWN_FILES = ['cell.guid', 'cell.yaml', 'sync.lock']
 
 /**
  * Expands `~` and `$VAR`, makes the directory (mode 0700, with parents) and its identity when they are missing.
@@ -26,7 +28,7 @@ export interface CellDir {
  * @throws {MigrationError} ERR_CONFIG when the path is no directory; ERR_LOCKED when a service runs on it
  */
 export async function openCellDir(given: string, tell: (text: string) => void): Promise<CellDir> {
-  const path = makeDir(expandPath(given))
+  const path = makeDir(expandPath(given), tell)
   const lock = await lockDir(path, tell)
   const socket = join(path, 'sock')
   try {
@@ -39,8 +41,7 @@ export async function openCellDir(given: string, tell: (text: string) => void): 
     return {
       path,
       lock,
-      iden: storedIden(join(path, 'cell.guid')),
-      cookieSecret: storedIden(join(path, 'cookie.secret')),
+      iden: storedIden(join(path, 'cell.guid'), tell),
       cellSlab: join(path, 'slabs', 'cell.lmdb'),
       syncSlab: join(path, 'slabs', 'migrsync.lmdb'),
       socket,
@@ -62,10 +63,13 @@ export function expandPath(path: string): string {
   return resolve(home.replace(/\$(\w+)|\$\{(\w+)\}/g, (text, a, b) => process.env[a ?? b] ?? text))
 }
 
-function makeDir(path: string): string {
+function makeDir(path: string, tell: (text: string) => void): string {
   if (existsSync(path)) {
-    if (statSync(path).isDirectory()) return realpathSync(path)
-    throw new MigrationError('ERR_CONFIG', `Cannot use "${path}" as the service's directory: it is a file`)
+    if (!statSync(path).isDirectory()) {
+      throw new MigrationError('ERR_CONFIG', `Cannot use "${path}" as the service's directory: it is a file`)
+    }
+    closeToOthers(path, tell)
+    return realpathSync(path)
   }
   try {
     mkdirSync(path, { recursive: true })
@@ -77,14 +81,45 @@ function makeDir(path: string): string {
   return path
 }
 
-function storedIden(file: string): string {
-  if (!existsSync(file)) writeFileSync(file, newIden(), { mode: 0o600 })
-  return readFileSync(file, 'utf8').trim()
+/** Whoever may open the socket in it is the service's root. */
+function closeToOthers(path: string, tell: (text: string) => void): void {
+  const mode = statSync(path).mode & 0o7777
+  if ((mode & 0o077) === 0) return
+  const shown = `0${mode.toString(8)}`
+  // Such as /tmp or a home: closing it would keep others out of what is theirs.
+  const names = readdirSync(path)
+  if (names.length > 0 && !names.some((name) => OWN_FILES.includes(name))) {
+    const found = `its mode is ${shown}, and it holds other things than a service does`
+    throw new MigrationError('ERR_CONFIG', `Cannot use "${path}" as the service's directory: ${found}`, {
+      hint: `Name a directory that only the service uses, or make it so: chmod 700 "${path}"`,
+    })
+  }
+  try {
+    chmodSync(path, 0o700)
+    tell(`Closed "${path}" to other users: its mode was ${shown}`)
+  } catch (error) {
+    // As a volume of a container, which belongs to root. What is made in it is for its owner alone.
+    tell(`"${path}" stays open to other users, mode ${shown}: ${(error as Error).message}`)
+  }
+}
+
+function storedIden(file: string, tell: (text: string) => void): string {
+  const found = existsSync(file) ? readFileSync(file, 'utf8').trim() : null
+  if (found !== null && /^[0-9a-f]{32}$/.test(found)) return found
+  if (found !== null && found !== '') {
+    throw new MigrationError('ERR_CONFIG', `Cannot use "${file}": it does not hold 32 hex digits`, {
+      hint: 'Restore it, or remove it: the service then gets a new iden',
+    })
+  }
+  if (found === '') tell(`"${file}" was empty, as a power loss leaves it: the service has a new iden`)
+  const iden = newIden()
+  writeWhole(file, iden)
+  return iden
 }
 
 function answers(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect({ path: socket })
+    const probe = connectToSocket(socket)
     probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
     probe.once('connect', () => probe.destroy())
   })

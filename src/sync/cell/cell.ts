@@ -4,16 +4,18 @@ import { MigrationError } from '../../errors.js'
 import { Slab } from '../../slab/slab.js'
 import { resolveUrl } from '../../telepath/aliases.js'
 import { BadUrl, TelepathError } from '../../telepath/errors.js'
+import { addressOf } from '../../telepath/guest-list.js'
 import { TelepathServer } from '../../telepath/server.js'
 import type { Shared } from '../../telepath/shared.js'
 import { showUrl, type TelepathUrl } from '../../telepath/url.js'
 import type { CreateSyncService, OpenCortex, SyncLog, SyncService } from '../api.js'
-import { StatusServer } from '../http/status-server.js'
+import { type HttpsAddress, StatusServer } from '../http/status-server.js'
 import { apiMethods, type Methods } from './api-methods.js'
 import { Auth, type User } from './auth.js'
 import { type CellDir, clearSocket } from './cell-dir.js'
 import type { CellConfig } from './config.js'
 import { Hive } from './hive.js'
+import { Logins } from './logins.js'
 import { LmdbOffsetStore } from './offset-store.js'
 import { SERVICE_NAME } from './storm-package.js'
 
@@ -30,11 +32,11 @@ const CLASSES = [
 
 export interface CellOptions {
   readonly dir: CellDir
-  readonly config: CellConfig
+  readonly config: Omit<CellConfig, 'messageBytes'>
   /** Where to listen for telepath. */
   readonly telepath: string
-  /** Port of the status page on all addresses; 0: any free one; null: none. */
-  readonly https: number | null
+  /** Where the status page is; null: nowhere. */
+  readonly https: HttpsAddress | null
   readonly name: string | undefined
   readonly version: readonly number[]
   readonly log: SyncLog
@@ -45,6 +47,7 @@ export interface CellOptions {
 /** The sync service with everything around it: state, users, telepath, status page. */
 export class SyncCell {
   readonly auth: Auth
+  readonly #logins: Logins
   readonly #slabs: readonly Slab[]
   readonly #store: LmdbOffsetStore
   readonly #telepath: TelepathServer<string>
@@ -93,11 +96,13 @@ export class SyncCell {
     options.dir.lock.lost.catch((error) => this.#fail(error))
     const hive = new Hive(slabs[0])
     this.auth = new Auth(hive)
+    this.#logins = new Logins(this.auth, options.log)
     if (options.config.authPasswd !== undefined) this.auth.setPasswd(this.auth.root.iden, options.config.authPasswd)
     this.#store = new LmdbOffsetStore(slabs[1], hive, (error) => this.#fail(error))
     this.#telepath = new TelepathServer<string>({
       hasShare: (share) => share === '*' || share === options.name,
-      authenticate: async (auth, unix) => this.#authenticate(auth, unix).iden,
+      authenticate: async (auth, { unix, socket }) =>
+        (unix ? this.#local(auth) : await this.#remote(auth, addressOf(socket))).iden,
       open: (_, path) => this.#shared(path),
       certDirs: [join(options.dir.path, 'certs')],
       log: (level, message, cause) => {
@@ -131,30 +136,19 @@ export class SyncCell {
     const { dir, https, log, telepath } = this.#options
     if (https !== null) {
       this.#http = await StatusServer.listen({
-        port: https,
+        at: https,
         dir,
-        auth: this.auth,
+        logins: this.#logins,
         state: () => this.service.state(),
         log,
       })
     }
-    this.#telepathPort = await this.#listenAt(telepathUrl(telepath))
-    clearSocket(dir)
-    try {
-      await this.#telepath.listen(resolveUrl(`unix://${dir.socket}`))
-    } catch (error) {
-      // The path may be longer than a socket's may be; everything but local access works without it.
-      log.error(`Cannot listen at ${dir.socket}: ${(error as Error).message}`)
-    }
-  }
-
-  async #listenAt(url: TelepathUrl): Promise<number | null> {
-    try {
-      return await this.#telepath.listen(url)
-    } catch (cause) {
-      const reason = cause instanceof BadUrl ? cause.message : `Cannot listen at ${showUrl(url)}: ${reasonOf(cause)}`
-      throw new MigrationError('ERR_CONFIG', reason, { cause })
-    }
+    const url = telepathUrl(telepath)
+    this.#telepathPort = await listening(showUrl(url), () => this.#telepath.listen(url))
+    await listening(dir.socket, () => {
+      clearSocket(dir)
+      return this.#telepath.listenAtSocket(dir.socket)
+    })
   }
 
   #start(): void {
@@ -170,12 +164,13 @@ export class SyncCell {
     })
   }
 
-  #authenticate(auth: { name: string; passwd: Value } | null, unix: boolean): User {
-    if (!unix) {
-      if (auth === null) throw TelepathError.of('AuthDeny', { mesg: 'Unable to find cell user' })
-      return this.auth.login(auth.name, auth.passwd)
-    }
-    // Who may open the socket owns the directory, and could read and write everything in it.
+  async #remote(auth: { name: string; passwd: Value } | null, address: string): Promise<User> {
+    if (auth === null) throw TelepathError.of('AuthDeny', { mesg: 'Unable to find cell user' })
+    return await this.#logins.login(address, auth.name, auth.passwd)
+  }
+
+  /** Who may open the socket owns the directory, and could read and write everything in it. */
+  #local(auth: { name: string } | null): User {
     if (auth === null) return this.auth.root
     const user = this.auth.byName(auth.name)
     if (!user) throw TelepathError.of('NoSuchUser', { name: auth.name, mesg: `No such user: ${auth.name}.` })
@@ -195,6 +190,17 @@ function telepathUrl(text: string): TelepathUrl {
     return resolveUrl(text)
   } catch (cause) {
     throw new MigrationError('ERR_CONFIG', `Cannot listen for telepath: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** @throws {MigrationError} ERR_CONFIG saying why nothing can be listened at there */
+async function listening<T>(where: string, listen: () => Promise<T>): Promise<T> {
+  try {
+    return await listen()
+  } catch (cause) {
+    if (cause instanceof MigrationError) throw cause
+    const reason = cause instanceof BadUrl ? cause.message : `Cannot listen at ${where}: ${reasonOf(cause)}`
+    throw new MigrationError('ERR_CONFIG', reason, { cause })
   }
 }
 

@@ -2,8 +2,20 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { parseBytes } from '../../bytes/size-text.js'
 import { MigrationError } from '../../errors.js'
 import type { SyncConfig } from '../api.js'
+
+/** A number of bytes, or a text like `256M`; less than the longest messages that are not splices makes no sense. */
+const byteCount = z
+  .union([z.number(), z.string()])
+  .transform((given) => parseBytes(String(given)) ?? Number.NaN)
+  .pipe(
+    z
+      .int()
+      .min(2 ** 20)
+      .max(2 ** 32 - 1),
+  )
 
 /** Configuration as `cell.yaml`, the environment and the command line name it. */
 const keys = z.strictObject({
@@ -14,6 +26,7 @@ const keys = z.strictObject({
   err_lim: z.int().min(-1).default(10),
   queue_size: z.int().min(1).default(100_000),
   offs_logging: z.int().min(0).default(10_000_000),
+  message_bytes: byteCount.default(256 * 2 ** 20),
   'auth:passwd': z.string().min(1).optional(),
   'nexslog:en': z.boolean().default(false),
   model_sync: z.enum(['add', 'off']).default('add'),
@@ -26,6 +39,8 @@ export type ConfigInput = Partial<Record<ConfigKey, unknown>>
 /** The configuration, and the password that the service's root gets; never shown. */
 export interface CellConfig extends SyncConfig {
   readonly authPasswd: string | undefined
+  /** Longest message that a Cortex may send. */
+  readonly messageBytes: number
 }
 
 /** Texts: a value that YAML reads as a number (a password such as 12345) is taken as it is written. */
@@ -72,6 +87,7 @@ export function readConfig(
     modelSync: found.model_sync,
     noMigrationMode: found.no_migration_mode,
     authPasswd: found['auth:passwd'],
+    messageBytes: found.message_bytes,
   }
 }
 

@@ -1,30 +1,31 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { generate } from 'selfsigned'
+import { writeWhole } from '../../slab/write-whole.js'
 import type { SyncLog } from '../api.js'
+import { selfSigned } from './self-signed.js'
 
 const YEARS = 10
 
-/** The certificate of the status page, `sslcert.pem` and `sslkey.pem` of the directory; self-signed when there is none. */
-export async function pageCertificate(dir: string, log: SyncLog): Promise<{ cert: string; key: string }> {
+/**
+ * The certificate of the status page, `sslcert.pem` and `sslkey.pem` of the directory. A key that is missing is made, and a
+ * certificate that is missing is made for the key; a certificate without its key is the caller's to complain of.
+ */
+export function pageCertificate(dir: string, log: SyncLog): { cert: string; key: string } {
   const certFile = join(dir, 'sslcert.pem')
   const keyFile = join(dir, 'sslkey.pem')
-  if (!existsSync(certFile) || !existsSync(keyFile)) {
+  if (!existsSync(certFile)) {
     log.warn(`Made a self-signed certificate for https: put your own into ${certFile} and ${keyFile}`)
+    if (!existsSync(keyFile)) {
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+      writeWhole(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    }
     const now = new Date()
-    const notAfterDate = new Date(now)
-    notAfterDate.setFullYear(now.getFullYear() + YEARS)
-    const altNames = [hostname(), 'localhost'].map((value) => ({ type: 2 as const, value }))
-    const made = await generate([{ name: 'commonName', value: hostname() }], {
-      keySize: 2048,
-      algorithm: 'sha256',
-      notBeforeDate: now,
-      notAfterDate,
-      extensions: [{ name: 'subjectAltName', altNames }],
-    })
-    writeFileSync(keyFile, made.private, { mode: 0o600 })
-    writeFileSync(certFile, made.cert)
+    const end = new Date(now)
+    end.setFullYear(now.getFullYear() + YEARS)
+    const key = createPrivateKey(readFileSync(keyFile))
+    writeWhole(certFile, selfSigned(key, [hostname(), 'localhost'], now, end))
   }
   return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
 }

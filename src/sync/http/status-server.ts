@@ -1,44 +1,52 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { MigrationError } from '../../errors.js'
 import { TelepathError } from '../../telepath/errors.js'
+import { addressOf, type GuestLimits, GuestList } from '../../telepath/guest-list.js'
 import type { SyncLog, SyncState } from '../api.js'
-import type { Auth, User } from '../cell/auth.js'
 import type { CellDir } from '../cell/cell-dir.js'
+import type { Logins } from '../cell/logins.js'
 import { stateJson } from '../status.js'
 import { pageCertificate } from './certificate.js'
 import { metricsText } from './metrics.js'
 import { STYLE_HASH, statusPage } from './page.js'
 
-const MAX_BODY_BYTES = 1 << 14
-const MAX_CONNECTIONS = 512
-const SESSION_MS = 12 * 3600 * 1000
-const COOKIE = 'sess'
+const LIMITS: GuestLimits = { perAddress: 64, all: 512, introductionMs: 10_000 }
+/** For a TLS handshake, and for a request once it has begun. */
+const REQUEST_MS = 10_000
 
-export interface StatusServerParts {
+/** Where to listen; port 0: any free one. */
+export interface HttpsAddress {
+  readonly host: string
   readonly port: number
-  readonly dir: CellDir
-  readonly auth: Auth
-  readonly state: () => SyncState
-  readonly log: SyncLog
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse, user: User) => void
+export interface StatusServerParts {
+  readonly at: HttpsAddress
+  readonly dir: CellDir
+  readonly logins: Logins
+  readonly state: () => SyncState
+  readonly log: SyncLog
+  readonly limits?: Partial<GuestLimits>
+}
+
+type Handler = (response: ServerResponse) => void
 
 /**
- * The status page (`/`), `/metrics` for Prometheus and `/api/v1/{login,active,healthcheck,status}`, over TLS, for the users
- * of the service: a cookie from the login, or Basic authentication. It shows and changes nothing.
+ * The status page (`/`), `/metrics` for Prometheus and `/api/v1/{active,healthcheck,status}`, over TLS, for the users of
+ * the service by Basic authentication; only `active` is for everybody. It shows and changes nothing.
  */
 export class StatusServer {
   readonly port: number
   readonly #server: Server
+  readonly #guests: GuestList
   readonly #parts: StatusServerParts
   readonly #routes: ReadonlyMap<string, Handler>
 
   /** @throws {MigrationError} ERR_CONFIG when the port is taken, or certificate and key do not fit */
   static async listen(parts: StatusServerParts): Promise<StatusServer> {
-    const { port, dir, log } = parts
+    const { at, dir, log } = parts
     const refused = (cause: unknown, what: string) => {
       const { code, message } = cause as NodeJS.ErrnoException
       const reason = code === 'EADDRINUSE' ? 'the port is in use' : message
@@ -46,25 +54,33 @@ export class StatusServer {
     }
     let server: Server
     try {
-      server = createServer({ ...(await pageCertificate(dir.path, log)), minVersion: 'TLSv1.2' })
+      server = createServer({
+        ...pageCertificate(dir.path, log),
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: REQUEST_MS,
+        headersTimeout: REQUEST_MS,
+        requestTimeout: REQUEST_MS,
+        connectionsCheckingInterval: 1000,
+      })
     } catch (cause) {
       throw refused(cause, `use the certificate of "${dir.path}" for https`)
     }
+    const guests = new GuestList({ ...LIMITS, ...parts.limits }, (message) => log.warn(`https: ${message}`))
+    guests.guard(server)
     try {
-      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '0.0.0.0', resolve))
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(at.port, at.host, resolve))
     } catch (cause) {
-      throw refused(cause, `listen for https at port ${port}`)
+      guests.close()
+      throw refused(cause, `listen for https at ${at.host} port ${at.port}`)
     }
-    return new StatusServer(server, parts)
+    return new StatusServer(server, guests, parts)
   }
 
-  private constructor(server: Server, parts: StatusServerParts) {
+  private constructor(server: Server, guests: GuestList, parts: StatusServerParts) {
     this.#server = server
+    this.#guests = guests
     this.#parts = parts
-    this.port = (server.address() as { port: number }).port
-    server.maxConnections = MAX_CONNECTIONS
-    server.headersTimeout = 10_000
-    server.requestTimeout = 10_000
+    this.port = (server.address() as AddressInfo).port
     server.on('tlsClientError', (error) => parts.log.debug(`A TLS handshake of https failed: ${error.message}`))
     server.on('request', (request, response) => {
       this.#answer(request, response).catch((error) => {
@@ -73,17 +89,15 @@ export class StatusServer {
       })
     })
     this.#routes = new Map<string, Handler>([
-      ['/', (_, response) => send(response, 200, 'text/html', statusPage(parts.state()))],
-      ['/metrics', (_, response) => send(response, 200, 'text/plain; version=0.0.4', metricsText(parts.state()))],
-      ['/api/v1/status', (_, response) => ok(response, stateJson(parts.state()))],
-      [
-        '/api/v1/healthcheck',
-        (_, response) => ok(response, { iden: parts.dir.iden, components: [], status: 'nominal' }),
-      ],
+      ['/', (response) => send(response, 200, 'text/html', statusPage(parts.state()))],
+      ['/metrics', (response) => send(response, 200, 'text/plain; version=0.0.4', metricsText(parts.state()))],
+      ['/api/v1/status', (response) => ok(response, stateJson(parts.state()))],
+      ['/api/v1/healthcheck', (response) => ok(response, { iden: parts.dir.iden, components: [], status: 'nominal' })],
     ])
   }
 
   async close(): Promise<void> {
+    this.#guests.close()
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeAllConnections()
     await closed
@@ -93,77 +107,39 @@ export class StatusServer {
     const path = (request.url ?? '/').replace(/\?.*$/s, '')
     const { method } = request
     if (path === '/api/v1/active' && method === 'GET') return ok(response, { active: true })
-    if (path === '/api/v1/login' && method === 'POST') return this.#login(request, response)
-    const user = this.#userOf(request)
-    if (!user) {
-      response.setHeader('WWW-Authenticate', 'Basic realm="migrsync", charset="UTF-8"')
-      return failed(response, 401, 'NotAuthenticated', 'Log in with a user of the service')
-    }
+    if (!(await this.#mayLook(request, response))) return
     const handler = this.#routes.get(path)
     if (!handler) return failed(response, 404, 'NoSuchPath', 'There is no such page')
     if (method !== 'GET' && method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD')
       return failed(response, 405, 'BadMethod', 'Only GET is answered here')
     }
-    handler(request, response, user)
+    handler(response)
   }
 
-  async #login(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await bodyOf(request)
-    if (body === undefined) return failed(response, 413, 'BadArg', 'The request is too long')
-    let given: { user?: unknown; passwd?: unknown } | null
-    try {
-      given = JSON.parse(body)
-    } catch {
-      return failed(response, 400, 'SchemaViolation', 'The request is no JSON')
-    }
-    const { user: name, passwd } = given ?? {}
-    if (typeof name !== 'string' || typeof passwd !== 'string') {
-      return failed(response, 400, 'SchemaViolation', 'The request is no {"user": text, "passwd": text}')
-    }
-    const user = this.#tryLogin(name, passwd)
-    // As Synapse does: the failure of a login is an answer of its own, not one of HTTP.
-    if (!user) return failed(response, 200, 'AuthDeny', 'Incorrect password.')
-    const value = this.#signed(user.iden, Date.now() + SESSION_MS)
-    response.setHeader('Set-Cookie', `${COOKIE}=${value}; Path=/; Secure; HttpOnly; SameSite=Strict`)
-    const { iden, admin } = user
-    ok(response, { type: 'user', iden, name, admin, locked: false })
-  }
-
-  #userOf(request: IncomingMessage): User | undefined {
-    const cookie = request.headers.cookie?.match(/(?:^|;\s*)sess=([^;]+)/)?.[1]
-    const known = cookie === undefined ? undefined : this.#userOfCookie(cookie)
-    if (known) return known
-    const basic = request.headers.authorization?.match(/^Basic ([A-Za-z0-9+/=]+)$/i)?.[1]
-    if (basic === undefined) return undefined
+  /** Whether a user of the service asks; anybody else gets an answer here. */
+  async #mayLook(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const basic = request.headers.authorization?.match(/^Basic ([A-Za-z0-9+/=]+)$/i)?.[1] ?? ''
     const text = Buffer.from(basic, 'base64').toString('utf8')
     const colon = text.indexOf(':')
-    return colon < 0 ? undefined : this.#tryLogin(text.slice(0, colon), text.slice(colon + 1))
-  }
-
-  #tryLogin(name: string, passwd: string): User | undefined {
     try {
-      return this.#parts.auth.login(name, passwd)
+      if (colon >= 0) {
+        await this.#parts.logins.login(addressOf(request.socket), text.slice(0, colon), text.slice(colon + 1))
+        this.#guests.introduce(request.socket)
+        return true
+      }
     } catch (error) {
-      if (error instanceof TelepathError) return undefined
-      throw error
+      if (!(error instanceof TelepathError)) throw error
+      const seconds = error.info.get('wait')
+      if (typeof seconds === 'number') {
+        response.setHeader('Retry-After', seconds)
+        failed(response, 429, 'AuthDeny', String(error.info.get('mesg')))
+        return false
+      }
     }
-  }
-
-  #userOfCookie(cookie: string): User | undefined {
-    const [iden, expires] = cookie.split('.')
-    const wanted = Buffer.from(this.#signed(iden, Number(expires)))
-    const given = Buffer.from(cookie)
-    if (wanted.length !== given.length || !timingSafeEqual(wanted, given) || Number(expires) < Date.now())
-      return undefined
-    const user = this.#parts.auth.byIden(iden)
-    return user?.locked ? undefined : user
-  }
-
-  /** `<user iden>.<expiry>.<hmac>`: nothing has to be remembered. */
-  #signed(iden: string, expires: number): string {
-    const text = `${iden}.${expires}`
-    return `${text}.${createHmac('sha256', this.#parts.dir.cookieSecret).update(text).digest('hex')}`
+    response.setHeader('WWW-Authenticate', 'Basic realm="migrsync", charset="UTF-8"')
+    failed(response, 401, 'NotAuthenticated', 'Log in with a user of the service')
+    return false
   }
 }
 
@@ -185,15 +161,4 @@ function send(response: ServerResponse, status: number, type: string, body: stri
     'Referrer-Policy': 'no-referrer',
   })
   response.end(response.req.method === 'HEAD' ? undefined : body)
-}
-
-/** Undefined when it is too long; what is beyond is read and forgotten, or the client would never see the answer. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request) {
-    length += (chunk as Buffer).length
-    if (length <= MAX_BODY_BYTES) chunks.push(chunk as Buffer)
-  }
-  return length > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString('utf8')
 }
