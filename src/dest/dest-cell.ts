@@ -15,8 +15,21 @@ export class DestCell {
 
   /** @throws {MigrationError} ERR_DEST when the destination is no Cortex directory */
   static async open(destDir: string): Promise<DestCell> {
-    const guid = readGuid(destDir)
+    const guid = DestCell.guidOf(destDir)
     return new DestCell(await Slab.open(cortexPaths(destDir).slab('cell')), guid)
+  }
+
+  /** @throws {MigrationError} ERR_DEST when there is no `cell.guid` */
+  static guidOf(destDir: string): string {
+    const path = cortexPaths(destDir).guid
+    try {
+      return readFileSync(path, 'utf8').trim()
+    } catch (cause) {
+      throw new MigrationError('ERR_DEST', `Cannot use destination "${destDir}": there is no ${path}`, {
+        cause,
+        hint: 'run the step dirn, which makes it from the source',
+      })
+    }
   }
 
   /** @param slab `cell.lmdb`, of a destination or a copy in memory */
@@ -41,17 +54,5 @@ export class DestCell {
 
   close(): Promise<void> {
     return this.#slab.close()
-  }
-}
-
-function readGuid(destDir: string): string {
-  const path = cortexPaths(destDir).guid
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch (cause) {
-    throw new MigrationError('ERR_DEST', `Cannot use destination "${destDir}": there is no ${path}`, {
-      cause,
-      hint: 'run the step dirn, which makes it from the source',
-    })
   }
 }

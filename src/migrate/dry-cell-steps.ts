@@ -1,21 +1,20 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { type CellFiles, cellFiles } from '../dest/cell-files.js'
+import { DestCell } from '../dest/dest-cell.js'
+import { DestQueues } from '../dest/dest-queues.js'
 import type { ErrorCounts } from '../dest/error-counts.js'
+import { errorOf } from '../dest/error-records.js'
+import { MigrationLog } from '../dest/migration-log.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { Log } from '../log.js'
 import { SlabReader } from '../page/page-reader.js'
-import { snapshotSlabs } from '../slab/snapshot.js'
+import { MemorySlab } from '../slab/memory-slab.js'
 import type { SourceCortex } from '../source/cortex-dir.js'
-import { WriterClient } from '../thread/writer-client.js'
+import { runSteps } from '../step/run-cell-steps.js'
 import type { MigrateOptions } from './options.js'
 
-const FILES = ['cell.guid', 'cell.yaml', 'boot.yaml'] as const
-const SLABS = ['cell', 'queues'] as const
-
 /**
- * Runs the steps that have to do with the cell as a whole on copies of the few slabs that they work on, below the system's
- * directory for temporary files; these are gone when it returns.
+ * Runs the steps that have to do with the cell as a whole on copies in memory of the few slabs and files that they work on.
  *
  * @returns how many errors there were; `errors` counts them by kind
  */
@@ -23,36 +22,48 @@ export async function dryCellSteps(
   source: SourceCortex,
   layers: readonly string[],
   modelWarnings: readonly string[],
-  options: MigrateOptions,
+  { destDir, destDedicated, ops }: MigrateOptions,
   log: Log,
   errors: ErrorCounts,
 ): Promise<number> {
-  const destDir = mkdtempSync(join(tmpdir(), 'synapse-migrator-dry-'))
-  const writer = new WriterClient(log)
+  // Step dirn begins with what the source has; without it, the others go on with what is at the destination.
+  const fromDir = ops.has('dirn') ? source.dir : destDir
+  const paths = cortexPaths(fromDir)
+  const opened: SlabReader[] = []
+  const copyOf = (path: string) => {
+    if (!SlabReader.exists(path)) return new MemorySlab(null)
+    const slab = SlabReader.open(path)
+    opened.push(slab)
+    return new MemorySlab(slab)
+  }
+  const migrlog = new MigrationLog(new MemorySlab(null))
   try {
-    await copyCell(options.ops.has('dirn') ? source.dir : options.destDir, destDir)
-    await writer.call('open', { destDir })
-    const { ops, destDedicated } = options
-    const errorCount = await writer.call('cellSteps', {
-      srcDir: source.dir,
+    const errorCount = await runSteps({
       destDir,
-      ops: [...ops],
+      ops,
       layers,
+      log,
+      now: Date.now,
+      migrlog,
+      cell: new DestCell(copyOf(paths.slab('cell')), DestCell.guidOf(fromDir)),
+      files: unwritten(destDir, fromDir),
+      queues: async () => new DestQueues(copyOf(paths.slab('queues'))),
       modelWarnings,
       destDedicated,
     })
-    errors.addLog(destDir, ops)
+    for (const slab of opened) slab.assertUnchanged()
+    for (const { migrop, key, val } of migrlog.records(undefined, 'error')) errors.add(errorOf(migrop, key, val))
     return errorCount
   } finally {
-    await writer.close()
-    rmSync(destDir, { recursive: true, force: true })
+    for (const slab of opened) slab.close()
   }
 }
 
-async function copyCell(from: string, to: string): Promise<void> {
-  mkdirSync(cortexPaths(to).slabs, { mode: 0o700 })
-  for (const name of FILES) if (existsSync(join(from, name))) copyFileSync(join(from, name), join(to, name))
-  const [source, dest] = [cortexPaths(from), cortexPaths(to)]
-  const there = SLABS.filter((name) => SlabReader.exists(source.slab(name)))
-  await snapshotSlabs(there.map((name) => ({ source: source.slab(name), dest: dest.slab(name) })))
+/** The files of a destination that step dirn would have made: read where they are now, and never written. */
+function unwritten(destDir: string, fromDir: string): CellFiles {
+  return {
+    read: (path) => cellFiles.read(join(fromDir, relative(destDir, path))),
+    write: () => {},
+    move: () => {},
+  }
 }

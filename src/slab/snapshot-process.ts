@@ -1,16 +1,5 @@
 /** The process that `snapshotSlabs()` starts: jobs come as a line of JSON on stdin, a line of JSON goes out for each. */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { MigrationError } from '../errors.js'
@@ -67,14 +56,12 @@ async function snapshot(job: SnapshotJob): Promise<SnapshotAnswer> {
 async function copy({ source, registered }: SnapshotJob, dest: string): Promise<number | null> {
   // A reader that is registered in the source's own lock file: its writer leaves our pages alone.
   if (registered === true || isInUse(source)) return (await copyAndCompare(source, source, dest)) ?? countRows(dest)
-  // A directory of our own with a link to the data: LMDB makes its lock file there, and the source stays as it is.
-  const own = mkdtempSync(join(tmpdir(), 'snapshot-'))
-  try {
-    symlinkSync(resolve(source, 'data.mdb'), join(own, 'data.mdb'))
-    return await copyAndCompare(source, own, dest)
-  } finally {
-    rmSync(own, { recursive: true })
-  }
+  // A directory of our own with a link to the data: LMDB makes its lock file there, and the source stays as it is. It lies
+  // beside the copy, as nothing else may be writable: in a container, the root and with it /tmp is often read-only.
+  const own = join(dest, 'link')
+  mkdirSync(own, { recursive: true })
+  symlinkSync(resolve(source, 'data.mdb'), join(own, 'data.mdb'))
+  return copyAndCompare(source, own, dest)
 }
 
 /** Null when the source was written to meanwhile, else the number of rows, which both sides agree on. */
