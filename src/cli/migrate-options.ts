@@ -28,6 +28,7 @@ export interface ParsedMigrate extends ParsedLog {
   memory: number
   model: string[]
   orphanLayers?: boolean
+  skipLayer: string[]
   restart?: boolean
   verify?: boolean
   dryRun?: boolean
@@ -81,6 +82,11 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
     .addOption(memoryOption())
     .addOption(modelOption('model of a custom module, JSON or YAML'))
     .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
+    .addOption(
+      new Option('--skip-layer <iden>', 'leave this layer empty, also when it cannot be found; may be repeated')
+        .argParser((iden, before: string[]) => [...before, iden.toLowerCase()])
+        .default([], 'none'),
+    )
     .option('--restart', 'rebuild layers of a destination that another tool has made')
     .addOption(
       new Option('--dry-run', 'translate everything for real and print the same report, but write nothing').conflicts([
@@ -112,6 +118,7 @@ export async function migrateOptions(parsed: ParsedMigrate): Promise<MigrateOpti
     destDedicated: parsed.destDedicated ?? false,
     mapPartial: parsed.mapPartial,
     orphanLayers: parsed.orphanLayers ?? false,
+    skipLayers: parsed.skipLayer,
     restart: parsed.restart ?? false,
     dryRun: parsed.dryRun ?? false,
     maxErrors: parsed.maxErrors ?? null,

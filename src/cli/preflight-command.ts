@@ -25,7 +25,7 @@ async function check(parsed: ParsedMigrate & { json?: boolean }): Promise<ExitCo
   const { preflight } = await import('../preflight/preflight.js')
   const { readSource } = await import('../source/cortex-dir.js')
   const options = await migrateOptions(parsed)
-  const found = await withLock(await preflight(readSource(options.srcDir), options), options.destDir)
+  const found = await withLock(await preflight(readSource(options.srcDir, options.destDir), options), options.destDir)
   if (parsed.json === true) printJson({ schema_version: 1, ok: found.problems.length === 0, ...found })
   else process.stdout.write(preflightText(found, options, paintFor(process.stdout)))
   return found.problems.length === 0 ? ExitCode.ok : ExitCode.preflight

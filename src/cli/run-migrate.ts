@@ -6,6 +6,8 @@ import type { Log } from '../log.js'
 import { Migrator } from '../migrate/migrator.js'
 import type { MigrateOptions } from '../migrate/options.js'
 import { summaryText } from '../migrate/summary.js'
+import { refuseMissingLayers } from '../preflight/refusal.js'
+import { readSource } from '../source/cortex-dir.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
 import { stopOnSignals } from './exit.js'
 import { logOf } from './log-options.js'
@@ -61,6 +63,7 @@ function dump(parsed: ParsedMigrate, log: Log): ExitCode {
 }
 
 function form(parsed: ParsedMigrate): ExitCode {
+  refuseMissingLayers(readSource(parsed.src, parsed.dest), (iden) => parsed.skipLayer.includes(iden))
   for (const counts of countForms(parsed.src, parsed.dest ?? null)) {
     if (parsed.dest !== undefined && !counts.inDest)
       process.stderr.write(`Layer ${counts.iden} not present in destination\n`)

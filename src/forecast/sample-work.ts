@@ -1,7 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
-import { cortexPaths } from '../layout/paths.js'
 import { copyNodedata, mergeRuns } from '../migrate/tasks/merge-runs.js'
 import { extractNodes } from '../migrate/tasks/node-extract.js'
 import { extractSpliceRange } from '../migrate/tasks/splice-range.js'
@@ -9,7 +8,7 @@ import { Model, type ModelData } from '../model/model.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { INDEX_DBS, MergePlan } from '../run/merge-plan.js'
 import { readRunFooter } from '../run/run-footer.js'
-import { slabBytes } from '../slab/slab-bytes.js'
+import { copiedBytes } from '../source/copied-bytes.js'
 import { readExtModel, readSource } from '../source/cortex-dir.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
 import { planStarts } from '../source/splice-ranges.js'
@@ -80,7 +79,7 @@ export function sampleWork(srcDir: string, options: SampleOptions): WorkSample {
           (extract.warm.rows + merge.warm.rows) * nodeScale + (splices === null ? 0 : splices.warm.rows * spliceScale),
         ),
         sourceBytes: sum((layer) => layer.usedBytes),
-        copiedBytes: slabBytes(cortexPaths(srcDir).slabs) + slabBytes(cortexPaths(srcDir).axon),
+        copiedBytes: copiedBytes(srcDir),
         warmMs: extract.warmMs + merge.warmMs + (splices?.warmMs ?? 0),
         extract: scaled(extract.warm, nodeScale),
         merge: scaled(merge.warm, nodeScale),

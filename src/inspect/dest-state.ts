@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { decode } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
+import { readCellGuid } from '../file/read-text.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
 import { compareVersions, type Version, versionOf } from '../slab/version.js'
 import type { SourceCortex } from '../source/cortex-dir.js'
+import { is01xCortex } from '../source/no-cortex.js'
 
 export type DestState =
   | { readonly kind: 'none' }
@@ -31,7 +32,7 @@ export function destState(destDir: string): DestState {
     throw error
   }
   try {
-    return { kind: 'cortex', guid: readGuid(destDir), booted: bootedVersion(slab) }
+    return { kind: 'cortex', guid: readCellGuid(destDir), booted: bootedVersion(slab) }
   } finally {
     slab.close()
   }
@@ -43,7 +44,15 @@ export function destState(destDir: string): DestState {
  * @param action what is refused else, like `verify`
  * @throws {MigrationError} ERR_PREFLIGHT when it was not, or cannot be read
  */
-export function assertDestOf({ dir, cellGuid }: SourceCortex, destDir: string, action: string): string | null {
+export function assertDestOf({ dir, cellGuid, newer }: SourceCortex, destDir: string, action: string): string | null {
+  if (newer !== null) {
+    const text = `Cannot ${action} "${destDir}" against "${dir}": the source is a Cortex of version ${newer} already`
+    const isSwapped = is01xCortex(destDir)
+    const hint = isSwapped
+      ? `"${destDir}" holds a 0.1.x Cortex: swap the two directories`
+      : 'Give the 0.1.x Cortex as --src'
+    throw new MigrationError('ERR_PREFLIGHT', text, { hint })
+  }
   const state = destState(destDir)
   const refused = (found: string, hint: string) =>
     new MigrationError('ERR_PREFLIGHT', `Cannot ${action} "${destDir}": ${found}`, { hint })
@@ -67,9 +76,4 @@ function bootedVersion(slab: SlabReader): string | null {
   const inHive = Hive.from(slab.db('hive')?.rows() ?? []).get(['cellinfo', 'synapse:version'])
   const version = versionOf(info === undefined ? inHive : decode(info))
   return version !== null && compareVersions(version, FIRST_2X) >= 0 ? version.join('.') : null
-}
-
-function readGuid(destDir: string): string | null {
-  const path = cortexPaths(destDir).guid
-  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
 }

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUID_BYTES } from '../bytes/buid.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
+import { readLayerDirs } from '../source/layer-dirs.js'
 
 /** Nodes of each form in one layer, source beside destination. */
 export interface LayerFormCounts {
@@ -51,15 +51,12 @@ function line(form: string, ...cells: (string | number)[]): string {
   return form.padEnd(35) + cells.map((cell) => String(cell).padEnd(15)).join('')
 }
 
-function layerDirs(dir: string, code: 'ERR_SOURCE' | 'ERR_DEST'): string[] {
-  const layersDir = cortexPaths(dir).layers
-  if (!existsSync(layersDir)) {
-    throw new MigrationError(code, `Cannot count forms in "${dir}": it has no directory "layers"`, {
-      hint: 'give the directory of a Cortex',
-    })
-  }
-  const entries = readdirSync(layersDir, { withFileTypes: true })
-  return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort()
+function layerDirs(dir: string, code: 'ERR_SOURCE' | 'ERR_DEST'): readonly string[] {
+  const found = readLayerDirs(dir)
+  if (found !== null) return found.dirs
+  throw new MigrationError(code, `Cannot count forms in "${dir}": it has no directory "layers"`, {
+    hint: 'Give the directory of a Cortex',
+  })
 }
 
 function sourceCounts(layerDir: string): Map<string, number> {

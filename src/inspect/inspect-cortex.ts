@@ -1,9 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUID_BYTES } from '../bytes/buid.js'
 import { decode, text, type Value } from '../bytes/msgpack.js'
 import { toJson } from '../bytes/value-json.js'
-import { MigrationError } from '../errors.js'
+import { readCellGuid } from '../file/read-text.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
@@ -11,6 +10,8 @@ import { isInUse } from '../slab/in-use.js'
 import { readSettled } from '../slab/read-settled.js'
 import { compareVersions, type Version, versionOf } from '../slab/version.js'
 import { readYamlFile } from '../slab/yaml-file.js'
+import { readLayerDirs } from '../source/layer-dirs.js'
+import { whyNoCortex } from '../source/no-cortex.js'
 
 const FIRST_2X: Version = [0, 2, 0]
 const IDEN = /^[0-9a-f]{32}$/
@@ -55,6 +56,8 @@ export interface LayerReport {
   readonly name: string | null
   /** `known` to the hive and here; only one of the two; or in another Cortex. */
   readonly state: 'known' | 'orphan' | 'missing' | 'remote'
+  /** Why a layer is missing, when it is. */
+  readonly reason: string | null
   readonly layout: '0.1.x' | '2.x' | null
   readonly modelVersion: string | null
   /** Views that it is in. */
@@ -91,12 +94,9 @@ export interface InspectOptions {
  * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory
  */
 export function inspectCortex(dir: string, options: InspectOptions): CortexReport {
+  const noCortex = whyNoCortex(dir, 'inspect')
+  if (noCortex !== null) throw noCortex
   const cellSlab = cortexPaths(dir).slab('cell')
-  if (!SlabReader.exists(cellSlab)) {
-    throw new MigrationError('ERR_SOURCE', `Cannot inspect "${dir}": there is no slab "slabs/cell.lmdb" in it`, {
-      hint: 'give the directory of a Cortex, the one that holds cell.guid',
-    })
-  }
   const cell = readSettled(cellSlab, (slab) => ({
     hive: Hive.from(slab.db('hive')?.rows() ?? []),
     triggers: slab.db('triggers')?.entries ?? 0,
@@ -115,7 +115,7 @@ export function inspectCortex(dir: string, options: InspectOptions): CortexRepor
   const names = (kind: string) => hive.children(['cortex', 'model', kind])
   return {
     dir,
-    cellGuid: readGuid(dir),
+    cellGuid: readCellGuid(dir),
     generation: modern || layers.some(({ layout }) => layout === '2.x') ? '2.x' : '0.1.x',
     synapseVersion: synapseVersion?.join('.') ?? null,
     cortexVersion: cortexVersion?.join('.') ?? null,
@@ -152,20 +152,21 @@ function viewsOf(hive: Hive): ViewReport[] {
 }
 
 function layersOf(dir: string, hive: Hive, views: readonly ViewReport[], options: InspectOptions): LayerReport[] {
-  const layersDir = cortexPaths(dir).layers
-  const entries = existsSync(layersDir) ? readdirSync(layersDir, { withFileTypes: true }) : []
-  const dirs = entries.flatMap((entry) => (entry.isDirectory() && IDEN.test(entry.name) ? [entry.name] : []))
+  const found = readLayerDirs(dir)
+  const dirs = found?.dirs ?? []
   const known = hive.children(['cortex', 'layers'])
-  return [...new Set([...known, ...dirs])].sort().map((iden) => {
+  const named = views.flatMap(({ layers }) => layers)
+  return [...new Set([...known, ...named, ...dirs.filter((name) => IDEN.test(name))])].sort().map((iden) => {
     const path = ['cortex', 'layers', iden]
     const isRemote = hive.get([...path, 'type']) === 'remote'
-    const state = isRemote ? 'remote' : !dirs.includes(iden) ? 'missing' : known.includes(iden) ? 'known' : 'orphan'
+    const isHere = dirs.includes(iden)
     return {
       iden,
       name: hive.getText([...path, 'name']) ?? null,
-      state,
+      state: isRemote ? 'remote' : !isHere ? 'missing' : known.includes(iden) ? 'known' : 'orphan',
+      reason: isRemote || isHere ? null : (found?.unreachable.get(iden)?.reason ?? 'it has no directory'),
       views: views.flatMap((view) => (view.layers.includes(iden) ? [view.iden] : [])),
-      ...slabsOf(join(layersDir, iden), iden, options),
+      ...(isHere ? slabsOf(cortexPaths(dir).layer(iden).dir, iden, options) : NO_SLABS),
     }
   })
 }
@@ -174,6 +175,16 @@ type SlabFacts = Pick<
   LayerReport,
   'layout' | 'modelVersion' | 'nodes' | 'nodeRows' | 'nodedata' | 'edits' | 'usedBytes'
 >
+
+const NO_SLABS: SlabFacts = {
+  layout: null,
+  modelVersion: null,
+  nodes: null,
+  nodeRows: null,
+  nodedata: null,
+  edits: null,
+  usedBytes: 0,
+}
 
 function slabsOf(dir: string, iden: string, options: InspectOptions): SlabFacts {
   const path = (name: string) => join(dir, `${name}.lmdb`)
@@ -186,7 +197,7 @@ function slabsOf(dir: string, iden: string, options: InspectOptions): SlabFacts 
     (sum, name) => sum + readSettled(path(name), (slab) => (slab.lastPage + 1) * slab.pageSize),
     0,
   )
-  if (layout === null) return { layout, modelVersion: null, nodes: null, nodeRows: null, nodedata: null, edits: null, usedBytes } // biome-ignore format: all null
+  if (layout === null) return { ...NO_SLABS, usedBytes }
   const is01x = layout === '0.1.x'
   const slab = is01x ? 'layer' : 'layer_v2'
   const main = readSettled(path(slab), (reader) => ({
@@ -252,11 +263,6 @@ function modulesOf(dir: string): string[] {
   const modules = readYamlFile(cortexPaths(dir).cellYaml)?.modules
   const list = Array.isArray(modules) ? modules : []
   return list.map((entry: unknown) => String(Array.isArray(entry) ? entry[0] : entry))
-}
-
-function readGuid(dir: string): string | null {
-  const path = cortexPaths(dir).guid
-  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
 }
 
 function shown(value: Value): string {

@@ -2,11 +2,11 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { encode, type Value } from '../bytes/msgpack.js'
 import { ErrorCounts } from '../dest/error-counts.js'
-import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { Log } from '../log.js'
 import type { ModelData } from '../model/model.js'
 import { preflight } from '../preflight/preflight.js'
+import { refusal } from '../preflight/refusal.js'
 import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { isLayerMissing, layersBelow } from '../source/layers-below.js'
@@ -37,6 +37,8 @@ export class Migrator {
   private readonly startedMs = Date.now()
   private readonly notes: string[] = []
   private readonly budget: ErrorBudget
+  /** Layers that stay empty, as was asked for. */
+  private skipped: readonly string[] = []
 
   constructor(
     private readonly options: MigrateOptions,
@@ -48,7 +50,7 @@ export class Migrator {
 
   async run(): Promise<MigrateSummary> {
     const { options, log } = this
-    const source = readSource(options.srcDir)
+    const source = readSource(options.srcDir, options.destDir)
     // The threads load their code while the source is looked at.
     const running = new RunningTasks((text) => log('WARNING', text))
     const pool = new TaskPool(options.workers, entries.task, running)
@@ -71,6 +73,7 @@ export class Migrator {
     for (const { text } of findings.warnings) log('WARNING', text)
     this.notes.push(...findings.notes)
     if (findings.problems.length > 0) throw refusal(findings.problems)
+    this.skipped = findings.skipped
     if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
     return findings.layers
   }
@@ -98,7 +101,14 @@ export class Migrator {
     refuseLiveLayers(source.dir, layers)
     const { model, warnings } = cortexModel(source, this.options.modelFiles)
     const writer = new DryWriter()
-    const cellErrors = await dryCellSteps(source, layers, warnings, this.options, this.log, writer.errors)
+    const cellErrors = await dryCellSteps(
+      source,
+      [...layers, ...this.skipped],
+      warnings,
+      this.options,
+      this.log,
+      writer.errors,
+    )
     this.budget.add(cellErrors)
     const results = await this.migrateLayers(source, layers, model, pool, writer)
     return this.summary(source, results, cellErrors, writer.errors)
@@ -147,11 +157,14 @@ export class Migrator {
     writer: WriterClient,
   ): Promise<number> {
     const { destDir, destDedicated, fromLast, ops } = this.options
-    if (ops.has('dirn')) await writer.call('copyDirn', { srcDir: source.dir, destDir, layers })
+    if (ops.has('dirn'))
+      await writer.call('copyDirn', { srcDir: source.dir, destDir, layers, emptyLayers: this.skipped })
     else this.log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
     await writer.call('open', { destDir })
-    const cell = { srcDir: source.dir, destDir, ops: [...ops], layers, modelWarnings, destDedicated }
+    const cellLayers = [...layers, ...this.skipped]
+    const cell = { srcDir: source.dir, destDir, ops: [...ops], layers: cellLayers, modelWarnings, destDedicated }
     const errors = await writer.call('cellSteps', cell)
+    await this.record(writer, ...this.skipped.map((iden): LogRow => ['hivelyr', 'skip', iden, Date.now()]))
     this.budget.add(errors)
     if (!fromLast) await this.forgetEarlierRuns(writer)
     return errors
@@ -383,9 +396,4 @@ function summaryOf(iden: string, nodes: LayerNodesResult | null, splices: LayerS
     spliceErrors: splices?.failures ?? 0,
     errorCount: (nodes?.errorCount ?? 0) + (splices?.failures ?? 0),
   }
-}
-
-function refusal(problems: readonly { text: string; hint: string }[]): MigrationError {
-  const text = problems.map((problem) => problem.text).join('\n       ')
-  return new MigrationError('ERR_PREFLIGHT', text, { hint: problems.map(({ hint }) => hint).join('\n      ') })
 }

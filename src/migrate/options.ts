@@ -35,6 +35,8 @@ export interface MigrateOptions {
   readonly mapPartial: boolean
   /** Whether to migrate layer directories that the hive does not know. */
   readonly orphanLayers: boolean
+  /** Layers of the source that stay empty in the destination, whether they can be read or not. */
+  readonly skipLayers: readonly string[]
   /** Whether a destination that somebody else made is rebuilt. */
   readonly restart: boolean
   /** Whether to translate everything and write nothing. */

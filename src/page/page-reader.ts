@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import { atPath, isThere, readHint, whyUnreadable } from '../file/at-path.js'
 import {
   DATA_VERSION,
   DB_RECORD_BYTES,
@@ -60,26 +61,21 @@ export class SlabReader {
   /** Opens `<dir>/data.mdb`, or the file itself. */
   static open(path: string): SlabReader {
     const file = dataFile(path)
-    const stats = statSync(file, { throwIfNoEntry: false })
-    if (stats === undefined) throw cannotOpen(path, `there is no ${file}`)
+    if (!isThere(file, `open slab "${path}"`)) throw cannotOpen(path, `there is no ${file}`)
     // Opening a pipe would wait for ever.
-    if (!stats.isFile()) throw cannotOpen(path, `${file} is not a regular file`)
-    try {
-      return new SlabReader(file)
-    } catch (err) {
-      if (['EACCES', 'EPERM'].includes((err as NodeJS.ErrnoException).code ?? '')) {
-        throw cannotOpen(
-          path,
-          (err as Error).message,
-          'Run as the user whom the Cortex belongs to, or let this one read it',
-        )
-      }
-      throw err
-    }
+    if (atPath(file).kind !== 'file') throw cannotOpen(path, `${file} is not a regular file`)
+    const unreadable = whyUnreadable(file)
+    if (unreadable !== null) throw cannotOpen(path, unreadable, readHint(file))
+    return new SlabReader(file)
   }
 
+  /**
+   * Whether there is a slab; it may be damaged.
+   *
+   * @throws {MigrationError} ERR_SOURCE when a link leads nowhere or a directory may not be looked into: nobody can tell
+   */
   static exists(path: string): boolean {
-    return existsSync(dataFile(path))
+    return isThere(dataFile(path), `open slab "${path}"`)
   }
 
   /** Names of the databases, in key order. */
@@ -643,5 +639,5 @@ function compareBytes(buf: Uint8Array, start: number, end: number, other: Uint8A
 }
 
 function dataFile(path: string): string {
-  return existsSync(path) && statSync(path).isDirectory() ? join(path, 'data.mdb') : path
+  return atPath(path).kind === 'directory' ? join(path, 'data.mdb') : path
 }

@@ -4,14 +4,15 @@ import {
   constants,
   copyFileSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readdirSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import type { Path } from '../file/at-path.js'
+import { joinPath, removeTree } from '../file/remove-tree.js'
 
 /** Writes a file that is there as a whole or not at all, whatever happens meanwhile; see `copyWhole()`. */
 export function writeWhole(path: string, content: string | Uint8Array): void {
@@ -22,22 +23,22 @@ export function writeWhole(path: string, content: string | Uint8Array): void {
  * Copies a file so that it is there as a whole or not at all. It gets mode 0600: what a Cortex keeps beside its slabs are
  * secrets more often than not.
  */
-export function copyWhole(source: string, dest: string): void {
+export function copyWhole(source: Path, dest: Path): void {
   whole(dest, (part) => copyFileSync(source, part, constants.COPYFILE_EXCL))
 }
 
-function whole(path: string, make: (part: string) => void): void {
-  const part = `${path}.part`
-  rmSync(part, { recursive: true, force: true })
+function whole(path: Path, make: (part: Buffer) => void): void {
+  const part = Buffer.concat([Buffer.from(path), Buffer.from('.part')])
+  removeTree(part)
   make(part)
   chmodSync(part, 0o600)
   syncPath(part)
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) rmSync(path, { recursive: true })
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) removeTree(path)
   renameSync(part, path)
 }
 
 /** Makes a file durable, or the names in a directory. */
-export function syncPath(path: string): void {
+export function syncPath(path: Path): void {
   const fd = openSync(path, 'r')
   try {
     fsyncSync(fd)
@@ -47,11 +48,12 @@ export function syncPath(path: string): void {
 }
 
 /** Makes all files and names below a directory durable; what is so already costs next to nothing. */
-export function syncTree(dir: string): void {
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
-    const path = join(dir, entry.name)
-    if (entry.isDirectory()) syncTree(path)
-    else if (entry.isFile()) syncPath(path)
+export function syncTree(dir: Path): void {
+  for (const name of readdirSync(dir, { encoding: 'buffer' })) {
+    const path = joinPath(dir, name)
+    const stats = lstatSync(path)
+    if (stats.isDirectory()) syncTree(path)
+    else if (stats.isFile()) syncPath(path)
   }
   syncPath(dir)
 }

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { parseDocument, stringify, type Tags } from 'yaml'
 import { MigrationError } from '../errors.js'
+import { readText } from '../file/read-text.js'
 
 /** Synapse reads YAML 1.1, where `on` and `yes` are true; its parser never took `y` and `n` for booleans, though. */
 const OPTIONS = { version: '1.1', customTags: (tags: Tags) => tags.map(withoutLetters) } as const
@@ -14,7 +14,8 @@ export type YamlMap = Record<string, unknown>
  * @throws {MigrationError} ERR_CONFIG when it is no YAML, or something else than a map
  */
 export function readYamlFile(path: string): YamlMap | null {
-  return existsSync(path) ? parseYaml(readFileSync(path, 'utf8'), path) : null
+  const text = readText(path)
+  return text === null ? null : parseYaml(text, path)
 }
 
 /** @param path of the file that holds the text, for messages */

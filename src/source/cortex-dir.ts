@@ -1,27 +1,34 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decode, type Value } from '../bytes/msgpack.js'
-import { MigrationError } from '../errors.js'
+import { atPath } from '../file/at-path.js'
+import { readCellGuid } from '../file/read-text.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { ExtendedModel } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
 import { readSettled } from '../slab/read-settled.js'
+import { compareVersions, showVersion, type Version, versionOf } from '../slab/version.js'
+import { type LayerDirs, readLayerDirs } from './layer-dirs.js'
+import { whyNoCortex } from './no-cortex.js'
 
 /** A Cortex names its layers, views and users by 32 hex digits. */
 const IDEN = /^[0-9a-f]{32}$/
+const FIRST_2X: Version = [0, 2, 0]
+
 /** The facts of a 0.1.x Cortex directory that decide how it is migrated; no layer data. */
 export interface SourceCortex {
   readonly dir: string
   /** Content of `cell.guid`, or null. */
   readonly cellGuid: string | null
   readonly hive: Hive
+  /** The release whose layout it has when that is 2.x, as `2.x` or `(0, 2, 0)`; null for a 0.1.x Cortex. */
+  readonly newer: string | null
   /** Local layers that the hive knows and that have a directory, sorted by iden. */
   readonly layers: readonly SourceLayer[]
   /** Directories of layers that the hive does not know, sorted: a deleted layer leaves its directory behind. */
   readonly orphans: readonly SourceLayer[]
-  /** Local layers of the hive without a directory, sorted. */
-  readonly missing: readonly string[]
+  /** Local layers that the hive or a view names and that cannot be found, sorted. */
+  readonly missing: readonly MissingLayer[]
   /** Layers that live in another Cortex, sorted. */
   readonly remote: readonly string[]
   /** What else lies in `layers/`: `lost+found` and the like. */
@@ -31,6 +38,12 @@ export interface SourceCortex {
 export interface SourceLayer {
   readonly iden: string
   readonly dir: string
+}
+
+export interface MissingLayer extends SourceLayer {
+  /** Why it cannot be read: `there is no directory …`, or whose link or permission is in the way. */
+  readonly reason: string
+  readonly hint: string
 }
 
 /** What the slabs of one layer say about it. */
@@ -48,38 +61,50 @@ export interface LayerFacts {
 }
 
 /**
- * Reads a 0.1.x Cortex directory without changing anything in it; the Cortex may be running.
+ * Reads a 0.1.x Cortex directory without changing anything in it; the Cortex may be running. Links are followed, as
+ * 0.1.x follows them. A directory of 2.x is read too, as far as the hive tells: `newer` says so.
  *
- * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory
+ * @param destDir the other directory of the command: the error says when the two were swapped
+ * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory, or this user may not read it
  */
-export function readSource(dir: string): SourceCortex {
-  const cellSlab = cortexPaths(dir).slab('cell')
-  if (!existsSync(dir)) throw noCortex(dir, 'it does not exist')
-  if (!SlabReader.exists(cellSlab)) throw noCortex(dir, 'there is no slab "slabs/cell.lmdb" in it')
-  const layersDir = cortexPaths(dir).layers
-  if (!existsSync(layersDir)) throw noCortex(dir, 'there is no directory "layers" in it')
-  const hive = readSettled(cellSlab, (slab) => Hive.from(slab.db('hive')?.rows() ?? []))
+export function readSource(dir: string, destDir?: string): SourceCortex {
+  const noCortex = whyNoCortex(dir, 'read source', destDir)
+  if (noCortex !== null) throw noCortex
+  const paths = cortexPaths(dir)
+  const { hive, isModern } = readSettled(paths.slab('cell'), (slab) => ({
+    hive: Hive.from(slab.db('hive')?.rows() ?? []),
+    isModern: slab.db('cell:info') !== undefined,
+  }))
+  const { dirs, files, unreachable } = layerDirs(dir)
   const known = hive.children(['cortex', 'layers']).sort()
   const remote = known.filter((iden) => hive.get(['cortex', 'layers', iden, 'type']) === 'remote')
   const local = known.filter((iden) => !remote.includes(iden))
-  const entries = readdirSync(layersDir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))
-  const dirs = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
-  const layer = (iden: string): SourceLayer => ({ iden, dir: join(layersDir, iden) })
-  const unknown = dirs.filter((name) => !known.includes(name))
-  const isLayer = (name: string) => IDEN.test(name) && SlabReader.exists(join(layersDir, name, 'layer.lmdb'))
+  const layers = local.filter((iden) => dirs.includes(iden))
+  const orphans = dirs.filter((name) => !known.includes(name) && isLayer(dir, name))
+  const named = new Set([...local, ...layersOfViews(hive)])
+  const layer = (iden: string): SourceLayer => ({ iden, dir: paths.layer(iden).dir })
   return {
     dir,
-    cellGuid: readGuid(dir),
+    cellGuid: readCellGuid(dir),
     hive,
-    layers: local.filter((iden) => dirs.includes(iden)).map(layer),
-    orphans: unknown.filter(isLayer).map(layer),
-    missing: local.filter((iden) => !dirs.includes(iden)),
+    newer: newerOf(hive, isModern || dirs.some((name) => isModernLayer(dir, name))),
+    layers: layers.map(layer),
+    orphans: orphans.map(layer),
+    missing: [...named]
+      .filter((iden) => ![...layers, ...orphans, ...remote].includes(iden))
+      .sort()
+      .map((iden) => ({ ...layer(iden), ...whyMissing(dir, iden, unreachable) })),
     remote,
-    strays: [
-      ...unknown.filter((name) => !isLayer(name)),
-      ...entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name),
-    ],
+    strays: [...dirs, ...files, ...unreachable.keys()].filter((name) => !named.has(name) && !orphans.includes(name)),
   }
+}
+
+/** Views whose stack has a layer, sorted. */
+export function viewsWith({ hive }: Pick<SourceCortex, 'hive'>, layerIden: string): string[] {
+  return hive
+    .children(['cortex', 'views'])
+    .filter((view) => layersOfView(hive, view).includes(layerIden))
+    .sort()
 }
 
 /** Reads what preflight and the steps need to know about a layer. */
@@ -140,17 +165,51 @@ function usedBytesOf(slab: SlabReader): number {
   return (slab.lastPage + 1) * slab.pageSize
 }
 
-function readGuid(dir: string): string | null {
-  const path = cortexPaths(dir).guid
-  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null
+function layerDirs(dir: string): LayerDirs {
+  return readLayerDirs(dir) ?? { dirs: [], files: [], unreachable: new Map() }
+}
+
+/** Whether a directory that the hive does not know is a layer, or may be one: what is closed to this user counts. */
+function isLayer(dir: string, name: string): boolean {
+  if (!IDEN.test(name)) return false
+  try {
+    return SlabReader.exists(cortexPaths(dir).layer(name).slab('layer'))
+  } catch {
+    return true
+  }
+}
+
+function isModernLayer(dir: string, name: string): boolean {
+  const { slab } = cortexPaths(dir).layer(name)
+  try {
+    return SlabReader.exists(slab('layer_v2')) && !SlabReader.exists(slab('layer'))
+  } catch {
+    return false
+  }
+}
+
+function whyMissing(dir: string, iden: string, unreachable: LayerDirs['unreachable']) {
+  const path = cortexPaths(dir).layer(iden).dir
+  const isDir = atPath(path).kind === 'directory'
+  const reason = isDir ? `there is no slab "layer.lmdb" in "${path}"` : `there is no directory "${path}"`
+  return unreachable.get(iden) ?? { reason, hint: 'Mount its disk, or restore it from a backup' }
+}
+
+function layersOfViews(hive: Hive): string[] {
+  return hive.children(['cortex', 'views']).flatMap((view) => layersOfView(hive, view))
+}
+
+function layersOfView(hive: Hive, view: string): string[] {
+  const layers = hive.get(['cortex', 'views', view, 'layers'])
+  return Array.isArray(layers) ? layers.map(String) : []
+}
+
+function newerOf(hive: Hive, isModern: boolean): string | null {
+  const version = versionOf(hive.get(['cellinfo', 'cortex:version']))
+  if (version !== null && compareVersions(version, FIRST_2X) >= 0) return showVersion(version)
+  return isModern ? '2.x' : null
 }
 
 function uint64(bytes: Uint8Array): bigint {
   return Buffer.from(bytes).readBigUInt64BE()
-}
-
-function noCortex(dir: string, found: string): MigrationError {
-  return new MigrationError('ERR_SOURCE', `Cannot read source "${dir}": ${found}`, {
-    hint: 'give --src the directory of a 0.1.x Cortex, the one that holds cell.guid',
-  })
 }

@@ -1,12 +1,18 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { MigrationError } from '../errors.js'
+import { joinPath, removeTree } from '../file/remove-tree.js'
 import { cortexPaths } from '../layout/paths.js'
 import { type SnapshotJob, snapshotSlabs } from '../slab/snapshot.js'
 import { copyWhole } from '../slab/write-whole.js'
+import { type CopiedFile, copiedFiles } from '../source/copied-files.js'
 import type { StepContext } from './context.js'
-import { dirnEntries } from './dirn-entries.js'
 
-export type DirnContext = Pick<StepContext, 'destDir' | 'layers' | 'log'> & { readonly srcDir: string }
+export type DirnContext = Pick<StepContext, 'destDir' | 'layers' | 'log'> & {
+  readonly srcDir: string
+  /** Layers that the destination has, but nothing of. */
+  readonly emptyLayers?: readonly string[]
+}
 
 /**
  * Copies a Cortex directory but for its layers: everything that the destination has of the same name is replaced, except
@@ -21,43 +27,80 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
   log('INFO', `Found ${context.layers.length} src physical layers.`)
   mkdirSync(destDir, { recursive: true, mode: 0o700 })
   makeLayerDirs(context)
-  const slabs: SnapshotJob[] = []
-  const axonSlabs: SnapshotJob[] = []
-  for (const name of readdirSync(srcDir).sort()) {
-    if (name === 'layers') continue
-    const jobs = name.endsWith('axon') ? axonSlabs : slabs
-    let isCopied = false
-    for (const { path, kind } of dirnEntries(srcDir, name)) {
-      const [source, dest] = [join(srcDir, path), join(destDir, path)]
-      if (kind === 'dir' && !isCopied) clear(dest, name.endsWith('slabs'))
-      if (kind === 'dir') mkdirSync(dest, { recursive: true, mode: 0o700 })
-      else if (kind === 'file') copyWhole(source, dest)
-      else jobs.push({ source, dest })
-      isCopied = true
+  const slabs: CopiedFile[] = []
+  const axonSlabs: CopiedFile[] = []
+  for (const file of copiedFiles(srcDir)) {
+    if ('reason' in file) {
+      // Preflight warns of what is left out.
+      if (file.kind === 'left out') continue
+      throw new MigrationError('ERR_SOURCE', `Cannot copy "${srcDir}": ${file.reason}`, { hint: file.hint })
     }
-    if (!isCopied) log('DEBUG', `Skipping "${join(srcDir, name)}": it is neither a file nor a directory`)
+    const { kind, path, names } = file
+    const dest = joinPath(destDir, ...names)
+    if (kind === 'file') copyWhole(path, dest)
+    else if (kind === 'directory') makeDir(names, dest)
+    else if (isAxon(names)) axonSlabs.push(file)
+    else slabs.push(file)
   }
-  await snapshotSlabs(slabs)
-  const axon = snapshotSlabs(axonSlabs).then(() => log('INFO', `Completed dirn copy from ${srcDir} to ${destDir}`))
+  await copySlabs(slabs, destDir)
+  const axon = copySlabs(axonSlabs, destDir).then(() => log('INFO', `Completed dirn copy from ${srcDir} to ${destDir}`))
   // Whoever awaits it later still gets the error; until then it must not count as unhandled.
   axon.catch(() => undefined)
   return { axon }
 }
 
-function makeLayerDirs({ destDir, layers, log }: DirnContext): void {
-  for (const iden of layers) {
-    const dir = cortexPaths(destDir).layer(iden).dir
+function makeLayerDirs({ destDir, layers, emptyLayers = [], log }: DirnContext): void {
+  for (const iden of [...layers, ...emptyLayers]) {
+    const { dir } = cortexPaths(destDir).layer(iden)
     if (existsSync(dir)) log('INFO', `Layer dir exists, leaving as-is: ${iden}`)
     else mkdirSync(dir, { recursive: true, mode: 0o700 })
   }
 }
 
-/** Removes a directory of an earlier run; of the slabs the nexus log stays. */
-function clear(dir: string, isSlabs: boolean): void {
-  if (!isSlabs) rmSync(dir, { recursive: true, force: true })
-  else if (existsSync(dir)) {
-    for (const name of readdirSync(dir)) {
-      if (!name.includes('nexus')) rmSync(join(dir, name), { recursive: true })
+/** Makes a directory; one at the top replaces what the destination has of its name. */
+function makeDir(names: readonly Buffer[], dest: Buffer): void {
+  if (names.length === 1) {
+    if (!endsWith(names[0], 'slabs')) removeTree(dest)
+    else if (existsSync(dest)) {
+      for (const name of readdirSync(dest, { encoding: 'buffer' })) {
+        if (!name.toString('latin1').includes('nexus')) removeTree(joinPath(dest, name))
+      }
     }
   }
+  mkdirSync(dest, { recursive: true, mode: 0o700 })
+}
+
+/** LMDB takes paths as text: a slab below a name that is none is reached by links, and moved to its place. */
+async function copySlabs(slabs: readonly CopiedFile[], destDir: string): Promise<void> {
+  const odd = slabs.filter(({ path, names }) => !isText(path) || !names.every(isText))
+  const jobs = slabs
+    .filter((slab) => !odd.includes(slab))
+    .map(({ path, names }): SnapshotJob => ({ source: path.toString(), dest: joinPath(destDir, ...names).toString() }))
+  const dir = odd.length === 0 ? null : mkdtempSync(join(cortexPaths(destDir).dir, 'dirn-'))
+  try {
+    if (dir !== null) {
+      for (const [i, { path }] of odd.entries()) symlinkSync(absolute(path), join(dir, `source${i}`))
+      jobs.push(...odd.map((_, i) => ({ source: join(dir, `source${i}`), dest: join(dir, `dest${i}`) })))
+    }
+    await snapshotSlabs(jobs)
+    for (const [i, { names }] of odd.entries()) renameSync(join(dir as string, `dest${i}`), joinPath(destDir, ...names))
+  } finally {
+    if (dir !== null) rmSync(dir, { recursive: true })
+  }
+}
+
+function isAxon([top]: readonly Buffer[]): boolean {
+  return endsWith(top, 'axon')
+}
+
+function endsWith(name: Buffer, end: string): boolean {
+  return name.toString('latin1').endsWith(end)
+}
+
+function isText(name: Buffer): boolean {
+  return Buffer.from(name.toString()).equals(name)
+}
+
+function absolute(path: Buffer): Buffer {
+  return path[0] === 0x2f ? path : joinPath(resolve('.'), path)
 }

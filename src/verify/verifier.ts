@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { type KnownCheckpoint, readCheckpoints } from '../dest/checkpoints.js'
 import { readErrorRecords } from '../dest/error-records.js'
-import { hasRecord, migrationLogPath } from '../dest/migration-log.js'
+import { hasRecord, migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -9,6 +9,7 @@ import { changedSlabs, DEST_SLABS, type LayerCheckpoints, layerCheckpoint } from
 import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
+import { refuseMissingLayers } from '../preflight/refusal.js'
 import { isInUse } from '../slab/in-use.js'
 import { readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
@@ -96,8 +97,11 @@ class Verifier {
     const source = readSource(srcDir)
     const booted = assertDestOf(source, destDir, 'verify')
     if (booted !== null) this.expected.push(`Synapse ${booted} has been started on the destination`)
+    const skipped = skippedLayers(destDir)
+    refuseMissingLayers(source, (iden) => skipped.has(iden))
+    for (const iden of skipped) this.events.note(`Not compared: layer ${iden}, which --skip-layer has left empty`)
     const { model } = cortexModel(source, this.options.modelFiles)
-    const idens = this.layerIdens(source)
+    const idens = this.layerIdens(source).filter((iden) => !skipped.has(iden))
     const slabs = idens.flatMap((iden) => this.openSlabs(iden))
     try {
       if (!this.isOurs) this.expected.push('Another tool has made the destination')
@@ -275,4 +279,13 @@ class Verifier {
     }
     return counts
   }
+}
+
+/** Layers that the migration left empty because it was told to, and that no later run has migrated. */
+function skippedLayers(destDir: string): Set<string> {
+  const records = readMigrationLog(destDir) ?? []
+  const idens = records
+    .filter(({ migrop, logtyp }) => migrop === 'hivelyr' && logtyp === 'skip')
+    .map(({ key }) => String(key))
+  return new Set(idens.filter((iden) => !SlabReader.exists(cortexPaths(destDir).layer(iden).slab('layer_v2'))))
 }

@@ -47,7 +47,12 @@ export class Writer {
   constructor(private readonly log: StepContext['log']) {}
 
   /** Step `dirn`; the axon may still be on its way when it returns, see finishDirn(). */
-  async copyDirn(args: { srcDir: string; destDir: string; layers: readonly string[] }): Promise<void> {
+  async copyDirn(args: {
+    srcDir: string
+    destDir: string
+    layers: readonly string[]
+    emptyLayers: readonly string[]
+  }): Promise<void> {
     const { axon } = await copyDirn({ ...args, log: this.log })
     this.axonCopied = axon
   }

@@ -13,7 +13,7 @@ test('preflight says that a good Cortex would be migrated, and writes nothing', 
   const lines = stdout.trim().split('\n')
   assert.equal(lines[0], `Preflight of a migration of ${src} to ${dest}: 4 layers`)
   assert.match(lines[1], /^warning: Layer 0b4eb4d9fb9d979464a52b2b803afb03 keeps a feed position/)
-  assert.match(lines[2], /^ {2}hint: let whatever feeds this Cortex go on from there$/)
+  assert.match(lines[2], /^ {2}hint: Let whatever feeds this Cortex go on from there$/)
   assert.equal(lines.at(-1), 'It would start: 0 problems, 1 warning')
   assert.equal(existsSync(dest), false)
 })
@@ -22,7 +22,7 @@ test('preflight lists all problems with their hints and ends with 4', (t) => {
   const src = unpack('bad/wrongversion/src.tar.gz', tempDir(t))
   const { status, stdout } = synapseMigrator(['preflight', '--src', src, '--dest', join(src, 'dest')])
   assert.equal(status, 4)
-  assert.match(stdout, /^problem: Cannot migrate .*: the destination lies inside the source\n {2}hint: give --dest/m)
+  assert.match(stdout, /^problem: Cannot migrate .*: the destination lies inside the source\n {2}hint: Give --dest/m)
   assert.match(stdout, /^problem: Layer da20.*: \(0, 1, 2\) != \(0, 1, 3\)\n {2}hint: start and stop/m)
   assert.match(stdout, /^It would be refused: 2 problems, 0 warnings$/m)
 })
@@ -42,7 +42,7 @@ test('preflight --json prints one document', (t) => {
   assert.deepEqual(found.problems, [
     {
       text: `${'e'.repeat(32)} is a remote layer - it must be unconfigured to proceed with migration`,
-      hint: `remove layer ${'e'.repeat(32)} from its views in the 0.1.x Cortex, or migrate the Cortex that it lives in`,
+      hint: `Remove layer ${'e'.repeat(32)} from its views in the 0.1.x Cortex, or migrate the Cortex that it lives in`,
     },
   ])
   assert.ok(Array.isArray(found.warnings) && Array.isArray(found.notes) && Array.isArray(found.layers))

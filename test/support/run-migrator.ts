@@ -18,6 +18,7 @@ const options: MigrateOptions = {
   destDedicated: false,
   mapPartial: true,
   orphanLayers: false,
+  skipLayers: [],
   restart: false,
   dryRun: false,
   maxErrors: null,

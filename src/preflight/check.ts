@@ -1,0 +1,51 @@
+import type { MigrationError } from '../errors.js'
+import type { LayerFacts, SourceCortex, SourceLayer } from '../source/cortex-dir.js'
+import type { System } from './system.js'
+
+export interface PreflightOptions {
+  readonly destDir: string
+  readonly ops: ReadonlySet<string>
+  /** Whether to migrate layer directories that the hive does not know. */
+  readonly orphanLayers: boolean
+  /** Layers that stay empty in the destination. */
+  readonly skipLayers: readonly string[]
+  readonly fromLast: boolean
+  /** Whether layers that the reference has migrated are made anew. */
+  readonly restart: boolean
+  /** Model files given, which stand for the Python modules of cell.yaml. */
+  readonly modelFiles: readonly unknown[]
+  readonly workers: number
+  readonly memoryBytes: number
+}
+
+/** What a check may look at. */
+export interface Facts {
+  readonly source: SourceCortex
+  readonly options: PreflightOptions
+  readonly sys: System
+  /** Layers to migrate, sorted. */
+  readonly layers: readonly SourceLayer[]
+  /** What those say that can be read. */
+  readonly layerFacts: ReadonlyMap<SourceLayer, LayerFacts>
+  /** Why others cannot be read. */
+  readonly unreadableLayers: ReadonlyMap<SourceLayer, MigrationError>
+}
+
+/** A problem forbids the migration; a warning is what the operator should know before it starts. */
+export interface Finding {
+  readonly kind: 'problem' | 'warning'
+  readonly text: string
+  /** What to do about it. */
+  readonly hint: string
+}
+
+/** Looks at one thing before anything is written; returns all that it finds. */
+export type Check = (facts: Facts) => readonly Finding[] | Promise<readonly Finding[]>
+
+export function problem(text: string, hint: string): Finding {
+  return { kind: 'problem', text, hint }
+}
+
+export function warning(text: string, hint: string): Finding {
+  return { kind: 'warning', text, hint }
+}

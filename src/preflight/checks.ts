@@ -1,0 +1,47 @@
+import type { Check } from './check.js'
+import { binding } from './checks/binding.js'
+import { destCortex } from './checks/dest-cortex.js'
+import { destInUse } from './checks/dest-in-use.js'
+import { diskSpace } from './checks/disk-space.js'
+import { extensions } from './checks/extensions.js'
+import { fileOwner } from './checks/file-owner.js'
+import { idens } from './checks/idens.js'
+import { layerMakers } from './checks/layer-makers.js'
+import { layerVersions } from './checks/layer-versions.js'
+import { layersFound } from './checks/layers-found.js'
+import { leftOut } from './checks/left-out.js'
+import { openFiles } from './checks/open-files.js'
+import { owners } from './checks/owners.js'
+import { paths } from './checks/paths.js'
+import { readable } from './checks/readable.js'
+import { remoteLayers } from './checks/remote-layers.js'
+import { smallerLayers } from './checks/smaller-layers.js'
+import { sourceVersion } from './checks/source-version.js'
+import { stepOrder } from './checks/step-order.js'
+import { writable } from './checks/writable.js'
+import { yamlFiles } from './checks/yaml-files.js'
+
+/** Every check, in the order of its findings; a test sees that no file of `checks/` is missing. */
+export const CHECKS = {
+  binding,
+  paths,
+  readable,
+  writable,
+  destInUse,
+  destCortex,
+  layerMakers,
+  remoteLayers,
+  layersFound,
+  idens,
+  layerVersions,
+  yamlFiles,
+  sourceVersion,
+  diskSpace,
+  openFiles,
+  fileOwner,
+  leftOut,
+  smallerLayers,
+  owners,
+  extensions,
+  stepOrder,
+} satisfies Record<string, Check>

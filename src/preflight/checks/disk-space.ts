@@ -1,0 +1,18 @@
+import { formatBytes } from '../../bytes/size-text.js'
+import { copiedBytes } from '../../source/copied-bytes.js'
+import { type Check, problem, warning } from '../check.js'
+import { nearestDir } from '../system.js'
+
+/** The new layers take about as much room as the old ones, and sorting them as much again for a while. */
+export const diskSpace: Check = ({ source, options: { destDir, ops, fromLast }, sys, layerFacts }) => {
+  const free = sys.freeBytes(nearestDir(destDir))
+  const layerBytes = [...layerFacts.values()].reduce((sum, { usedBytes }) => sum + usedBytes, 0)
+  const hasData = ['nodes', 'nodedata', 'splices'].some((op) => ops.has(op))
+  const copied = ops.has('dirn') ? copiedBytes(source.dir) : 0
+  const least = copied + (hasData ? layerBytes : 0)
+  const text = `The destination's disk has ${formatBytes(free)} free, the migration needs about ${formatBytes(least)}`
+  const hint = 'Free some space, or give --dest a directory on a larger disk'
+  // A run that goes on has used its room already.
+  if (free < least && !fromLast) return [problem(text, hint)]
+  return free < least + layerBytes ? [warning(`${text}, and as much again for a while`, hint)] : []
+}

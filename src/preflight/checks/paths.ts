@@ -1,0 +1,20 @@
+import { existsSync, statSync } from 'node:fs'
+import { sep } from 'node:path'
+import { type Check, problem } from '../check.js'
+import { realPath } from '../system.js'
+
+/** Neither directory may lie inside the other, links followed. */
+export const paths: Check = ({ source: { dir }, options: { destDir } }) => {
+  const [src, dest] = [realPath(dir), realPath(destDir)]
+  const refused = (how: string) => [
+    problem(`Cannot migrate "${dir}" to "${destDir}": ${how}`, 'Give --dest a new directory outside of the source'),
+  ]
+  if (existsSync(dest) && !statSync(dest).isDirectory()) return refused('the destination is no directory')
+  if (src === dest) return refused('source and destination are the same directory')
+  if (isInside(dest, src)) return refused('the destination lies inside the source')
+  return isInside(src, dest) ? refused('the source lies inside the destination') : []
+}
+
+function isInside(path: string, dir: string): boolean {
+  return path.startsWith(dir.endsWith(sep) ? dir : dir + sep)
+}

@@ -1,0 +1,23 @@
+import { cortexPaths } from '../../layout/paths.js'
+import { compareVersions, showVersion, type Version, versionOf } from '../../slab/version.js'
+import { type Check, type Finding, problem, warning } from '../check.js'
+
+/** The oldest version that Synapse 2.8's migration takes. */
+const MIN_CORTEX: Version = [0, 1, 56]
+const UPGRADE = 'Start and stop the Cortex once with Synapse 0.1.58 before you migrate it'
+
+/** The Cortex must say who it is, and should be of a late 0.1.x release. */
+export const sourceVersion: Check = ({ source: { dir, hive, cellGuid } }) => {
+  const found: Finding[] = []
+  const version = versionOf(hive.get(['cellinfo', 'cortex:version']))
+  if (version === null) {
+    found.push(warning('Unable to read src cortex version; consider upgrading before proceeding', UPGRADE))
+  } else if (compareVersions(version, MIN_CORTEX) < 0) {
+    const text = `Source Cortex does not meet minimum version: req=>=0.1.56,<0.2.0 actual=${showVersion(version)}`
+    found.push(warning(text, UPGRADE))
+  }
+  if (cellGuid === null) {
+    found.push(problem(`Unable to read cell guid at ${cortexPaths(dir).guid}`, 'Restore the file from a backup'))
+  }
+  return found
+}

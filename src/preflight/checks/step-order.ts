@@ -1,0 +1,9 @@
+import { type Check, warning } from '../check.js'
+
+/** hiveauth makes gates of what other steps have made. */
+export const stepOrder: Check = ({ options: { ops } }) => {
+  const before = ['triggers', 'cron', 'queues'].filter((op) => !ops.has(op))
+  if (!ops.has('hiveauth') || !ops.has('dirn') || before.length === 0) return []
+  const text = `hiveauth makes the gates of what is migrated already, and ${before.join(', ')} will not be`
+  return [warning(text, 'Run hiveauth again after them')]
+}

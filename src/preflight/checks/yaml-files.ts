@@ -1,0 +1,19 @@
+import { MigrationError } from '../../errors.js'
+import { cortexPaths } from '../../layout/paths.js'
+import { readYamlFile } from '../../slab/yaml-file.js'
+import { type Check, problem } from '../check.js'
+
+/** A 0.1.x Cortex could not start with a broken file either. */
+export const yamlFiles: Check = ({ source }) => {
+  const { cellYaml, bootYaml } = cortexPaths(source.dir)
+  return [cellYaml, bootYaml].flatMap((path) => {
+    try {
+      readYamlFile(path)
+      return []
+    } catch (error) {
+      if (!(error instanceof MigrationError)) throw error
+      // What may not be read at all is reported once, with the rest of the source.
+      return error.code === 'ERR_SOURCE' ? [] : [problem(error.message, error.hint ?? '')]
+    }
+  })
+}

@@ -1,0 +1,21 @@
+import { countStorm, type SourceCortex } from '../source/cortex-dir.js'
+import type { PreflightOptions } from './check.js'
+
+/** What the operator should know when the migration is done. */
+export function notesOf(source: SourceCortex, { skipLayers }: PreflightOptions): string[] {
+  const { triggers, crons, commands } = countStorm(source)
+  const notes: string[] = []
+  for (const iden of skipLayers) {
+    notes.push(`--skip-layer leaves layer ${iden} empty in the new Cortex: its views keep it`)
+  }
+  if (triggers + crons + commands > 0) {
+    const counts = `${triggers} triggers, ${crons} cron jobs, ${commands} commands and packages`
+    notes.push(`Storm text is carried over as it is, not translated: check that of ${counts} in the new Cortex`)
+  }
+  if (source.hive.children(['cortex', 'views']).length > 1) {
+    notes.push(
+      'Everybody could read every view in 0.1.x; in 2.x the role "all" may read the default view, grant the others',
+    )
+  }
+  return notes
+}
