@@ -1,6 +1,6 @@
 import { ExitCode, MigrationError } from '../errors.js'
 import type { Log, LogLevel } from '../log.js'
-import type { SyncLog } from '../sync/api.js'
+import type { SyncLog, SyncState } from '../sync/api.js'
 import { SyncCell } from '../sync/cell/cell.js'
 import { expandPath, openCellDir } from '../sync/cell/cell-dir.js'
 import { readConfig } from '../sync/cell/config.js'
@@ -20,6 +20,9 @@ const STATE_LINE_MS = 10_000
 
 /** Runs the service until a signal or the end that was asked for; returns the exit code. */
 export async function runSync(dirn: string, parsed: ParsedSync): Promise<ExitCode> {
+  if (parsed.stop && !parsed.untilCaughtUp) {
+    throw new MigrationError('ERR_USAGE', 'Cannot use --stop alone: it says how --until-caught-up ends')
+  }
   // What it writes are secrets, and an analyst's data.
   process.umask(0o077)
   const log = logOf(parsed)
@@ -33,6 +36,8 @@ class Run {
   #signalled = false
   #finish: (code: ExitCode) => void = () => {}
   readonly #timer: NodeJS.Timeout | undefined
+  /** What `--until-caught-up` ended with. */
+  #last: SyncState | undefined
 
   constructor(
     private readonly cell: SyncCell,
@@ -45,7 +50,10 @@ class Run {
     this.end = done.then((code) => this.#close(code))
     process.on('SIGINT', this.#onSignal)
     process.on('SIGTERM', this.#onSignal)
-    if (parsed.json) this.#timer = setInterval(() => this.#writeState(), STATE_LINE_MS)
+    const writeState = () => {
+      this.#writeState().catch((error) => this.#finish(reportFailure(error)))
+    }
+    if (parsed.json) this.#timer = setInterval(writeState, STATE_LINE_MS)
     this.#announce()
     cell.failed.catch((error) => this.#finish(reportFailure(error)))
     this.#work().catch((error) => this.#finish(reportFailure(error)))
@@ -66,11 +74,17 @@ class Run {
     if (this.parsed.start === 'file') this.#started(await service.startSyncFromFile())
     if (this.parsed.start === 'last') this.#started(await service.startSyncFromLast())
     if (!this.parsed.untilCaughtUp) return
-    await service.untilCaughtUp()
-    const { layers } = service.state()
-    const errors = layers.reduce((sum, layer) => sum + layer.errorCount, 0)
-    this.log('INFO', `Every layer is in sync, ${errors} changes could not be applied`, 'sync')
-    this.#finish(errors > 0 ? ExitCode.quarantined : ExitCode.ok)
+    const state = await service.untilCaughtUp()
+    this.#last = state
+    if (state.canCutover) {
+      this.log('INFO', 'Every layer is in sync, nothing keeps from cutting over', 'sync')
+      if (this.parsed.stop) await service.stopSync()
+      this.#finish(ExitCode.ok)
+      return
+    }
+    for (const blocker of state.cutoverBlockers) this.log('WARNING', `Not ready to cut over: ${blocker}`, 'sync')
+    if (this.parsed.stop) this.log('WARNING', 'The sync was not stopped, as it is not ready to cut over', 'sync')
+    this.#finish(ExitCode.quarantined)
   }
 
   #started(layers: readonly [string, number][]): void {
@@ -81,7 +95,7 @@ class Run {
   async #close(code: ExitCode): Promise<ExitCode> {
     clearInterval(this.#timer)
     try {
-      if (this.parsed.json) this.#writeState()
+      if (this.parsed.json) await this.#writeState(this.#last)
       await this.cell.close()
       return code
     } catch (error) {
@@ -111,8 +125,8 @@ class Run {
     stream.write(`${line}\n`)
   }
 
-  #writeState(): void {
-    process.stdout.write(`${JSON.stringify(stateJson(this.cell.service.state()))}\n`)
+  async #writeState(state?: SyncState): Promise<void> {
+    process.stdout.write(`${JSON.stringify(stateJson(state ?? (await this.cell.service.ask())))}\n`)
   }
 }
 

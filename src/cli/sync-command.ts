@@ -43,7 +43,14 @@ export function syncCommand(name: string): CliCommand {
       'go on with a destination that has no migration mode: its triggers and cron jobs run',
     )
     .addOption(new Option('--start <from>', 'start the sync at once').choices(['file', 'last']))
-    .option('--until-caught-up', 'end with 0 as soon as every layer has been in sync once')
+    .option(
+      '--until-caught-up',
+      'end when all layers are in sync at the same moment: with 0 when it is safe to cut over',
+    )
+    .option(
+      '--stop',
+      'with --until-caught-up: stop the sync then, so that triggers and cron jobs of the destination run',
+    )
     .option('--json', 'write the state to standard output, a line of JSON each 10 s and at the end')
     .addHelpText(
       'after',
@@ -71,7 +78,7 @@ Example:
       {
         0: 'ended by a signal, or in sync',
         3: 'bad configuration, or a Cortex refused',
-        8: 'in sync, but some changes could not be applied',
+        8: 'in sync, but something keeps from cutting over',
         10: 'another service runs on the directory',
         130: 'interrupted before --until-caught-up was done',
         143: 'interrupted before --until-caught-up was done',

@@ -32,6 +32,7 @@ export interface ParsedSync extends ParsedLog {
   migrationMode: boolean
   start?: 'file' | 'last'
   untilCaughtUp?: boolean
+  stop?: boolean
   json?: boolean
 }
 

@@ -158,8 +158,18 @@ export interface LayerState {
   /** Acknowledged splices per second over the last minute. */
   readonly rate: number
   readonly pushedTotal: number
+  /** When the source was last read to its end, epoch ms: what came later is not known. */
+  readonly polledAt: number | null
   /** What an operator should know about this layer, a sentence each. */
   readonly notes: readonly string[]
+  /** Those of them that do not go away by themselves. */
+  readonly lastingNotes: readonly string[]
+}
+
+/** What keeps from cutting over, a sentence, and whether waiting may cure it. */
+export interface Blocker {
+  readonly text: string
+  readonly passes: boolean
 }
 
 /** The whole service now; `src/sync/status.ts` makes the `status` map, its texts and the metrics of it. */
@@ -172,16 +182,23 @@ export interface SyncState {
   readonly migrationModeError: string | null
   readonly sourceVersion: readonly number[] | null
   readonly destVersion: readonly number[] | null
-  /** Every layer is read to the source's tip, everything is acknowledged and no error is open. */
+  /** Every layer was read to the source's end, everything is acknowledged and no error is open: true of `polledAt`. */
   readonly canCutover: boolean
+  readonly blockers: readonly Blocker[]
+  /** Their texts. */
   readonly cutoverBlockers: readonly string[]
+  /** When the layer that was polled first of all was polled last, epoch ms; null when one never was. */
+  readonly polledAt: number | null
   /** What splices do not carry and was found to differ, or cannot be detected: to be redone by hand. */
   readonly notCarried: readonly string[]
 }
 
 /** Drives the layers of one service: what the telepath API, the Storm commands, HTTP and the command line call. */
 export interface SyncService {
+  /** What is known, without asking anybody: whether it is safe to cut over is for `ask()` to say. */
   state(): SyncState
+  /** Makes every layer ask its source now, and answers after that: `canCutover` then is true of this moment. */
+  ask(): Promise<SyncState>
   /**
    * Starts the layers of the offsets file, validated as a whole before anything changes.
    *
@@ -201,8 +218,12 @@ export interface SyncService {
   errors(iden?: string, limit?: number): SyncError[]
   /** Translates and pushes the open records again, in order; what works is forgotten. */
   retryErrors(iden?: string): Promise<{ readonly applied: number; readonly failed: number }>
-  /** Resolves when every layer has been in sync once since the start; rejects when the sync ended instead. */
-  untilCaughtUp(): Promise<void>
+  /**
+   * Asks until nothing is left that goes away by itself: all layers were in sync at the same moment. Look at the blockers then.
+   *
+   * @throws {MigrationError} when a layer has ended instead
+   */
+  untilCaughtUp(): Promise<SyncState>
   /** Ends the service: pushes or gives back what is pending; keeps `syncing` so that the next process goes on. */
   close(): Promise<void>
 }

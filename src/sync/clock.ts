@@ -2,8 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /** Time as the sync sees it, so that tests can make it run. */
 export interface Clock {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, to show: they jump when somebody sets the clock. */
   now(): number
+  /** Milliseconds since some moment, which only go forward: for durations. */
+  elapsed(): number
   /** Resolves after `ms`, or at once when the signal is aborted: look at the signal then. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
   /** Lets everything else that is due run first. */
@@ -12,6 +14,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   sleep(ms, signal) {
     if (signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {

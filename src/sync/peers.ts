@@ -206,7 +206,7 @@ export class DestPeer extends Peer {
    * @returns whether it asked
    */
   async freshenModel(): Promise<boolean> {
-    if (this.#options.clock.now() - this.#modelLoadedAt < MODEL_RELOAD_MS) return false
+    if (this.#options.clock.elapsed() - this.#modelLoadedAt < MODEL_RELOAD_MS) return false
     await this.reloadModel(true)
     return true
   }
@@ -232,7 +232,7 @@ export class DestPeer extends Peer {
       this.#model = new DictModel(await cortex.getModelDict())
       this.modelVersion++
     }
-    this.#modelLoadedAt = this.#options.clock.now()
+    this.#modelLoadedAt = this.#options.clock.elapsed()
   }
 
   /** Says whether something was added. */

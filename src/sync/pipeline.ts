@@ -11,12 +11,19 @@ import type {
   SyncService,
   SyncState,
 } from './api.js'
-import { type Clock, systemClock } from './clock.js'
+import { type Clock, END, systemClock } from './clock.js'
 import { LayerSync } from './layer/layer-sync.js'
 import type { RetryResult } from './layer/retry.js'
 import { readOffsetsFile } from './offsets-file.js'
 import { DestPeer, SourcePeer } from './peers.js'
 import { sortFailure } from './remote-failure.js'
+import { blockersOf } from './verdict.js'
+
+/** How long the sources may take to answer whether they have more. */
+const ASK_MS = 10_000
+/** How often that is asked until all layers have caught up. */
+const CAUGHT_UP_MS = 500
+const NEVER = new AbortController().signal
 
 /** Told in every status: no release of 0.1.x logs these as splices. */
 const NOT_CARRIED: readonly string[] = [
@@ -73,12 +80,28 @@ export class LayerSyncs implements SyncService {
     return this.#resumeOrder
   }
 
+  async ask(): Promise<SyncState> {
+    const { clock } = this.#ground
+    const askedAt = clock.elapsed()
+    const timer = new AbortController()
+    const layers = [...this.#layers.values()]
+    const answers = Promise.all(layers.map((layer) => layer.ask(askedAt, timer.signal)))
+    await Promise.race([answers, clock.sleep(ASK_MS, timer.signal)])
+    timer.abort(END)
+    return this.#state(new Set(layers.filter((layer) => !layer.isPolledSince(askedAt)).map(({ iden }) => iden)))
+  }
+
   state(): SyncState {
+    return this.#state(new Set())
+  }
+
+  #state(unanswered: ReadonlySet<string>): SyncState {
     const { store } = this.#parts
     const dest = this.#dest
     const layers = this.#layerStates()
     const syncing = store.syncing()
-    const cutoverBlockers = this.#blockers(layers, syncing)
+    const blockers = blockersOf({ syncing, layers, unanswered, others: [] })
+    const polled = layers.map(({ polledAt }) => polledAt)
     return {
       syncing,
       layers,
@@ -87,8 +110,10 @@ export class LayerSyncs implements SyncService {
       migrationModeError: dest.migrationModeError,
       sourceVersion: this.#source.version,
       destVersion: dest.version,
-      canCutover: cutoverBlockers.length === 0,
-      cutoverBlockers,
+      canCutover: blockers.length === 0,
+      blockers,
+      cutoverBlockers: blockers.map(({ text }) => text),
+      polledAt: polled.length === 0 || polled.includes(null) ? null : Math.min(...(polled as number[])),
       notCarried: [...NOT_CARRIED, ...dest.modelNotes],
     }
   }
@@ -162,7 +187,7 @@ export class LayerSyncs implements SyncService {
     }
   }
 
-  async untilCaughtUp(): Promise<void> {
+  async untilCaughtUp(): Promise<SyncState> {
     await this.#resumeOrder
     await this.#last
     const layers = [...this.#layers.values()]
@@ -171,7 +196,13 @@ export class LayerSyncs implements SyncService {
         hint: 'start it from the offsets file or from last',
       })
     }
-    await Promise.all(layers.map((layer) => layer.caughtUp))
+    for (;;) {
+      const state = await this.ask()
+      const failure = layers.map((layer) => layer.failure).find((each) => each !== null)
+      if (failure) throw failure
+      if (state.blockers.every(({ passes }) => !passes)) return state
+      await this.#ground.clock.sleep(CAUGHT_UP_MS, NEVER)
+    }
   }
 
   close(): Promise<void> {
@@ -347,27 +378,6 @@ export class LayerSyncs implements SyncService {
         ? { ...state, notes: [...state.notes, note] }
         : state,
     )
-  }
-
-  #blockers(layers: readonly LayerState[], syncing: boolean): string[] {
-    if (layers.length === 0) return ['No layer was ever started']
-    const blockers: string[] = []
-    if (!syncing) blockers.push('The sync is stopped')
-    for (const layer of layers) {
-      const { iden, pullStatus, pullTask, pushTask, lagSplices, errorCount, notes } = layer
-      const name = `Layer ${iden}`
-      if (pullTask.status !== 'active' || pushTask.status !== 'active') blockers.push(`${name} does not run`)
-      else if (pullStatus !== 'up_to_date')
-        blockers.push(`${name} is not read to the source's end: ${pullStatus ?? 'starting'}`)
-      if (lagSplices === null || lagSplices > 0) {
-        blockers.push(
-          `${name}: ${lagSplices ?? 'an unknown number of'} splices are not acknowledged by the destination`,
-        )
-      }
-      if (errorCount > 0) blockers.push(`${name} has ${errorCount} open ${errorCount === 1 ? 'error' : 'errors'}`)
-      for (const note of notes) blockers.push(`${name}: ${note}`)
-    }
-    return blockers
   }
 }
 

@@ -36,6 +36,7 @@ export function stateJson(state: SyncState): Record<string, unknown> {
     schema_version: 1,
     syncing: state.syncing,
     can_cutover: state.canCutover,
+    polled_at: isoTime(state.polledAt),
     cutover_blockers: state.cutoverBlockers,
     not_carried: state.notCarried,
     migration_mode: {
@@ -56,7 +57,12 @@ export function stateJson(state: SyncState): Record<string, unknown> {
       rate: Math.round(layer.rate * 10) / 10,
       pushed: layer.pushedTotal,
       errors: layer.errorCount,
-      source: { status: layer.pullStatus, task: layer.pullTask, started_at: isoTime(layer.pullStartedAt) },
+      source: {
+        status: layer.pullStatus,
+        task: layer.pullTask,
+        started_at: isoTime(layer.pullStartedAt),
+        polled_at: isoTime(layer.polledAt),
+      },
       dest: { task: layer.pushTask, connected_at: isoTime(layer.pushConnectedAt) },
       notes: layer.notes,
     })),

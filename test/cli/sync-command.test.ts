@@ -234,6 +234,15 @@ test('--start file --until-caught-up ends with 0 once everything is in sync; the
   assert.match(readFileSync(join(dirn, 'cell.guid'), 'utf8'), /^[0-9a-f]{32}$/)
 })
 
+test('--until-caught-up --stop turns migration mode off at the end, and --stop alone is refused', async () => {
+  const until = ['--start', 'file', '--until', '--stop', '--poll', '0.2']
+  const switches = dest.modeSwitches
+  const { code } = await run(['--src', source.url, '--dest', dest.url, '--offsf', offsets, ...until])
+  assert.equal(code, 0)
+  assert.deepEqual([dest.migrationMode, dest.modeSwitches > switches], [false, true])
+  assert.deepEqual(await refusal(['--stop']), ['error: Cannot use --stop alone: it says how --until-caught-up ends', 2])
+})
+
 test('--until-caught-up ends with 8 when changes could not be applied, and with 143 when it was interrupted', async () => {
   const splice = (form: string) => [
     'node:add',

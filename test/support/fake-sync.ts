@@ -16,6 +16,10 @@ export class FakeSync implements SyncService {
     this.resolveCaughtUp = resolve
   })
 
+  async ask(): Promise<SyncState> {
+    return this.state()
+  }
+
   state(): SyncState {
     return {
       syncing: this.syncing,
@@ -26,7 +30,9 @@ export class FakeSync implements SyncService {
       sourceVersion: [0, 1, 58],
       destVersion: [2, 0, 0],
       canCutover: false,
+      blockers: [{ text: 'No sync runs', passes: false }],
       cutoverBlockers: ['No sync runs'],
+      polledAt: null,
       notCarried: ['Node data'],
     }
   }
@@ -69,8 +75,9 @@ export class FakeSync implements SyncService {
     return { applied: this.known.length, failed: 0 }
   }
 
-  untilCaughtUp(): Promise<void> {
-    return this.#caughtUp
+  async untilCaughtUp(): Promise<SyncState> {
+    await this.#caughtUp
+    return this.state()
   }
 
   async close(): Promise<void> {
@@ -108,7 +115,9 @@ export function layerState(changes: Partial<LayerState> = {}): LayerState {
     lagSeconds: 0,
     rate: 12.34,
     pushedTotal: 7,
+    polledAt: Date.UTC(2026, 10, 22, 14, 37, 13, 846),
     notes: [],
+    lastingNotes: [],
     ...changes,
   }
 }

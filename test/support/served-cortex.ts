@@ -10,6 +10,8 @@ export interface ServedCortex {
   readonly url: string
   readonly pushed: Value[]
   migrationMode: boolean
+  /** How often it was switched on. */
+  modeSwitches: number
   /** Listens at another address besides. */
   listen(url: string): Promise<unknown>
   close(): Promise<void>
@@ -73,6 +75,7 @@ async function serve(
     url: `tcp://root:hunter2@127.0.0.1:${port}/`,
     pushed: [],
     migrationMode: false,
+    modeSwitches: 0,
     listen: (url) => server.listen(parseUrl(url)),
     close: () => server.close(),
   }
@@ -86,5 +89,6 @@ function denied(mesg: string, user: string): TelepathError {
 function switched(cortex: ServedCortex, user: string, mode: boolean): null {
   if (user !== 'root') throw denied('User is not an admin.', user)
   cortex.migrationMode = mode
+  if (mode) cortex.modeSwitches++
   return null
 }

@@ -5,12 +5,18 @@ export class SimClock implements Clock {
   #now: number
   #timers: { readonly at: number; readonly id: number; readonly fire: () => void }[] = []
   #ids = 0
+  /** By how much somebody has set the clock. */
+  setByMs = 0
 
   constructor(now = 1_600_000_000_000) {
     this.#now = now
   }
 
   now(): number {
+    return this.#now + this.setByMs
+  }
+
+  elapsed(): number {
     return this.#now
   }
 

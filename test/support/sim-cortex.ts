@@ -82,7 +82,7 @@ export class SimCortex {
   restart(): void {
     this.cut()
     this.migrationMode = false
-    const committedAt = this.clock.now() - this.faults.random() * this.commitMs
+    const committedAt = this.clock.elapsed() - this.faults.random() * this.commitMs
     for (const [iden, times] of this.logTimes) {
       const length = times.filter((at) => at <= committedAt).length
       if (length === times.length) continue
@@ -335,7 +335,7 @@ class SimLayer implements RemoteLayer {
     this.cortex.check('push', 'User must have permission layer.write')
     const applied = this.cortex.applied.get(this.iden) as Applied[]
     if (!this.cortex.migrationMode) this.cortex.pushedWithoutMigrationMode++
-    const at = this.cortex.clock.now()
+    const at = this.cortex.clock.elapsed()
     for (const [buid, , edits] of nodeedits as [Uint8Array, string, Value[][]][]) {
       const done: Value[][] = []
       // As the real one: edits before the one that fails stay.

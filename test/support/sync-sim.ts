@@ -74,7 +74,7 @@ class Simulation {
   constructor(seed: number) {
     const random = seeded(seed)
     this.#random = random
-    this.#started = this.clock.now()
+    this.#started = this.clock.elapsed()
     const faults = { random, lossRate: this.#chance(0.3) ? 0 : random() * 0.15, slowMs: this.#pick([0, 5, 50, 500]) }
     this.#source = new SimCortex(this.clock, faults, 'source')
     this.#dest = new SimCortex(this.clock, { ...faults, slowMs: this.#pick([0, 5, 50, 500]) }, 'dest')
@@ -111,8 +111,8 @@ class Simulation {
 
   async play(): Promise<void> {
     await this.#boot()
-    const end = this.clock.now() + CHAOS_MS
-    while (this.clock.now() < end) {
+    const end = this.clock.elapsed() + CHAOS_MS
+    while (this.clock.elapsed() < end) {
       await this.clock.wait(this.#random() * 2_000)
       await this.#disturb()
     }
@@ -147,7 +147,7 @@ class Simulation {
       splices,
       crashes: this.#crashes,
       pushes: this.#dest.pushes,
-      simulatedMs: this.clock.now() - this.#started,
+      simulatedMs: this.clock.elapsed() - this.#started,
     }
   }
 
@@ -198,9 +198,11 @@ class Simulation {
     else if (what === 6) await this.#refuse(cortex)
     else if (what === 7) await this.#crash()
     else if (what === 8) await this.#killInChange(cortex)
-    // Somebody sets the source's clock.
-    else if (what === 9) this.#skewMs = Math.floor(this.#random() * 8_000) - (this.#chance(0.3) ? 3_600_000 : 0)
-    else await this.#stopAndGo()
+    // Somebody sets the clocks of source and service.
+    else if (what === 9) {
+      this.#skewMs = Math.floor(this.#random() * 8_000) - (this.#chance(0.3) ? 3_600_000 : 0)
+      this.clock.setByMs = (this.#chance(0.5) ? 1 : -1) * this.#random() * 3_600_000
+    } else await this.#stopAndGo()
   }
 
   /** Kills a Cortex soon after a change, which it may lose, and goes on with others. */
@@ -250,8 +252,8 @@ class Simulation {
     await this.#running.untilCaughtUp()
     const isDone = (iden: string) => this.#durable.push.get(iden) === this.#source.logs.get(iden)?.length
     const isWell = () => this.#running.state().layers.every(({ notes }) => notes.length === 0)
-    const end = this.clock.now() + SETTLE_MS
-    while (!(this.#idens.every(isDone) && isWell()) && this.clock.now() < end) await this.clock.wait(2_000)
+    const end = this.clock.elapsed() + SETTLE_MS
+    while (!(this.#idens.every(isDone) && isWell()) && this.clock.elapsed() < end) await this.clock.wait(2_000)
     // A poll that finds nothing more.
     await this.clock.wait(12_000)
   }
@@ -262,14 +264,14 @@ class Simulation {
     for (let i = 0; i < count; i++) {
       const offset = log.length
       const ndef = ['inet:ipv4', Math.floor(this.#random() * 3)]
-      const time = this.clock.now() - (this.clock.now() % 100) + this.#skewMs
+      const time = this.clock.elapsed() - (this.clock.elapsed() % 100) + this.#skewMs
       const meta: Record<string, Value> = { time, user: 'u', prov: `p${Math.floor(this.#random() * 2)}` }
       const kind = this.#random()
       const prop = kind < 0.03 ? 'nope' : 'asn'
       // What a killed source has lost must be told from what comes in its place.
       const valu = kind > 0.97 ? POISON : this.#losses * LOSS + offset
       if (prop === 'nope' || valu === POISON) bad.add(offset)
-      this.#source.logTimes.get(iden)?.push(this.clock.now())
+      this.#source.logTimes.get(iden)?.push(this.clock.elapsed())
       this.#values.set(`${iden} ${offset}`, valu)
       log.push(rawSplice('prop:set', ndef, { prop, valu }, meta))
     }

@@ -35,7 +35,7 @@ before(async () => {
     at: { host: '127.0.0.1', port: 0 },
     dir: await openCellDir(dir, log.warn),
     logins: new Logins(auth, log),
-    state: () => fake.state(),
+    state: () => fake.ask(),
     log,
   }
   server = await StatusServer.listen(parts)

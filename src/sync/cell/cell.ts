@@ -139,7 +139,7 @@ export class SyncCell {
         at: https,
         dir,
         logins: this.#logins,
-        state: () => this.service.state(),
+        state: () => this.service.ask(),
         log,
       })
     }

@@ -26,12 +26,13 @@ export interface StatusServerParts {
   readonly at: HttpsAddress
   readonly dir: CellDir
   readonly logins: Logins
-  readonly state: () => SyncState
+  /** Asked for each answer. */
+  readonly state: () => Promise<SyncState>
   readonly log: SyncLog
   readonly limits?: Partial<GuestLimits>
 }
 
-type Handler = (response: ServerResponse) => void
+type Handler = (response: ServerResponse) => void | Promise<void>
 
 /**
  * The status page (`/`), `/metrics` for Prometheus and `/api/v1/{active,healthcheck,status}`, over TLS, for the users of
@@ -89,9 +90,12 @@ export class StatusServer {
       })
     })
     this.#routes = new Map<string, Handler>([
-      ['/', (response) => send(response, 200, 'text/html', statusPage(parts.state()))],
-      ['/metrics', (response) => send(response, 200, 'text/plain; version=0.0.4', metricsText(parts.state()))],
-      ['/api/v1/status', (response) => ok(response, stateJson(parts.state()))],
+      ['/', async (response) => send(response, 200, 'text/html', statusPage(await parts.state()))],
+      [
+        '/metrics',
+        async (response) => send(response, 200, 'text/plain; version=0.0.4', metricsText(await parts.state())),
+      ],
+      ['/api/v1/status', async (response) => ok(response, stateJson(await parts.state()))],
       ['/api/v1/healthcheck', (response) => ok(response, { iden: parts.dir.iden, components: [], status: 'nominal' })],
     ])
   }
@@ -114,7 +118,7 @@ export class StatusServer {
       response.setHeader('Allow', 'GET, HEAD')
       return failed(response, 405, 'BadMethod', 'Only GET is answered here')
     }
-    handler(response)
+    await handler(response)
   }
 
   /** Whether a user of the service asks; anybody else gets an answer here. */

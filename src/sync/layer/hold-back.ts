@@ -53,7 +53,7 @@ export class HoldBack {
     // One by one, as a clock that was put back leaves times out of order.
     while (frontier.held < frontier.read && timeOf(queue.at(frontier.held - from)) <= newest - OLD_MS) frontier.held++
     if (frontier.read > Math.max(frontier.held, this.#ends.at(-1)?.offset ?? 0)) {
-      this.#ends.push({ offset: frontier.read, at: this.#clock.now() })
+      this.#ends.push({ offset: frontier.read, at: this.#clock.elapsed() })
     }
     while (
       this.#ends.length > 0 &&

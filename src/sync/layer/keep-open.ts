@@ -1,3 +1,4 @@
+import { MigrationError } from '../../errors.js'
 import type { RemoteLayer } from '../api.js'
 import { Backoff, END, Stopped, untilStopped } from '../clock.js'
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS, REFUSED_PAUSE_MS } from '../peers.js'
@@ -5,7 +6,7 @@ import { sortFailure } from '../remote-failure.js'
 import type { LayerParts } from './layer-parts.js'
 
 /** Ends the work with a layer for good, whatever the connection does. */
-export class LayerFailure extends Error {}
+export class LayerFailure extends MigrationError {}
 
 export interface KeptOpen {
   readonly open: () => Promise<RemoteLayer>

@@ -3,11 +3,6 @@ import { LayerFailure } from './keep-open.js'
 import type { LayerParts } from './layer-parts.js'
 import type { Batch } from './layer-pipe.js'
 
-/** The limit of errors is reached: the layer stops in front of the last one. */
-class ErrorLimit extends LayerFailure {
-  override readonly name = 'SyncErrLimReached'
-}
-
 /** What became of a push: the offset behind what is done, and why the layer must not go on. */
 export interface Entry {
   readonly endOffset: number
@@ -52,7 +47,8 @@ export class LayerLedger {
     this.#errorsSinceStart += fresh
     if (!isOver) return { endOffset, limit: null }
     this.write(store.setHalted(iden))
-    const limit = new ErrorLimit(
+    const limit = new LayerFailure(
+      'ERR_ERROR_BUDGET',
       `Error limit reached: ${this.#errorsSinceStart} splices of layer ${iden} could not be applied, the last at offset ${endOffset}: cure the cause or raise err_lim, then start from last`,
     )
     return { endOffset, limit }

@@ -23,8 +23,7 @@ export interface PusherParts {
   /** Ends it between two pushes, and at once. */
   readonly soft: AbortSignal
   readonly hard: AbortSignal
-  /** Called when a push was acknowledged, and when the pipe was set back. */
-  readonly acknowledged: () => void
+  /** Called when the pipe was set back. */
   readonly goneBack: () => void
 }
 
@@ -83,7 +82,7 @@ export class LayerPusher {
     try {
       await this.#pushReady(remote, link, worked)
     } finally {
-      this.#lostAt = layer.clock.now()
+      this.#lostAt = layer.clock.elapsed()
     }
   }
 
@@ -98,7 +97,7 @@ export class LayerPusher {
       }
       const { last } = this.#marks
       const isNew = last.offset !== pipe.frontier.pushed
-      if (isNew && (pipe.ready.length === 0 || layer.clock.now() - last.at >= MARK_MS)) await this.#mark(remote)
+      if (isNew && (pipe.ready.length === 0 || layer.clock.elapsed() - last.at >= MARK_MS)) await this.#mark(remote)
       pipe.batch ??= pipe.takeBatch()
       if (pipe.batch === null) {
         await this.#waitForTranslated(remote)
@@ -118,9 +117,8 @@ export class LayerPusher {
     const { layer, pipe, counters } = this.#parts
     counters.pushed += endOffset - batch.offset
     pipe.frontier.pushed = endOffset
-    counters.rate.add(layer.clock.now(), counters.pushed)
+    counters.rate.add(layer.clock.elapsed(), counters.pushed)
     pipe.acknowledged.notify()
-    this.#parts.acknowledged()
     if (limit !== null) throw limit
   }
 
@@ -142,7 +140,7 @@ export class LayerPusher {
   async #mark(remote: RemoteLayer): Promise<void> {
     const { layer, pipe, ledger } = this.#parts
     const { frontier } = pipe
-    const at = layer.clock.now()
+    const at = layer.clock.elapsed()
     this.#marks.add(at, frontier.pushed, await remote.editIndex())
     const settled = this.#marks.settledOffset
     if (settled === frontier.settled) return

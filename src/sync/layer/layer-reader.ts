@@ -6,6 +6,7 @@ import type { LayerCounters } from './layer-counters.js'
 import type { LayerLedger } from './layer-ledger.js'
 import type { LayerParts } from './layer-parts.js'
 import type { LayerPipe } from './layer-pipe.js'
+import { Poll } from './poll.js'
 import { timeOf } from './splice-facts.js'
 
 /** Splices asked for at once: small enough that the source's scan is soon over, large enough to hide the round trip. */
@@ -22,21 +23,17 @@ export interface ReaderParts {
   readonly ledger: LayerLedger
   readonly counters: LayerCounters
   readonly signal: AbortSignal
-  /** Called when the end of the source's log was seen. */
-  readonly sawEnd: () => void
 }
 
 /** Reads the splices of one layer, works ahead within `queueSize`, and polls for more. */
 export class LayerReader {
   readonly #parts: ReaderParts
   readonly #hold: HoldBack
-  #nap = new AbortController()
+  readonly poll: Poll
   #tipSearchedAt = Number.NEGATIVE_INFINITY
   status: PullStatus | null = null
   /** Offset behind the source's last splice, as far as known. */
   sourceTip: number | null = null
-  /** The same when it was last read to. */
-  endSeen: number | null = null
   /** What keeps the source from being read now, and what is wrong with its log; a sentence each. */
   trouble: string | null = null
   beyondEnd: string | null = null
@@ -44,6 +41,7 @@ export class LayerReader {
   constructor(parts: ReaderParts) {
     this.#parts = parts
     this.#hold = new HoldBack(parts.pipe, parts.layer.clock)
+    this.poll = new Poll(parts.layer.clock)
   }
 
   run(): Promise<never> {
@@ -53,6 +51,7 @@ export class LayerReader {
       work: (remote, link, worked) => this.#read(remote, link, worked),
       failed: (message, refused) => {
         this.status = refused ? 'auth_err' : 'connect_err'
+        this.poll.failed()
         this.trouble = `The source cannot be read now: ${message}`
         layer.log.warn(`Layer ${layer.iden}: ${this.trouble}`)
       },
@@ -62,39 +61,42 @@ export class LayerReader {
   /** The pipe has gone back: what was seen is forgotten, and reading goes on at once. */
   goneBack(): void {
     this.#hold.forget()
-    this.wake()
+    this.poll.wake()
   }
 
-  /** Ends the pause between two polls. */
-  wake(): void {
-    this.#nap.abort(END)
+  /** Reads to the source's end now, if it can be read and the end is near. */
+  ask(askedAt: number, signal: AbortSignal): Promise<void> {
+    const { signal: ended } = this.#parts
+    const canAnswer = () => !ended.aborted && (this.status === 'up_to_date' || this.status === 'reading_at_live')
+    return this.poll.ask(askedAt, canAnswer, signal)
   }
 
   async #read(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
-    const { layer, counters } = this.#parts
+    const { layer, pipe, counters } = this.#parts
     const { clock, config } = layer
     let isLive = false
     let pauseMs = FIRST_POLL_MS
-    link.addEventListener('abort', () => this.wake())
+    link.addEventListener('abort', () => this.poll.wake())
     this.#forgetHeld()
     await this.#checkBeyondEnd(remote)
     for (;;) {
       const size = await this.#room(remote)
       // A poll that finds nothing new leaves a layer up to date.
       if (!isLive || this.status !== 'up_to_date') this.status = isLive ? 'reading_at_live' : 'reading_catchup'
-      const startedAt = clock.now()
-      counters.readAt = startedAt
+      const began = { elapsedMs: clock.elapsed(), epochMs: clock.now() }
+      counters.readAt = began.epochMs
       const got = await this.#readSome(remote, size)
       worked()
       this.trouble = null
       isLive = got !== null && got < size
       if (got !== null && got >= size) await this.#searchTip(remote)
-      if (got !== null) this.#hold.letThrough(startedAt)
+      if (got !== null) this.#hold.letThrough(began.elapsedMs)
       if (!isLive) continue
-      this.#atEnd(got as number)
+      this.sourceTip = pipe.frontier.read
+      if (got === 0) this.status = 'up_to_date'
+      this.poll.ended(began)
       pauseMs = got !== 0 || this.#hold.isHolding ? FIRST_POLL_MS : Math.min(pauseMs * 2, config.pollS * 1000)
-      this.#nap = new AbortController()
-      if (!link.aborted) await clock.sleep(Math.min(pauseMs, config.pollS * 1000), this.#nap.signal)
+      if (!link.aborted) await this.poll.pause(Math.min(pauseMs, config.pollS * 1000))
     }
   }
 
@@ -119,7 +121,7 @@ export class LayerReader {
       // Full of splices that are held back: nothing is read that would let them through.
       const timer = new AbortController()
       await Promise.race([left.then(() => timer.abort(END)), clock.sleep(HOLD_MS, timer.signal)])
-      const startedAt = clock.now()
+      const startedAt = clock.elapsed()
       await has(remote, frontier.read)
       this.#hold.letThrough(startedAt)
     }
@@ -159,16 +161,6 @@ export class LayerReader {
     queue.truncate(frontier.held - frontier.translated)
     frontier.read = frontier.held
     this.sourceTip = null
-    this.endSeen = null
-  }
-
-  /** The source has no more splices for now. */
-  #atEnd(got: number): void {
-    const { read } = this.#parts.pipe.frontier
-    this.sourceTip = read
-    this.endSeen = read
-    if (got === 0) this.status = 'up_to_date'
-    this.#parts.sawEnd()
   }
 
   /** A log that ends before our offset was truncated or restored from an older backup: nothing would ever come. */
@@ -184,8 +176,8 @@ export class LayerReader {
   async #searchTip(remote: RemoteLayer): Promise<void> {
     const { layer, pipe } = this.#parts
     const { clock } = layer
-    if (clock.now() - this.#tipSearchedAt < TIP_MS) return
-    this.#tipSearchedAt = clock.now()
+    if (clock.elapsed() - this.#tipSearchedAt < TIP_MS) return
+    this.#tipSearchedAt = clock.elapsed()
     let low = pipe.frontier.read
     let step = READ_SPLICES
     while (await has(remote, low + step - 1)) {

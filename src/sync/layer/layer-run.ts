@@ -1,6 +1,5 @@
 import type { TaskState } from '../api.js'
 import { END, Stopped } from '../clock.js'
-import { type Deferred, deferred } from './deferred.js'
 import type { LayerCounters } from './layer-counters.js'
 import { LayerLedger } from './layer-ledger.js'
 import type { LayerParts } from './layer-parts.js'
@@ -21,6 +20,8 @@ export class LayerRun {
   readonly reader: LayerReader
   readonly pusher: LayerPusher
   isRunning = true
+  /** Why it has ended. */
+  failure: Error | null = null
   pullTask: TaskState = { status: 'active' }
   pushTask: TaskState = { status: 'active' }
   readonly #parts: LayerParts
@@ -29,34 +30,30 @@ export class LayerRun {
   readonly #soft = new AbortController()
   /** Ends everything. */
   readonly #hard = new AbortController()
-  readonly #caughtUp: Deferred<void> = deferred()
   #tasks: Promise<void>[] = []
 
   /** Starts at an offset; `retry` applies the recorded errors before it first. */
   constructor(parts: LayerParts, counters: LayerCounters, offset: number, retry: boolean) {
     this.#parts = parts
     const pipe = new LayerPipe(offset, () => parts.dest.model)
-    const broken = ({ message }: Error) => this.#end('push', { status: 'exception', message })
+    const broken = (error: Error) => {
+      this.failure ??= error
+      this.#end('push', { status: 'exception', message: error.message })
+    }
     const ledger = new LayerLedger(parts, broken)
     const [soft, hard] = [this.#soft.signal, this.#hard.signal]
     const shared = { layer: parts, pipe, ledger, counters }
     this.pipe = pipe
     this.#ledger = ledger
-    this.reader = new LayerReader({ ...shared, signal: soft, sawEnd: () => this.#noteCaughtUp() })
-    const acknowledged = () => this.#noteCaughtUp()
+    this.reader = new LayerReader({ ...shared, signal: soft })
     const goneBack = () => this.reader.goneBack()
-    this.pusher = new LayerPusher({ ...shared, soft, hard, acknowledged, goneBack }, retry)
+    this.pusher = new LayerPusher({ ...shared, soft, hard, goneBack }, retry)
     const translator = new LayerTranslator(parts, pipe, soft)
     this.#tasks = [
       this.#task('pull', () => this.reader.run()),
       this.#task('push', () => translator.run()),
       this.#task('push', () => this.pusher.run()),
     ]
-  }
-
-  /** Resolves when everything that the source had at one time is acknowledged; rejects when the layer ends before. */
-  get caughtUp(): Promise<void> {
-    return this.#caughtUp.promise
   }
 
   /** Lets a push that is under way be acknowledged, ends the tasks and closes the connections; says whether there was anything to end. */
@@ -80,6 +77,7 @@ export class LayerRun {
     } catch (error) {
       const isStopped = error instanceof Stopped
       const { message } = error as Error
+      if (!isStopped) this.failure ??= error as Error
       this.#end(kind, isStopped ? { status: 'cancelled' } : { status: 'exception', message })
       if (!isStopped) this.#parts.log.error(`Layer ${this.#parts.iden}: the sync has ended: ${message}`, error)
     }
@@ -94,12 +92,6 @@ export class LayerRun {
     this.#soft.abort(END)
     if (state.status === 'exception') this.#hard.abort(END)
     const why = state.status === 'exception' ? state.message : 'it was stopped'
-    this.#caughtUp.reject(new Error(`Layer ${iden} ended before it was in sync: ${why}`))
     this.pusher.ended(new Error(`Layer ${iden} ended before its errors were applied: ${why}`))
-  }
-
-  #noteCaughtUp(): void {
-    const { endSeen } = this.reader
-    if (endSeen !== null && this.pipe.frontier.pushed >= endSeen) this.#caughtUp.resolve()
   }
 }

@@ -1,6 +1,8 @@
+import { MigrationError } from '../../errors.js'
 import type { LayerState, TaskState } from '../api.js'
 import { EditPusher } from './edit-pusher.js'
 import { Frontier } from './frontier.js'
+import { LayerFailure } from './keep-open.js'
 import { LayerCounters } from './layer-counters.js'
 import { LayerLedger } from './layer-ledger.js'
 import type { LayerParts } from './layer-parts.js'
@@ -32,10 +34,25 @@ export class LayerSync {
     return this.#run?.isRunning === true
   }
 
-  /** Resolves when everything that the source had at one time after the start is acknowledged; rejects when the layer ends before. */
-  get caughtUp(): Promise<void> {
-    if (this.#run !== null) return this.#run.caughtUp
-    return Promise.reject(new Error(`Layer ${this.iden} does not run: ${this.#halted ?? 'it was not started'}`))
+  /** Why it does not run; null when it does. */
+  get failure(): Error | null {
+    if (this.isRunning) return null
+    if (this.#halted !== null)
+      return new LayerFailure('ERR_ERROR_BUDGET', `Layer ${this.iden} does not run: ${this.#halted}`)
+    const failure = this.#run?.failure ?? null
+    const text = `Layer ${this.iden} ended before it was in sync: ${failure?.message ?? 'it was stopped'}`
+    const hint = failure instanceof MigrationError && failure.hint !== undefined ? { hint: failure.hint } : {}
+    const code = failure instanceof MigrationError ? failure.code : failure === null ? 'ERR_USAGE' : 'ERR_INTERNAL'
+    return new MigrationError(code, text, { cause: failure, ...hint })
+  }
+
+  /** Makes the layer read to its source's end now, if it can; `isPolledSince()` says whether it did. */
+  async ask(askedAt: number, signal: AbortSignal): Promise<void> {
+    if (this.isRunning) await this.#run?.reader.ask(askedAt, signal)
+  }
+
+  isPolledSince(askedAt: number): boolean {
+    return this.#run?.reader.poll.isSince(askedAt) === true
   }
 
   /** Starts at an offset; `retry` applies the recorded errors before it first. The last run must have been stopped. */
@@ -101,9 +118,11 @@ export class LayerSync {
       errorCount: store.errorCount(iden),
       lagSplices,
       lagSeconds: lagSplices === 0 ? 0 : this.#lagSeconds(now),
-      rate: rate.perSecond(now, pushed),
+      rate: rate.perSecond(clock.elapsed(), pushed),
       pushedTotal: pushed,
+      polledAt: run?.reader.poll.polledAt ?? null,
       notes: [run?.reader.trouble, run?.pusher.trouble, run?.reader.beyondEnd].filter((note) => note != null),
+      lastingNotes: [run?.reader.beyondEnd].filter((note) => note != null),
     }
   }
 

@@ -69,7 +69,7 @@ export class LayerTranslator {
     if (!isUnknown || failure.oldModel) return true
     this.#missed = `${failure.code} ${failure.subject}`
     const missedAt = this.#missedAt.get(this.#missed)
-    return missedAt !== undefined && this.#parts.clock.now() - missedAt < RECHECK_MS
+    return missedAt !== undefined && this.#parts.clock.elapsed() - missedAt < RECHECK_MS
   }
 
   async #freshenModel(spliceBytes: number): Promise<void> {
@@ -90,6 +90,6 @@ export class LayerTranslator {
       await clock.sleep(pauses.nextMs(), signal)
       if (signal.aborted) throw new Stopped()
     }
-    this.#missedAt.set(missed, clock.now())
+    this.#missedAt.set(missed, clock.elapsed())
   }
 }

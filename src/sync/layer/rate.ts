@@ -13,7 +13,8 @@ export class Rate {
   }
 
   perSecond(now: number, total: number): number {
-    const first = this.#samples.find(({ at }) => at >= now - WINDOW_MS) ?? this.#samples.at(-1)
+    // What came after the newest sample is older than a minute when that one is.
+    const first = this.#samples.find(({ at }) => at >= now - WINDOW_MS)
     if (first === undefined) return 0
     const elapsedMs = Math.max(now - first.at, SAMPLE_MS)
     return ((total - first.total) * 1000) / elapsedMs

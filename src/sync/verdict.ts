@@ -1,0 +1,66 @@
+import type { Blocker, LayerState } from './api.js'
+
+export interface VerdictParts {
+  readonly syncing: boolean
+  readonly layers: readonly LayerState[]
+  /** Layers whose source has not answered since the question. */
+  readonly unanswered: ReadonlySet<string>
+  /** What concerns no single layer. */
+  readonly others: readonly Blocker[]
+}
+
+/** What keeps from cutting over, nothing when it is safe: the one answer of every interface of the service. */
+export function blockersOf({ syncing, layers, unanswered, others }: VerdictParts): Blocker[] {
+  if (layers.length === 0) return [lasting('No layer was ever started')]
+  const blockers: Blocker[] = []
+  if (!syncing) blockers.push(lasting('The sync is stopped'))
+  blockers.push(...others)
+  const notes = new Map<string, { readonly blocker: Blocker; readonly names: string[] }>()
+  for (const layer of layers) {
+    const name = `Layer ${layer.iden}`
+    blockers.push(...layerBlockers(layer, name, unanswered.has(layer.iden)))
+    for (const note of layer.notes) {
+      const found = notes.get(note) ?? {
+        blocker: { text: note, passes: !layer.lastingNotes.includes(note) },
+        names: [],
+      }
+      found.names.push(name)
+      notes.set(note, found)
+    }
+  }
+  for (const { blocker, names } of notes.values()) {
+    const who = names.length > 1 && names.length === layers.length ? `All ${names.length} layers` : names.join(', ')
+    blockers.push({ ...blocker, text: `${who}: ${blocker.text}` })
+  }
+  return blockers
+}
+
+function layerBlockers(layer: LayerState, name: string, isUnanswered: boolean): Blocker[] {
+  const { pullStatus, pullTask, pushTask, lagSplices, errorCount, notes } = layer
+  const blockers: Blocker[] = []
+  const isCutOff = pullStatus === 'connect_err' || pullStatus === 'auth_err'
+  if (pullTask.status !== 'active' || pushTask.status !== 'active') {
+    const failure = [pullTask, pushTask].find((task) => task.status === 'exception')
+    blockers.push(lasting(`${name} does not run${failure?.status === 'exception' ? `: ${failure.message}` : ''}`))
+  } else if (isCutOff && notes.length > 0) {
+    // The note says it better.
+  } else if (pullStatus !== 'up_to_date') {
+    blockers.push(passing(`${name} is not read to the source's end: ${pullStatus ?? 'starting'}`))
+  } else if (isUnanswered) {
+    blockers.push(passing(`${name}: the source has not answered since you asked`))
+  }
+  if (lagSplices === null || lagSplices > 0) {
+    const count = lagSplices ?? 'an unknown number of'
+    blockers.push(passing(`${name}: ${count} splices are not acknowledged by the destination`))
+  }
+  if (errorCount > 0) blockers.push(lasting(`${name} has ${errorCount} open ${errorCount === 1 ? 'error' : 'errors'}`))
+  return blockers
+}
+
+function passing(text: string): Blocker {
+  return { text, passes: true }
+}
+
+function lasting(text: string): Blocker {
+  return { text, passes: false }
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { TelepathError } from '../../src/telepath/errors.js'
+import { A, asn, B, Bench, nope } from '../support/sync-bench.js'
+
+test('ask() says no for a splice that came after the last poll, and yes when the destination has it', async () => {
+  const bench = new Bench({ pollS: 60 })
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(120_000)
+  const before = await bench.run(bench.service.ask())
+  assert.deepEqual([before.canCutover, before.cutoverBlockers], [true, []])
+  bench.add(B, asn(1))
+  const askedAt = bench.clock.now()
+  const { canCutover, cutoverBlockers, polledAt } = await bench.run(bench.service.ask())
+  assert.equal(canCutover, false)
+  assert.match(cutoverBlockers.join(), /1 splices are not acknowledged/)
+  assert.ok(polledAt !== null && polledAt >= askedAt)
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual(bench.values(B), [1])
+  assert.equal((await bench.run(bench.service.ask())).canCutover, true)
+})
+
+test('ask() says no while the source does not answer, and does not wait for it for ever', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  await bench.wait(20_000)
+  bench.source.faults = { ...bench.source.faults, random: () => 0.99, slowMs: 300_000 }
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.ask())
+  assert.equal(canCutover, false)
+  assert.deepEqual(cutoverBlockers, [`Layer ${A}: the source has not answered since you asked`])
+})
+
+test('a source that is gone is one blocker, not two for each layer', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(20_000)
+  bench.source.stop()
+  await bench.wait(5_000)
+  const { cutoverBlockers } = await bench.run(bench.service.ask())
+  assert.deepEqual(cutoverBlockers, ['All 2 layers: The source cannot be read now: connection refused'])
+})
+
+test('untilCaughtUp() wants all layers in sync at the same moment', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(20_000)
+  bench.source.denied = new Set(['splices'])
+  bench.source.cut()
+  await bench.wait(10_000)
+  // B cannot be read yet, and A changes until then: that A was in sync before is of no use.
+  const splices = [asn(1), asn(2), asn(3)]
+  const done = bench.service.untilCaughtUp()
+  let isDone = false
+  void done.then(() => {
+    isDone = true
+  })
+  await bench.wait(5_000)
+  assert.equal(isDone, false)
+  bench.add(A, ...splices)
+  bench.source.denied = new Set()
+  const state = await bench.run(done)
+  assert.equal(state.canCutover, true)
+  assert.deepEqual(bench.values(), [1, 2, 3])
+})
+
+test('untilCaughtUp() ends with what waiting does not cure', async () => {
+  const bench = new Bench()
+  bench.add(A, asn(1), nope())
+  await bench.start([A, 0])
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
+  assert.equal(canCutover, false)
+  assert.deepEqual(cutoverBlockers, [`Layer ${A} has 1 open error`])
+})
+
+test('untilCaughtUp() fails when a layer ends meanwhile, with what to do', async () => {
+  const bench = new Bench({ errLim: 1 })
+  bench.add(A, asn(1), nope())
+  await bench.start([A, 0], [B, 0])
+  await assert.rejects(bench.run(bench.service.untilCaughtUp()), { code: 'ERR_ERROR_BUDGET', message: /Error limit/ })
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.ask())
+  assert.equal(canCutover, false)
+  assert.match(cutoverBlockers.join(), new RegExp(`Layer ${A} does not run: Error limit reached`))
+})
+
+test('LayerSyncs pushes the newest splices although the clock of its host is set back', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  await bench.wait(20_000)
+  bench.add(A, asn(1))
+  await bench.wait(1_200)
+  bench.clock.setByMs = -3_600_000
+  await bench.wait(12_000)
+  assert.deepEqual(bench.values(), [1])
+  bench.clock.setByMs = 3_600_000
+  bench.add(A, nope('late'))
+  await bench.wait(20_000)
+  assert.equal(bench.layer().pushOffset, 2)
+  assert.equal((await bench.run(bench.service.ask())).canCutover, false)
+})
+
+test('the rate falls to nothing a minute after the last push', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  for (let i = 0; i < 10; i++) {
+    bench.add(A, asn(i))
+    await bench.wait(700)
+  }
+  await bench.wait(20_000)
+  assert.ok(bench.layer().rate > 0)
+  await bench.wait(70_000)
+  assert.equal(bench.layer().rate, 0)
+})
+
+test('a source that refuses is waited for, and does not end the sync', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  await bench.wait(20_000)
+  bench.source.refusal = TelepathError.of('AuthDeny', { mesg: 'Invalid password' })
+  bench.source.cut()
+  await bench.wait(10_000)
+  const done = bench.service.untilCaughtUp()
+  await bench.wait(10_000)
+  bench.source.refusal = null
+  assert.equal((await bench.run(done)).canCutover, true)
+})
