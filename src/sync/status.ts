@@ -69,6 +69,12 @@ export function stateJson(state: SyncState): Record<string, unknown> {
   }
 }
 
+/** Whether the source answers: what is known of its end is then not older than a poll. */
+export function isSourceUp({ pullStatus, pullTask }: LayerState): boolean {
+  if (pullTask.status !== 'active') return false
+  return pullStatus === 'reading_catchup' || pullStatus === 'reading_at_live' || pullStatus === 'up_to_date'
+}
+
 /** Plain data as a telepath value. */
 export function jsonValue(data: unknown): Value {
   if (typeof data === 'number') return Number.isSafeInteger(data) ? data : new Float(data)

@@ -9,11 +9,13 @@ import { after, before, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { MigrationError } from '../../src/errors.js'
 import { Slab } from '../../src/slab/slab.js'
+import type { LayerState } from '../../src/sync/api.js'
 import { Auth } from '../../src/sync/cell/auth.js'
 import { openCellDir } from '../../src/sync/cell/cell-dir.js'
 import { Hive } from '../../src/sync/cell/hive.js'
 import { Logins } from '../../src/sync/cell/logins.js'
 import { pageCertificate } from '../../src/sync/http/certificate.js'
+import { metricsText } from '../../src/sync/http/metrics.js'
 import { statusPage } from '../../src/sync/http/page.js'
 import { StatusServer, type StatusServerParts } from '../../src/sync/http/status-server.js'
 import { FakeSync, LAYER, layerState, memoryLog } from '../support/fake-sync.js'
@@ -193,6 +195,31 @@ test('statusPage() says what keeps from cutting over, and when nothing does', ()
   assert.match(statusPage(fake.state()), /Not ready to cut over<\/p><ul><li>No sync runs/)
   const ready = { ...fake.state(), canCutover: true, cutoverBlockers: [], layers: [] }
   assert.match(statusPage(ready), /Ready to cut over: the destination has everything/)
+})
+
+test('with a source that does not answer, page and metrics do not look as if all were read', async () => {
+  const trouble = 'The source cannot be read now: connection refused'
+  for (const down of [
+    { pullStatus: 'connect_err', notes: [trouble] },
+    { pullStatus: 'auth_err' },
+    { pullStatus: null },
+    { pullStatus: 'stopped', pullTask: { status: 'cancelled' } },
+    { pullStatus: 'up_to_date', pullTask: { status: 'exception', message: 'it broke' } },
+  ] as Partial<LayerState>[]) {
+    fake.layers = [layerState(down)]
+    const state = { ...fake.state(), cutoverBlockers: [`Layer ${LAYER}: ${trouble}`] }
+    const page = statusPage(state)
+    assert.match(page, /<dt>Behind<\/dt><dd>unknown; 0 splices, 0 s when the source was last seen<\/dd>/)
+    assert.match(page, /<progress [^>]*class="stale"/)
+    assert.equal(page.split(trouble).length, 2, 'it says so once')
+    assert.match(metricsText(state), new RegExp(`^synapse_migrator_sync_layer_source_up{layer="${LAYER}"} 0$`, 'm'))
+  }
+  for (const pullStatus of ['reading_catchup', 'reading_at_live', 'up_to_date'] as const) {
+    fake.layers = [layerState({ pullStatus })]
+    assert.match(statusPage(fake.state()), /<dd>nothing<\/dd>/)
+    assert.doesNotMatch(statusPage(fake.state()), /class="stale"/)
+    assert.match(metricsText(fake.state()), new RegExp(`source_up{layer="${LAYER}"} 1$`, 'm'))
+  }
 })
 
 test('the metrics are in the text format of Prometheus', async () => {

@@ -1,4 +1,5 @@
 import type { LayerState, SyncState } from '../api.js'
+import { isSourceUp } from '../status.js'
 
 interface Metric {
   readonly name: string
@@ -37,8 +38,8 @@ const LAYER_METRICS: readonly Metric[] = [
   {
     name: 'source_up',
     type: 'gauge',
-    help: 'Whether the layer is being read',
-    of: (l) => bit(l.pullTask.status === 'active'),
+    help: 'Whether the source answers and the layer is being read',
+    of: (l) => bit(isSourceUp(l)),
   },
   {
     name: 'dest_up',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { LayerState, SyncState, TaskState } from '../api.js'
-import { timeText } from '../status.js'
+import { isSourceUp, timeText } from '../status.js'
 
 const REFRESH_SECONDS = 5
 
@@ -11,10 +11,10 @@ const STYLE = `
   --good: #7edca8; --good-bg: #14382a; --wait: #f2c76b; --wait-bg: #3b2e10; --bad: #ff9d97; --bad-bg: #431c1b; } }
 * { box-sizing: border-box; }
 body { margin: 0; padding: 1.5rem clamp(1rem, 4vw, 3rem); background: var(--page); color: var(--ink);
-  font: 16px/1.5 system-ui, sans-serif; }
+  font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 main { max-width: 72rem; margin: 0 auto; }
 h1 { font-size: 1.25rem; margin: 0 0 1rem; }
-h2 { font-size: 1rem; margin: 0; font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
+h2 { font-size: 1rem; margin: 0; font-family: ui-monospace, monospace; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 1rem 1.25rem; margin: 0 0 1rem; }
 .verdict { font-weight: 600; border-width: 0 0 0 6px; border-style: solid; }
 .verdict.good { background: var(--good-bg); color: var(--good); border-color: var(--good); }
@@ -25,12 +25,14 @@ ul { margin: .25rem 0; padding-left: 1.25rem; }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem 1.5rem; margin: .75rem 0 0; }
 section > dl:first-child { margin-top: 0; }
 dt { color: var(--dim); font-size: .8125rem; }
-dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+dd { margin: 0; font-variant-numeric: tabular-nums; }
 progress { display: block; appearance: none; width: 100%; height: 6px; border: 0; margin-top: .75rem; background: var(--line);
   border-radius: 3px; overflow: hidden; }
 progress::-webkit-progress-bar { background: var(--line); }
 progress::-webkit-progress-value { background: var(--good); }
 progress::-moz-progress-bar { background: var(--good); }
+progress.stale::-webkit-progress-value { background: var(--dim); }
+progress.stale::-moz-progress-bar { background: var(--dim); }
 .bad { color: var(--bad); }
 .note { background: var(--bad-bg); color: var(--bad); border-radius: 6px; padding: .5rem .75rem; margin: .75rem 0 0; }
 .note + .note { margin-top: .5rem; }
@@ -65,7 +67,7 @@ ${fact('Migration mode of the destination', modeText(state))}
 </dl>
 ${notes(state.migrationModeError === null ? [] : [state.migrationModeError])}
 </section>
-${state.layers.map(layerSection).join('\n')}
+${state.layers.map((layer) => layerSection(layer, state.cutoverBlockers)).join('\n')}
 ${state.layers.length === 0 ? '<section class="dim">No layer was ever started.</section>' : ''}
 ${state.notCarried.length === 0 ? '' : `<section><strong>To redo by hand</strong>${list(state.notCarried)}</section>`}
 <footer>${escaped(timeText(now) ?? '')} UTC, reloaded every ${REFRESH_SECONDS} seconds</footer>
@@ -79,14 +81,17 @@ function verdict(state: SyncState): string {
   if (state.canCutover) {
     return '<section class="verdict good"><p>Ready to cut over: the destination has everything that splices carry.</p></section>'
   }
-  return `<section class="verdict wait"><p>Not ready to cut over</p>${list(state.cutoverBlockers)}</section>`
+  return `<section class="verdict wait"><p>Not ready to cut over</p>${list([...new Set(state.cutoverBlockers)])}</section>`
 }
 
-function layerSection(layer: LayerState): string {
+/** @param told what the page says already: it is not said again of the layer */
+function layerSection(layer: LayerState, told: readonly string[]): string {
   const { sourceTip: tip, pushOffset: done } = layer
   const share = tip === null || tip === 0 ? null : Math.min(100, Math.floor((done / tip) * 1000) / 10)
+  // What is full of what was there when the source was last seen is not full.
+  const stale = isSourceUp(layer) ? '' : ' class="stale"'
   const bar =
-    share === null ? '' : `<progress max="100" value="${share}" aria-label="${share}% acknowledged"></progress>`
+    share === null ? '' : `<progress max="100" value="${share}"${stale} aria-label="${share}% acknowledged"></progress>`
   return `<section>
 <h2>${escaped(layer.iden)}</h2>
 ${bar}
@@ -101,7 +106,7 @@ ${fact('Reading', `${layer.pullStatus ?? '-'} (${taskText(layer.pullTask)})`)}
 ${fact('Writing', taskText(layer.pushTask))}
 ${fact('Errors', number(layer.errorCount), layer.errorCount > 0)}
 </dl>
-${notes([...failures(layer), ...layer.notes])}
+${notes([...failures(layer), ...layer.notes].filter((note) => !told.some((each) => each.includes(note))))}
 </section>`
 }
 
@@ -113,10 +118,12 @@ function taskText(task: TaskState): string {
   return task.status === 'none' ? 'not started' : task.status
 }
 
-function lagText({ lagSplices, lagSeconds }: LayerState): string {
+function lagText(layer: LayerState): string {
+  const { lagSplices, lagSeconds } = layer
   if (lagSplices === null) return 'unknown'
-  if (lagSplices === 0) return 'nothing'
-  return `${number(lagSplices)} splices${lagSeconds === null ? '' : `, ${duration(lagSeconds)}`}`
+  const known = `${number(lagSplices)} splices${lagSeconds === null ? '' : `, ${duration(lagSeconds)}`}`
+  if (!isSourceUp(layer)) return `unknown; ${known} when the source was last seen`
+  return lagSplices === 0 ? 'nothing' : known
 }
 
 function duration(seconds: number): string {
