@@ -1,21 +1,21 @@
 #!/usr/bin/env node
 // Runs the built tests: all `*.test.js` below dist/test but those that need real Synapse (`*.oracle.test.js`), or with
-// `--oracle` only those, with `--faults` only the fault campaigns (`*.fault.test.js`); further arguments are parts of file
-// names to choose by. `node --test` on Node 20 takes no globs.
+// `--oracle` only those, with `--faults` only the fault campaigns (`*.fault.test.js`), with `--package` only those that
+// install the package (`*.package.test.js`); further arguments are parts of file names to choose by. `node --test` on
+// Node 20 takes no globs.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join, sep } from 'node:path'
 
 const words = process.argv.slice(2)
-const oracle = words.includes('--oracle')
-const faults = words.includes('--faults')
+const special = ['oracle', 'faults', 'package'].find((name) => words.includes(`--${name}`))
 const parts = words.filter((word) => !word.startsWith('--'))
-const kind = oracle ? '.oracle.test.js' : faults ? '.fault.test.js' : '.test.js'
+const kind = special ? `.${special.replace('faults', 'fault')}.test.js` : '.test.js'
 const root = join('dist', 'test')
 const files = readdirSync(root, { recursive: true })
   .map((file) => join(root, file))
   .filter((file) => file.endsWith(kind))
-  .filter((file) => kind !== '.test.js' || !/\.(oracle|fault)\.test\.js$/.test(file))
+  .filter((file) => kind !== '.test.js' || !/\.(oracle|fault|package)\.test\.js$/.test(file))
   .filter((file) => parts.length === 0 || parts.some((part) => file.split(sep).join('/').includes(part)))
   .sort()
 if (files.length === 0) {
@@ -25,6 +25,6 @@ if (files.length === 0) {
 // `npm ci` leaves no LMDB binding that reads Synapse's files, and tests may be run without `npm run build`.
 const setup = spawnSync(process.execPath, ['bin/synapse-migrator.mjs', 'setup', '--quiet'], { stdio: 'inherit' })
 if (setup.status !== 0) process.exit(setup.status ?? 1)
-const concurrency = oracle ? '1' : '2'
+const concurrency = special === 'oracle' ? '1' : '2'
 const args = ['--test', '--enable-source-maps', '--test-reporter=spec', `--test-concurrency=${concurrency}`, ...files]
 process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1)

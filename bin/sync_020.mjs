@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-await import('../dist/src/bundle/sync_020.js').catch((err) => {
-  if (err.code !== 'ERR_MODULE_NOT_FOUND' || !String(err.message).includes('dist/src/bundle')) throw err
-  console.error('synapse-migrator is not built yet: run npm run build')
-  process.exitCode = 1
-})
+import { start } from './start.mjs'
+
+await start('sync_020')

@@ -1,0 +1,19 @@
+// Starts one of the programs, or says in one sentence why it cannot be.
+const OLDEST_NODE = [20, 19]
+
+/** Runs the program of that name from the bundle. */
+export async function start(name) {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+    console.error(`error: ${name} needs Node.js ${OLDEST_NODE.join('.')} or later, this is ${process.versions.node}`)
+    process.exitCode = 4
+    return
+  }
+  try {
+    await import(`../dist/src/bundle/${name}.js`)
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND' || !String(error.message).includes('dist/src/bundle')) throw error
+    console.error(`error: ${name} is not built yet\nhint: Run npm run build`)
+    process.exitCode = 1
+  }
+}
