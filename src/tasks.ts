@@ -1,3 +1,4 @@
+import { checkPages as pages, checkRun as run } from './migrate/tasks/check-kept.js'
 import { copyNodedata as copy, mergeRuns as merge } from './migrate/tasks/merge-runs.js'
 import { extractNodes as extract } from './migrate/tasks/node-extract.js'
 import { extractSpliceRange as splices } from './migrate/tasks/splice-range.js'
@@ -15,6 +16,8 @@ export interface Tasks {
   mergeRuns: typeof merge
   copyNodedata: typeof copy
   extractSpliceRange: typeof splices
+  checkPages: typeof pages
+  checkRun: typeof run
   replayNodes: typeof replay
   verifyNodes: typeof nodes
   verifyIndex: typeof index
@@ -28,6 +31,8 @@ export const extractNodes = overWire(extract)
 export const mergeRuns = overWire(merge)
 export const copyNodedata = overWire(copy)
 export const extractSpliceRange = overWire(splices)
+export const checkPages = overWire(pages)
+export const checkRun = overWire(run)
 export const replayNodes = overWire(replay)
 export const verifyNodes = overWire(nodes)
 export const verifyIndex = overWire(index)

@@ -1,8 +1,10 @@
 import { Packr } from 'msgpackr'
+import type { z } from 'zod'
 import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
+import { assertSound } from '../slab/assert-sound.js'
 import { type Db, Slab } from '../slab/slab.js'
 
 const packr = new Packr({ structuredClone: true })
@@ -13,6 +15,8 @@ const STREAM_DIGITS = 10
 /** What is noted of one finished stream, beside the state and the summary that the writer needs again. */
 export interface StreamNote {
   readonly stream: number
+  /** First keys of its leaf pages: the writer's alone. */
+  readonly summary?: unknown
 }
 const DIGEST_BYTES = 8
 
@@ -25,6 +29,7 @@ export class Checkpoints {
   private readonly db: Db
 
   static async open(destDir: string): Promise<Checkpoints> {
+    assertSound(checkpointsPath(destDir))
     return new Checkpoints(await Slab.open(checkpointsPath(destDir), { mapBytes: MAP_BYTES }))
   }
 
@@ -41,6 +46,13 @@ export class Checkpoints {
   putStreams(key: string, streams: readonly StreamNote[]): void {
     this.slab.write(() => {
       for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), sealed(note))
+    })
+  }
+
+  /** Forgets streams of a checkpoint; durable when it returns. */
+  dropStreams(key: string, streams: readonly number[]): void {
+    this.slab.write(() => {
+      for (const stream of streams) this.db.delete(Buffer.from(streamKey(key, stream)))
     })
   }
 
@@ -117,6 +129,23 @@ export function readCheckpoints(destDir: string): Map<string, KnownCheckpoint> {
   }
 }
 
+/** A record in the shape that it must have. */
+export function parsedRecord<Record>(record: z.ZodType<Record>, key: string, value: unknown): Record {
+  const { data, error } = record.safeParse(value)
+  if (error === undefined) return data
+  const { path, message } = error.issues[0]
+  throw otherVersion(key, `${path.join('.')}: ${message}`)
+}
+
+/** What is thrown when a record is none of this version. */
+export function otherVersion(key: string, found: string): MigrationError {
+  return new MigrationError(
+    'ERR_CHECKPOINT_MISMATCH',
+    `Cannot read checkpoint "${key}": another version of this program has made it (${found})`,
+    { hint: 'Use the version that began the migration, or start it over with --restart' },
+  )
+}
+
 function streamKey(key: string, stream: number): string {
   return `${key}/${String(stream).padStart(STREAM_DIGITS, '0')}`
 }
@@ -137,7 +166,7 @@ function unsealed(key: string, value: Uint8Array): unknown {
   throw new MigrationError(
     'ERR_CHECKPOINT_MISMATCH',
     `Cannot read checkpoint "${key}": its digest is ${hex(found)}, it was stored with ${digest === null ? 'none' : hex(digest)}`,
-    { hint: 'It was edited or damaged, or made by an older version: run again without --from-last, or reset it' },
+    { hint: 'It was edited or damaged, or made by an older version: start over with --restart' },
   )
 }
 

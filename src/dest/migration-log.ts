@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { decode, encode, PackMap, pyEquals, text, utf8, type Value } from '../bytes/msgpack.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
+import { assertSound } from '../slab/assert-sound.js'
 import { type RowStore, Slab, type SlabStore } from '../slab/slab.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 
@@ -29,6 +30,7 @@ export class MigrationLog {
   readonly #db: RowStore
 
   static async open(destDir: string): Promise<MigrationLog> {
+    assertSound(migrationLogPath(destDir))
     const slab = await Slab.open(migrationLogPath(destDir))
     return new MigrationLog(slab)
   }

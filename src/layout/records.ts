@@ -2,13 +2,15 @@ import { z } from 'zod'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 
 /** Counts up when partitions, runs or checkpoints of nodes change: an older run is then not resumed. */
-export const NODES_SCHEMA = 5
+export const NODES_SCHEMA = 6
 /** The same for splices. */
-export const SPLICES_SCHEMA = 4
+export const SPLICES_SCHEMA = 5
 
 const count = z.number().int().nonnegative()
 const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array)
 const numbers = z.instanceof(Uint32Array)
+/** An XXH64 in hex. */
+const digest = z.string().regex(/^[0-9a-f]{16}$/)
 const countByName = z.array(z.tuple([z.string(), count]).readonly()).readonly()
 
 /** What tells a slab of the source from another one, and from another state of its own: `slabPrint()` takes it. */
@@ -18,7 +20,7 @@ const slabPrint = z.strictObject({
   pages: count,
   rows: count,
   /** XXH64 of the meta page, all database records and what was looked at of the pages, in hex. */
-  digest: z.string().regex(/^[0-9a-f]{16}$/),
+  digest,
 })
 
 /** What must be the same for the nodes of a layer to be gone on with. */
@@ -116,13 +118,17 @@ const streamState: z.ZodType<StreamState> = z.strictObject({
   stream: count,
   keyBase: count,
   extents: z.array(z.strictObject({ rel: count, first: count, count })).readonly(),
+  digest,
 })
 
+/** Which slab a finished stream is in and where its pages lie there; of slabs that are built neither is known any more. */
+const place = { slab: z.string().optional(), state: streamState.optional() }
+
 /** What the coordinator finds of a finished stream: `nodes/<layer iden>/<stream>`. Parts of the merge have no counts. */
-export const nodesStream = z.object({ stream: count, slab: z.string().optional(), counts: nodeCounts.optional() })
+export const nodesStream = z.strictObject({ stream: count, ...place, counts: nodeCounts.optional() })
 
 /** `splices/<layer iden>/<stream>` */
-export const splicesStream = z.object({ stream: count, counts: spliceCounts })
+export const splicesStream = z.strictObject({ stream: count, ...place, counts: spliceCounts })
 
 /** What the writer finds of it: where its pages lie. The summary is null when the run file of the stream has it. */
 export const placedStream = z.object({
@@ -163,4 +169,6 @@ export type NodesFingerprint = z.infer<typeof nodesFingerprint>
 export type SplicesFingerprint = z.infer<typeof splicesFingerprint>
 export type NodesCheckpoint = z.infer<typeof nodesCheckpoint>
 export type SplicesCheckpoint = z.infer<typeof splicesCheckpoint>
+export type NodesStream = z.infer<typeof nodesStream>
+export type SplicesStream = z.infer<typeof splicesStream>
 export type PlacedStream = z.infer<typeof placedStream>

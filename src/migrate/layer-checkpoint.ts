@@ -1,6 +1,5 @@
 import type { z } from 'zod'
-import type { KnownCheckpoint } from '../dest/checkpoints.js'
-import { MigrationError } from '../errors.js'
+import { type KnownCheckpoint, otherVersion, parsedRecord } from '../dest/checkpoints.js'
 import type { LayerPaths } from '../layout/paths.js'
 import {
   NODES_SCHEMA,
@@ -54,22 +53,6 @@ export function parsedCheckpoint<Step extends keyof LayerCheckpoints>(
   const found = (value as { fingerprint?: { schema?: unknown } } | null)?.fingerprint?.schema
   if (found !== schema) throw otherVersion(key, `schema ${String(found ?? 'unknown')}, now ${schema}`)
   return parsedRecord(record as z.ZodType, key, value) as LayerCheckpoints[Step]
-}
-
-/** A record in the shape that it must have. */
-export function parsedRecord<Record>(record: z.ZodType<Record>, key: string, value: unknown): Record {
-  const { data, error } = record.safeParse(value)
-  if (error === undefined) return data
-  const { path, message } = error.issues[0]
-  throw otherVersion(key, `${path.join('.')}: ${message}`)
-}
-
-function otherVersion(key: string, found: string): MigrationError {
-  return new MigrationError(
-    'ERR_CHECKPOINT_MISMATCH',
-    `Cannot read checkpoint "${key}": another version of this program has made it (${found})`,
-    { hint: 'Use the version that began the migration, or start it over with --restart' },
-  )
 }
 
 /** The print of a slab of a source layer; null when there is no such slab. */

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import type { NodesStream } from '../layout/records.js'
 import { PAGE_BYTES } from '../page/format.js'
+import type { StreamState } from '../page/page-chunk.js'
 import { INDEX_DBS, type LayerNames, MergePlan } from '../run/merge-plan.js'
 import { readRunFooter } from '../run/run-footer.js'
 import type { Credits } from '../thread/chunk-sender.js'
@@ -31,12 +33,6 @@ export interface LayerMergeOptions {
 export interface LayerMergeEvents {
   /** Parts of the index databases that are merged, of so many. */
   merged(done: number, total: number): void
-}
-
-/** A stream that the checkpoint notes as durable, and the slab that its pages are in. */
-interface NotedStream {
-  readonly stream: number
-  readonly slab?: string | undefined
 }
 
 /** One task of the merge, whose pages are a stream of their own. */
@@ -90,17 +86,29 @@ export class LayerMerge {
   /**
    * Goes on with slabs that are half built.
    *
-   * @param noted what the checkpoint notes
+   * @param noted what the checkpoint notes, and is as it was written
    * @param runPaths the run file of each partition's stream
+   * @param dropped streams that are made again
    */
   async resume(
-    noted: readonly NotedStream[],
+    noted: readonly NodesStream[],
     runPaths: readonly (readonly [stream: number, path: string])[],
+    dropped: readonly number[],
   ): Promise<void> {
     const { key } = this.options
-    await this.writer.call('resume', { slab: this.slabName, dir: this.slabDir, key, runPaths })
-    await this.writer.call('resume', { slab: this.dataName, dir: this.dataDir, key, runPaths: [] })
+    await this.writer.call('resume', { slab: this.slabName, dir: this.slabDir, key, runPaths, dropped })
+    await this.writer.call('resume', { slab: this.dataName, dir: this.dataDir, key, runPaths: [], dropped })
     for (const { stream } of noted) if (stream >= MERGE_STREAMS) this.done.add(stream)
+  }
+
+  /** Where the streams lie that the checkpoint notes. */
+  placed(noted: readonly NodesStream[]): Map<string, StreamState[]> {
+    const of = (name: string) =>
+      noted.flatMap(({ slab, state }) => (slab === name && state !== undefined ? [state] : []))
+    return new Map([
+      [this.slabDir, of(this.slabName)],
+      [this.dataDir, of(this.dataName)],
+    ])
   }
 
   /** Files without which the checkpoint is worth nothing. */

@@ -1,9 +1,16 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { parsedRecord } from '../dest/checkpoints.js'
 import { assert } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
-import { NODES_SCHEMA, type NodesCheckpoint, type NodesFingerprint, nodesStream } from '../layout/records.js'
+import {
+  NODES_SCHEMA,
+  type NodesCheckpoint,
+  type NodesFingerprint,
+  type NodesStream,
+  nodesStream,
+} from '../layout/records.js'
 import type { ModelData } from '../model/model.js'
 import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -15,8 +22,9 @@ import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
 import { streamPorts, type TaskPool } from '../thread/task-pool.js'
 import type { WriterPort } from '../thread/writer-client.js'
+import { damagedStreams } from './check-kept.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
-import { parsedCheckpoint, parsedRecord, printOf } from './layer-checkpoint.js'
+import { parsedCheckpoint, printOf } from './layer-checkpoint.js'
 import { LayerMerge } from './layer-merge.js'
 import type { PieceSizes } from './options.js'
 import type { NodeExtractCounts } from './tasks/node-extract.js'
@@ -83,11 +91,7 @@ interface Extracted extends Partition {
 
 interface Checkpoint extends NodesCheckpoint {
   /** Partitions that are translated, and parts of the merge, which have no counts. */
-  readonly streams: readonly {
-    readonly stream: number
-    readonly slab?: string | undefined
-    readonly counts?: NodeExtractCounts | undefined
-  }[]
+  readonly streams: readonly NodesStream[]
 }
 
 /**
@@ -132,7 +136,7 @@ export class LayerNodes {
       const plan = this.plan(layer, nodedata)
       const checkpoint = this.options.fromLast ? await this.loadCheckpoint(plan.fingerprint) : null
       if (checkpoint?.isBuilt) {
-        this.takeDone(checkpoint)
+        this.takeDone(checkpoint.streams)
         return this.result(startedMs, plan.isLimited, true, 0)
       }
       const borders = checkpoint?.borders ?? plan.borders
@@ -224,10 +228,7 @@ export class LayerNodes {
       this.events.info(`Layer ${iden} was begun with another --nodelim, starting it afresh`)
       return null
     }
-    const runs = found.streams.flatMap(({ counts }) => (counts === undefined ? [] : [this.runPath(counts.partition)]))
-    const isThere = found.isBuilt
-      ? await this.install()
-      : this.merge.files().every((file) => existsSync(file)) && runs.every((file) => existsSync(file))
+    const isThere = found.isBuilt ? await this.install() : this.merge.files().every((file) => existsSync(file))
     if (isThere) return found
     this.events.warn(`What layer ${iden} was migrated to is gone, starting it afresh`)
     return null
@@ -247,15 +248,19 @@ export class LayerNodes {
       await writer.call('putCheckpoint', { key, checkpoint: { ...head, isBuilt: false } })
       return
     }
-    this.takeDone(checkpoint)
+    const { kept, dropped } = await this.checked(checkpoint.streams)
+    this.takeDone(kept)
     const resumed = this.merge.resume(
-      checkpoint.streams,
+      kept,
       [...this.done.values()].map(({ stream, counts }) => [stream, this.runPath(counts.partition)]),
+      dropped,
     )
     resumed.catch(() => {})
-    for (const { stream, counts } of this.done.values()) {
+    // A stream that is made again has a new number.
+    const numbers = partitionsOf(checkpoint.streams).map(({ stream }) => stream)
+    this.streams = numbers.reduce((most, stream) => Math.max(most, stream + 1), 0)
+    for (const { counts } of this.done.values()) {
       this.count(counts)
-      this.streams = Math.max(this.streams, stream + 1)
       this.merge.add(counts.partition, this.runPath(counts.partition))
       // A second of reading: the splices, and other layers, get their tasks meanwhile.
       await setImmediate()
@@ -266,8 +271,21 @@ export class LayerNodes {
     )
   }
 
-  private takeDone({ streams }: Checkpoint): void {
-    const partitions = streams.flatMap(({ stream, counts }) => (counts === undefined ? [] : [{ stream, counts }]))
+  /** Reads what an earlier run has left: only what is as it was written is gone on with. */
+  private async checked(
+    streams: readonly NodesStream[],
+  ): Promise<{ kept: readonly NodesStream[]; dropped: readonly number[] }> {
+    const runs = partitionsOf(streams).map(({ stream, counts }) => ({ stream, path: this.runPath(counts.partition) }))
+    const damaged = await damagedStreams({ slabs: this.merge.placed(streams), runs }, this.pool)
+    if (damaged.size > 0) {
+      const parts = `${damaged.size} of ${streams.length} parts of layer ${this.options.iden}`
+      this.events.warn(`Making ${parts} again: their files changed on disk since an earlier run wrote them`)
+    }
+    return { kept: streams.filter(({ stream }) => !damaged.has(stream)), dropped: [...damaged] }
+  }
+
+  private takeDone(streams: readonly NodesStream[]): void {
+    const partitions = partitionsOf(streams)
     for (const partition of partitions) this.done.set(partition.counts.partition, partition)
     this.events.errors(errorsOf(partitions))
   }
@@ -415,6 +433,11 @@ export class LayerNodes {
   private runPath(partition: number): string {
     return join(this.runsDir, `${String(partition).padStart(6, '0')}.run`)
   }
+}
+
+/** The partitions among finished streams: parts of the merge have no counts. */
+function partitionsOf(streams: readonly NodesStream[]): Partition[] {
+  return streams.flatMap(({ stream, counts }) => (counts === undefined ? [] : [{ stream, counts }]))
 }
 
 function errorsOf(partitions: readonly Partition[]): number {

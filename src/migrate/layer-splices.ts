@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { parsedRecord } from '../dest/checkpoints.js'
 import { cortexPaths } from '../layout/paths.js'
-import { SPLICES_SCHEMA, type SplicesCheckpoint, type SplicesFingerprint, splicesStream } from '../layout/records.js'
+import {
+  SPLICES_SCHEMA,
+  type SplicesCheckpoint,
+  type SplicesFingerprint,
+  type SplicesStream,
+  splicesStream,
+} from '../layout/records.js'
 import type { ModelData } from '../model/model.js'
 import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -12,8 +19,9 @@ import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
 import { streamPorts, type TaskPool } from '../thread/task-pool.js'
 import type { WriterPort } from '../thread/writer-client.js'
+import { damagedStreams } from './check-kept.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
-import { parsedCheckpoint, parsedRecord } from './layer-checkpoint.js'
+import { parsedCheckpoint } from './layer-checkpoint.js'
 import type { PieceSizes } from './options.js'
 import type { SpliceRangeCounts } from './tasks/splice-range.js'
 
@@ -51,7 +59,7 @@ interface Range {
 }
 
 interface Checkpoint extends SplicesCheckpoint {
-  readonly streams: readonly Range[]
+  readonly streams: readonly SplicesStream[]
 }
 
 /**
@@ -155,9 +163,20 @@ export class LayerSplices {
       await writer.call('putCheckpoint', { key, checkpoint: { ...head, isBuilt: false } })
       return
     }
-    await writer.call('resume', { slab: key, dir, key, runPaths: [] })
-    this.done.push(...checkpoint.streams)
-    this.events.errors(failuresOf(checkpoint.streams))
+    const { streams } = checkpoint
+    const states = streams.flatMap(({ state }) => (state === undefined ? [] : [state]))
+    const damaged = await damagedStreams({ slabs: new Map([[dir, states]]), runs: [] }, this.pool)
+    // Rows are numbered through: what follows a range that is made again is made again too.
+    const first = streams.findIndex(({ stream }) => damaged.has(stream))
+    const kept = first < 0 ? streams : streams.slice(0, first)
+    const dropped = streams.slice(kept.length).map(({ stream }) => stream)
+    if (first >= 0) {
+      const parts = `${dropped.length} of ${streams.length} ranges of splices of layer ${this.options.iden}`
+      this.events.warn(`Making ${parts} again: their pages changed on disk since an earlier run wrote them`)
+    }
+    await writer.call('resume', { slab: key, dir, key, runPaths: [], dropped })
+    this.done.push(...kept.map(({ stream, counts }) => ({ stream, counts })))
+    this.events.errors(failuresOf(this.done))
     this.seen = this.done.reduce((sum, { counts }) => sum + counts.translated + counts.failures, 0)
   }
 

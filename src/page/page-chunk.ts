@@ -62,6 +62,8 @@ export interface StreamState {
   readonly stream: number
   readonly keyBase: number
   readonly extents: readonly StreamExtent[]
+  /** XXH64 of its pages as they lie in the file, in hex: what a later process finds there may have changed since. */
+  readonly digest: string
 }
 
 export interface LeafBuilderOptions {

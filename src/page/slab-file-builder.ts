@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { hexOf, Xxh64 } from '../bytes/hash.js'
 import { viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { BranchBuilder, type TreeRoot } from './branch-builder.js'
@@ -61,6 +62,8 @@ interface Stream {
   keyBase: number
   pageCount: number
   readonly extents: StreamExtent[]
+  /** Of the pages placed so far; of a stream that an earlier process has placed all that it noted. */
+  readonly digest: Xxh64 | string
 }
 
 /**
@@ -97,9 +100,9 @@ export class SlabFileBuilder {
   static resume(dir: string, streams: readonly StreamState[], options: SlabFileBuilderOptions = {}): SlabFileBuilder {
     const fd = openSync(join(dir, 'data.mdb'), 'r+')
     const builder = new SlabFileBuilder(dir, fd, options)
-    for (const { stream, keyBase, extents } of streams) {
+    for (const { stream, keyBase, extents, digest } of streams) {
       const pageCount = extents.reduce((sum, extent) => sum + extent.count, 0)
-      builder.streamById.set(stream, { keyBase, pageCount, extents: [...extents] })
+      builder.streamById.set(stream, { keyBase, pageCount, extents: [...extents], digest })
     }
     const used = streams.flatMap(({ extents }) => extents).sort((a, b) => a.first - b.first)
     for (const { first, count } of used) {
@@ -127,7 +130,7 @@ export class SlabFileBuilder {
    */
   place(stream: number, chunk: PageChunk, keyBase = 0): PageExtent {
     const { bytes, pageCount, firstPage } = chunk
-    const known = this.streamById.get(stream) ?? { keyBase, pageCount: 0, extents: [] }
+    const known = this.streamById.get(stream) ?? { keyBase, pageCount: 0, extents: [], digest: new Xxh64() }
     assert(
       known.pageCount === firstPage && known.keyBase === keyBase && bytes.length === pageCount * PAGE_BYTES,
       () => `Chunk of page ${firstPage} does not continue stream ${stream} of ${known.pageCount} pages`,
@@ -140,6 +143,9 @@ export class SlabFileBuilder {
     const view = viewOf(bytes)
     patchPageNumbers(view, chunk.fixups, known.extents)
     if (keyBase !== 0) rebaseKeys(bytes, view, keyBase)
+    const { digest } = known
+    assert(typeof digest !== 'string', () => `Stream ${stream} was complete before`)
+    digest.update(bytes)
     this.write(bytes, first)
     return { first, count: pageCount }
   }
@@ -201,8 +207,13 @@ export class SlabFileBuilder {
 
   /** Where a stream lies; worth storing once it is complete and `sync()` returned. */
   stateOf(stream: number): StreamState {
-    const known = this.streamById.get(stream)
-    return { stream, keyBase: known?.keyBase ?? 0, extents: known?.extents.map((extent) => ({ ...extent })) ?? [] }
+    const { keyBase, extents, digest } = this.streamById.get(stream) ?? noPages()
+    return {
+      stream,
+      keyBase,
+      extents: extents.map((extent) => ({ ...extent })),
+      digest: typeof digest === 'string' ? digest : hexOf(digest.digest()),
+    }
   }
 
   /**
@@ -388,6 +399,11 @@ export class SlabFileBuilder {
     this.write(bytes, first)
     return first
   }
+}
+
+/** A stream without rows. */
+function noPages(): Stream {
+  return { keyBase: 0, pageCount: 0, extents: [], digest: new Xxh64() }
 }
 
 const noTree = { root: NO_PAGE, branchPages: 0, levels: -1, leafPages: 0, overflowPages: 0, entries: 0 }

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import { hexOf, xxh64Stream } from '../bytes/hash.js'
+import { hexOf, Xxh64 } from '../bytes/hash.js'
 import { viewOf } from '../bytes/spans.js'
 import type { SlabPrint } from '../layout/records.js'
 import { DB_RECORD_BYTES, type DbRecord, NO_PAGE, writeDbRecord } from './format.js'
@@ -39,7 +39,7 @@ export function slabPrint(path: string): SlabPrint {
 function printOf(slab: SlabReader): SlabPrint {
   const dbs = slab.dbNames().map((name) => ({ name, record: recordOf(slab, name) }))
   const { pageSize, txnId, lastPage, freeDb, mainDb } = slab
-  const hash = xxh64Stream()
+  const hash = new Xxh64()
   hash.update(Buffer.from(JSON.stringify([pageSize, txnId, lastPage, dbs.map(({ name }) => name)])))
   const records = [freeDb, mainDb, ...dbs.map(({ record }) => record)]
   for (const record of records) hash.update(packed(record))

@@ -1,11 +1,15 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
 
+/** What a run begins and ends with. */
+export const RUN_MAGIC = Buffer.from('SMRUN3\0\0')
 /** A run is made of blocks of this size, each behind its content the digest of it. */
 export const RUN_BLOCK_BYTES = 4096
 const DIGEST_BYTES = 8
+/** How much is read at a time to check it. */
+const CHECK_BYTES = 1 << 20
 /** What of a block is content: positions in a run count these bytes alone. */
 export const CONTENT_BYTES = RUN_BLOCK_BYTES - DIGEST_BYTES
 
@@ -87,6 +91,27 @@ export class RunReader {
     } finally {
       if (this.#fd === null) closeSync(fd)
     }
+  }
+}
+
+/**
+ * Reads all blocks of a run.
+ *
+ * @throws {MigrationError} ERR_DEST when one is not as it was written
+ */
+export function checkRunBlocks(path: string): void {
+  const { size } = statSync(path)
+  if (size === 0 || size % RUN_BLOCK_BYTES !== 0) throw damagedRun(path, 'its end is missing')
+  const end = (size / RUN_BLOCK_BYTES) * CONTENT_BYTES
+  const run = new RunReader(path).open()
+  try {
+    const buf = Buffer.allocUnsafeSlow(roomFor(CHECK_BYTES))
+    for (let at = 0; at < end; at += CHECK_BYTES) run.read(at, Math.min(CHECK_BYTES, end - at), buf)
+    const start = run.read(end - RUN_MAGIC.length, RUN_MAGIC.length, buf)
+    const isWhole = RUN_MAGIC.equals(buf.subarray(start, start + RUN_MAGIC.length))
+    if (!isWhole) throw run.damaged('its end is missing')
+  } finally {
+    run.close()
   }
 }
 

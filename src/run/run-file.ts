@@ -5,10 +5,9 @@ import { Packr } from 'msgpackr'
 import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
 import { assert, MigrationError } from '../errors.js'
 import type { IndexRows } from '../translate/index-rows.js'
-import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, runSeed } from './run-blocks.js'
+import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './run-blocks.js'
 import { sortRows } from './sort-rows.js'
 
-export const RUN_MAGIC = Buffer.from('SMRUN3\0\0')
 export const TRAILER_BYTES = 24
 /** Content that is written together: whole blocks. */
 const BUFFER_BLOCKS = 256

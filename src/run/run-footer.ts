@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
 import { Packr } from 'msgpackr'
 import { runFooter } from '../layout/records.js'
-import { CONTENT_BYTES, damagedRun, RUN_BLOCK_BYTES, RunReader, roomFor } from './run-blocks.js'
-import { RUN_MAGIC, type RunFooter, TRAILER_BYTES } from './run-file.js'
+import { CONTENT_BYTES, damagedRun, RUN_BLOCK_BYTES, RUN_MAGIC, RunReader, roomFor } from './run-blocks.js'
+import { type RunFooter, TRAILER_BYTES } from './run-file.js'
 
 const packr = new Packr({ structuredClone: true })
 

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ByteList } from '../bytes/byte-list.js'
 import { decode, PackMap, pyEquals } from '../bytes/msgpack.js'
-import { Checkpoints, type StreamNote } from '../dest/checkpoints.js'
+import { Checkpoints, parsedRecord, type StreamNote } from '../dest/checkpoints.js'
 import { LayerReplay, type ReplayedNode } from '../dest/layer-replay.js'
 import { MigrationLog } from '../dest/migration-log.js'
 import { nexusEdits } from '../dest/nexus-edits.js'
@@ -9,7 +9,8 @@ import { NexusLog, reserveEditIndexes } from '../dest/nexus-log.js'
 import { installSlab, SlabBuild, type StreamResult } from '../dest/slab-build.js'
 import { assert } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
-import type { LeafSummary, StreamState } from '../page/page-chunk.js'
+import { type PlacedStream, placedStream } from '../layout/records.js'
+import type { LeafSummary } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import { syncRuns } from '../run/run-file.js'
 import { readRunFooter } from '../run/run-footer.js'
@@ -22,14 +23,6 @@ import type { Credits, PackedRecord } from '../thread/chunk-sender.js'
 
 /** Address space for the nexus log, which may become as large as all layers; it costs no memory. */
 const NEXUS_MAP_BYTES = 2 ** 42
-
-/** What a checkpoint keeps of a stream. */
-interface KeptNote extends StreamNote {
-  readonly slab: string
-  readonly state: StreamState
-  /** Null when the run file of the stream has it. */
-  readonly summary: LeafSummary | null
-}
 
 /**
  * Everything that writes the destination, in the one thread that does. Its methods are called from the coordinator
@@ -178,10 +171,18 @@ export class Writer {
    * Goes on with building a slab: its streams are those of the checkpoint.
    *
    * @param runPaths for streams whose summaries lie in run files
+   * @param dropped streams that are made again: the checkpoint forgets them first, their pages are used again
    */
-  resume(args: { slab: string; dir: string; key: string; runPaths: readonly (readonly [number, string])[] }): void {
+  resume(args: {
+    slab: string
+    dir: string
+    key: string
+    runPaths: readonly (readonly [number, string])[]
+    dropped: readonly number[]
+  }): void {
     const runPaths = new Map(args.runPaths)
-    const notes = this.checkpoints.streams(args.key) as KeptNote[]
+    if (args.dropped.length > 0) this.checkpoints.dropStreams(args.key, args.dropped)
+    const notes = this.checkpoints.streams(args.key).map((note) => parsedRecord(placedStream, args.key, note))
     const kept = notes.filter(({ slab }) => slab === args.slab)
     const streams = kept.map(({ stream, state, summary }) => ({
       state,
@@ -223,7 +224,7 @@ export class Writer {
     const { slab, streams, withSummaries = false } = args
     const build = this.slab(slab)
     const records: PackedRecord[] = streams.flatMap(({ stream }) => build.records(stream))
-    const notes = streams.map((note): KeptNote => {
+    const notes = streams.map((note): PlacedStream & StreamNote => {
       const { stream } = note
       return { ...note, slab, state: build.stateOf(stream), summary: withSummaries ? build.summary(stream) : null }
     })
@@ -271,8 +272,7 @@ export class Writer {
   checkpoint({ key }: { key: string }): { head: unknown; streams: unknown[] } | null {
     const head = this.checkpoints.get(key)
     if (head === null) return null
-    const notes = this.checkpoints.streams(key) as KeptNote[]
-    return { head, streams: notes.map(({ state: _, summary: __, ...note }) => note) }
+    return { head, streams: this.checkpoints.streams(key).map(({ summary: _, ...note }) => note) }
   }
 
   /** Forgets the checkpoint of that key: what it vouches for is about to go. */

@@ -1,0 +1,54 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { hexOf, Xxh64 } from '../../bytes/hash.js'
+import { PAGE_BYTES } from '../../page/format.js'
+import type { StreamState } from '../../page/page-chunk.js'
+import { checkRunBlocks } from '../../run/run-blocks.js'
+
+const READ_BYTES = 1 << 20
+
+export interface CheckPagesInput {
+  /** A slab that is being built. */
+  readonly path: string
+  readonly streams: readonly StreamState[]
+}
+
+/** Compares the pages of streams with their digests; names the streams that are not as they were placed. */
+export function checkPages({ path, streams }: CheckPagesInput): number[] {
+  const buf = Buffer.allocUnsafeSlow(READ_BYTES)
+  const fd = openSync(path, 'r')
+  try {
+    return streams.filter((state) => digestOf(fd, state, buf) !== state.digest).map(({ stream }) => stream)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** What is wrong with a run, or null. */
+export function checkRun({ path }: { path: string }): string | null {
+  try {
+    checkRunBlocks(path)
+    return null
+  } catch (error) {
+    // Whatever it is, be it that the disk cannot read it any more: it is made again.
+    return (error as Error).message
+  }
+}
+
+/** Null when the file ends too soon, or cannot be read. */
+function digestOf(fd: number, { extents }: StreamState, buf: Buffer): string | null {
+  const hash = new Xxh64()
+  try {
+    for (const { first, count } of extents) {
+      const end = (first + count) * PAGE_BYTES
+      for (let at = first * PAGE_BYTES; at < end; ) {
+        const got = readSync(fd, buf, 0, Math.min(READ_BYTES, end - at), at)
+        if (got === 0) return null
+        hash.update(buf.subarray(0, got))
+        at += got
+      }
+    }
+  } catch {
+    return null
+  }
+  return hexOf(hash.digest())
+}
