@@ -4,8 +4,10 @@ import { extractNodes as extract } from './migrate/tasks/node-extract.js'
 import { extractSpliceRange as splices } from './migrate/tasks/splice-range.js'
 import { replayNodes as replay } from './replay/tasks/replay-nodes.js'
 import { toWire, type Wire } from './thread/wire-error.js'
+import { compareSlab as compare } from './verify/tasks/compare-slab.js'
 import { verifyEditSet as editSet } from './verify/tasks/verify-edit-set.js'
 import { verifyIndex as index } from './verify/tasks/verify-index.js'
+import { verifyNexus as nexus } from './verify/tasks/verify-nexus.js'
 import { verifyNodes as nodes } from './verify/tasks/verify-nodes.js'
 import { verifyEdits as edits, verifySplices as history } from './verify/tasks/verify-splices.js'
 import { walk } from './verify/tasks/walk-slab.js'
@@ -25,6 +27,8 @@ export interface Tasks {
   verifyEdits: typeof edits
   verifyEditSet: typeof editSet
   walkSlab: typeof walk
+  compareSlab: typeof compare
+  verifyNexus: typeof nexus
 }
 
 export const extractNodes = overWire(extract)
@@ -40,6 +44,8 @@ export const verifySplices = overWire(history)
 export const verifyEdits = overWire(edits)
 export const verifyEditSet = overWire(editSet)
 export const walkSlab = overWire(walk)
+export const compareSlab = overWire(compare)
+export const verifyNexus = overWire(nexus)
 
 function overWire<Input, Output>(task: (input: Input) => Output): (input: Input) => Wire<Output> {
   return (input) => {

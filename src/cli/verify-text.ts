@@ -15,27 +15,27 @@ const INDEX_PLACES = new Set(['byprop', 'byarray', 'bytag', 'bytagprop', 'datana
 export function verifyText(report: VerifyReport, limit: number, paint: Paint): string {
   const { differences, differenceCount, expected } = report
   const lines = [headLine(report), ...tableLines(layerRows(report)).map((line) => `  ${line}`)]
-  if (report.cell !== null) {
-    const { compared, differenceCount } = report.cell
-    lines.push(`  hive and queues: ${count(compared)} entries, ${plural(differenceCount, 'difference')}`)
-  }
+  lines.push(cellLine(report))
   for (const why of expected) lines.push(`${paint('yellow', 'note')}: ${why}: differences are to be expected`)
   for (const difference of differences.slice(0, limit)) lines.push('', ...differenceLines(difference, paint))
   const left = differenceCount - Math.min(limit, differences.length)
   if (left > 0) lines.push('', `… and ${count(left)} more: give --limit to see more of them`)
   if (differenceCount > 0) lines.push('')
+  for (const what of report.notCompared) lines.push(`${paint('yellow', 'not compared')}: ${what}`)
   lines.push(verdict(report, paint))
   return `${lines.join('\n')}\n`
 }
 
 /** The report for programs: bytes as hex, and values decoded where they can be. */
 export function verifyJson(report: VerifyReport, limit: number): Json {
-  const { differences, layers, expected, ...facts } = report
+  const { differences, layers, expected, notCompared, cell, ...facts } = report
   return {
     schema_version: 1,
     ok: report.differenceCount === 0,
     ...facts,
     expected: [...expected],
+    notCompared: [...notCompared],
+    cell: { ...cell },
     layers: layers.map((layer) => ({ ...layer })),
     differences: differences.slice(0, limit).map(({ buid, expected, found, ...difference }) => ({
       ...difference,
@@ -79,6 +79,11 @@ function layerRows({ layers }: VerifyReport) {
   ]
 }
 
+function cellLine({ cell: { compared, files, slabs, differenceCount } }: VerifyReport): string {
+  const copies = files + slabs === 0 ? '' : `, ${plural(files, 'file')}, ${plural(slabs, 'copied slab')}`
+  return `  hive, queues and log of steps: ${plural(compared, 'row')}${copies}; ${plural(differenceCount, 'difference')}`
+}
+
 function differenceLines(difference: Difference, paint: Paint): string[] {
   const { kind, layer, place, buid, row, expected, found } = difference
   const node = buid === null ? '' : `  node ${hex(buid)}`
@@ -89,10 +94,11 @@ function differenceLines(difference: Difference, paint: Paint): string[] {
   return lines
 }
 
-function verdict({ differenceCount, isCountExact, layers }: VerifyReport, paint: Paint): string {
+function verdict({ differenceCount, isCountExact, layers, notCompared }: VerifyReport, paint: Paint): string {
   const errors = layers.reduce((sum, layer) => sum + layer.errors, 0)
   const kept = errors === 0 ? '' : `; the migration log holds ${plural(errors, 'error')}`
-  if (differenceCount === 0) return `${paint('green', 'No differences')}${kept}`
+  const where = notCompared.length === 0 ? '' : ' in what was compared'
+  if (differenceCount === 0) return `${paint('green', `No differences${where}`)}${kept}`
   const least = isCountExact ? '' : 'At least '
   return paint('red', `${least}${plural(differenceCount, 'difference')}`) + kept
 }

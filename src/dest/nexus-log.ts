@@ -4,7 +4,7 @@ import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
 
-const DB_NAME = 'nexuslog'
+export const NEXUS_DB = 'nexuslog'
 /** Kind of an edit that sets node data. */
 const NODEDATA_SET = 8
 
@@ -34,7 +34,7 @@ export class NexusLog {
 
   private constructor(slab: Slab) {
     this.#slab = slab
-    this.#db = slab.db(DB_NAME)
+    this.#db = slab.db(NEXUS_DB)
   }
 
   /** Appends batches of node edits in one commit, meta `{time, user}`; each run appends again, as the reference does. */
@@ -60,17 +60,18 @@ export class NexusLog {
    * @param nextEdits for each layer iden the next free index of its `nodeedits` db
    */
   reserve(nextEdits: ReadonlyMap<string, number>): number | null {
-    const [iden, next] = [...nextEdits].reduce((most, entry) => (entry[1] > most[1] ? entry : most), ['', 0])
-    if (next === 0) return null
+    const wanted = reservationRow(nextEdits)
+    if (wanted === null) return null
+    const { index, value } = wanted
     const last = this.#db.last()
     const stale = last !== undefined && isReservation(last.value)
     // Behind a log of `--add-mode nexus` that reaches further nothing needs to be reserved.
-    if (last !== undefined && !stale && int(last.key) >= next - 1) return null
+    if (last !== undefined && !stale && int(last.key) >= index) return null
     this.#slab.write(() => {
       if (stale) this.#db.delete(last.key)
-      this.#db.put(int64(next - 1), reservation(iden))
+      this.#db.put(int64(index), value)
     })
-    return next - 1
+    return index
   }
 
   /** Which of some nodes the log has edits of, and of which it has node data: buids in hex. */
@@ -99,9 +100,7 @@ export class NexusLog {
  * @param opened the nexus log, when this process has opened it to append
  */
 export async function reserveEditIndexes(destDir: string, opened: NexusLog | null = null): Promise<number | null> {
-  const layersDir = cortexPaths(destDir).layers
-  const idens = existsSync(layersDir) ? readdirSync(layersDir) : []
-  const nextEdits = new Map(idens.sort().map((iden) => [iden, nextEditIndex(destDir, iden)]))
+  const nextEdits = nextEditIndexes(destDir)
   if ([...nextEdits.values()].every((next) => next === 0)) return null
   const log = opened ?? (await NexusLog.open(destDir))
   try {
@@ -111,7 +110,13 @@ export async function reserveEditIndexes(destDir: string, opened: NexusLog | nul
   }
 }
 
-/** The next free index of the edit log of a layer of the destination, 0 when it has none. */
+/** The next free index of the edit log of each layer of a destination, 0 when it has none. */
+function nextEditIndexes(destDir: string): Map<string, number> {
+  const layersDir = cortexPaths(destDir).layers
+  const idens = existsSync(layersDir) ? readdirSync(layersDir) : []
+  return new Map(idens.sort().map((iden) => [iden, nextEditIndex(destDir, iden)]))
+}
+
 function nextEditIndex(destDir: string, layerIden: string): number {
   const path = cortexPaths(destDir).layer(layerIden).slab('nodeedits')
   if (!SlabReader.exists(path)) return 0
@@ -122,6 +127,14 @@ function nextEditIndex(destDir: string, layerIden: string): number {
   } finally {
     slab.close()
   }
+}
+
+/** The row that reserves the indexes of edit logs; null when they are empty. */
+export function reservationRow(
+  nextEdits: ReadonlyMap<string, number>,
+): { readonly index: number; readonly value: Uint8Array } | null {
+  const [iden, next] = [...nextEdits].reduce((most, entry) => (entry[1] > most[1] ? entry : most), ['', 0])
+  return next === 0 ? null : { index: next - 1, value: reservation(iden) }
 }
 
 function reservation(layerIden: string): Uint8Array {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { writeWhole } from './write-whole.js'
 
 /** Synapse writes its options of a writable slab beside it, `x.lmdb` -> `x.opts.yaml`; without options it is this document. */
-const NO_OPTIONS = '--- {}\n...\n'
+export const NO_OPTIONS = '--- {}\n...\n'
 
 /** The path of the options file of a slab directory, `…/cell.lmdb` -> `…/cell.opts.yaml`. */
 function optsYamlPath(slabPath: string): string {

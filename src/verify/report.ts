@@ -23,14 +23,23 @@ export interface LayerReport {
   readonly differenceCount: number
 }
 
+/** What was compared of the Cortex beside its layers. */
+export interface CellReport {
+  /** Rows of the hive, the queues, and the records of cell steps in the migration log. */
+  readonly compared: number
+  readonly files: number
+  /** Slabs that are only copied, row by row. */
+  readonly slabs: number
+  readonly differenceCount: number
+}
+
 export interface VerifyReport {
   readonly srcDir: string
   readonly destDir: string
   /** How many nodes were chosen of each layer; null when all was compared. */
   readonly sample: number | null
   readonly layers: readonly LayerReport[]
-  /** Entries of hive and queues that were compared; null when no step has made them, or of a sample. */
-  readonly cell: { readonly compared: number; readonly differenceCount: number } | null
+  readonly cell: CellReport
   /** All that were described; of a great many only the first. */
   readonly differences: readonly Difference[]
   readonly differenceCount: number
@@ -38,5 +47,7 @@ export interface VerifyReport {
   readonly isCountExact: boolean
   /** Why differences are to be expected: somebody has worked with the destination or the source since. */
   readonly expected: readonly string[]
+  /** What was not looked at, in words: "No differences" says nothing about it. */
+  readonly notCompared: readonly string[]
   readonly elapsedMs: number
 }

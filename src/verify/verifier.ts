@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
-import { type KnownCheckpoint, readCheckpoints } from '../dest/checkpoints.js'
+import { checkpointsExist, type KnownCheckpoint, readCheckpoints } from '../dest/checkpoints.js'
 import { readErrorRecords } from '../dest/error-records.js'
-import { hasRecord, migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
+import { migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -14,18 +14,19 @@ import { isInUse } from '../slab/in-use.js'
 import { readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { layersBelow } from '../source/layers-below.js'
-import { CELL_STEPS } from '../step/steps.js'
 import { modelKey } from '../stream/worker-state.js'
 import { inTurn } from '../thread/in-turn.js'
 import { TaskPool } from '../thread/task-pool.js'
-import { hiveDifferences } from './hive-differences.js'
+import { verifyCell } from './cell-verifier.js'
 import { LayerVerifier, type LayerVerifierOptions } from './layer-verifier.js'
-import type { Difference, LayerReport, VerifyReport } from './report.js'
+import type { CellReport, Difference, LayerReport, VerifyReport } from './report.js'
 import { VerifyProgress } from './verify-progress.js'
 
 const LAYERS_AT_ONCE = 2
 /** The transaction of a slab that was built and never written to since. */
 const BUILT_TXN = 2
+/** What a sample cannot see of the layers. */
+const SAMPLE_LACKS = 'nodes that were not chosen, index rows that are too many, the history, and pages of the layers'
 const SOURCE_SLABS = ['layer', 'nodedata', 'splices'] as const
 
 export interface VerifyOptions {
@@ -80,7 +81,7 @@ class Verifier {
   private readonly layers: LayerReport[] = []
   private readonly differences: Difference[] = []
   private isCountExact = true
-  private cellReport: VerifyReport['cell'] = null
+  private readonly notCompared: string[] = []
   private readonly checkpoints: ReadonlyMap<string, KnownCheckpoint>
 
   constructor(
@@ -99,7 +100,7 @@ class Verifier {
     if (booted !== null) this.expected.push(`Synapse ${booted} has been started on the destination`)
     const skipped = skippedLayers(destDir)
     refuseMissingLayers(source, (iden) => skipped.has(iden))
-    for (const iden of skipped) this.events.note(`Not compared: layer ${iden}, which --skip-layer has left empty`)
+    for (const iden of skipped) this.notCompared.push(`layer ${iden}, which --skip-layer has left empty`)
     const { model } = cortexModel(source, this.options.modelFiles)
     const idens = this.layerIdens(source).filter((iden) => !skipped.has(iden))
     const slabs = idens.flatMap((iden) => this.openSlabs(iden))
@@ -113,12 +114,18 @@ class Verifier {
         this.events.note(`Going on with "${this.options.checkpointPath}", which has ${count}`)
       }
       await inTurn(idens, LAYERS_AT_ONCE, (iden) => this.layer(iden, source, model, progress, logged.get(iden)))
-      if (sample === null) this.cell()
+      if (sample !== null) this.notCompared.push(SAMPLE_LACKS)
+      const cell = await this.cell(source, idens, [...skipped], booted)
       for (const slab of slabs) slab.assertUnchanged()
       progress.remove()
+      return this.report(cell)
     } finally {
       for (const slab of slabs) slab.close()
     }
+  }
+
+  private report(cell: CellReport): VerifyReport {
+    const { srcDir, destDir, sample } = this.options
     const layers = this.layers.sort((a, b) => (a.iden < b.iden ? -1 : 1))
     return {
       srcDir,
@@ -126,34 +133,41 @@ class Verifier {
       sample,
       layers,
       differences: this.differences,
-      cell: this.cellReport,
-      differenceCount: layers.reduce(
-        (sum, layer) => sum + layer.differenceCount,
-        this.cellReport?.differenceCount ?? 0,
-      ),
+      cell,
+      differenceCount: layers.reduce((sum, layer) => sum + layer.differenceCount, cell.differenceCount),
       isCountExact: this.isCountExact,
       expected: this.expected,
+      notCompared: this.notCompared,
       elapsedMs: Date.now() - this.startedMs,
     }
   }
 
-  /** The hive and the queues, as far as steps of the migration have made them. */
-  private cell(): void {
-    const { srcDir, destDir } = this.options
-    const steps = new Set(
-      Object.keys(CELL_STEPS).filter((step) =>
-        this.layersOf(step).some((key) => hasRecord(destDir, step, 'prog', key)),
-      ),
+  /** All that the Cortex has beside its layers. */
+  private async cell(
+    { cellGuid }: SourceCortex,
+    migrated: readonly string[],
+    skipped: readonly string[],
+    startedBy: string | null,
+  ): Promise<CellReport> {
+    const { srcDir, destDir, sample } = this.options
+    const reports = [...this.layers].sort((a, b) => (a.iden < b.iden ? -1 : 1))
+    const { report, differences, notCompared } = await verifyCell(
+      {
+        srcDir,
+        destDir,
+        cellGuid: cellGuid ?? '',
+        layers: [...migrated, ...skipped],
+        isOurs: this.isOurs,
+        startedBy,
+        nexusLayers: migrated.filter((iden) => this.checkpoints.has(`nexus/${iden}`)),
+        nodeEdits: new Map(reports.map(({ iden, nodeEdits }) => [iden, nodeEdits])),
+        withFiles: sample === null,
+      },
+      this.pool,
     )
-    if (steps.size === 0) return
-    const { compared, differences } = hiveDifferences({ srcDir, destDir, steps })
     for (const difference of differences) this.differences.push({ ...difference, layer: null })
-    this.cellReport = { compared, differenceCount: differences.length }
-  }
-
-  /** Under what keys the migration log notes that a step is done. */
-  private layersOf(step: string): readonly string[] {
-    return step === 'hivelyr' ? this.layers.map(({ iden }) => iden) : ['none']
+    this.notCompared.push(...notCompared)
+    return report
   }
 
   /** Tells comparisons apart: another state of a slab, another model or other options are another one. */
@@ -164,7 +178,7 @@ class Verifier {
 
   /** A destination without checkpoints was made by somebody else. */
   private get isOurs(): boolean {
-    return this.checkpoints.size > 0
+    return checkpointsExist(this.options.destDir)
   }
 
   /** The layers of the source, and those that the hive does not know but that were migrated. */
@@ -262,7 +276,7 @@ class Verifier {
 
   /** A step that was not asked for has no checkpoints; a destination without any was made by the reference. */
   private isMigrated(step: 'nodes' | 'splices'): boolean {
-    return this.checkpoints.size === 0 || [...this.checkpoints.keys()].some((key) => key.startsWith(`${step}/`))
+    return !this.isOurs || [...this.checkpoints.keys()].some((key) => key.startsWith(`${step}/`))
   }
 
   private checkpoint<Step extends keyof LayerCheckpoints>(step: Step, iden: string): LayerCheckpoints[Step] | null {

@@ -13,7 +13,13 @@ export interface VerifyReport {
     readonly rows: number
     readonly errors: number
   }[]
-  readonly cell: { readonly compared: number; readonly differenceCount: number }
+  readonly notCompared: readonly string[]
+  readonly cell: {
+    readonly compared: number
+    readonly files: number
+    readonly slabs: number
+    readonly differenceCount: number
+  }
   readonly differences: readonly {
     readonly kind: string
     /** Null for what belongs to no layer. */

@@ -1,0 +1,107 @@
+import { decode, encode, pyEquals, type Value } from '../bytes/msgpack.js'
+import { LOG_DB } from '../dest/migration-log.js'
+import type { MemorySlab } from '../slab/memory-slab.js'
+import { CELL_STEPS } from '../step/steps.js'
+import { ANY_TIME } from './expected-cell.js'
+import type { Difference } from './report.js'
+import { type SlabDifference, slabDifferences } from './slab-differences.js'
+
+export type CellDifference = Omit<Difference, 'layer'>
+
+/** The slabs in which the cell steps work. */
+export type CellSlabName = 'cell' | 'queues' | 'log'
+
+/** A row of the hive in which Synapse notes, each time that it starts, which release it is. */
+export const STARTED_ROW = 'cellinfo\0synapse:version'
+/** Steps whose records in the migration log the cell steps write; those of layers are compared with their layers. */
+const LOGGED_STEPS = new Set<string>([...Object.keys(CELL_STEPS), 'chkvalid'])
+const anyTime = encode(ANY_TIME)
+
+export interface CellRows {
+  /** Rows that were looked at. */
+  readonly rows: number
+  readonly differences: readonly CellDifference[]
+  /** What was passed over, in words. */
+  readonly notCompared: readonly string[]
+}
+
+/**
+ * Compares one of the slabs in which the cell steps work, row by row and both ways.
+ *
+ * @param startedBy the release of Synapse that has been started on the destination, or null
+ * @throws {MigrationError} when the slab of the destination is damaged
+ */
+export function cellRows(
+  name: CellSlabName,
+  expected: MemorySlab,
+  found: MemorySlab,
+  startedBy: string | null = null,
+): CellRows {
+  const differences: CellDifference[] = []
+  const ownDbs: string[] = []
+  const rows = slabDifferences(expected, found, (difference) => {
+    const isOwnDb = startedBy !== null && difference.kind === 'extra' && difference.key === null
+    if (isOwnDb) ownDbs.push(difference.db ?? '')
+    else if (!isAllowed(name, difference, startedBy !== null)) differences.push(described(name, difference))
+  })
+  const notCompared: string[] = []
+  if (name === 'cell' && startedBy !== null)
+    notCompared.push(`hive row ${STARTED_ROW.replace('\0', '/')}, which Synapse ${startedBy} has written`)
+  if (ownDbs.length > 0)
+    notCompared.push(`databases that Synapse ${startedBy} has made in ${slabFile(name)}: ${ownDbs.join(', ')}`)
+  return { rows, differences, notCompared }
+}
+
+function isAllowed(name: CellSlabName, { db, key, expected, found }: SlabDifference, isStarted: boolean): boolean {
+  if (key === null) return false
+  if (name === 'cell') return isStarted && db === 'hive' && Buffer.compare(key, Buffer.from(STARTED_ROW)) === 0
+  if (name !== 'log' || db !== LOG_DB) return false
+  const [step, kind, what] = Buffer.from(key).toString('latin1').split('\0')
+  // Which layers the operator left out is no step's work.
+  if (!LOGGED_STEPS.has(step) || kind === 'skip') return true
+  if (expected === null || found === null) return false
+  if (Buffer.compare(expected, anyTime) === 0) return isTime(found)
+  return step === 'triggers' && kind === 'stat' && what === 'tottriggers' && isRunAgain(expected, found)
+}
+
+function isTime(value: Uint8Array): boolean {
+  const time = decodedOrNull(value)
+  return typeof time === 'number' && Number.isInteger(time) && time > 0
+}
+
+/** A further run without dirn finds only those triggers that could not be moved: `[all, moved]` is `[left, 0]` then. */
+function isRunAgain(expected: Uint8Array, found: Uint8Array): boolean {
+  const [all, moved] = decode(expected) as [number, number]
+  return pyEquals(decodedOrNull(found), [all - moved, 0])
+}
+
+function described(name: CellSlabName, { kind, db, key, what, expected, found }: SlabDifference): CellDifference {
+  const isHive = name === 'cell' && db === 'hive'
+  const isLog = name === 'log' && db === LOG_DB
+  const rowText = key === null ? (what ?? '') : keyText(key, isHive ? '/' : ' ')
+  const row = isHive || isLog ? rowText : [db, rowText].filter(Boolean).join(' ')
+  return { kind, place: isHive ? 'hive' : slabFile(name), buid: null, row, expected, found }
+}
+
+/** A key as text when it is one, else in hex. */
+export function keyText(key: Uint8Array, separator: string): string {
+  const text = Buffer.from(key).toString('utf8')
+  const isText = Buffer.compare(Buffer.from(text), key) === 0 && key.some((byte) => byte > 0) && !key.some(isControl)
+  return isText ? text.replaceAll('\0', separator) : Buffer.from(key).toString('hex')
+}
+
+function isControl(byte: number): boolean {
+  return byte > 0 && byte < 0x20
+}
+
+function slabFile(name: CellSlabName): string {
+  return name === 'log' ? 'migr.lmdb' : `${name}.lmdb`
+}
+
+function decodedOrNull(bytes: Uint8Array): Value {
+  try {
+    return decode(bytes)
+  } catch {
+    return null
+  }
+}

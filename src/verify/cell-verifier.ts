@@ -1,0 +1,239 @@
+import { basename } from 'node:path'
+import { encode } from '../bytes/msgpack.js'
+import { LOG_DB } from '../dest/migration-log.js'
+import { cortexPaths } from '../layout/paths.js'
+import { SlabReader } from '../page/page-reader.js'
+import { Hive } from '../slab/hive.js'
+import { MemorySlab } from '../slab/memory-slab.js'
+import type { MigrOp } from '../step/context.js'
+import type { Step } from '../step/step.js'
+import { CELL_STEPS } from '../step/steps.js'
+import type { TaskPool } from '../thread/task-pool.js'
+import { type CellDifference, type CellSlabName, cellRows } from './cell-rows.js'
+import { compareTree } from './cell-tree.js'
+import { damageOf } from './damage.js'
+import { type ExpectedCell, expectedCell } from './expected-cell.js'
+import { hiveDifferences } from './hive-differences.js'
+import type { CellReport } from './report.js'
+import type { CompareSlabResult } from './tasks/compare-slab.js'
+
+const yes = encode(true)
+
+export interface CellVerifierOptions {
+  readonly srcDir: string
+  readonly destDir: string
+  readonly cellGuid: string
+  /** Idens of the layers that were migrated. */
+  readonly layers: readonly string[]
+  /** Whether this program has made the destination. */
+  readonly isOurs: boolean
+  /** The release of Synapse that has been started on the destination, or null. */
+  readonly startedBy: string | null
+  /** Layers whose nodes the migration has put into the nexus log. */
+  readonly nexusLayers: readonly string[]
+  /** How many rows the edit log of each layer must have, by iden in their order. */
+  readonly nodeEdits: ReadonlyMap<string, number>
+  /** Whether to compare files, and slabs that are only copied. */
+  readonly withFiles: boolean
+}
+
+/** What was found of the Cortex beside its layers. */
+export interface CellResult {
+  readonly report: CellReport
+  readonly differences: readonly CellDifference[]
+  readonly notCompared: readonly string[]
+}
+
+/**
+ * Compares all that a Cortex has beside its layers with what the steps make of the source: hive, queues, the records that
+ * these steps leave in the migration log, files, and slabs that are only copied.
+ */
+export function verifyCell(options: CellVerifierOptions, pool: TaskPool): Promise<CellResult> {
+  return new CellVerifier(options, pool).run()
+}
+
+class CellVerifier {
+  readonly #differences: CellDifference[] = []
+  #more = 0
+  #rows = 0
+  #files = 0
+  #slabs = 0
+  readonly #notCompared: string[] = []
+
+  constructor(
+    private readonly options: CellVerifierOptions,
+    private readonly pool: TaskPool,
+  ) {}
+
+  async run(): Promise<CellResult> {
+    const log = this.#readLog()
+    if (this.options.isOurs) await this.#ours(log)
+    else this.#foreign(log)
+    return {
+      report: {
+        compared: this.#rows,
+        files: this.#files,
+        slabs: this.#slabs,
+        differenceCount: this.#differences.length + this.#more,
+      },
+      differences: this.#differences,
+      notCompared: this.#notCompared,
+    }
+  }
+
+  /** A Cortex that this program has migrated: every row is known. */
+  async #ours(log: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    const { srcDir, destDir, cellGuid, layers, startedBy, withFiles } = this.options
+    const dedicated = log.get('hivelyr\0conf\0dedicated')
+    const expected = await expectedCell({
+      srcDir,
+      destDir,
+      cellGuid,
+      layers,
+      steps: this.#doneSteps(log),
+      destDedicated: dedicated !== undefined && Buffer.compare(dedicated, yes) === 0,
+    })
+    try {
+      const paths = cortexPaths(destDir)
+      await this.#slab('cell', paths.slab('cell'), expected.cell)
+      if (expected.hasQueues) await this.#slab('queues', paths.slab('queues'), expected.queues)
+      await this.#slab('log', paths.migration.log, expected.log)
+      if (withFiles) await this.#tree(expected)
+      if (withFiles) await this.#nexus(expected)
+      if (!withFiles) this.#notCompared.push('files, the axon, the nexus log, and other slabs that are only copied')
+    } finally {
+      expected.close()
+    }
+    if (startedBy !== null)
+      this.#notCompared.push(`what Synapse ${startedBy} has added since: files, databases, and rows of copied slabs`)
+  }
+
+  /** What another tool has made differs in places; what must hold whatever made it is known. */
+  #foreign(log: ReadonlyMap<string, Uint8Array>): void {
+    const { srcDir, destDir } = this.options
+    const { compared, differences } = hiveDifferences({ srcDir, destDir, steps: this.#doneSteps(log) })
+    this.#rows += compared
+    this.#differences.push(...differences)
+    this.#notCompared.push(
+      'the hive row by row, as another tool has made it: only that nothing of the source is lost, and that names belong together',
+      'queue numbers, files, the axon, the nexus log, and other slabs that are only copied',
+    )
+  }
+
+  async #slab(name: CellSlabName, path: string, expected: MemorySlab): Promise<void> {
+    if (!SlabReader.exists(path)) {
+      this.#differs('missing', basename(path), 'the slab')
+      return
+    }
+    await this.#pages(path, basename(path))
+    await this.#readable(basename(path), () => {
+      const slab = SlabReader.open(path)
+      try {
+        const { rows, differences, notCompared } = cellRows(
+          name,
+          expected,
+          new MemorySlab(slab),
+          this.options.startedBy,
+        )
+        this.#rows += rows
+        this.#differences.push(...differences)
+        this.#notCompared.push(...notCompared)
+      } finally {
+        slab.close()
+      }
+    })
+  }
+
+  async #tree(expected: ExpectedCell): Promise<void> {
+    const { srcDir, destDir, startedBy } = this.options
+    const { files, slabs, differences, notCompared } = compareTree({ srcDir, destDir, startedBy, expected })
+    this.#files += files
+    this.#differences.push(...differences)
+    this.#notCompared.push(...notCompared)
+    for (const { source, dest, name } of slabs) {
+      await this.#pages(dest, name)
+      await this.#readable(name, async () => {
+        const result = await this.pool.run('compareSlab', { source, dest, isStarted: startedBy !== null })
+        this.#slabs++
+        this.#copied(name, result)
+      })
+    }
+  }
+
+  async #nexus({ cell }: ExpectedCell): Promise<void> {
+    const { srcDir, destDir, nexusLayers, nodeEdits, startedBy } = this.options
+    const name = 'nexus.lmdb'
+    const [source, dest] = [srcDir, destDir].map((dir) => cortexPaths(dir).slab('nexus'))
+    if (startedBy !== null) this.#notCompared.push(`the nexus log, to which Synapse ${startedBy} writes`)
+    if (startedBy !== null) return
+    const hive = Hive.from(cell.rows('hive'))
+    const layers = nexusLayers.map((iden) => ({
+      iden,
+      userIden: String(hive.get(['cortex', 'layers', iden, 'creator']) ?? ''),
+    }))
+    if (SlabReader.exists(dest)) await this.#pages(dest, name)
+    await this.#readable(name, async () => {
+      const result = await this.pool.run('verifyNexus', { destDir, source, dest, layers, nodeEdits })
+      this.#rows += result.rows
+      this.#copied(name, result)
+    })
+  }
+
+  #copied(place: string, result: Pick<CompareSlabResult, 'differences' | 'differenceCount'>): void {
+    for (const difference of result.differences) this.#differences.push({ ...difference, place, buid: null })
+    this.#more += result.differenceCount - result.differences.length
+  }
+
+  async #pages(path: string, place: string): Promise<void> {
+    await this.#readable(place, async () => {
+      const { complaints, complaintCount } = await this.pool.run('walkSlab', { path })
+      for (const row of complaints) this.#differs('different', place, row)
+      this.#more += complaintCount - complaints.length
+    })
+  }
+
+  /** A slab of the destination that cannot be read is a difference. */
+  async #readable(place: string, read: () => void | Promise<void>): Promise<void> {
+    try {
+      await read()
+    } catch (error) {
+      const damage = damageOf(error, this.options.destDir)
+      if (damage === null) throw error
+      this.#differs('different', place, damage)
+    }
+  }
+
+  #differs(kind: CellDifference['kind'], place: string, row: string): void {
+    if (this.#differences.some((known) => known.place === place && known.row === row)) return
+    this.#differences.push({ kind, place, row, buid: null, expected: null, found: null })
+  }
+
+  /** Without a log that can be read all steps count as done: what they make must be there. */
+  #doneSteps(log: ReadonlyMap<string, Uint8Array>): Set<MigrOp> {
+    const steps = Object.values<Step>(CELL_STEPS)
+    const isDone = (name: string) => [...log.keys()].some((key) => key.startsWith(`${name}\0prog\0`))
+    const done = steps.filter(({ name }) => log.size === 0 || isDone(name))
+    if (done.length < steps.length) {
+      const left = steps.filter((step) => !done.includes(step)).map(({ name }) => name)
+      this.#notCompared.push(`what the steps ${left.join(', ')} make: they were not run`)
+    }
+    return new Set(done.map(({ name }) => name))
+  }
+
+  #readLog(): Map<string, Uint8Array> {
+    const path = cortexPaths(this.options.destDir).migration.log
+    if (!SlabReader.exists(path)) return new Map()
+    try {
+      const slab = SlabReader.open(path)
+      try {
+        const rows = [...(slab.db(LOG_DB)?.rows() ?? [])]
+        return new Map(rows.map(({ key, value }) => [Buffer.from(key).toString('latin1'), value]))
+      } finally {
+        slab.close()
+      }
+    } catch (error) {
+      if (damageOf(error, this.options.destDir) === null) throw error
+      return new Map() // Told when the slab is compared.
+    }
+  }
+}
