@@ -5,14 +5,16 @@
 
 export const MAGIC = 0xbeefc0de
 export const DATA_VERSION = 1
-/** The page size that LMDB takes from the machine; x86-64 and the usual arm64 kernels have this one. */
+/** The page size that LMDB takes from the machine, and we build: x86-64 and the usual arm64 kernels have this one. */
 export const PAGE_BYTES = 4096
 export const PAGE_HEADER_BYTES = 16
+const MIN_PAGE_BYTES = 512
+const MOST_PAGE_BYTES = 65_536
 export const NODE_HEADER_BYTES = 8
 export const DB_RECORD_BYTES = 48
 export const MAX_KEY_BYTES = 511
-/** `me_nodemax` of 4096-byte pages: two nodes of this size and their offsets fit; a larger one moves its value to overflow pages. */
-export const MAX_NODE_BYTES = 2038
+/** `me_nodemax` of the pages that we build. */
+export const MAX_NODE_BYTES = maxNodeBytes(PAGE_BYTES)
 /** `P_INVALID`: the root of an empty tree. */
 export const NO_PAGE = -1
 
@@ -42,6 +44,17 @@ export interface DbRecord {
   readonly entries: number
   /** Page number, or `NO_PAGE`. */
   readonly root: number
+}
+
+/** `me_nodemax`: two nodes of this size and their offsets fit on a page; a larger one moves its value to overflow pages. */
+export function maxNodeBytes(pageBytes: number): number {
+  return (((pageBytes - PAGE_HEADER_BYTES) / 2) & ~1) - 2
+}
+
+/** The page size that a meta page names, or the usual one when it is none. LMDB makes pages of 512 bytes to 32 KiB. */
+export function storedPageBytes(named: number): number {
+  const isPower = named >= MIN_PAGE_BYTES && named <= MOST_PAGE_BYTES && (named & (named - 1)) === 0
+  return isPower ? named : PAGE_BYTES
 }
 
 export function readDbRecord(view: DataView, at: number): DbRecord {

@@ -18,6 +18,7 @@ import {
   readU16,
   readU32,
   readU48,
+  storedPageBytes,
 } from './format.js'
 
 /** Leaves that follow each other in the file are read together, this many bytes at most: 256 KiB is past the knee. */
@@ -165,9 +166,7 @@ export class SlabReader {
   private firstPageSize(): number {
     const head = Buffer.alloc(Meta.freeDb + 4)
     readSync(this.fd, head, 0, head.length, 0)
-    const size = head.readUInt32LE(Meta.freeDb)
-    const isPower = size >= 512 && size <= 65536 && (size & (size - 1)) === 0
-    return isPower ? size : 4096
+    return storedPageBytes(head.readUInt32LE(Meta.freeDb))
   }
 
   private metaAt(position: number) {

@@ -2,7 +2,6 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { compareSpans, viewOf } from '../bytes/spans.js'
 import { MigrationError } from '../errors.js'
-import { overflowPages } from './chunk-writer.js'
 import {
   DATA_VERSION,
   DB_RECORD_BYTES,
@@ -10,16 +9,16 @@ import {
   type DbRecord,
   MAGIC,
   MAX_KEY_BYTES,
-  MAX_NODE_BYTES,
   Meta,
+  maxNodeBytes,
   NO_PAGE,
   NODE_HEADER_BYTES,
   NodeFlag,
-  PAGE_BYTES,
   PAGE_HEADER_BYTES,
   PageFlag,
   readDbRecord,
   readU48,
+  storedPageBytes,
 } from './format.js'
 
 /** More would tell nothing new; `complaintCount` goes on. */
@@ -62,7 +61,7 @@ export interface SlabWalk {
 }
 
 /**
- * Reads every page of an LMDB file of data format 1 and checks what LMDB takes for granted: each page is reached exactly once or free,
+ * Reads every page of an LMDB file of data format 1, of any page size, and checks what LMDB takes for granted: each page is reached exactly once or free,
  * flags, bounds and sizes, the order of keys, and the counts in the db records.
  *
  * @throws {MigrationError} ERR_SLAB_CORRUPT or ERR_SLAB_FORMAT when there is no valid meta page to start from
@@ -88,6 +87,7 @@ type Key = Uint8Array | null
 class SlabWalker {
   private readonly complaints: string[] = []
   private complaintCount = 0
+  private readonly pageBytes: number
   private readonly meta: { mapSize: number; freeDb: DbRecord; mainDb: DbRecord; lastPage: number; txnId: number }
   /** By page: what has claimed it, an index into `owners` plus 1. */
   private readonly seen: Uint32Array
@@ -101,6 +101,7 @@ class SlabWalker {
     private readonly path: string,
     private readonly fd: number,
   ) {
+    this.pageBytes = pageBytesOf(fd)
     this.meta = this.newestMeta()
     this.seen = new Uint32Array(this.meta.lastPage + 1)
     this.claim(0, 2, 'the meta pages')
@@ -108,7 +109,7 @@ class SlabWalker {
 
   walk(): SlabWalk {
     const { path, meta, dbs, complaints } = this
-    this.walkTree('free db', 'free', meta.freeDb, DbFlag.integerKey, PAGE_BYTES)
+    this.walkTree('free db', 'free', meta.freeDb, DbFlag.integerKey, this.pageBytes)
     this.walkTree('main db', 'main', meta.mainDb, 0, null)
     this.checkUnclaimed()
     const { txnId, mapSize, lastPage } = meta
@@ -149,7 +150,7 @@ class SlabWalker {
     if (!this.claim(pgno, 1, tree.name)) return
     const buf = this.readPage(pgno)
     const where = `page ${pgno} of ${tree.name}`
-    const page = new CheckedPage(buf, 0, PAGE_BYTES, where, (what) => this.complain(what))
+    const page = new CheckedPage(buf, 0, this.pageBytes, where, (what) => this.complain(what))
     const want = depth === 1 ? PageFlag.leaf : PageFlag.branch
     if (readU48(buf, 0) !== pgno) this.complain(`${where}: its header says page ${readU48(buf, 0)}`)
     if (page.flags !== want) {
@@ -162,7 +163,7 @@ class SlabWalker {
       if (isOrdered) page.checkOrder(0, low, high)
       if (page.count === 0) this.complain(`${where}: it has no rows`)
       tree.counts.leafPages++
-      tree.counts.usedLeafBytes += PAGE_BYTES - page.freeBytes
+      tree.counts.usedLeafBytes += this.pageBytes - page.freeBytes
       for (let i = 0; i < page.count; i++) this.walkNode(tree, page, i, where)
       return
     }
@@ -202,7 +203,7 @@ class SlabWalker {
     } else if (flags !== 0) {
       this.complain(`${where}: node ${index} has flags 0x${hex(flags)}`)
       return
-    } else if (NODE_HEADER_BYTES + keyBytes + dataBytes > MAX_NODE_BYTES) {
+    } else if (NODE_HEADER_BYTES + keyBytes + dataBytes > maxNodeBytes(this.pageBytes)) {
       this.complain(`${where}: node ${index} of ${keyBytes} + ${dataBytes} bytes should have overflow pages`)
     }
     if (kind === 'dupSort' && dataBytes > MAX_KEY_BYTES) {
@@ -244,7 +245,7 @@ class SlabWalker {
     counts.subPages++
     const bytes = page.dataBytes(index)
     const subWhere = `${where}, sub-page of node ${index}`
-    if (bytes < PAGE_HEADER_BYTES || NODE_HEADER_BYTES + page.keyBytes(index) + bytes > MAX_NODE_BYTES) {
+    if (bytes < PAGE_HEADER_BYTES || NODE_HEADER_BYTES + page.keyBytes(index) + bytes > maxNodeBytes(this.pageBytes)) {
       this.complain(`${subWhere}: it has ${bytes} bytes`)
       return
     }
@@ -267,7 +268,7 @@ class SlabWalker {
 
   private walkRun(tree: Tree, page: CheckedPage, index: number, where: string): void {
     const pgno = readU48(page.buf, page.dataAt(index))
-    const need = overflowPages(page.dataBytes(index))
+    const need = Math.ceil((PAGE_HEADER_BYTES + page.dataBytes(index)) / this.pageBytes)
     if (!(pgno >= 2 && pgno <= this.meta.lastPage)) {
       this.complain(`${where}: node ${index} refers to page ${pgno}`)
       return
@@ -308,7 +309,7 @@ class SlabWalker {
     const at = page.dataAt(index)
     if (page.nodeFlags(index) !== NodeFlag.big) return page.buf.subarray(at, at + bytes)
     const value = new Uint8Array(bytes)
-    const got = readSync(this.fd, value, 0, bytes, readU48(page.buf, at) * PAGE_BYTES + PAGE_HEADER_BYTES)
+    const got = readSync(this.fd, value, 0, bytes, readU48(page.buf, at) * this.pageBytes + PAGE_HEADER_BYTES)
     return value.subarray(0, got)
   }
 
@@ -347,12 +348,12 @@ class SlabWalker {
     let bytes = this.blocks.get(block)
     if (bytes === undefined) {
       if (this.blocks.size === MAX_BLOCKS) this.blocks.delete(this.blocks.keys().next().value as number)
-      bytes = new Uint8Array(BLOCK_PAGES * PAGE_BYTES)
+      bytes = new Uint8Array(BLOCK_PAGES * this.pageBytes)
       readSync(this.fd, bytes, 0, bytes.length, block * bytes.length)
       this.blocks.set(block, bytes)
     }
-    const at = (pgno % BLOCK_PAGES) * PAGE_BYTES
-    return bytes.subarray(at, at + PAGE_BYTES)
+    const at = (pgno % BLOCK_PAGES) * this.pageBytes
+    return bytes.subarray(at, at + this.pageBytes)
   }
 
   private newestMeta() {
@@ -363,7 +364,7 @@ class SlabWalker {
         path: this.path,
       })
     }
-    const pages = Math.floor(fstatSync(this.fd).size / PAGE_BYTES)
+    const pages = Math.floor(fstatSync(this.fd).size / this.pageBytes)
     if (newest.lastPage >= pages) {
       this.complain(`the last page is ${newest.lastPage}, the file ends before page ${pages}`)
       return { ...newest, lastPage: pages - 1 }
@@ -372,8 +373,8 @@ class SlabWalker {
   }
 
   private metaAt(index: number) {
-    const bytes = new Uint8Array(PAGE_BYTES)
-    readSync(this.fd, bytes, 0, PAGE_BYTES, index * PAGE_BYTES)
+    const bytes = new Uint8Array(this.pageBytes)
+    readSync(this.fd, bytes, 0, this.pageBytes, index * this.pageBytes)
     const view = viewOf(bytes)
     if (view.getUint32(Meta.magic, true) !== MAGIC) {
       this.complain(`meta page ${index} has no magic number`)
@@ -510,6 +511,13 @@ class CheckedPage {
     const data = isBranch ? 0 : isBig ? 8 : this.dataBytes(index)
     return (NODE_HEADER_BYTES + this.keyBytes(index) + data + 1) & ~1
   }
+}
+
+/** The page size that the first meta page names; the usual one when it names none. */
+function pageBytesOf(fd: number): number {
+  const head = new Uint8Array(Meta.freeDb + 4)
+  readSync(fd, head, 0, head.length, 0)
+  return storedPageBytes(viewOf(head).getUint32(Meta.freeDb, true))
 }
 
 function noCounts(dupSort: boolean): TreeCounts {

@@ -27,9 +27,10 @@ const GIVE_CORTEX = 'Give the directory of a 0.1.x Cortex, the one that holds ce
  * @param action what was asked for, like `read source`
  * @param destDir the other directory of the command, which may be the one that was meant
  */
-export function whyNoCortex(dir: string, action: string, destDir?: string): MigrationError | null {
+export function whyNoCortex(dir: string, action: 'read source' | 'inspect', destDir?: string): MigrationError | null {
   const found = whatElse(dir)
-  if (found === null) return null
+  // A Cortex whose layers are gone is one that can still be looked at.
+  if (found === null || (action === 'inspect' && found.isCell)) return null
   const isSwapped = destDir !== undefined && is01xCortex(destDir)
   const hint = isSwapped ? `"${destDir}" holds a 0.1.x Cortex: swap the two directories` : found.hint
   return new MigrationError('ERR_SOURCE', `Cannot ${action} "${dir}": ${found.text}`, { hint })
@@ -46,7 +47,14 @@ export function is01xCortex(dir: string): boolean {
   }
 }
 
-function whatElse(dir: string): { readonly text: string; readonly hint: string } | null {
+interface WhatElse {
+  readonly text: string
+  readonly hint: string
+  /** Whether it has a cell slab, as a Cortex without its layers. */
+  readonly isCell?: boolean
+}
+
+function whatElse(dir: string): WhatElse | null {
   const at = atPath(dir)
   if (at.kind === 'unreachable') return { text: at.reason, hint: at.hint }
   if (at.kind === 'absent') {
@@ -65,7 +73,7 @@ function whatElse(dir: string): { readonly text: string; readonly hint: string }
   return whatElseDir(dir)
 }
 
-function whatElseDir(dir: string): { readonly text: string; readonly hint: string } | null {
+function whatElseDir(dir: string): WhatElse | null {
   const paths = cortexPaths(dir)
   const names = readdirSync(dir)
   if (names.length === 0) {
@@ -82,7 +90,7 @@ function whatElseDir(dir: string): { readonly text: string; readonly hint: strin
   const inside = names.slice(0, MOST_TRIED).find((name) => isCortex(join(dir, name)))
   const hint = inside === undefined ? GIVE_CORTEX : `"${join(dir, inside)}" holds a Cortex: give that`
   const lacks = hasCell ? 'directory "layers"' : 'slab "slabs/cell.lmdb"'
-  return { text: `there is no ${lacks} in it`, hint }
+  return { text: `there is no ${lacks} in it`, hint, isCell: hasCell }
 }
 
 function atPathOrThrow(path: string): string {

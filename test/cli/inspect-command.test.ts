@@ -76,8 +76,8 @@ test('inspect ends with 5 where there is no Cortex', (t) => {
   assert.deepEqual([status, stdout], [5, ''])
   assert.equal(
     stderr,
-    `error: Cannot inspect "${dir}": there is no slab "slabs/cell.lmdb" in it\n` +
-      'hint: give the directory of a Cortex, the one that holds cell.guid\n',
+    `error: Cannot inspect "${dir}": it is empty\n` +
+      'hint: If it should hold the Cortex, mount its disk. Give the directory of a 0.1.x Cortex, the one that holds cell.guid\n',
   )
 })
 

@@ -23,7 +23,7 @@ test('preflight lists all problems with their hints and ends with 4', (t) => {
   const { status, stdout } = synapseMigrator(['preflight', '--src', src, '--dest', join(src, 'dest')])
   assert.equal(status, 4)
   assert.match(stdout, /^problem: Cannot migrate .*: the destination lies inside the source\n {2}hint: Give --dest/m)
-  assert.match(stdout, /^problem: Layer da20.*: \(0, 1, 2\) != \(0, 1, 3\)\n {2}hint: start and stop/m)
+  assert.match(stdout, /^problem: Layer da20.*: \(0, 1, 2\) != \(0, 1, 3\)\n {2}hint: Start and stop/m)
   assert.match(stdout, /^It would be refused: 2 problems, 0 warnings$/m)
 })
 
