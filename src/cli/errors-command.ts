@@ -7,6 +7,7 @@ import { createLog } from '../log.js'
 import { DEFAULT_EDIT_BATCH_SIZE } from '../migrate/options.js'
 import { errorKindLines } from '../migrate/summary.js'
 import type { ReplayReport } from '../replay/replay.js'
+import { workersWithin } from '../source/memory-plan.js'
 import { CliCommand } from './cli-command.js'
 import { errorJson, errorsText } from './errors-text.js'
 import { stopOnSignals } from './exit.js'
@@ -97,7 +98,7 @@ async function replay(destDir: string, options: Options): Promise<ExitCode> {
       {
         srcDir: options.src,
         destDir,
-        workers: options.workers,
+        workers: workersWithin(options.workers, options.memory),
         memoryBytes: options.memory,
         modelFiles: await readModelFiles(options.model),
         editBatchSize: DEFAULT_EDIT_BATCH_SIZE,

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { MigrationError } from '../errors.js'
 import { ADD_MODES, type AddMode, DEFAULT_EDIT_BATCH_SIZE, type MigrateOptions } from '../migrate/options.js'
+import { workersWithin } from '../source/memory-plan.js'
 import { MIGR_OPS, type MigrOp } from '../step/context.js'
 import type { CliCommand } from './cli-command.js'
 import { logOptions, type ParsedLog } from './log-options.js'
@@ -122,7 +123,7 @@ export async function migrateOptions(parsed: ParsedMigrate): Promise<MigrateOpti
     restart: parsed.restart ?? false,
     dryRun: parsed.dryRun ?? false,
     maxErrors: parsed.maxErrors ?? null,
-    workers: parsed.workers,
+    workers: workersWithin(parsed.workers, parsed.memory),
     memoryBytes: parsed.memory,
     modelFiles: await readModelFiles(parsed.model),
   }

@@ -1,3 +1,4 @@
+import { formatBytes } from '../bytes/size-text.js'
 import { dumpErrors } from '../dest/error-dump.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
@@ -23,6 +24,13 @@ export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
   if (parsed.dumpErrors) return dump(parsed, log)
   if (parsed.formCounts) return form(parsed)
   const options = await migrateOptions(parsed)
+  if (options.workers < parsed.workers) {
+    const memory = formatBytes(options.memoryBytes)
+    log(
+      'INFO',
+      `Starting ${options.workers} of ${parsed.workers} workers, as many as ${memory} of memory have room for`,
+    )
+  }
   if (parsed.verify === true) refuseSourceInUse(options.srcDir)
   stopOnSignals(screen, options.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
   try {

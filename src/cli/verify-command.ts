@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Option } from 'commander'
 import { ExitCode, MigrationError } from '../errors.js'
+import { workersWithin } from '../source/memory-plan.js'
 import { CliCommand } from './cli-command.js'
 import { stopOnSignals } from './exit.js'
 import { readModelFiles } from './model-files.js'
@@ -84,7 +85,7 @@ async function verify(options: Options): Promise<ExitCode> {
         srcDir: src,
         destDir: dest,
         sample,
-        workers: options.workers,
+        workers: workersWithin(options.workers, options.memory),
         memoryBytes: options.memory,
         modelFiles: await readModelFiles(options.model),
         checkpointPath: checkpoint,

@@ -14,9 +14,15 @@ export function workersOption(when = ''): Option {
 }
 
 export function memoryOption(when = ''): Option {
-  return new Option('--memory <bytes>', `${when}memory for rows on their way, like 512M`)
+  return new Option(
+    '--memory <bytes>',
+    `${when}memory that the run may take for itself, like 512M; it starts no more workers than have room in it`,
+  )
     .argParser(memoryOf)
-    .default(defaultMemoryBytes(limits), 'a quarter of what the machine or the container has, 1 GiB at most')
+    .default(
+      defaultMemoryBytes(limits),
+      '1 GiB, more for many workers, a quarter of what the machine or the container has at most',
+    )
 }
 
 /** Paths of model files, in their order. */

@@ -1,3 +1,4 @@
+import { BASE_BYTES, IN_FLIGHT_SHARE, WORKER_BYTES, WORKING_FACTOR } from '../source/memory-plan.js'
 import { partitionBytesOf } from '../source/partitions.js'
 
 /** What there is to do for a whole Cortex, in time of one thread and in bytes. */
@@ -73,12 +74,6 @@ const LAST_SYNCS = 8
 /** Partitions and merge units have about so many bytes, and a worker has at least four of them. */
 const TASK_BYTES = 8 * MIB
 const LEAST_TASKS_PER_WORKER = 4
-/** Coordinator, writer and the code itself; then a thread and what it needs for a partition. */
-const BASE_MEMORY_BYTES = 64 * MIB
-const WORKER_MEMORY_BYTES = 24 * MIB
-const PARTITION_FACTOR = 8
-/** Pages on their way to the writer may take this part of `--memory`. */
-const IN_FLIGHT_SHARE = 1 / 8
 /** The writer remembers the first key of each leaf page until its database is done. */
 const PAGE_BYTES = 4096
 const KEPT_PER_PAGE_BYTES = 48
@@ -135,7 +130,7 @@ function memoryNeed({ extract, merge, sourceBytes }: Workload, cores: number, me
   const partitionBytes = Math.min(partitionBytesOf(sourceBytes, { workers: cores, memoryBytes }), sourceBytes)
   const inFlight = Math.min(memoryBytes * IN_FLIGHT_SHARE, extract.pageBytes)
   const kept = ((extract.pageBytes + merge.pageBytes) / PAGE_BYTES) * KEPT_PER_PAGE_BYTES
-  return BASE_MEMORY_BYTES + cores * (WORKER_MEMORY_BYTES + PARTITION_FACTOR * partitionBytes) + inFlight + kept
+  return BASE_BYTES + cores * (WORKER_BYTES + WORKING_FACTOR * partitionBytes) + inFlight + kept
 }
 
 function add(a: StageWork, b: StageWork): StageWork {

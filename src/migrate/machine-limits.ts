@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { join, relative } from 'node:path'
+import { memoryForWorkers } from '../source/memory-plan.js'
 
 /** What this process may use, where it runs in a container as well. */
 export interface MachineLimits {
@@ -43,9 +44,9 @@ export function machineLimits(machine: Machine = thisMachine()): MachineLimits {
   }
 }
 
-/** `--memory` where nobody says otherwise: more than 1 GiB has not made it faster. */
-export function defaultMemoryBytes({ memoryBytes }: MachineLimits): number {
-  return Math.min(2 ** 30, Math.floor(memoryBytes / 4))
+/** `--memory` where nobody says otherwise: 1 GiB, or more for many workers, but a quarter of what there is at most. */
+export function defaultMemoryBytes({ cores, memoryBytes }: MachineLimits): number {
+  return Math.min(Math.max(2 ** 30, memoryForWorkers(cores)), Math.floor(memoryBytes / 4))
 }
 
 function thisMachine(): Machine {

@@ -1,13 +1,11 @@
 import { BUID_BYTES } from '../bytes/buid.js'
 import type { DbReader } from '../page/page-reader.js'
+import { mostPartitionBytes } from './memory-plan.js'
 
 /** Source bytes of one partition of most layers: more gains nothing, as sorting leaves the caches. */
 const USUAL_PARTITION_BYTES = 8 << 20
 /** A layer that would have more partitions gets larger ones, as far as memory goes: a merge reads the runs of all of them. */
 const USUAL_PARTITIONS = 512
-const LEAST_PARTITION_BYTES = 1 << 20
-/** A worker needs about so many times the source bytes of its partition: index rows, sort keys, pages. */
-const WORKING_FACTOR = 8
 /** So many partitions per worker even in a small layer, so that none waits long for the last. */
 const LEAST_PER_WORKER = 4
 /** Below this a layer is one partition. */
@@ -50,7 +48,7 @@ export function partitionBytesOf(
   { workers, memoryBytes }: { workers: number; memoryBytes: number },
 ): number {
   const most = Math.max(USUAL_PARTITION_BYTES, bytes / USUAL_PARTITIONS)
-  return Math.min(most, Math.max(LEAST_PARTITION_BYTES, memoryBytes / workers / WORKING_FACTOR))
+  return Math.min(most, mostPartitionBytes(workers, memoryBytes))
 }
 
 /** Half-open ranges between the borders. */
