@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Campaign } from '../support/campaign.js'
 import { tempDir } from '../support/cortex.js'
 import { plantLock, STRANGER } from '../support/lock.js'
 import { type Run, runInChild } from '../support/migrator.js'
 import { CORTEXES, Undisturbed } from '../support/undisturbed.js'
+
+const SYNC = fileURLToPath(new URL('../../../bin/sync_020.mjs', import.meta.url))
 
 /** Where two runs can be: on one host, or each in a pid namespace of its own, as in two containers that share a directory. */
 const PLACES: [string, readonly string[]][] = [
@@ -68,6 +71,54 @@ test('a run in another pid namespace that is killed: the next one there gets in,
       const run = await calm.finish(destDir, what, {}, isPermitted ? { wrapper } : {})
       assert.equal(run.stderr.includes('watching for 10 s whether it is alive'), isHeld, run.stderr)
       campaign.count(isHeld ? 'taken over after a watch' : 'killed without the lock')
+    })
+  }
+  campaign.end()
+})
+
+test('two sync services on one directory, each in a pid and network namespace of its own: one is refused with 10, and one that was killed is followed', async (t) => {
+  const campaign = new Campaign('two sync services', 3, 20)
+  const wrapper = ['unshare', '--fork', '--kill-child', '--pid', '--net', '--mount-proc']
+  const isPermitted = spawnSync(wrapper[0], [...wrapper.slice(1), 'true']).status === 0
+  if (!isPermitted) console.log('two sync services: IN ONE NAMESPACE, as this user may not make any')
+  const start = (dirn: string) => {
+    const words = [...(isPermitted ? wrapper : []), process.execPath, SYNC, dirn, '--telepath', 'tcp://127.0.0.1:0/']
+    const child = spawn(words[0], [...words.slice(1), '--https', 'none'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    t.after(() => child.kill('SIGKILL'))
+    let stderr = ''
+    child.stderr.on('data', (text) => {
+      stderr += text
+    })
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+    const isUp = async () => {
+      while (!stderr.includes('Listening')) {
+        if (child.exitCode !== null) return false
+        await wait(20)
+      }
+      return true
+    }
+    return { child, ended, isUp, stderr: () => stderr }
+  }
+  for (let i = 0; i < campaign.cases; i++) {
+    const delayMs = campaign.random(3) === 0 ? 0 : campaign.random(1500)
+    const what = `the second service ${delayMs} ms behind the first`
+    await campaign.try(what, async () => {
+      const dirn = join(tempDir(t), 'sync')
+      const one = start(dirn)
+      await wait(delayMs)
+      const services = [one, start(dirn)]
+      const up = await Promise.all(services.map(({ isUp }) => isUp()))
+      assert.deepEqual(up.filter(Boolean).length, 1, services.map(({ stderr }) => stderr()).join('\n'))
+      assert.equal(await services[up.indexOf(false)].ended, 10)
+      const first = services[up.indexOf(true)]
+      first.child.kill('SIGKILL')
+      await first.ended
+      const next = start(dirn)
+      assert.ok(await next.isUp(), next.stderr())
+      assert.equal(next.stderr().includes('watching for 10 s whether it is alive'), isPermitted, next.stderr())
+      next.child.kill('SIGKILL')
+      await next.ended
+      campaign.count('refused, and followed')
     })
   }
   campaign.end()
