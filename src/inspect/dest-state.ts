@@ -60,7 +60,9 @@ export function assertDestOf({ dir, cellGuid, newer }: SourceCortex, destDir: st
   if (state.kind === 'unreadable') throw refused(state.reason, 'restore it from a backup, or migrate again')
   if (state.guid !== cellGuid) {
     throw refused(
-      `it belongs to the Cortex ${state.guid}, "${dir}" is ${cellGuid}`,
+      state.guid
+        ? `it belongs to the Cortex ${state.guid}, "${dir}" is ${cellGuid}`
+        : 'its cell.guid is missing or empty',
       'give the source that it was made from',
     )
   }

@@ -141,6 +141,8 @@ export interface LayerState {
   readonly pullStatus: PullStatus | null
   readonly pullOffset: number
   readonly pushOffset: number
+  /** Whether the destination takes what is pushed, as far as the last try has told. */
+  readonly destUp: boolean
   /** Splices behind `pushOffset` that were sent and are not acknowledged. */
   readonly inFlight: number
   /** Index behind the source's last splice, as far as known. */

@@ -58,12 +58,13 @@ export function stateJson(state: SyncState): Record<string, unknown> {
       pushed: layer.pushedTotal,
       errors: layer.errorCount,
       source: {
+        up: isSourceUp(layer),
         status: layer.pullStatus,
         task: layer.pullTask,
         started_at: isoTime(layer.pullStartedAt),
         polled_at: isoTime(layer.polledAt),
       },
-      dest: { task: layer.pushTask, connected_at: isoTime(layer.pushConnectedAt) },
+      dest: { up: layer.destUp, task: layer.pushTask, connected_at: isoTime(layer.pushConnectedAt) },
       notes: layer.notes,
     })),
   }

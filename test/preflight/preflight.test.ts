@@ -104,6 +104,20 @@ test('preflight() takes a destination that has been migrated but not started, an
   )
 })
 
+test('preflight() refuses an empty cell.guid, as a power loss leaves it, of source and destination', async (t) => {
+  const srcDir = unpack('bad/oldform/src.tar.gz', tempDir(t))
+  const destDir = join(unpack('reference/oldform.tar.gz', tempDir(t)), 'dest')
+  const texts = async (options: Partial<PreflightOptions> = {}) =>
+    (await check(srcDir, destDir, { restart: true, ...options })).problems.map(({ text }) =>
+      text.replace(/".*?"/, '""'),
+    )
+  assert.deepEqual(await texts(), [])
+  writeFileSync(join(destDir, 'cell.guid'), '\n')
+  assert.deepEqual(await texts(), ['Cannot migrate into "": its cell.guid is empty, so that nobody knows whose it is'])
+  writeFileSync(join(srcDir, 'cell.guid'), '')
+  assert.match((await texts()).join('\n'), /^Unable to read cell guid at .*cell\.guid: the file is empty$/m)
+})
+
 test('preflight() refuses steps that need a destination which is not there, or is damaged (A56)', async (t) => {
   const srcDir = unpack('bad/intact/src.tar.gz', tempDir(t))
   const destDir = tempDir(t)

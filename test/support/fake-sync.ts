@@ -103,6 +103,7 @@ export function layerState(changes: Partial<LayerState> = {}): LayerState {
     pullStatus: 'up_to_date',
     pullOffset: 32048,
     pushOffset: 32048,
+    destUp: true,
     inFlight: 0,
     sourceTip: 32048,
     queue: { finished: false, length: 0 },

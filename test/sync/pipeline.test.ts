@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { isSourceUp } from '../../src/sync/status.js'
 import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
 import { tempDir } from '../support/fixture.js'
 import { modelDict, POISON, rawSplice } from '../support/sim-cortex.js'
@@ -248,6 +249,29 @@ test('LayerSyncs keeps no more than queueSize splices in memory', async () => {
     assert.ok(most > 0 && most <= queueSize, `${most} of ${queueSize}`)
     assert.deepEqual(bench.values(), range(120))
   }
+})
+
+test('a layer says which side does not answer, and that it does again', async () => {
+  const bench = new Bench()
+  bench.add(A, asn(1))
+  await bench.start([A, 0])
+  const up = () => [isSourceUp(bench.layer()), bench.layer().destUp]
+  await bench.wait(30_000)
+  assert.deepEqual(up(), [true, true])
+  for (const [side, wanted] of [
+    [bench.source, [false, true]],
+    [bench.dest, [true, false]],
+  ] as const) {
+    side.isUp = false
+    side.cut()
+    await bench.wait(20_000)
+    assert.deepEqual(up(), wanted)
+    side.isUp = true
+    await bench.wait(120_000)
+    assert.deepEqual(up(), [true, true])
+  }
+  await bench.run(bench.service.stopSync())
+  assert.deepEqual(up(), [false, false])
 })
 
 test('LayerSyncs pushes again what had an unknown outcome, before and after it was applied', async () => {

@@ -214,6 +214,9 @@ test('with a source that does not answer, page and metrics do not look as if all
     assert.equal(page.split(trouble).length, 2, 'it says so once')
     assert.match(metricsText(state), new RegExp(`^synapse_migrator_sync_layer_source_up{layer="${LAYER}"} 0$`, 'm'))
   }
+  fake.layers = [layerState({ destUp: false })]
+  assert.match(metricsText(fake.state()), new RegExp(`dest_up{layer="${LAYER}"} 0$`, 'm'))
+  assert.match(statusPage(fake.state()), /<dt>Writing<\/dt><dd>not now \(active\)<\/dd>/)
   for (const pullStatus of ['reading_catchup', 'reading_at_live', 'up_to_date'] as const) {
     fake.layers = [layerState({ pullStatus })]
     assert.match(statusPage(fake.state()), /<dd>nothing<\/dd>/)

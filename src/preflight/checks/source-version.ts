@@ -16,8 +16,9 @@ export const sourceVersion: Check = ({ source: { dir, hive, cellGuid } }) => {
     const text = `Source Cortex does not meet minimum version: req=>=0.1.56,<0.2.0 actual=${showVersion(version)}`
     found.push(warning(text, UPGRADE))
   }
-  if (cellGuid === null) {
-    found.push(problem(`Unable to read cell guid at ${cortexPaths(dir).guid}`, 'Restore the file from a backup'))
+  if (cellGuid === null || cellGuid === '') {
+    const why = cellGuid === '' ? ': the file is empty' : ''
+    found.push(problem(`Unable to read cell guid at ${cortexPaths(dir).guid}${why}`, 'Restore the file from a backup'))
   }
   return found
 }

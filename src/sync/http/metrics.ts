@@ -44,8 +44,8 @@ const LAYER_METRICS: readonly Metric[] = [
   {
     name: 'dest_up',
     type: 'gauge',
-    help: 'Whether the layer is being written',
-    of: (l) => bit(l.pushTask.status === 'active'),
+    help: 'Whether the destination answers and the layer is being written',
+    of: (l) => bit(l.destUp),
   },
 ]
 

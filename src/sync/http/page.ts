@@ -103,7 +103,7 @@ ${fact('Queue', layer.queue === null ? '-' : number(layer.queue.length))}
 ${fact('Behind', lagText(layer))}
 ${fact('Rate', `${number(Math.round(layer.rate))} splices/s`)}
 ${fact('Reading', `${layer.pullStatus ?? '-'} (${taskText(layer.pullTask)})`)}
-${fact('Writing', taskText(layer.pushTask))}
+${fact('Writing', layer.destUp ? taskText(layer.pushTask) : `not now (${taskText(layer.pushTask)})`)}
 ${fact('Errors', number(layer.errorCount), layer.errorCount > 0)}
 </dl>
 ${notes([...failures(layer), ...layer.notes].filter((note) => !told.some((each) => each.includes(note))))}

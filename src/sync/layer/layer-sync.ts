@@ -110,6 +110,7 @@ export class LayerSync {
       ...this.#tasks(),
       pullOffset,
       pushOffset,
+      destUp: run?.pushTask.status === 'active' && run.pusher.trouble === null,
       inFlight: batch === null ? 0 : batch.endOffset - batch.offset,
       sourceTip: tip,
       queue: this.#queue(pullOffset - pushOffset),
