@@ -36,6 +36,7 @@ const wanted = Object.keys(BINDINGS).filter((file) => words.length === 0 || word
 const missing = wanted.filter((file) => !existsSync(file) || made[file] !== digest(file))
 if (missing.length > 0) {
   const zig = findZig()
+  writeLicenses(dirname(zig))
   for (const [i, file] of missing.entries()) {
     console.error(`Compiling ${file} (${i + 1} of ${missing.length}) …`)
     const flags = ['-target', BINDINGS[file], '-fno-sanitize=undefined']
@@ -44,7 +45,6 @@ if (missing.length > 0) {
     made[file] = digest(file)
     writeFileSync(MANIFEST, `${JSON.stringify({ ...recipe, files: made }, null, 2)}\n`)
   }
-  writeLicenses(dirname(zig))
 }
 
 /** Digests of the files that were made in the same way; of others nothing is left. */
