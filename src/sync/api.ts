@@ -85,6 +85,15 @@ export interface SyncError {
   readonly meta: Raw | null
 }
 
+/** A point of a layer up to which source and destination were known to be equal. */
+export interface Anchor {
+  readonly offset: number
+  /** Of the splice in front of the offset; null when it is not known, or there is none. */
+  readonly digest: string | null
+  /** Where the destination's log of node edits ended; null when it does not tell. */
+  readonly index: number | null
+}
+
 /**
  * The service's durable state (`slabs/migrsync.lmdb` and the hive of `slabs/cell.lmdb`). Reads are synchronous and see
  * every write at once. A write is one transaction, durable when its promise resolves, and later ones never become durable
@@ -93,7 +102,7 @@ export interface SyncError {
 export interface OffsetStore {
   /** Every layer ever started with the offset given then, in the order of the hive. */
   layers(): [iden: string, startOffset: number][]
-  /** Notes start offsets as layer, pull and push offset of each; `resetErrors` drops their error records. */
+  /** Notes start offsets as layer, pull and push offset of each; `resetErrors` drops their error records and anchors. */
   startLayers(starts: readonly (readonly [iden: string, offset: number])[], resetErrors: boolean): Promise<void>
   /** Offset of the next splice to read; 0 when unknown. */
   pullOffset(iden: string): number
@@ -107,6 +116,9 @@ export interface OffsetStore {
   advance(iden: string, pushOffset: number, errors: readonly SyncError[], settledOffset: number): Promise<void>
   /** Where to go on from, as a destination that was killed has lost the last it had acknowledged; never above the push offset. */
   settledOffset(iden: string): number
+  /** What a later start compares source and destination with, oldest first; the last one is at the settled offset. */
+  anchors(iden: string): readonly Anchor[]
+  setAnchors(iden: string, anchors: readonly Anchor[]): Promise<void>
   /** Error records of one layer or of all, by layer and offset, from `from` on. */
   errors(iden?: string, from?: number): Iterable<SyncError>
   error(iden: string, offset: number): SyncError | undefined

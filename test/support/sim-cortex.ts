@@ -1,5 +1,6 @@
 import { decode, encode, PackMap, type Value } from '../../src/bytes/msgpack.js'
 import type {
+  Anchor,
   OffsetStore,
   RawSplice,
   RemoteCortex,
@@ -414,6 +415,7 @@ export class SimStore implements OffsetStore {
         state.push.set(iden, offset)
         state.settled.set(iden, offset)
         state.halted.delete(iden)
+        if (resetErrors) state.anchors.delete(iden)
         if (resetErrors) for (const [key, error] of state.errors) if (error.layer === iden) state.errors.delete(key)
       }
     })
@@ -442,6 +444,14 @@ export class SimStore implements OffsetStore {
       for (const error of errors) state.errors.set(keyOf(iden, error.offset), error)
       if (state === this.durable) this.onAdvance(iden, offset, state)
     })
+  }
+
+  anchors(iden: string): readonly Anchor[] {
+    return this.#state.anchors.get(iden) ?? []
+  }
+
+  setAnchors(iden: string, anchors: readonly Anchor[]): Promise<void> {
+    return this.#write((state) => state.anchors.set(iden, anchors))
   }
 
   *errors(iden?: string, from = 0): Iterable<SyncError> {
@@ -516,6 +526,7 @@ export interface StoreState {
   readonly pull: Map<string, number>
   readonly push: Map<string, number>
   readonly settled: Map<string, number>
+  readonly anchors: Map<string, readonly Anchor[]>
   readonly halted: Set<string>
   readonly errors: Map<string, SyncError>
   override: boolean | null
@@ -528,6 +539,7 @@ export function emptyState(): StoreState {
     pull: new Map(),
     push: new Map(),
     settled: new Map(),
+    anchors: new Map(),
     halted: new Set(),
     errors: new Map(),
     override: null,

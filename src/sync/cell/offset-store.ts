@@ -1,6 +1,6 @@
 import { decode, encode, PackMap, type Value } from '../../bytes/msgpack.js'
 import type { Db, Slab } from '../../slab/slab.js'
-import type { OffsetStore, SyncError } from '../api.js'
+import type { Anchor, OffsetStore, SyncError } from '../api.js'
 import type { Hive } from './hive.js'
 
 /**
@@ -22,6 +22,7 @@ type Write = () => void
  *
  *     pull_offs, push_offs   16 bytes layer iden -> 8 bytes big-endian offset
  *     settled_offs           the same; not known to the reference service
+ *     anchors                16 bytes layer iden -> msgpack [[offset, digest, index], ...]; neither
  *     errors                 16 bytes layer iden + 8 bytes big-endian offset -> msgpack record
  *     count:errors           32 hex digits of the iden -> 8 bytes big-endian count
  *
@@ -33,6 +34,8 @@ export class LmdbOffsetStore implements OffsetStore {
   readonly #settled: OffsetDb
   readonly #counts: OffsetDb
   readonly #errors: Db
+  readonly #anchors: Db
+  readonly #anchorsNow = new Map<string, readonly Anchor[]>()
   /** Keys of the records by layer, so that nothing has to be read to count or to look for one. */
   readonly #errorKeys = new Map<string, Set<string>>()
   readonly #unwritten = new Map<string, Uint8Array>()
@@ -52,6 +55,7 @@ export class LmdbOffsetStore implements OffsetStore {
     this.#settled = new OffsetDb(slab.db('settled_offs'), keyOf)
     this.#counts = new OffsetDb(slab.db('count:errors'), (iden) => Buffer.from(iden))
     this.#errors = slab.db('errors')
+    this.#anchors = slab.db('anchors')
     for (const { key } of this.#errors.rows()) this.#keysOf(Buffer.from(key).toString('hex', 0, 16)).add(hexOf(key))
   }
 
@@ -64,7 +68,7 @@ export class LmdbOffsetStore implements OffsetStore {
       this.#pull.set(iden, offset),
       this.#push.set(iden, offset),
       this.#settled.set(iden, offset),
-      ...(resetErrors ? this.#resetErrors(iden) : []),
+      ...(resetErrors ? [...this.#resetErrors(iden), this.#putAnchors(iden, [])] : []),
     ])
     const done = this.#queue(...writes)
     this.#commitNow()
@@ -104,6 +108,17 @@ export class LmdbOffsetStore implements OffsetStore {
     const records = errors.map((error) => this.#putError(error))
     const count = errors.length > 0 ? [this.#counts.set(iden, this.#keysOf(iden).size)] : []
     return this.#queue(...records, ...count, this.#push.set(iden, pushOffset), this.#settled.set(iden, settledOffset))
+  }
+
+  anchors(iden: string): readonly Anchor[] {
+    const now = this.#anchorsNow.get(iden)
+    if (now !== undefined) return now
+    const stored = this.#anchors.get(keyOf(iden))
+    return stored === undefined ? [] : decodeAnchors(stored)
+  }
+
+  setAnchors(iden: string, anchors: readonly Anchor[]): Promise<void> {
+    return this.#queue(this.#putAnchors(iden, anchors))
   }
 
   *errors(iden?: string, from = 0): Iterable<SyncError> {
@@ -212,6 +227,12 @@ export class LmdbOffsetStore implements OffsetStore {
     return [...removals, this.#counts.set(iden, 0)]
   }
 
+  #putAnchors(iden: string, anchors: readonly Anchor[]): Write {
+    this.#anchorsNow.set(iden, anchors)
+    const bytes = encode(anchors.map(({ offset, digest, index }) => [offset, digest, index]))
+    return () => this.#anchors.put(keyOf(iden), bytes)
+  }
+
   #putError(error: SyncError): Write {
     const key = errorKey(error.layer, error.offset)
     const value = encodeError(error)
@@ -311,6 +332,13 @@ function decodeError(layer: string, offset: number, bytes: Uint8Array): SyncErro
     nodeedits: raw(record.get('nodeedits')),
     meta: raw(record.get('meta')),
   }
+}
+
+function decodeAnchors(bytes: Uint8Array): Anchor[] {
+  const rows = decode(bytes)
+  return (Array.isArray(rows) ? (rows as [number, string | null, number | null][]) : []).map(
+    ([offset, digest, index]) => ({ offset, digest, index }),
+  )
 }
 
 function messageOf(mesg: Value | undefined): string {

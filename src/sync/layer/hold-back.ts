@@ -1,3 +1,4 @@
+import type { RawSplice } from '../api.js'
 import type { Clock } from '../clock.js'
 import type { LayerPipe } from './layer-pipe.js'
 import { timeOf } from './splice-facts.js'
@@ -15,6 +16,8 @@ const NO_TIP = { offset: 0, time: Number.NaN }
 export class HoldBack {
   readonly #pipe: LayerPipe
   readonly #clock: Clock
+  /** The splice in front of `frontier.held`, once it was read in this run. */
+  heldSplice: RawSplice | null = null
   /** Where the source's log ended when that was searched last, and its last splice's time by the source's clock. */
   #tip = NO_TIP
   /** Where the log ended at the last reads, not yet old enough. */
@@ -48,6 +51,7 @@ export class HoldBack {
   letThrough(answeredAt: number): void {
     const { frontier, queue, arrived } = this.#pipe
     const from = frontier.translated
+    const { held } = frontier
     const isTipAhead = this.#tip.offset > frontier.read
     const newest = isTipAhead ? this.#tip.time : timeOf(queue.at(frontier.read - 1 - from))
     // One by one, as a clock that was put back leaves times out of order.
@@ -62,6 +66,7 @@ export class HoldBack {
       frontier.held = Math.max(frontier.held, this.#ends[0].offset)
       this.#ends.shift()
     }
+    if (frontier.held > held) this.heldSplice = queue.at(frontier.held - 1 - from) ?? null
     arrived.notify()
   }
 }

@@ -1,6 +1,9 @@
+import type { RawSplice } from '../api.js'
 import { Signal } from '../clock.js'
 import type { DictModel } from '../dict-model.js'
+import { type Deferred, deferred } from './deferred.js'
 import { Frontier } from './frontier.js'
+import type { Marks } from './marks.js'
 import { SpliceQueue } from './splice-queue.js'
 import { sameBytes, type Translated, Translation } from './translation.js'
 
@@ -20,6 +23,9 @@ export interface Batch {
 /** What is on its way from the reader over the translator to the pusher of a layer, and how they wake each other. */
 export class LayerPipe {
   readonly frontier: Frontier
+  readonly marks: Marks
+  /** Resolved when the pusher has seen that the destination still has what was settled, or has gone back. */
+  readonly destChecked: Deferred<void> = deferred()
   /** Read and not translated, from `frontier.translated` on. */
   queue = new SpliceQueue()
   translation: Translation
@@ -31,7 +37,8 @@ export class LayerPipe {
   readonly acknowledged = new Signal()
   readonly #model: () => DictModel
 
-  constructor(offset: number, model: () => DictModel) {
+  constructor(offset: number, marks: Marks, model: () => DictModel) {
+    this.marks = marks
     this.#model = model
     this.frontier = new Frontier(offset)
     this.translation = this.#translation(offset)
@@ -70,6 +77,16 @@ export class LayerPipe {
     if (items.length === 0) return null
     this.ready.splice(0, items.length)
     return { items, offset: items[0].offset, endOffset: items[items.length - 1].endOffset }
+  }
+
+  /** The splice in front of an offset of a batch, where it can be told. */
+  static lastSplice({ items }: Batch, endOffset: number): RawSplice | null {
+    const offset = endOffset - 1
+    const item = items.find((each) => each.offset <= offset && offset < each.endOffset)
+    if (item === undefined) return null
+    const found =
+      item.splices.find((each) => each.offset === offset) ?? item.failures.find((each) => each.offset === offset)
+    return found?.splice ?? null
   }
 
   #translation(offset: number): Translation {

@@ -1,15 +1,16 @@
 import { LinkDown } from '../../telepath/errors.js'
-import type { RemoteLayer } from '../api.js'
+import type { RawSplice, RemoteLayer } from '../api.js'
 import { END, Stopped, untilStopped } from '../clock.js'
 import { type Deferred, deferred } from './deferred.js'
 import { EditPusher } from './edit-pusher.js'
-import { keepOpen } from './keep-open.js'
+import { keepOpen, LayerFailure } from './keep-open.js'
 import type { LayerCounters } from './layer-counters.js'
 import type { LayerLedger } from './layer-ledger.js'
 import type { LayerParts } from './layer-parts.js'
-import type { Batch, LayerPipe } from './layer-pipe.js'
-import { COMMIT_MS, Marks } from './marks.js'
+import { type Batch, LayerPipe } from './layer-pipe.js'
+import { COMMIT_MS } from './marks.js'
 import { type RetryResult, retryRecorded } from './retry.js'
+import { digestOf } from './splice-facts.js'
 
 /** How often the destination is asked how long its log of node edits is. */
 const MARK_MS = 250
@@ -31,7 +32,8 @@ export interface PusherParts {
 export class LayerPusher {
   readonly #parts: PusherParts
   readonly #edits: EditPusher
-  readonly #marks: Marks
+  /** The splice in front of `frontier.pushed`, once something was pushed in this run. */
+  #pushedSplice: RawSplice | null = null
   /** The destination's connection of the last push, and when that ended. */
   #connection = 0
   #lostAt = 0
@@ -43,7 +45,6 @@ export class LayerPusher {
   constructor(parts: PusherParts, retry: boolean) {
     this.#parts = parts
     this.#edits = new EditPusher(parts.layer.iden, () => parts.layer.dest.model)
-    this.#marks = new Marks(parts.pipe.frontier.pushed)
     if (retry) this.#retryWanted = deferred()
   }
 
@@ -95,7 +96,7 @@ export class LayerPusher {
         this.#retryWanted?.resolve(result)
         this.#retryWanted = null
       }
-      const { last } = this.#marks
+      const { last } = pipe.marks
       const isNew = last.offset !== pipe.frontier.pushed
       if (isNew && (pipe.ready.length === 0 || layer.clock.elapsed() - last.at >= MARK_MS)) await this.#mark(remote)
       pipe.batch ??= pipe.takeBatch()
@@ -117,6 +118,7 @@ export class LayerPusher {
     const { layer, pipe, counters } = this.#parts
     counters.pushed += endOffset - batch.offset
     pipe.frontier.pushed = endOffset
+    this.#pushedSplice = LayerPipe.lastSplice(batch, endOffset)
     counters.rate.add(layer.clock.elapsed(), counters.pushed)
     pipe.acknowledged.notify()
     if (limit !== null) throw limit
@@ -138,32 +140,52 @@ export class LayerPusher {
 
   /** Asks how far the destination's log goes, and notes durably how much need not be pushed again after a restart. */
   async #mark(remote: RemoteLayer): Promise<void> {
-    const { layer, pipe, ledger } = this.#parts
-    const { frontier } = pipe
+    const { layer, pipe } = this.#parts
+    const { frontier, marks } = pipe
     const at = layer.clock.elapsed()
-    this.#marks.add(at, frontier.pushed, await remote.editIndex())
-    const settled = this.#marks.settledOffset
-    if (settled === frontier.settled) return
-    frontier.settled = settled
-    ledger.write(layer.store.advance(layer.iden, frontier.pushed, [], settled))
+    const { pushed: offset } = frontier
+    const splice = this.#pushedSplice
+    const digest = splice === null ? (marks.digestAt(offset) ?? null) : digestOf(splice)
+    marks.add(at, { offset, digest, index: await remote.editIndex() })
+    const { settled } = marks
+    if (settled.offset !== frontier.settled) this.#settle(settled.offset)
   }
 
-  /** Pushes again what a destination that was restarted may have lost although it had acknowledged it. */
+  #settle(offset: number): void {
+    const { layer, pipe, ledger } = this.#parts
+    pipe.frontier.settled = offset
+    ledger.write(layer.store.setAnchors(layer.iden, pipe.marks.anchors))
+    ledger.write(layer.store.advance(layer.iden, pipe.frontier.pushed, [], offset))
+  }
+
+  /** Pushes again what a destination that was restarted, or put back to a backup, has not any more. */
   async #rewind(remote: RemoteLayer): Promise<void> {
     const { layer, pipe } = this.#parts
     const { dest, log, iden } = layer
-    if (this.#connection === dest.connection || this.#connection === 0) {
-      this.#connection = dest.connection
-      return
+    const { frontier, marks } = pipe
+    if (this.#connection === dest.connection) return
+    const isStart = this.#connection === 0
+    const index = await remote.editIndex()
+    const offset = marks.rewind(index, isStart ? Number.POSITIVE_INFINITY : this.#lostAt)
+    if (offset === null) {
+      throw new LayerFailure(
+        'ERR_DEST',
+        `The destination has lost edits of layer ${iden} from before the sync was started: its log of edits ends at ${index}`,
+        { hint: 'It was put back to a state older than the migration, or is another Cortex: migrate again' },
+      )
     }
-    const offset = this.#marks.rewind(await remote.editIndex(), this.#lostAt)
     this.#connection = dest.connection
-    const { pushed } = pipe.frontier
-    if (offset >= pushed) return
-    log.info(
-      `Layer ${iden}: goes back from offset ${pushed} to ${offset}, as the destination may have lost what is between`,
-    )
-    pipe.goTo(offset)
-    this.#parts.goneBack()
+    if (isStart && marks.last.offset === offset) marks.learn(offset, { index })
+    const { pushed } = frontier
+    if (offset < pushed) {
+      log.info(
+        `Layer ${iden}: goes back from offset ${pushed} to ${offset}, as the destination may have lost what is between`,
+      )
+      pipe.goTo(offset)
+      this.#pushedSplice = null
+      if (offset < frontier.settled) this.#settle(offset)
+      this.#parts.goneBack()
+    }
+    pipe.destChecked.resolve()
   }
 }

@@ -1,13 +1,13 @@
-import type { PullStatus, RemoteLayer } from '../api.js'
+import type { PullStatus, RawSplice, RemoteLayer } from '../api.js'
 import { END, Stopped, untilStopped } from '../clock.js'
 import { HOLD_MS, HoldBack } from './hold-back.js'
-import { keepOpen } from './keep-open.js'
+import { keepOpen, LayerFailure } from './keep-open.js'
 import type { LayerCounters } from './layer-counters.js'
 import type { LayerLedger } from './layer-ledger.js'
 import type { LayerParts } from './layer-parts.js'
 import type { LayerPipe } from './layer-pipe.js'
 import { Poll } from './poll.js'
-import { timeOf } from './splice-facts.js'
+import { digestOf, timeOf } from './splice-facts.js'
 
 /** Splices asked for at once: small enough that the source's scan is soon over, large enough to hide the round trip. */
 const READ_SPLICES = 10_000
@@ -15,6 +15,9 @@ const READ_SPLICES = 10_000
 const FIRST_POLL_MS = 500
 /** While catching up the end of the source's log is searched for this often. */
 const TIP_MS = 30_000
+
+/** Stands for the digest of a splice that is not there: no log has it. */
+const NO_SPLICE = 'none'
 
 /** What the reader shares with the others of its layer. */
 export interface ReaderParts {
@@ -34,9 +37,8 @@ export class LayerReader {
   status: PullStatus | null = null
   /** Offset behind the source's last splice, as far as known. */
   sourceTip: number | null = null
-  /** What keeps the source from being read now, and what is wrong with its log; a sentence each. */
+  /** What keeps the source from being read now, one sentence. */
   trouble: string | null = null
-  beyondEnd: string | null = null
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
@@ -61,6 +63,7 @@ export class LayerReader {
   /** The pipe has gone back: what was seen is forgotten, and reading goes on at once. */
   goneBack(): void {
     this.#hold.forget()
+    this.#hold.heldSplice = null
     this.poll.wake()
   }
 
@@ -77,8 +80,7 @@ export class LayerReader {
     let isLive = false
     let pauseMs = FIRST_POLL_MS
     link.addEventListener('abort', () => this.poll.wake())
-    this.#forgetHeld()
-    await this.#checkBeyondEnd(remote)
+    await this.#checkLog(remote)
     for (;;) {
       const size = await this.#room(remote)
       // A poll that finds nothing new leaves a layer up to date.
@@ -163,13 +165,56 @@ export class LayerReader {
     this.sourceTip = null
   }
 
-  /** A log that ends before our offset was truncated or restored from an older backup: nothing would ever come. */
-  async #checkBeyondEnd(remote: RemoteLayer): Promise<void> {
-    const { layer, pipe } = this.#parts
-    const { read } = pipe.frontier
-    if (read === 0 || this.beyondEnd !== null || (await has(remote, read - 1))) return
-    this.beyondEnd = `The source's splice log ends before offset ${read}: it was restored from an older backup, or the offset is wrong`
-    layer.log.warn(`Layer ${layer.iden}: ${this.beyondEnd}`)
+  /**
+   * Makes sure that the source's log is the one that was read from: that the splice in front of what was let through is the
+   * same. A log that was truncated, or put back to an older backup, has none there, or another one once it has grown.
+   *
+   * @throws {LayerFailure} ERR_SOURCE_CHANGED
+   */
+  async #checkLog(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe, ledger, signal } = this.#parts
+    const { frontier, marks } = pipe
+    this.#forgetHeld()
+    const { held, epoch } = frontier
+    if (held === 0) return
+    const { heldSplice } = this.#hold
+    const expected = heldSplice === null ? (marks.digestAt(held) ?? null) : digestOf(heldSplice)
+    const found = await spliceAt(remote, held - 1)
+    const digest = found === null ? NO_SPLICE : digestOf(found)
+    if (expected === null) {
+      // Noted even when there is none: the log may have grown over it at the next start.
+      marks.learn(held, { digest })
+      ledger.write(layer.store.setAnchors(layer.iden, marks.anchors))
+    }
+    if (found !== null && digest === (expected ?? digest)) return
+    // The destination may have been put back too: then the pusher goes back, and both may fit again.
+    await untilStopped(pipe.destChecked.promise, signal)
+    if (frontier.epoch !== epoch) return this.#checkLog(remote)
+    throw await this.#changed(remote, held, found !== null || expected !== null)
+  }
+
+  async #changed(remote: RemoteLayer, held: number, wasOther: boolean): Promise<LayerFailure> {
+    if (!wasOther) {
+      return new LayerFailure('ERR_SOURCE_CHANGED', `The source's splice log ends before offset ${held}`, {
+        hint: 'The offset is of another Cortex, or the source was put back to an older backup: migrate again',
+      })
+    }
+    let same = 0
+    for (const { offset, digest } of this.#parts.pipe.marks.all) {
+      if (offset === 0 || offset >= held || digest === null) continue
+      const found = await spliceAt(remote, offset - 1)
+      if (found === null || digestOf(found) !== digest) continue
+      same = offset
+      break
+    }
+    const where = same === 0 ? '' : ` (up to offset ${same} it does)`
+    return new LayerFailure(
+      'ERR_SOURCE_CHANGED',
+      `The source's splice log does not hold any more what was read up to offset ${held}${where}: it was put back to an older backup, or lost its last changes`,
+      {
+        hint: 'The destination may have changes that the source has not: put it back to a backup of that time and start from last, or migrate again',
+      },
+    )
   }
 
   /** Finds the end of the source's log by halving, as 0.1.x has no call that tells it. */
@@ -196,8 +241,12 @@ export class LayerReader {
 }
 
 async function has(remote: RemoteLayer, offset: number): Promise<boolean> {
-  let found = false
+  return (await spliceAt(remote, offset)) !== null
+}
+
+async function spliceAt(remote: RemoteLayer, offset: number): Promise<RawSplice | null> {
+  let found: RawSplice | null = null
   // Read to its end, as leaving a generator early costs its connection.
-  for await (const _ of remote.splices(offset, 1)) found = true
+  for await (const splice of remote.splices(offset, 1)) found ??= splice
   return found
 }

@@ -7,6 +7,7 @@ import { LayerPipe } from './layer-pipe.js'
 import { LayerPusher } from './layer-pusher.js'
 import { LayerReader } from './layer-reader.js'
 import { LayerTranslator } from './layer-translator.js'
+import { Marks } from './marks.js'
 
 /** A push that is under way when the layer is stopped may take this long to be acknowledged. */
 const GRACE_MS = 3_000
@@ -35,7 +36,8 @@ export class LayerRun {
   /** Starts at an offset; `retry` applies the recorded errors before it first. */
   constructor(parts: LayerParts, counters: LayerCounters, offset: number, retry: boolean) {
     this.#parts = parts
-    const pipe = new LayerPipe(offset, () => parts.dest.model)
+    const marks = new Marks(offset, parts.store.anchors(parts.iden), parts.clock.elapsed())
+    const pipe = new LayerPipe(offset, marks, () => parts.dest.model)
     const broken = (error: Error) => {
       this.failure ??= error
       this.#end('push', { status: 'exception', message: error.message })

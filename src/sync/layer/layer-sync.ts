@@ -122,8 +122,8 @@ export class LayerSync {
       rate: rate.perSecond(clock.elapsed(), pushed),
       pushedTotal: pushed,
       polledAt: run?.reader.poll.polledAt ?? null,
-      notes: [run?.reader.trouble, run?.pusher.trouble, run?.reader.beyondEnd].filter((note) => note != null),
-      lastingNotes: [run?.reader.beyondEnd].filter((note) => note != null),
+      notes: [run?.reader.trouble, run?.pusher.trouble].filter((note) => note != null),
+      lastingNotes: [],
     }
   }
 

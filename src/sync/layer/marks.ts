@@ -1,3 +1,5 @@
+import type { Anchor } from '../api.js'
+
 /**
  * A destination has committed what it acknowledged so long ago. 2.x does it every 200 ms, slab after slab: on a busy machine the
  * log of node edits was more than a second ahead of the nodes.
@@ -7,55 +9,114 @@ export const COMMIT_MS = 5_000
 const BLIND_MS = 15_000
 /** More of them would only be older ones. */
 const MOST_MARKS = 256
+/** Kept durably: the newest ones, and ever fewer of the older. */
+const NEWEST_ANCHORS = 8
+const MOST_ANCHORS = 24
 
-/** What was acknowledged at one time, and where the destination's log of node edits ended then. */
-interface Mark {
+/** An anchor and when it was made, by `clock.elapsed()`. */
+interface Mark extends Anchor {
   readonly at: number
-  readonly offset: number
-  readonly index: number | null
 }
 
 /**
- * How much of what the destination has acknowledged is left of it after a crash. It acknowledges before it commits, so a
- * killed one comes back without the last moments; its log of node edits, which is committed with the nodes, tells how far it
- * got.
+ * What was acknowledged when, where the destination's log of node edits ended then, and which splice was the last. It tells how
+ * much is left of that after a crash: a destination acknowledges before it commits, so a killed one comes back without the last
+ * moments, and its log, which is committed with the nodes, tells how far it got. It tells the same of a destination that was put
+ * back to a backup, and whether a source is still the one that was read from: what is settled is kept over restarts.
  */
 export class Marks {
-  readonly #marks: Mark[]
+  #marks: Mark[]
+  /** Older settled ones, at least COMMIT_MS apart. */
+  #kept: Mark[]
 
-  constructor(offset: number) {
-    this.#marks = [{ at: Number.NEGATIVE_INFINITY, offset, index: Number.NEGATIVE_INFINITY }]
+  /** `anchors` are those that were kept, oldest first; of use when the last one is at `offset`. */
+  constructor(offset: number, anchors: readonly Anchor[], now: number) {
+    const known = anchors.at(-1)?.offset === offset ? anchors : [{ offset, digest: null, index: null }]
+    // When they were made is not known any more, but that each was settled before the next.
+    const marks = known.map((anchor, i) => ({ ...anchor, at: now - (known.length - i) * COMMIT_MS }))
+    marks[0] = { ...marks[0], at: Number.NEGATIVE_INFINITY }
+    this.#marks = marks
+    this.#kept = marks.slice(0, -1)
   }
 
-  get last(): { readonly at: number; readonly offset: number } {
+  get last(): Readonly<Mark> {
     return this.#marks[this.#marks.length - 1]
   }
 
-  add(at: number, offset: number, index: number | null): void {
-    this.#marks.push({ at, offset, index })
-    // The first one stays as the bottom.
-    if (this.#marks.length > MOST_MARKS) this.#marks.splice(1, MOST_MARKS / 2)
+  /** What is committed, as the destination was still there long enough after it. */
+  get settled(): Anchor {
+    return this.#before(this.last.at - COMMIT_MS)
   }
 
-  /** What is committed, as the destination was still there long enough after it. */
-  get settledOffset(): number {
-    return this.#before(this.last.at - COMMIT_MS).offset
+  /** What is to be kept durably, up to what is settled. */
+  get anchors(): Anchor[] {
+    const { settled } = this
+    const kept = this.#kept.filter(({ offset }) => offset < settled.offset)
+    return [...kept, settled].map(({ offset, digest, index }) => ({ offset, digest, index }))
+  }
+
+  /** Newest first. */
+  get all(): readonly Anchor[] {
+    return this.#marks.toReversed()
+  }
+
+  add(at: number, { offset, digest, index }: Anchor): void {
+    this.#marks.push({ at, offset, digest, index })
+    // The first one stays as the bottom.
+    if (this.#marks.length > MOST_MARKS) this.#marks.splice(1, MOST_MARKS / 2)
+    this.#keep(this.#before(this.last.at - COMMIT_MS))
+  }
+
+  /** The digest of the splice before an offset; undefined where there is no mark, null where it is not known yet. */
+  digestAt(offset: number): string | null | undefined {
+    return this.#marks.findLast((mark) => mark.offset === offset)?.digest
+  }
+
+  /** Fills in what a start at this offset could not know. */
+  learn(offset: number, found: { readonly digest?: string; readonly index?: number | null }): void {
+    const fill = (mark: Mark): Mark =>
+      mark.offset !== offset
+        ? mark
+        : { ...mark, digest: mark.digest ?? found.digest ?? null, index: mark.index ?? found.index ?? null }
+    this.#marks = this.#marks.map(fill)
+    this.#kept = this.#kept.map(fill)
   }
 
   /**
-   * Goes back to what has surely survived in a destination that may have been restarted.
+   * Goes back to what has surely survived in a destination that may have been restarted, or put back to a backup.
    *
    * @param index where its log ends now
-   * @param lostAt when the connection was lost
+   * @param lostAt when the connection was lost; Infinity at a start, where everything that is kept was settled
+   * @returns the offset; null when at a start nothing of what is known is left
    */
-  rewind(index: number | null, lostAt: number): number {
-    const survivors = this.#marks.filter((mark) => mark.index !== null && index !== null && mark.index <= index)
+  rewind(index: number | null, lostAt: number): number | null {
+    const bottom = this.#marks[0]
+    const survivors = this.#marks.filter((mark) => {
+      if (mark.index === null) return mark === bottom
+      return index !== null && mark.index <= index
+    })
     const newest = index === null ? undefined : survivors.at(-1)
+    if (index !== null && newest === undefined) {
+      if (lostAt === Number.POSITIVE_INFINITY) return null
+      // What was there when this run began had not been committed yet.
+      this.#marks = [{ ...bottom, index }]
+      return bottom.offset
+    }
     const committedAt = newest === undefined ? Number.NEGATIVE_INFINITY : newest.at - COMMIT_MS
-    const isShort = newest !== undefined && newest !== this.#marks[this.#marks.length - 1]
+    const isShort = newest !== undefined && newest !== this.last && this.last.index !== null
     const mark = this.#before(isShort ? committedAt : Math.max(committedAt, lostAt - BLIND_MS))
     this.#marks.splice(this.#marks.indexOf(mark) + 1)
+    this.#kept = this.#kept.filter(({ offset }) => offset < mark.offset)
     return mark.offset
+  }
+
+  #keep(mark: Mark): void {
+    const last = this.#kept.at(-1)
+    if (last !== undefined && (last.offset >= mark.offset || mark.at - last.at < COMMIT_MS)) return
+    this.#kept.push(mark)
+    if (this.#kept.length < MOST_ANCHORS) return
+    const older = this.#kept.length - NEWEST_ANCHORS
+    this.#kept = this.#kept.filter((_, i) => i === 0 || i >= older || i % 2 === 1)
   }
 
   #before(at: number): Mark {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { decode } from '../../bytes/msgpack.js'
 import { SpliceReader } from '../../translate/splice-reader.js'
 import type { RawSplice } from '../api.js'
@@ -15,4 +16,9 @@ export function timeOf(splice: RawSplice | undefined): number {
 export function ndefOf(splice: RawSplice): string | null {
   if (reader.read(splice, 0, splice.length) !== null) return null
   return Buffer.from(splice.subarray(reader.ndefStart, reader.ndefEnd)).toString('latin1')
+}
+
+/** Tells a splice from any other: half a SHA-256, in hex. */
+export function digestOf(splice: RawSplice): string {
+  return createHash('sha256').update(splice).digest('hex').slice(0, 32)
 }

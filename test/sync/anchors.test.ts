@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { A, asn, Bench, META, range } from '../support/sync-bench.js'
+
+/** Splices that no other call makes. */
+function others(count: number, from: number, time: number) {
+  return range(count, from).map((valu) => asn(valu, valu, { ...META, time }))
+}
+
+/** A layer with 30 splices in sync, its destination's copy from when it had 20, and all of it at rest. */
+async function synced(): Promise<{ bench: Bench; restoreDest: () => void }> {
+  const bench = new Bench()
+  bench.add(A, ...others(20, 0, 1))
+  await bench.start([A, 0])
+  await bench.wait(30_000)
+  const applied = [...(bench.dest.applied.get(A) ?? [])]
+  const logged = [...(bench.dest.logged.get(A) ?? [])]
+  for (let i = 0; i < 10; i++) {
+    bench.add(A, ...others(1, 20 + i, 2 + i))
+    await bench.wait(8_000)
+  }
+  await bench.wait(20_000)
+  assert.equal(bench.durable.settled.get(A), 30)
+  const restoreDest = () => {
+    bench.dest.applied.set(A, applied)
+    bench.dest.logged.set(A, logged)
+  }
+  return { bench, restoreDest }
+}
+
+test('a source that was put back to an older backup and has grown past our offset ends the layer, at each start', async () => {
+  const { bench } = await synced()
+  let next = await bench.again(() => {
+    bench.log(A).splice(25)
+    bench.add(A, ...others(40, 100, 50))
+  })
+  for (let starts = 0; starts < 3; starts++) {
+    await next.wait(20_000)
+    const { pullTask } = next.layer()
+    assert.ok(pullTask.status === 'exception')
+    assert.match(pullTask.message, /does not hold any more what was read up to offset 30 \(up to offset 2\d it does\)/)
+    const { canCutover, cutoverBlockers } = await next.run(next.service.ask())
+    assert.equal(canCutover, false)
+    assert.match(cutoverBlockers.join(), /does not run: The source's splice log does not hold/)
+    await assert.rejects(next.run(next.service.untilCaughtUp()), { code: 'ERR_SOURCE_CHANGED', hint: /migrate again/ })
+    assert.ok(!next.values().includes(100))
+    if (starts === 0) await next.run(next.service.startSyncFromLast())
+    else next = await next.again()
+  }
+})
+
+test('a source that is put back and grows while it is away for a moment ends the layer', async () => {
+  const { bench } = await synced()
+  bench.source.cut()
+  bench.log(A).splice(25)
+  bench.add(A, ...others(40, 100, 50))
+  await bench.wait(20_000)
+  assert.equal(bench.layer().pullTask.status, 'exception')
+  assert.ok(!bench.values().includes(100))
+})
+
+test("an offset behind the end of the source's log ends the layer, also when the log has grown over it", async () => {
+  const bench = new Bench()
+  bench.add(A, asn(1))
+  await bench.start([A, 5])
+  await bench.wait(12_000)
+  const { pullTask } = bench.layer()
+  assert.ok(pullTask.status === 'exception')
+  assert.match(pullTask.message, /ends before offset 5/)
+  assert.equal((await bench.run(bench.service.ask())).canCutover, false)
+  await assert.rejects(bench.run(bench.service.untilCaughtUp()), { code: 'ERR_SOURCE_CHANGED' })
+  bench.add(A, ...others(10, 100, 7))
+  await bench.run(bench.service.startSyncFromLast())
+  await bench.wait(12_000)
+  assert.equal(bench.layer().pullTask.status, 'exception')
+  assert.deepEqual(bench.values(), [])
+})
+
+test('a destination that was put back to an older backup while the service was down gets everything again', async () => {
+  const { bench, restoreDest } = await synced()
+  const next = await bench.again(restoreDest)
+  assert.equal((await next.run(next.service.untilCaughtUp())).canCutover, true)
+  assert.deepEqual(new Set(next.values()), new Set(range(30)))
+  // What is known of it is right again.
+  const last = await next.again()
+  await last.wait(20_000)
+  assert.equal((await last.run(last.service.ask())).canCutover, true)
+  assert.equal(last.values().length, next.values().length)
+})
+
+test('a destination that is put back while it is away for a moment gets everything again', async () => {
+  const { bench, restoreDest } = await synced()
+  bench.dest.cut()
+  restoreDest()
+  await bench.wait(30_000)
+  assert.deepEqual(new Set(bench.values()), new Set(range(30)))
+})
+
+test('source and destination that were both put back go on from where both are the same', async () => {
+  const { bench, restoreDest } = await synced()
+  const next = await bench.again(() => {
+    restoreDest()
+    bench.log(A).splice(25)
+    bench.add(A, ...others(40, 100, 50))
+  })
+  assert.equal((await next.run(next.service.untilCaughtUp())).canCutover, true)
+  assert.deepEqual(new Set(next.values()), new Set([...range(25), ...range(40, 100)]))
+})
+
+test('a destination that is older than the start of the sync ends the layer', async () => {
+  const bench = new Bench()
+  bench.dest.logged.set(A, range(7))
+  bench.add(A, ...others(20, 0, 1))
+  await bench.start([A, 10])
+  await bench.wait(30_000)
+  const next = await bench.again(() => {
+    bench.dest.applied.set(A, [])
+    bench.dest.logged.set(A, range(3))
+  })
+  await next.wait(20_000)
+  const { pushTask } = next.layer()
+  assert.ok(pushTask.status === 'exception')
+  assert.match(pushTask.message, /has lost edits .* from before the sync was started: its log of edits ends at 3/)
+})
+
+test('a service that is started again and again over hours pushes nothing twice, and remembers little', async () => {
+  let bench = new Bench()
+  await bench.start([A, 0])
+  for (let i = 0; i < 60; i++) {
+    bench.add(A, ...others(1, i, i))
+    await bench.wait(20_000)
+    if (i % 10 === 9) bench = await bench.again()
+  }
+  assert.deepEqual(bench.values(), range(60))
+  const anchors = bench.durable.anchors.get(A) ?? []
+  assert.ok(anchors.length > 8 && anchors.length <= 25, String(anchors.length))
+  assert.equal(anchors[0].offset, 0)
+  assert.equal(anchors.at(-1)?.offset, 60)
+})
