@@ -57,7 +57,10 @@ async function benchDisk(options: Options, [dir]: string[]): Promise<ExitCode> {
   const { sampleWork } = await import('../forecast/sample-work.js')
   mkdirSync(dir, { recursive: true })
   const disk = measureDisk(dir, options.size)
-  const sample = src === undefined ? null : sampleWork(src, { dir, parts, workers: limits.cores, memoryBytes })
+  const { withSource } = await import('../upgrade/with-source.js')
+  const work = { dir, parts, workers: limits.cores, memoryBytes }
+  const look = { destDir: null, modelFiles: [], depth: 'cell', tell: () => {} } as const
+  const sample = src === undefined ? null : await withSource({ srcDir: src, ...look }, (from) => sampleWork(from, work))
   const forecasts = sample === null ? [] : CORES.map((n) => forecast(sample.workload, disk, n, memoryBytes))
   const need = sample === null ? null : diskNeed(sample.workload)
   if (options.svg !== undefined) {

@@ -62,6 +62,10 @@ function headLines(report: CortexReport, paint: Paint): string[] {
   const lines = [`${paint('bold', printable(dir))}: a Cortex of ${generation}${release}`]
   lines.push(`  cell guid ${cellGuid ?? 'is missing'}, cortex version ${cortexVersion ?? 'is missing'}`)
   if (migrated) lines.push('  made by a migration: its log is in migration/')
+  if (report.upgrade.length > 0) {
+    lines.push('  older than 0.1.58: a migration reads it as 0.1.58 would leave it, and changes')
+    lines.push(...report.upgrade.map((line) => `    ${line}`))
+  }
   if (inUse) lines.push(paint('yellow', '  in use: a process has it open'))
   return lines
 }

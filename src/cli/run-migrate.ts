@@ -9,10 +9,12 @@ import type { MigrateOptions } from '../migrate/options.js'
 import { summaryText } from '../migrate/summary.js'
 import { refuseMissingLayers } from '../preflight/refusal.js'
 import { readSource } from '../source/cortex-dir.js'
+import { withSource } from '../upgrade/with-source.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
 import { stopOnSignals } from './exit.js'
 import { logOf } from './log-options.js'
 import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
+import { readModelFiles } from './model-files.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
 import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
@@ -22,7 +24,7 @@ export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
   const log = logOf(parsed, (line) => screen.write(line))
   if (parsed.dumpErrors) return dump(parsed, log)
-  if (parsed.formCounts) return form(parsed)
+  if (parsed.formCounts) return await form(parsed, log)
   const options = await migrateOptions(parsed)
   if (options.workers < parsed.workers) {
     const memory = formatBytes(options.memoryBytes)
@@ -70,9 +72,15 @@ function dump(parsed: ParsedMigrate, log: Log): ExitCode {
   return ExitCode.ok
 }
 
-function form(parsed: ParsedMigrate): ExitCode {
-  refuseMissingLayers(readSource(parsed.src, parsed.dest), (iden) => parsed.skipLayer.includes(iden))
-  for (const counts of countForms(parsed.src, parsed.dest ?? null)) {
+async function form(parsed: ParsedMigrate, log: Log): Promise<ExitCode> {
+  const { src: srcDir, dest: destDir = null } = parsed
+  const modelFiles = await readModelFiles(parsed.model)
+  const look = { srcDir, destDir, modelFiles, depth: 'whole', tell: (text: string) => log('WARNING', text) } as const
+  const counted = await withSource(look, (dir) => {
+    refuseMissingLayers(readSource(dir, parsed.dest, srcDir), (iden) => parsed.skipLayer.includes(iden))
+    return countForms(dir, destDir)
+  })
+  for (const counts of counted) {
     if (parsed.dest !== undefined && !counts.inDest)
       process.stderr.write(`Layer ${counts.iden} not present in destination\n`)
     process.stdout.write(`${formCountTable(counts)}\n`)

@@ -12,6 +12,7 @@ import { compareVersions, type Version, versionOf } from '../slab/version.js'
 import { readYamlFile } from '../slab/yaml-file.js'
 import { readLayerDirs } from '../source/layer-dirs.js'
 import { whyNoCortex } from '../source/no-cortex.js'
+import { planUpgrade, upgradeText } from '../upgrade/upgrade-source.js'
 
 const FIRST_2X: Version = [0, 2, 0]
 const IDEN = /^[0-9a-f]{32}$/
@@ -30,6 +31,8 @@ export interface CortexReport {
   readonly inUse: boolean
   /** Whether it is the result of a migration, and has its log. */
   readonly migrated: boolean
+  /** What a migration changes of an older 0.1.x Cortex first, as 0.1.58 does when it starts; a line each. */
+  readonly upgrade: readonly string[]
   readonly layers: readonly LayerReport[]
   readonly views: readonly ViewReport[]
   /** Python modules of cell.yaml. */
@@ -113,6 +116,7 @@ export function inspectCortex(dir: string, options: InspectOptions): CortexRepor
     (found) => found !== null && compareVersions(found, FIRST_2X) >= 0,
   )
   const names = (kind: string) => hive.children(['cortex', 'model', kind])
+  const upgrade = planUpgrade(dir)
   return {
     dir,
     cellGuid: readCellGuid(dir),
@@ -121,6 +125,7 @@ export function inspectCortex(dir: string, options: InspectOptions): CortexRepor
     cortexVersion: cortexVersion?.join('.') ?? null,
     inUse: isInUse(cellSlab),
     migrated: SlabReader.exists(cortexPaths(dir).migration.log),
+    upgrade: upgrade === null ? [] : upgradeText(upgrade),
     layers,
     views,
     modules: modulesOf(dir),

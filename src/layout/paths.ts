@@ -28,6 +28,9 @@ export interface MigrationPaths {
   runsOf(layerIden: string): string
   /** Copies of the layers of a running source. */
   readonly snapshot: string
+  /** A source of an older release as 0.1.58 leaves it, and what that was made from. */
+  readonly source: string
+  readonly sourceOrigin: string
   /** Where the reference works on splices, and its slab of splice errors there. */
   readonly splices: string
   readonly spliceErrors: string
@@ -84,6 +87,8 @@ function migrationPaths(dir: string): MigrationPaths {
     buildOf: (layerIden) => join(build, layerIden),
     runsOf: (layerIden) => join(runs, layerIden),
     snapshot: join(dir, 'snapshot'),
+    source: join(dir, 'source'),
+    sourceOrigin: join(dir, 'source-origin.json'),
     splices,
     spliceErrors: join(splices, 'slabs', 'migrsync.lmdb'),
   }

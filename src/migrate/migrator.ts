@@ -19,6 +19,9 @@ import { inTurn } from '../thread/in-turn.js'
 import { RunningTasks } from '../thread/running-tasks.js'
 import { TaskPool } from '../thread/task-pool.js'
 import { callsAfter, WriterClient, type WriterPort } from '../thread/writer-client.js'
+import { LAYER_VERSION } from '../upgrade/layer-upgrade.js'
+import { planUpgrade, type UpgradePlan, upgradeSource } from '../upgrade/upgrade-source.js'
+import { upgradeNotes, withSource } from '../upgrade/with-source.js'
 import { dryCellSteps } from './dry-cell-steps.js'
 import { DryWriter } from './dry-writer.js'
 import { ErrorBudget } from './error-budget.js'
@@ -50,15 +53,20 @@ export class Migrator {
 
   async run(): Promise<MigrateSummary> {
     const { options, log } = this
-    const source = readSource(options.srcDir, options.destDir)
+    const upgrade = planUpgrade(options.srcDir)
+    if (upgrade !== null) for (const text of upgradeNotes(upgrade)) log('WARNING', text)
     // The threads load their code while the source is looked at.
     const running = new RunningTasks((text) => log('WARNING', text))
     const pool = new TaskPool(options.workers, entries.task, running)
     const writer = options.dryRun ? null : new WriterClient(log, running)
     if (writer !== null) pool.breakOn(writer.broken)
     try {
-      const layers = await this.checked(source)
-      return await (writer === null ? this.dryRun(source, layers, pool) : this.locked(source, layers, pool, writer))
+      const { srcDir, destDir, modelFiles } = options
+      const look = { srcDir, destDir, modelFiles, tell: () => {} }
+      const read = (dir: string) => readSource(dir, destDir, srcDir)
+      const layers = await withSource({ ...look, depth: 'cell' }, (dir) => this.checked(read(dir)))
+      if (writer !== null) return await this.locked(upgrade, layers, pool, writer)
+      return await withSource({ ...look, depth: 'whole' }, (dir) => this.dryRun(read(dir), layers, pool))
     } finally {
       running.close()
       await writer?.close()
@@ -79,7 +87,7 @@ export class Migrator {
   }
 
   private async locked(
-    source: SourceCortex,
+    upgrade: UpgradePlan | null,
     layers: readonly string[],
     pool: TaskPool,
     writer: WriterClient,
@@ -89,11 +97,19 @@ export class Migrator {
     const lock = await takeRunLock(this.options.destDir, (text) => this.log('WARNING', text))
     pool.breakOn(lock.lost)
     try {
-      return await this.migrate(source, layers, pool, writer)
+      return await this.migrate(this.source(upgrade), layers, pool, writer)
     } finally {
       await writer.close()
       lock.release()
     }
+  }
+
+  /** The source, or what 0.1.58 would make of an older one, which a resumed run uses again. */
+  private source(upgrade: UpgradePlan | null): SourceCortex {
+    const { srcDir, destDir, modelFiles } = this.options
+    if (upgrade === null) return readSource(srcDir, destDir)
+    const dir = upgradeSource(upgrade, cortexPaths(destDir).migration.source, modelFiles)
+    return readSource(dir, destDir, srcDir)
   }
 
   /** Translates everything and writes nothing at the destination. */
@@ -141,6 +157,8 @@ export class Migrator {
       snapshotDirOf(destDir),
       cortexPaths(destDir).migration.build,
       cortexPaths(destDir).migration.runs,
+      cortexPaths(destDir).migration.source,
+      cortexPaths(destDir).migration.sourceOrigin,
     ]) {
       rmSync(dir, { recursive: true, force: true })
     }
@@ -178,7 +196,7 @@ export class Migrator {
   ): MigrateSummary {
     const { destDir, dryRun } = this.options
     return {
-      srcDir: source.dir,
+      srcDir: source.givenDir,
       destDir,
       isDryRun: dryRun,
       elapsedMs: Date.now() - this.startedMs,
@@ -238,11 +256,12 @@ export class Migrator {
     const { options, log } = this
     const { iden, srcDir } = shared
     const layerDir = cortexPaths(srcDir).layer(iden).dir
-    const { modelVersion, nextSplice } = readLayerFacts({ iden, dir: layerDir })
+    const { nextSplice } = readLayerFacts({ iden, dir: layerDir })
     if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
     await this.record(
       writer,
-      ['nodes', 'vers', iden, modelVersion],
+      // What the layer was read as; an older one that held nothing to change is not rewritten.
+      ['nodes', 'vers', iden, [...LAYER_VERSION]],
       ['nodes', 'nextoffs', iden, [nextSplice ?? 0, Date.now()]],
     )
     log('INFO', `Saved splicelog next offset ${nextSplice ?? 0} for layer ${iden}`)

@@ -2,7 +2,7 @@ import { pyEquals, type Value } from '../bytes/msgpack.js'
 import { ModelError } from '../norm-error.js'
 import { pySet, pySorted } from '../python/order.js'
 import { ARRAY } from '../stortype/registry.js'
-import { modelError, type Opts, Type, type TypeModel } from './type.js'
+import { modelError, type NdefMap, type Opts, Type, type TypeModel } from './type.js'
 
 /** Values of one type; `uniq` leaves one of each, `sorted` orders them. */
 export class ArrayType extends Type {
@@ -33,6 +33,14 @@ export class ArrayType extends Type {
     if (!Array.isArray(value) || !value.every((item) => this.#item.keeps(item))) return false
     if (this.opts.uniq && pySet(value).length !== value.length) return false
     return !this.opts.sorted || pyEquals(pySorted(value), value)
+  }
+
+  override get holdsNdefs(): boolean {
+    return this.#item.holdsNdefs
+  }
+
+  override mapNdefs(value: Value, map: NdefMap): Value {
+    return Array.isArray(value) ? value.map((item) => this.#item.mapNdefs(item, map)) : value
   }
 
   protected override ofArray(items: readonly Value[]): Value {

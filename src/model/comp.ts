@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
 import { ModelError, NormError, PyList, synError } from '../norm-error.js'
 import { StorType } from '../stortype/registry.js'
-import { type Opts, Type } from './type.js'
+import { type NdefMap, type Opts, Type } from './type.js'
 
 type Field = readonly [string, string | readonly [string, Opts]]
 
@@ -20,6 +20,15 @@ export class Comp extends Type {
     const { fields } = this
     if (fields === undefined || !Array.isArray(value) || value.length !== fields.length) return false
     return value.every((item, i) => this.knownType(i)?.keeps(item) ?? false)
+  }
+
+  override get holdsNdefs(): boolean {
+    return this.fields?.some((_, i) => this.knownType(i)?.holdsNdefs) ?? false
+  }
+
+  override mapNdefs(value: Value, map: NdefMap): Value {
+    if (!Array.isArray(value) || value.length !== this.fields?.length) return value
+    return value.map((item, i) => this.knownType(i)?.mapNdefs(item, map) ?? item)
   }
 
   protected override ofText(text: string): Value {

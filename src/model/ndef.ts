@@ -3,7 +3,7 @@ import { PyList, synError } from '../norm-error.js'
 import { rejectUnhashable } from '../python/order.js'
 import { splitOnce } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { Type } from './type.js'
+import { type NdefMap, Type } from './type.js'
 
 /** A form and a value of it. */
 export class Ndef extends Type {
@@ -17,6 +17,14 @@ export class Ndef extends Type {
   override keeps(value: Value): boolean {
     if (!Array.isArray(value) || value.length !== 2) return false
     return this.model.form(value[0])?.type.keeps(value[1]) ?? false
+  }
+
+  override get holdsNdefs(): boolean {
+    return true
+  }
+
+  override mapNdefs(value: Value, map: NdefMap): Value {
+    return isNdef(value) ? [...map(value[0], value[1])] : value
   }
 
   protected override ofArray(items: readonly Value[]): Value {
@@ -67,6 +75,14 @@ export class Edge extends Type {
     return Array.isArray(value) && value.length === 2 && this.bothEnds(value, (end) => this.core('ndef').keeps(end))
   }
 
+  override get holdsNdefs(): boolean {
+    return true
+  }
+
+  override mapNdefs(value: Value, map: NdefMap): Value {
+    return Array.isArray(value) ? value.map((end) => (isNdef(end) ? [...map(end[0], end[1])] : end)) : value
+  }
+
   protected override ofArray(items: readonly Value[]): Value {
     if (items.length !== 2) throw this.bad('edge requires (ndef, ndef)', items as Value[])
     return this.ends(items[0], items[1])
@@ -111,6 +127,10 @@ export class TimeEdge extends Edge {
     const tick = this.core('time').normValue(items[2])
     return [...this.ends(items[0], items[1]), tick]
   }
+}
+
+function isNdef(value: Value): value is [string, Value] {
+  return Array.isArray(value) && value.length === 2 && typeof value[0] === 'string'
 }
 
 /** As Python unpacks two values. */

@@ -24,6 +24,9 @@ export interface TypeModel {
   clone(base: Type, opts: Opts): Type
 }
 
+/** Makes another ndef of one. */
+export type NdefMap = (form: string, valu: Value) => readonly [string, Value]
+
 /** One exception of Synapse's own that says what is wrong with a model. */
 export function modelError(errName: string, fields: { readonly [field: string]: Value }): ModelError {
   return new ModelError(errName, synError(errName, fields).message)
@@ -82,6 +85,16 @@ export abstract class Type {
       if (error instanceof NormError) return false
       throw error
     }
+  }
+
+  /** Whether its values name forms: ndefs, and what is made of them. */
+  get holdsNdefs(): boolean {
+    return false
+  }
+
+  /** A stored value with `map` applied to each ndef in it, however deep; one of another shape is returned as it is. */
+  mapNdefs(value: Value, _map: NdefMap): Value {
+    return value
   }
 
   protected ofText(_text: string): Value {

@@ -4,11 +4,12 @@ import type { Log } from '../log.js'
 import { layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { Progress } from '../migrate/progress.js'
 import { takeRunLock } from '../migrate/run-lock.js'
-import { readSource } from '../source/cortex-dir.js'
+import { readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { refuseLiveLayers } from '../source/live-layers.js'
 import { TaskPool } from '../thread/task-pool.js'
 import { WriterClient } from '../thread/writer-client.js'
+import { withSource } from '../upgrade/with-source.js'
 import { type LayerErrors, noErrors, readLayerErrors } from './layer-errors.js'
 import { withModel } from './model-growth.js'
 import { assertLayerReplayable, assertReplayable, layersToReplay } from './replay-checks.js'
@@ -48,8 +49,16 @@ export class Replay {
 
   async run(): Promise<ReplayReport> {
     const { options, log, progress } = this
+    const { srcDir, destDir, modelFiles } = options
+    const look = { srcDir, destDir, modelFiles, depth: 'whole', tell: (text: string) => log('INFO', text) } as const
+    return await withSource(look, (dir) =>
+      new Replay({ ...options, srcDir: dir }, log, progress).runOn(readSource(dir, destDir, srcDir)),
+    )
+  }
+
+  private async runOn(source: SourceCortex): Promise<ReplayReport> {
+    const { options, log, progress } = this
     const { srcDir, destDir, workers } = options
-    const source = readSource(srcDir)
     assertReplayable(source, destDir)
     const lock = await takeRunLock(destDir, (text) => log('WARNING', text))
     const writer = new WriterClient(log)

@@ -18,6 +18,8 @@ const FIRST_2X: Version = [0, 2, 0]
 /** The facts of a 0.1.x Cortex directory that decide how it is migrated; no layer data. */
 export interface SourceCortex {
   readonly dir: string
+  /** Where the operator has it: another place than `dir` when that is a copy. */
+  readonly givenDir: string
   /** Content of `cell.guid`, or null. */
   readonly cellGuid: string | null
   readonly hive: Hive
@@ -65,9 +67,10 @@ export interface LayerFacts {
  * 0.1.x follows them. A directory of 2.x is read too, as far as the hive tells: `newer` says so.
  *
  * @param destDir the other directory of the command: the error says when the two were swapped
+ * @param givenDir where the operator has it, when `dir` is a copy
  * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory, or this user may not read it
  */
-export function readSource(dir: string, destDir?: string): SourceCortex {
+export function readSource(dir: string, destDir?: string, givenDir = dir): SourceCortex {
   const noCortex = whyNoCortex(dir, 'read source', destDir)
   if (noCortex !== null) throw noCortex
   const paths = cortexPaths(dir)
@@ -85,6 +88,7 @@ export function readSource(dir: string, destDir?: string): SourceCortex {
   const layer = (iden: string): SourceLayer => ({ iden, dir: paths.layer(iden).dir })
   return {
     dir,
+    givenDir,
     cellGuid: readCellGuid(dir),
     hive,
     newer: newerOf(hive, isModern || dirs.some((name) => isModernLayer(dir, name))),

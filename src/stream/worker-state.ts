@@ -1,13 +1,15 @@
 import { Model, type ModelData } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { NodeTranslator, type NodeTranslatorOptions } from '../translate/node.js'
-import type { StortypeSource } from '../translate/stortypes.js'
+import type { OldNames, StortypeSource } from '../translate/stortypes.js'
+import { namesOfToday } from '../upgrade/today.js'
 
 // A worker thread runs many tasks of one migration: what is dear to make is kept between them.
 const slabs = new Map<string, SlabReader>()
 /** What a translator remembers of names; a layer may have millions of tags. */
 const MOST_NAMES = 200_000
 let translator: { readonly key: string; readonly translator: NodeTranslator } | null = null
+let names: { readonly model: Model; readonly names: OldNames } | null = null
 let model: { readonly key: string; readonly model: Model } | null = null
 
 /** A reader of a source slab, opened once per thread. */
@@ -42,10 +44,13 @@ export function modelKey(data: ModelData): string {
 }
 
 export function workerStortypes(data: ModelData): StortypeSource {
-  const { forms, tagProps } = workerModel(data)
+  const found = workerModel(data)
+  const { forms, tagProps } = found
+  if (names?.model !== found) names = { model: found, names: namesOfToday(found) }
   return {
     formStortype: (form) => forms.get(form)?.stortype,
     propStortype: (form, prop) => forms.get(form)?.props.get(prop)?.stortype,
     tagPropStortype: (prop) => tagProps.get(prop)?.stortype,
+    names: names.names,
   }
 }

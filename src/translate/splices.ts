@@ -1,11 +1,19 @@
-import { encode } from '../bytes/msgpack.js'
+import { encode, skip } from '../bytes/msgpack.js'
 import { equalSpans, keptViewOf } from '../bytes/spans.js'
 import { assert } from '../errors.js'
 import type { ErrorCode } from '../layout/error-record.js'
 import { BuidCache } from './buid-cache.js'
 import { EditBuffer } from './edit-buffer.js'
 import { isText, SpliceKind, SpliceReader } from './splice-reader.js'
-import { type FormEntry, nameOf, OLD_FORMS, OLD_PROPS, StortypeCache, type StortypeSource } from './stortypes.js'
+import {
+  type FormEntry,
+  nameOf,
+  OLD_FORMS,
+  OLD_PROPS,
+  type OldNames,
+  StortypeCache,
+  type StortypeSource,
+} from './stortypes.js'
 
 /** Why a splice has no node edit: `ROW` when it is no msgpack, no `[type, info]`, or has no usable ndef. */
 export type SpliceFailCode = Extract<ErrorCode, 'ROW' | 'FORM' | 'STORTYPE' | 'EDIT' | 'NULL'>
@@ -76,6 +84,7 @@ export class SpliceTranslator {
   readonly #sink: SpliceSink
   readonly #stortypes: StortypeCache
   readonly #tagProps: (() => Iterable<readonly [string, number]>) | undefined
+  readonly #names: OldNames | undefined
   readonly #splice = new SpliceReader()
   readonly #buids = new BuidCache()
   /** The ndef and prov of the splice before, with the reader's numbers for them; a length of 0 is none. */
@@ -86,7 +95,10 @@ export class SpliceTranslator {
   /** Room for the node edit's head, then the edits; the head is put in front of them when their number is known. */
   readonly #edits = new EditBuffer()
   readonly #meta = new EditBuffer()
-  /** Where the form's msgpack starts in `#ndef`. */
+  /** The ndef that edits are for: `#ndef`, or what that is today. */
+  #edited = this.#ndef
+  readonly #today = new EditBuffer()
+  /** Where the form's msgpack starts in `#edited`. */
   #formOffset = 0
   #formBytes = 0
   #form: FormEntry | null = null
@@ -104,6 +116,7 @@ export class SpliceTranslator {
   #end = 0
 
   constructor(stortypes: StortypeSource, sink: SpliceSink, options: SpliceOptions = {}) {
+    this.#names = stortypes.names
     this.#stortypes = new StortypeCache(stortypes)
     this.#sink = sink
     this.#tagProps = options.tagProps
@@ -163,8 +176,9 @@ export class SpliceTranslator {
   modelChanged(): void {
     this.#stortypes.clear()
     this.#deletions = null
-    const { buf, length } = this.#ndef
-    if (length > 0) this.#form = this.#stortypes.form(buf, this.#formOffset, this.#formOffset + this.#formBytes)
+    const { buf } = this.#edited
+    if (this.#ndef.length > 0)
+      this.#form = this.#stortypes.form(buf, this.#formOffset, this.#formOffset + this.#formBytes)
   }
 
   #take(offset: number, buf: Uint8Array, start: number, end: number): void {
@@ -195,9 +209,25 @@ export class SpliceTranslator {
     this.#ndef.length = 0
     this.#ndef.span(this.#buf, ndefStart, ndefEnd, this.#view)
     this.#ndefId = ndefId
+    this.#edited = this.#ndef
     this.#formOffset = formStart - ndefStart
     this.#formBytes = formEnd - formStart
     this.#form = this.#stortypes.form(this.#buf, formStart, formEnd)
+    if (this.#form.isOld) this.#enterOldNode()
+  }
+
+  /** Groups are told apart by the bytes of the splices, edits are for the node of today. */
+  #enterOldNode(): void {
+    const { buf, length } = this.#ndef
+    const now = this.#names?.ndef(Uint8Array.from(buf.subarray(0, length))) ?? null
+    if (now === null) return
+    const today = this.#today
+    today.length = 0
+    today.span(now, 0, now.length)
+    this.#edited = today
+    this.#formOffset = 1
+    this.#formBytes = skip(now, 1) - 1
+    this.#form = this.#stortypes.form(today.buf, 1, 1 + this.#formBytes)
   }
 
   #note(): void {
@@ -231,7 +261,9 @@ export class SpliceTranslator {
     }
     if (kind <= SpliceKind.nodeDel) {
       this.#begin(kind, 2)
-      this.#edits.span(this.#buf, this.#splice.valueStart, this.#splice.valueEnd, this.#view)
+      if (this.#edited === this.#ndef) {
+        this.#edits.span(this.#buf, this.#splice.valueStart, this.#splice.valueEnd, this.#view)
+      } else this.#edits.span(this.#today.buf, this.#formOffset + this.#formBytes, this.#today.length)
       this.#edits.uint16(form.stortype)
       this.#close()
       return
@@ -265,6 +297,7 @@ export class SpliceTranslator {
     const { kind, propStart, propEnd, valuStart, valuEnd } = this.#splice
     const buf = this.#buf
     const stortype = this.#stortypes.prop(form, buf, propStart, propEnd)
+    if ((stortype < 0 || form.isOld || this.#edited !== this.#ndef) && this.#oldProp(form)) return
     if (stortype < 0) {
       const subject = `${form.name}:${nameOf(buf, propStart, propEnd)}`
       const old = OLD_PROPS.has(subject)
@@ -284,6 +317,27 @@ export class SpliceTranslator {
     if (isSet) edits.byte(0xc0)
     edits.uint16(stortype)
     this.#close()
+  }
+
+  /** Translates a splice of a prop that has another name or value today; says whether it is one. */
+  #oldProp(form: FormEntry): boolean {
+    const { kind, propStart, propEnd, valuStart, valuEnd } = this.#splice
+    const buf = this.#buf
+    const valu = valuStart < 0 ? null : Uint8Array.from(buf.subarray(valuStart, valuEnd))
+    const now = this.#names?.prop(form.name, nameOf(buf, propStart, propEnd), valu) ?? null
+    if (now === null) return false
+    const stortype = this.#stortypes.prop(form, now.name, 0, now.name.length)
+    const isSet = kind === SpliceKind.propSet
+    if (stortype < 0 || (isSet && now.valu !== null && isUnstorable(now.valu, 0, stortype))) return false
+    this.#begin(kind, isSet ? 4 : 3)
+    const edits = this.#edits
+    edits.span(now.name, 0, now.name.length)
+    if (now.valu === null) edits.byte(0xc0)
+    else edits.span(now.valu, 0, now.valu.length)
+    if (isSet) edits.byte(0xc0)
+    edits.uint16(stortype)
+    this.#close()
+    return true
   }
 
   #tagAdd(): void {
@@ -418,9 +472,9 @@ export class SpliceTranslator {
     let pos = NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES
     pos = putArrayHeadBefore(buf, pos, this.#editCount)
     pos -= this.#formBytes
-    buf.set(this.#ndef.buf.subarray(this.#formOffset, this.#formOffset + this.#formBytes), pos)
+    buf.set(this.#edited.buf.subarray(this.#formOffset, this.#formOffset + this.#formBytes), pos)
     pos -= 32
-    buf.set(this.#buids.get(this.#ndef.buf, this.#ndef.length), pos)
+    buf.set(this.#buids.get(this.#edited.buf, this.#edited.length), pos)
     buf[--pos] = 0x20
     buf[--pos] = 0xc4
     buf[--pos] = 0x93

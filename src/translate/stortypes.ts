@@ -2,6 +2,20 @@ import { RawStr, text } from '../bytes/msgpack.js'
 import { SpanMap } from '../bytes/span-map.js'
 import { bodyOf } from './splice-reader.js'
 
+/** Forms and props of older models by the names that they have today. All values are msgpack. */
+export interface OldNames {
+  /** Whether ndefs of the form, or values of its props, may be others today. */
+  isOld(form: string): boolean
+  /** The ndef of today; null when it is the same. */
+  ndef(ndef: Uint8Array): Uint8Array | null
+  /** Name and value of today, of a prop of a form by its name of today; null when they are the same. */
+  prop(
+    form: string,
+    name: string,
+    valu: Uint8Array | null,
+  ): { readonly name: Uint8Array; readonly valu: Uint8Array | null } | null
+}
+
 /** The stortypes that node edits need; the destination's model, or the dictionary that a running Cortex gives. */
 export interface StortypeSource {
   /** Stortype of a form's value, undefined for an unknown form. */
@@ -10,6 +24,8 @@ export interface StortypeSource {
   propStortype(form: string, prop: string): number | undefined
   /** Stortype of a tag prop with its type options applied. */
   tagPropStortype(prop: string): number | undefined
+  /** Splices in names of older models become edits in those of today; without it they are failures. */
+  readonly names?: OldNames
 }
 
 /** Forms of older 0.1.x models, which their splices may still name. */
@@ -44,6 +60,8 @@ export const OLD_PROPS: ReadonlySet<string> = new Set([
 export interface FormEntry {
   readonly name: string
   readonly stortype: number
+  /** Whether an older model had it under this name, or had other names in its values. */
+  readonly isOld: boolean
   /** Of those props that were asked for, by their msgpack. */
   readonly props: SpanMap<number>
 }
@@ -62,7 +80,12 @@ export class StortypeCache {
     let entry = this.#forms.get(buf, start, end)
     if (entry === undefined) {
       const name = nameOf(buf, start, end)
-      entry = { name, stortype: this.#source.formStortype(name) ?? -1, props: new SpanMap() }
+      entry = {
+        name,
+        stortype: this.#source.formStortype(name) ?? -1,
+        isOld: this.#source.names?.isOld(name) ?? false,
+        props: new SpanMap(),
+      }
       this.#forms.add(buf, start, end, entry)
     }
     return entry

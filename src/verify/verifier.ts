@@ -17,6 +17,7 @@ import { layersBelow } from '../source/layers-below.js'
 import { modelKey } from '../stream/worker-state.js'
 import { inTurn } from '../thread/in-turn.js'
 import { TaskPool } from '../thread/task-pool.js'
+import { withSource } from '../upgrade/with-source.js'
 import { verifyCell } from './cell-verifier.js'
 import { LayerVerifier, type LayerVerifierOptions } from './layer-verifier.js'
 import type { CellReport, Difference, LayerReport, VerifyReport } from './report.js'
@@ -31,6 +32,8 @@ const SOURCE_SLABS = ['layer', 'nodedata', 'splices'] as const
 
 export interface VerifyOptions {
   readonly srcDir: string
+  /** Where the operator has it, when `srcDir` is a copy. */
+  readonly givenDir?: string
   readonly destDir: string
   /** Nodes of each layer to choose by chance, or null to compare everything. */
   readonly sample: number | null
@@ -68,8 +71,12 @@ export function refuseSourceInUse(srcDir: string): void {
  */
 export async function verifyMigration(options: VerifyOptions, events: VerifyEvents): Promise<VerifyReport> {
   const pool = new TaskPool(options.workers)
+  const { srcDir, destDir, modelFiles } = options
+  const look = { srcDir, destDir, modelFiles, depth: 'whole', tell: (text: string) => events.note(text) } as const
   try {
-    return await new Verifier(options, events, pool).run()
+    return await withSource(look, (dir) =>
+      new Verifier({ ...options, srcDir: dir, givenDir: srcDir }, events, pool).run(),
+    )
   } finally {
     await pool.close()
   }
@@ -128,7 +135,7 @@ class Verifier {
     const { srcDir, destDir, sample } = this.options
     const layers = this.layers.sort((a, b) => (a.iden < b.iden ? -1 : 1))
     return {
-      srcDir,
+      srcDir: this.options.givenDir ?? srcDir,
       destDir,
       sample,
       layers,
@@ -172,7 +179,8 @@ class Verifier {
 
   /** Tells comparisons apart: another state of a slab, another model or other options are another one. */
   private whatIsCompared(slabs: readonly SlabReader[], model: ModelData): string {
-    const { srcDir, destDir, sample } = this.options
+    const { destDir, sample } = this.options
+    const srcDir = this.options.givenDir ?? this.options.srcDir
     return JSON.stringify([1, srcDir, destDir, sample, slabs.map(({ txnId }) => txnId), modelKey(model)])
   }
 

@@ -83,8 +83,7 @@ test('errors tells splices by their offset and form, and steps of the cell by th
   assert.deepEqual(
     splices.map(({ code, form, offset }) => `${offset} ${form} ${code}`),
     [
-      '142 seen FORM',
-      '143 seen FORM',
+      '143 seen STORTYPE',
       '145 inet:fqdn STORTYPE',
       '146 nope:x FORM',
       '148 inet:fqdn STORTYPE',

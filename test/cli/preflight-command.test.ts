@@ -19,11 +19,11 @@ test('preflight says that a good Cortex would be migrated, and writes nothing', 
 })
 
 test('preflight lists all problems with their hints and ends with 4', (t) => {
-  const src = unpack('bad/wrongversion/src.tar.gz', tempDir(t))
+  const src = unpack('bad/remotelayer/src.tar.gz', tempDir(t))
   const { status, stdout } = synapseMigrator(['preflight', '--src', src, '--dest', join(src, 'dest')])
   assert.equal(status, 4)
   assert.match(stdout, /^problem: Cannot migrate .*: the destination lies inside the source\n {2}hint: Give --dest/m)
-  assert.match(stdout, /^problem: Layer da20.*: \(0, 1, 2\) != \(0, 1, 3\)\n {2}hint: Start and stop/m)
+  assert.match(stdout, /^problem: e{32} is a remote layer .*\n {2}hint: Remove layer/m)
   assert.match(stdout, /^It would be refused: 2 problems, 0 warnings$/m)
 })
 
@@ -60,7 +60,7 @@ test('preflight takes the options of migrate, and ends with 5 where there is no 
 })
 
 test('preflight tells of a migration that is running, with all other problems', (t) => {
-  const src = unpack('bad/wrongversion/src.tar.gz', tempDir(t))
+  const src = unpack('bad/remotelayer/src.tar.gz', tempDir(t))
   const dest = tempDir(t)
   plantLock(join(dest, 'migration', 'run.lock'))
   const { status, stdout } = synapseMigrator(['preflight', '--src', src, '--dest', dest])

@@ -211,12 +211,8 @@ const OUTCOMES: Record<string, Outcome> = {
     except: /"\.created"/,
   },
   // layers and slabs
-  wrongversion: { exit: 4, says: /must be at latest 01x vers: \(0, 1, 2\) != \(0, 1, 3\)/, cures: 'D36' },
-  noversion: {
-    exit: 4,
-    says: /must be at latest 01x vers: \(-1, -1, -1\) != \(0, 1, 3\)[\s\S]*start and stop/,
-    cures: 'D36',
-  },
+  wrongversion: { ...whole, like: 'intact', says: /of model version \(0, 1, 2\)/, cures: 'D60' },
+  noversion: { ...whole, like: 'intact', says: /of no model version/, cures: 'D60' },
   nosplices: {
     ...whole,
     edits: 0,
@@ -287,17 +283,16 @@ const OUTCOMES: Record<string, Outcome> = {
   'splices-old': {
     ...whole,
     exit: 8,
-    edits: 146,
+    edits: 147,
     errors: [
-      spliceError(142, 'Unable to determine stortype type for form seen from an older modelrev'),
-      spliceError(143, 'Unable to determine stortype type for form seen from an older modelrev'),
+      spliceError(143, 'Unable to determine stortype type for prop meta:seen:a'),
       spliceError(145, 'Unable to determine stortype type for prop inet:fqdn:expires from an older modelrev'),
       spliceError(146, 'Unable to determine stortype type for form nope:x'),
       spliceError(148, 'Unable to determine stortype type for prop inet:fqdn:nope'),
       spliceError(149, 'Unrecognized splice edit'),
       spliceError(150, 'Unable to determine stortype type for tag prop x:nope'),
     ],
-    cures: 'D10: one splice does not cost its group',
+    cures: 'D10: one splice does not cost its group; D61: a splice of the form seen is one of meta:seen',
   },
   'splices-order': { ...whole, edits: 152 },
   'splices-nondef': {

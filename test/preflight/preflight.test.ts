@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { cortexPaths } from '../../src/layout/paths.js'
 import { type Preflight, type PreflightOptions, preflight } from '../../src/preflight/preflight.js'
 import { Slab } from '../../src/slab/slab.js'
 import { readSource } from '../../src/source/cortex-dir.js'
 import { MIGR_OPS } from '../../src/step/context.js'
+import { alterByte } from '../support/alter-value.js'
 import { tempDir, unpack } from '../support/cortex.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
@@ -15,10 +17,18 @@ test('preflight() finds nothing on a good Cortex and chooses its layers', async 
   assert.deepEqual([found.problems, found.warnings, found.layers], [[], [], [LAYER]])
 })
 
-test('preflight() refuses layers of another version, remote layers and layers without a slab', async (t) => {
+test('preflight() refuses a layer of a later model version than 0.1.58 knows', async (t) => {
+  const src = unpack('bad/wrongversion/src.tar.gz', tempDir(t))
+  raiseModelVersion(src)
+  const { problems } = await check(src, join(tempDir(t), 'dest'))
+  assert.deepEqual(
+    problems.map(({ text }) => text),
+    [`Layer ${LAYER} model version must be at latest 01x vers: (0, 1, 4) != (0, 1, 3)`],
+  )
+})
+
+test('preflight() refuses remote layers and layers without a slab', async (t) => {
   const refused: [string, RegExp, RegExp][] = [
-    ['wrongversion', /^Layer da20.* model version must be at latest 01x vers: \(0, 1, 2\) != \(0, 1, 3\)$/, /0\.1\.58/],
-    ['noversion', /^Layer da20.*: \(-1, -1, -1\) != \(0, 1, 3\)$/, /^The layer has no version yet: start and stop/],
     [
       'remotelayer',
       /^e{32} is a remote layer - it must be unconfigured to proceed with migration$/,
@@ -36,6 +46,7 @@ test('preflight() refuses layers of another version, remote layers and layers wi
 
 test('preflight() reports all problems at once', async (t) => {
   const srcDir = unpack('bad/wrongversion/src.tar.gz', tempDir(t))
+  raiseModelVersion(srcDir)
   writeFileSync(join(srcDir, 'cell.yaml'), 'a: [')
   writeFileSync(join(srcDir, 'boot.yaml'), '- a\n')
   const found = await check(srcDir, join(srcDir, 'dest'))
@@ -273,4 +284,15 @@ function options(destDir: string, overrides: Partial<PreflightOptions>): Preflig
 
 function texts({ warnings }: Preflight): string[] {
   return warnings.map(({ text }) => text)
+}
+
+/** Makes 0.1.4 of the layer's model version 0.1.2, in place. */
+function raiseModelVersion(srcDir: string): void {
+  const path = cortexPaths(srcDir).layer(LAYER).slab('layer')
+  const bytes = readFileSync(join(path, 'data.mdb'))
+  const stored = Buffer.from('layer:model:version\x93\x00\x01\x02', 'latin1')
+  const at = bytes.lastIndexOf(stored)
+  assert.ok(at > 0)
+  alterByte(join(path, 'data.mdb'), at + stored.length - 1, 1)
+  alterByte(join(path, 'data.mdb'), at + stored.length - 1, 2)
 }

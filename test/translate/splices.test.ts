@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { buid } from '../../src/bytes/hash.js'
 import { decode, Ext, encode, Float, PackMap, type Value } from '../../src/bytes/msgpack.js'
+import { Model } from '../../src/model/model.js'
 import { type SpliceFailure, type SpliceOptions, SpliceTranslator } from '../../src/translate/splices.js'
 import type { StortypeSource } from '../../src/translate/stortypes.js'
+import { namesOfToday } from '../../src/upgrade/today.js'
 
 interface Fixture {
   readonly forms: Record<string, number>
@@ -381,4 +383,60 @@ test('SpliceTranslator asks again after modelChanged()', () => {
   made.add(3, raw, 0, raw.length)
   made.flush()
   assert.equal(rows.length, 1)
+})
+
+test('SpliceTranslator makes edits of today of splices in the names of older models', () => {
+  const core = Model.core()
+  const today: StortypeSource = {
+    formStortype: (form) => core.forms.get(form)?.stortype,
+    propStortype: (form, prop) => core.forms.get(form)?.props.get(prop)?.stortype,
+    tagPropStortype: () => undefined,
+    names: namesOfToday(core),
+  }
+  const guid = 'a'.repeat(32)
+  const edge: Value = [
+    'refs',
+    [
+      ['source', guid],
+      ['inet:fqdn', 'a.b'],
+    ],
+  ]
+  const edgeNow: Value = [
+    'edge:refs',
+    [
+      ['meta:source', guid],
+      ['inet:fqdn', 'a.b'],
+    ],
+  ]
+  const { rows, failures } = translate(
+    [
+      splice('node:add', edge),
+      splice('prop:set', edge, { prop: 'n1', valu: ['source', guid], oldv: null }),
+      splice('prop:set', edge, { prop: 'n1:form', valu: 'source', oldv: null }),
+      splice('tag:add', edge, { tag: 'foo', valu: [null, null] }),
+      splice('prop:set', ['ou:org', guid], { prop: 'disolved', valu: 5, oldv: null }),
+      splice('prop:del', ['ou:org', guid], { prop: 'disolved', valu: 5 }),
+      splice('prop:set', ['ou:org', guid], { prop: 'nosuch', valu: 5, oldv: null }),
+    ],
+    {},
+    today,
+  )
+  assert.deepEqual(
+    rows.map(({ edits, splices }) => [splices, edits.map((edit) => (edit as Value[]).slice(0, 2))]),
+    [
+      [4, [[0, [edgeNow[1], 13]], [2, ['n1', ['meta:source', guid], null, 13]], [2, ['n1:form', 'meta:source', null, 1]], [4, ['foo', [null, null], null]]]],
+      [2, [[2, ['dissolved', 5, null, 11]], [3, ['dissolved', 5, 11]]]],
+    ],
+  ) // biome-ignore format: a row each
+  const nodeBuids = rows.map(
+    ({ hex }) => (((decode(Buffer.from(hex, 'hex')) as Value[])[0] as Value[])[0] as Value[])[0],
+  )
+  assert.deepEqual(
+    nodeBuids.map((found) => Buffer.from(found as Uint8Array)),
+    [buid(edgeNow), buid(['ou:org', guid])].map((bytes) => Buffer.from(bytes)),
+  )
+  assert.deepEqual(
+    failures.map(({ code }) => code),
+    ['STORTYPE'],
+  )
 })

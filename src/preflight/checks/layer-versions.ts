@@ -1,12 +1,11 @@
 import { cortexPaths } from '../../layout/paths.js'
 import { compareVersions, showVersion, type Version, versionOf } from '../../slab/version.js'
+import { LAYER_VERSION } from '../../upgrade/layer-upgrade.js'
 import { type Check, type Finding, problem } from '../check.js'
 
-/** The layout of a 0.1.x layer that can be migrated, its last one. */
-const LAYER_VERSION: Version = [0, 1, 3]
 const NO_VERSION: Version = [-1, -1, -1]
 
-/** Every layer must have its slab, in the last layout of 0.1.x. */
+/** Every layer must have its slab, in a layout of 0.1.x. */
 export const layerVersions: Check = ({ source, layerFacts }) => {
   const found: Finding[] = []
   for (const [{ iden }, { hasLayerSlab, modelVersion }] of layerFacts) {
@@ -18,14 +17,10 @@ export const layerVersions: Check = ({ source, layerFacts }) => {
       continue
     }
     const version = versionOf(modelVersion ?? undefined) ?? NO_VERSION
-    if (compareVersions(version, LAYER_VERSION) === 0) continue
-    const start = 'tart and stop the Cortex once with Synapse 0.1.58, which brings its layers up to date'
-    found.push(
-      problem(
-        `Layer ${iden} model version must be at latest 01x vers: ${showVersion(version)} != ${showVersion(LAYER_VERSION)}`,
-        modelVersion === null ? `The layer has no version yet: s${start}` : `S${start}`,
-      ),
-    )
+    // An older one is read as 0.1.58 would leave it.
+    if (compareVersions(version, LAYER_VERSION) <= 0) continue
+    const text = `Layer ${iden} model version must be at latest 01x vers: ${showVersion(version)} != ${showVersion(LAYER_VERSION)}`
+    found.push(problem(text, 'A release after 0.1.58 wrote this layer: make sure that --src is the 0.1.x Cortex'))
   }
   return found
 }

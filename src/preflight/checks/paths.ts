@@ -4,7 +4,7 @@ import { type Check, problem } from '../check.js'
 import { realPath } from '../system.js'
 
 /** Neither directory may lie inside the other, links followed. */
-export const paths: Check = ({ source: { dir }, options: { destDir } }) => {
+export const paths: Check = ({ source: { givenDir: dir }, options: { destDir } }) => {
   const [src, dest] = [realPath(dir), realPath(destDir)]
   const refused = (how: string) => [
     problem(`Cannot migrate "${dir}" to "${destDir}": ${how}`, 'Give --dest a new directory outside of the source'),

@@ -4,7 +4,8 @@ import { type Check, type Finding, problem, warning } from '../check.js'
 
 /** The oldest version that Synapse 2.8's migration takes. */
 const MIN_CORTEX: Version = [0, 1, 56]
-const UPGRADE = 'Start and stop the Cortex once with Synapse 0.1.58 before you migrate it'
+const UPGRADE =
+  'Nothing has to be done: all that 0.1.58 changes when it starts is there, or is made while the source is read'
 
 /** The Cortex must say who it is, and should be of a late 0.1.x release. */
 export const sourceVersion: Check = ({ source: { dir, hive, cellGuid } }) => {

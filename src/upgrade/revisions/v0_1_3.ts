@@ -1,0 +1,12 @@
+import type { LayerRevision } from '../revision.js'
+
+const FORM = 'ou:org'
+
+/** The name of a property was misspelled. */
+export const v0_1_3: LayerRevision = {
+  version: [0, 1, 3],
+  what: 'the name of ou:org:disolved, which is ou:org:dissolved',
+  touches: () => [[FORM, 'disolved']],
+  ndef: (_, ndef) => ndef,
+  prop: (_, form, name, valu) => [form === FORM && name === 'disolved' ? 'dissolved' : name, valu],
+}

@@ -1,0 +1,35 @@
+import { decode, encode } from '../bytes/msgpack.js'
+import type { Model } from '../model/model.js'
+import type { OldNames } from '../translate/stortypes.js'
+import { upgradedNdef } from './old-node.js'
+import type { Ndef } from './revision.js'
+import { v0_1_0 } from './revisions/v0_1_0.js'
+import { v0_1_3 } from './revisions/v0_1_3.js'
+
+/** The revisions that change names; the third norms a value, and history keeps its values. */
+const RENAMING = [v0_1_0, v0_1_3]
+
+/** What names in splices of any 0.1.x release are today, as nodes have them after `upgradedRows()`. */
+export function namesOfToday(model: Model): OldNames {
+  const touched = new Set([...v0_1_0.touches(model)].map(([form]) => form))
+  // A form that is named as today was written when ends of edges were, too.
+  const isRenamed = (form: string) => v0_1_0.ndef(model, [form, null])[0] !== form
+  return {
+    isOld: (form) => touched.has(form),
+    ndef(packed) {
+      const ndef = decode(packed)
+      if (!Array.isArray(ndef) || ndef.length !== 2 || typeof ndef[0] !== 'string') return null
+      const now = encode([...upgradedNdef(model, RENAMING, ndef as unknown as Ndef)])
+      return Buffer.compare(now, encode(ndef)) === 0 ? null : now
+    },
+    prop(form, name, packed) {
+      if (isRenamed(form)) return null
+      let [now, valu] = [name, packed === null ? null : decode(packed)]
+      for (const revision of RENAMING) [now, valu] = revision.prop(model, form, now, valu)
+      const valuNow = packed === null ? null : encode(valu)
+      const isSame =
+        now === name && (packed === null || Buffer.compare(valuNow as Uint8Array, encode(decode(packed))) === 0)
+      return isSame ? null : { name: encode(now), valu: valuNow }
+    },
+  }
+}
