@@ -1,15 +1,16 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { readU48 } from '../../src/page/format.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 
 /**
  * Changes one value of a database in its file as a backup of another day would have it: the transaction, the number of rows
- * and the pages stay as they are. Says at which byte of the file.
+ * and the pages stay as they are. Says at which byte of the file, or null when there is no such row.
  *
  * @param place of the row among those whose value lies in a leaf page, as a share of 1
  */
-export function alterValue(slabDir: string, db: string, place: number): number {
-  const at = valuePositions(slabDir, db)
+export function alterValue(slabDir: string, db: string, place: number): number | null {
+  const at = existsSync(slabDir) ? valuePositions(slabDir, db) : []
+  if (at.length === 0) return null
   const position = at[Math.min(at.length - 1, Math.floor(at.length * place))]
   alterByte(`${slabDir}/data.mdb`, position)
   return position
@@ -23,6 +24,17 @@ export function alterByte(path: string, position: number, bit = 0): void {
     readSync(fd, byte, 0, 1, position)
     byte[0] ^= 1 << bit
     writeSync(fd, byte, 0, 1, position)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Zeroes a part of a file that is there. */
+export function zeroBlock(path: string, position: number, bytes: number): void {
+  const fd = openSync(path, 'r+')
+  try {
+    const length = Math.min(bytes, fstatSync(fd).size - position)
+    writeSync(fd, Buffer.alloc(length), 0, length, position)
   } finally {
     closeSync(fd)
   }
