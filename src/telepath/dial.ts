@@ -81,7 +81,7 @@ function open(url: TelepathUrl): Opening {
 }
 
 /** Connects to a unix socket, however long its path is. @throws as `shortSocketPath()` */
-export function connectToSocket(file: string): Socket {
+function connectToSocket(file: string): Socket {
   const { path, release } = shortSocketPath(file)
   return connect({ path }).once('connect', release).once('error', release)
 }

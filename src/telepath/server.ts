@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync } from 'node:fs'
+import { chmodSync, lstatSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { encode, MsgpackError, PackMap, type Value } from '../bytes/msgpack.js'
@@ -10,7 +10,7 @@ import { GuestList } from './guest-list.js'
 import { Link } from './link.js'
 import { decodeMessage, type Message, TELE_VERS } from './message.js'
 import { bindArgs, type Shared, sharinfoOf } from './shared.js'
-import { shortSocketPath } from './socket-path.js'
+import { isAnswered, shortSocketPath } from './socket-path.js'
 import { endpointOf, showUrl, type TelepathUrl } from './url.js'
 
 /** What keeps strangers from filling the memory. */
@@ -124,6 +124,8 @@ export class TelepathServer<U> {
     const listener = createServer((socket) => this.#greet(socket, true))
     listener.once('close', release)
     try {
+      // A process that was killed leaves its socket, at which nobody answers.
+      if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && !(await isAnswered(path))) rmSync(path)
       await this.#open(listener, file, () => listener.listen(path))
     } catch (error) {
       release()

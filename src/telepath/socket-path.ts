@@ -1,4 +1,5 @@
 import { closeSync, existsSync, openSync } from 'node:fs'
+import { connect } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { MigrationError } from '../errors.js'
 
@@ -29,4 +30,20 @@ export function shortSocketPath(path: string): { readonly path: string; release(
     `Cannot use the socket "${path}": its path is longer than ${MOST_PATH_BYTES} bytes, which the system does not take`,
     { hint: 'Use a directory with a shorter path, or a symbolic link to it' },
   )
+}
+
+/** Whether somebody listens at a unix socket. @throws as `shortSocketPath()` */
+export async function isAnswered(file: string): Promise<boolean> {
+  const { path, release } = shortSocketPath(file)
+  try {
+    return await new Promise((resolve) => {
+      const probe = connect({ path }, () => {
+        probe.destroy()
+        resolve(true)
+      })
+      probe.once('error', () => resolve(false))
+    })
+  } finally {
+    release()
+  }
 }

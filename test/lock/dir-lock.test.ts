@@ -11,7 +11,7 @@ import { plantLock, STRANGER, startLockChild } from '../support/lock.js'
 import type { LockChild } from '../support/lock-child.js'
 
 /** Beats so often, and watches for so long, that a machine under load is still seen to be alive. */
-const TIMES: LockTimes = { beatMs: 20, watchMs: 1500 }
+const TIMES: LockTimes = { beatMs: 20, watchMs: 6000 }
 /** For holders that are dead for certain. */
 const SHORT: LockTimes = { beatMs: 20, watchMs: 100 }
 /** Where there is no flock command: the heartbeat alone tells. */
@@ -63,7 +63,7 @@ for (const [what, holder, name] of FOREIGN) {
     await assert.rejects(take(path, { told, times: TIMES }), (error: Error) => name.test(error.message))
     assert.match(
       told.join('\n'),
-      /^"a.lock" names process .*, which cannot be seen from here: watching for 2 s whether/,
+      /^"a.lock" names process .*, which cannot be seen from here: watching for 6 s whether/,
     )
     assert.match(String(await DirLock.holder(path, () => {}, { times: TIMES })), name)
     child.kill('SIGKILL')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -403,6 +404,21 @@ test('TelepathServer lets only the owner open its socket, whatever the umask, ho
       [],
     )
   }
+  // What a killed process has left makes room, and nothing else does.
+  const left = join(base, 'left')
+  const leave = `require('net').createServer().listen(${JSON.stringify(left)}, () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', leave])
+  assert.ok(statSync(left).isSocket())
+  const [after] = await serve({})
+  await after.listenAtSocket(left)
+  const [second] = await serve({})
+  await assert.rejects(second.listenAtSocket(left), { code: 'EADDRINUSE' })
+  const letter = join(base, 'letter')
+  writeFileSync(letter, 'dear')
+  await assert.rejects(second.listenAtSocket(letter), { code: 'EADDRINUSE' })
+  assert.equal(statSync(letter).size, 4)
+  await after.close()
+  await second.close()
   const [made] = await serve({})
   const tooLong = join(base, 'x'.repeat(100))
   await assert.rejects(made.listenAtSocket(tooLong), {

@@ -1,10 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MigrationError } from '../../errors.js'
 import { DirLock } from '../../lock/dir-lock.js'
 import { writeWhole } from '../../slab/write-whole.js'
-import { connectToSocket } from '../../telepath/dial.js'
+import { isAnswered } from '../../telepath/socket-path.js'
 import { newIden } from './auth.js'
 
 /** The storage directory of the service, which has it for itself; laid out as the reference's, so that one can be taken over. */
@@ -33,7 +33,7 @@ export async function openCellDir(given: string, tell: (text: string) => void): 
   const socket = join(path, 'sock')
   try {
     // The reference's service knows nothing of our lock.
-    if (await answers(socket)) {
+    if (await isAnswered(socket)) {
       throw new MigrationError('ERR_LOCKED', `Cannot start on "${path}": a service answers at its socket`, {
         hint: 'Stop that one first',
       })
@@ -50,11 +50,6 @@ export async function openCellDir(given: string, tell: (text: string) => void): 
     lock.release()
     throw error
   }
-}
-
-/** Removes what a service that was killed left of its socket, so that a new one can listen. */
-export function clearSocket(dir: CellDir): void {
-  rmSync(dir.socket, { force: true })
 }
 
 /** Expands `~` and `$VAR`, and makes the path absolute. */
@@ -115,14 +110,6 @@ function storedIden(file: string, tell: (text: string) => void): string {
   const iden = newIden()
   writeWhole(file, iden)
   return iden
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connectToSocket(socket)
-    probe.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    probe.once('connect', () => probe.destroy())
-  })
 }
 
 async function lockDir(path: string, tell: (text: string) => void): Promise<DirLock> {

@@ -12,7 +12,7 @@ import type { CreateSyncService, OpenCortex, SyncLog, SyncService } from '../api
 import { type HttpsAddress, StatusServer } from '../http/status-server.js'
 import { apiMethods, type Methods } from './api-methods.js'
 import { Auth, type User } from './auth.js'
-import { type CellDir, clearSocket } from './cell-dir.js'
+import type { CellDir } from './cell-dir.js'
 import type { CellConfig } from './config.js'
 import { Hive } from './hive.js'
 import { Logins } from './logins.js'
@@ -145,10 +145,7 @@ export class SyncCell {
     }
     const url = telepathUrl(telepath)
     this.#telepathPort = await listening(showUrl(url), () => this.#telepath.listen(url))
-    await listening(dir.socket, () => {
-      clearSocket(dir)
-      return this.#telepath.listenAtSocket(dir.socket)
-    })
+    await listening(dir.socket, () => this.#telepath.listenAtSocket(dir.socket))
   }
 
   #start(): void {
@@ -206,8 +203,8 @@ async function listening<T>(where: string, listen: () => Promise<T>): Promise<T>
 
 /** What the system says, without its own name for it. */
 export function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return 'the port is in use'
+  const { code, message, port = 0 } = error as NodeJS.ErrnoException & { port?: number }
+  if (code === 'EADDRINUSE') return port > 0 ? 'the port is in use' : 'something else is there'
   if (code === 'EACCES') return 'permission denied'
   return message
 }
