@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 
 /** Counts up when partitions, runs or checkpoints of nodes change: an older run is then not resumed. */
-export const NODES_SCHEMA = 6
+export const NODES_SCHEMA = 7
 /** The same for splices. */
 export const SPLICES_SCHEMA = 5
 
@@ -27,7 +27,7 @@ const slabPrint = z.strictObject({
 const nodesFingerprint = z.strictObject({
   schema: z.literal(NODES_SCHEMA),
   layer: z.string(),
-  slabs: z.strictObject({ layer: slabPrint, nodedata: slabPrint.nullable() }),
+  slabs: z.strictObject({ layer: slabPrint, nodedata: slabPrint.nullable(), splices: slabPrint.nullable() }),
   /** Layers whose rows tell the form of partial nodes. */
   otherLayers: z.array(z.strictObject({ iden: z.string(), layer: slabPrint.nullable() })).readonly(),
   checks: z.boolean(),

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import type { NodesStream } from '../layout/records.js'
-import { PAGE_BYTES } from '../page/format.js'
 import type { StreamState } from '../page/page-chunk.js'
 import { INDEX_DBS, type LayerNames, MergePlan } from '../run/merge-plan.js'
 import { readRunFooter } from '../run/run-footer.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
-import { streamPorts, type TaskPool } from '../thread/task-pool.js'
+import type { TaskPool } from '../thread/task-pool.js'
 import type { WriterPort } from '../thread/writer-client.js'
+import { runStream } from './stream-task.js'
 
 /** Streams of merges are numbered from here on, those of partitions from 0 with a new number for each try. */
 export const MERGE_STREAMS = 2 ** 24
@@ -66,9 +66,9 @@ export class LayerMerge {
 
   constructor(
     private readonly options: LayerMergeOptions,
-    private readonly pool: TaskPool,
-    private readonly writer: WriterPort,
-    private readonly credits: Credits,
+    readonly pool: TaskPool,
+    readonly writer: WriterPort,
+    readonly credits: Credits,
     private readonly events: LayerMergeEvents,
   ) {
     const { iden, buildDir } = options
@@ -209,13 +209,8 @@ export class LayerMerge {
 
   /** Says how many bytes the part has. */
   private async runJob({ slab, stream, task, input }: MergeJob): Promise<number> {
-    const ports = streamPorts()
-    const { credits } = this
-    const placed = this.writer.call('receive', { slab, stream, port: ports.writer, credits }, [ports.writer])
-    placed.catch(() => {})
-    await this.pool.run(task, { ...input(), stream, port: ports.task, credits } as never, [ports.task])
-    const { pages } = await placed
-    return pages * PAGE_BYTES
+    const { pageBytes } = await runStream(this, { slab, stream }, task, input() as never)
+    return pageBytes
   }
 
   private async writeSmallDbs(names: LayerNames, forms: ReadonlyMap<string, number>): Promise<void> {

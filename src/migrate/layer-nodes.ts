@@ -12,7 +12,6 @@ import {
   nodesStream,
 } from '../layout/records.js'
 import type { ModelData } from '../model/model.js'
-import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
@@ -20,13 +19,14 @@ import { planPartitions, rangesOf } from '../source/partitions.js'
 import { modelKey } from '../stream/worker-state.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
-import { streamPorts, type TaskPool } from '../thread/task-pool.js'
+import type { TaskPool } from '../thread/task-pool.js'
 import type { WriterPort } from '../thread/writer-client.js'
 import { damagedStreams } from './check-kept.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
 import { parsedCheckpoint, printOf } from './layer-checkpoint.js'
 import { LayerMerge } from './layer-merge.js'
 import type { PieceSizes } from './options.js'
+import { runStream } from './stream-task.js'
 import type { NodeExtractCounts } from './tasks/node-extract.js'
 
 export interface LayerNodesOptions {
@@ -114,9 +114,9 @@ export class LayerNodes {
 
   constructor(
     private readonly options: LayerNodesOptions,
-    private readonly pool: TaskPool,
-    private readonly writer: WriterPort,
-    private readonly credits: Credits,
+    readonly pool: TaskPool,
+    readonly writer: WriterPort,
+    readonly credits: Credits,
     private readonly events: LayerNodesEvents,
   ) {
     const { iden, srcDir, destDir } = options
@@ -206,7 +206,12 @@ export class LayerNodes {
     return {
       schema: NODES_SCHEMA,
       layer: iden,
-      slabs: { layer, nodedata: withNodedata ? printOf(source.layer(iden), 'nodedata') : null },
+      slabs: {
+        layer,
+        nodedata: withNodedata ? printOf(source.layer(iden), 'nodedata') : null,
+        // Every change of a node is a splice: of a large layer its log tells more than a sample of its pages.
+        splices: printOf(source.layer(iden), 'splices'),
+      },
       otherLayers: otherLayers.map((other) => ({ iden: other, layer: printOf(source.layer(other), 'layer') })),
       checks,
       mapPartial,
@@ -344,40 +349,26 @@ export class LayerNodes {
     const { options } = this
     const runPath = options.dryRun ? null : this.runPath(index)
     const stream = this.streams++
-    const ports = streamPorts()
-    const placed = this.writer.call(
-      'receive',
-      { slab: this.merge.slabName, stream, port: ports.writer, credits: this.credits },
-      [ports.writer],
-    )
-    placed.catch(() => {})
-    const counts = await this.pool.run(
-      'extractNodes',
-      {
-        layer: options.iden,
-        partition: index,
-        layerPath: this.layerPath,
-        nodedataPath: withNodedata ? this.nodedataPath : null,
-        otherLayerPaths: options.mapPartial
-          ? options.otherLayers.map((iden) => cortexPaths(options.srcDir).layer(iden).slab('layer'))
-          : [],
-        knownForms,
-        start: range.start,
-        end: range.end,
-        checks: options.checks,
-        mapPartial: options.mapPartial,
-        isLayerMissing: options.isLayerMissing,
-        model: options.model,
-        runPath,
-        stream,
-        port: ports.task,
-        credits: this.credits,
-      },
-      [ports.task],
-    )
-    const { pages } = await placed
+    const place = { slab: this.merge.slabName, stream }
+    const { result: counts, pageBytes } = await runStream(this, place, 'extractNodes', {
+      layer: options.iden,
+      partition: index,
+      layerPath: this.layerPath,
+      nodedataPath: withNodedata ? this.nodedataPath : null,
+      otherLayerPaths: options.mapPartial
+        ? options.otherLayers.map((iden) => cortexPaths(options.srcDir).layer(iden).slab('layer'))
+        : [],
+      knownForms,
+      start: range.start,
+      end: range.end,
+      checks: options.checks,
+      mapPartial: options.mapPartial,
+      isLayerMissing: options.isLayerMissing,
+      model: options.model,
+      runPath,
+    })
     const runBytes = runPath === null ? 0 : statSync(runPath).size
-    return { stream, counts, bytes: pages * PAGE_BYTES + runBytes }
+    return { stream, counts, bytes: pageBytes + runBytes }
   }
 
   private checkRowCounts(layer: SlabReader, nodedata: SlabReader | null): void {

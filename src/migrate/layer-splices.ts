@@ -10,19 +10,19 @@ import {
   splicesStream,
 } from '../layout/records.js'
 import type { ModelData } from '../model/model.js'
-import { PAGE_BYTES } from '../page/format.js'
 import { SlabReader } from '../page/page-reader.js'
 import { slabPrint } from '../page/slab-print.js'
 import { planStarts } from '../source/splice-ranges.js'
 import { modelKey } from '../stream/worker-state.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
-import { streamPorts, type TaskPool } from '../thread/task-pool.js'
+import type { TaskPool } from '../thread/task-pool.js'
 import type { WriterPort } from '../thread/writer-client.js'
 import { damagedStreams } from './check-kept.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
 import { parsedCheckpoint } from './layer-checkpoint.js'
 import type { PieceSizes } from './options.js'
+import { runStream } from './stream-task.js'
 import type { SpliceRangeCounts } from './tasks/splice-range.js'
 
 export interface LayerSplicesOptions {
@@ -77,9 +77,9 @@ export class LayerSplices {
 
   constructor(
     private readonly options: LayerSplicesOptions,
-    private readonly pool: TaskPool,
-    private readonly writer: WriterPort,
-    private readonly credits: Credits,
+    readonly pool: TaskPool,
+    readonly writer: WriterPort,
+    readonly credits: Credits,
     private readonly events: LayerSplicesEvents,
   ) {
     const { iden, srcDir, destDir } = options
@@ -210,22 +210,13 @@ export class LayerSplices {
     start: number,
     end: number | null,
   ): Promise<{ counts: SpliceRangeCounts; bytes: number }> {
-    const ports = streamPorts()
-    const { credits } = this
     const previous = stream === 0 ? null : stream - 1
-    const placed = this.begun.then(() =>
-      this.writer.call('receive', { slab: this.key, stream, port: ports.writer, credits, previous }, [ports.writer]),
-    )
-    placed.catch(() => {})
     const { iden, model } = this.options
-    const counts = await this.pool.run(
-      'extractSpliceRange',
-      { layer: iden, slabPath: this.slabPath, start, end, model, stream, port: ports.task, credits },
-      [ports.task],
-    )
-    const { pages } = await placed
+    const place = { slab: this.key, stream, previous, ready: this.begun }
+    const input = { layer: iden, slabPath: this.slabPath, start, end, model }
+    const { result: counts, pageBytes } = await runStream(this, place, 'extractSpliceRange', input)
     for (const message of counts.messages) this.events.warn(message)
-    return { counts, bytes: pages * PAGE_BYTES }
+    return { counts, bytes: pageBytes }
   }
 
   private async finishSlab(streams: number[]): Promise<void> {

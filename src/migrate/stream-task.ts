@@ -1,0 +1,48 @@
+import type { MessagePort } from 'node:worker_threads'
+import { PAGE_BYTES } from '../page/format.js'
+import type { Tasks } from '../tasks.js'
+import type { Credits } from '../thread/chunk-sender.js'
+import { streamPorts, type TaskPool } from '../thread/task-pool.js'
+import type { WriterPort } from '../thread/writer-client.js'
+
+/** Who does the work of a stream: a worker thread makes its pages, the writer thread places them. */
+export interface StreamThreads {
+  readonly pool: TaskPool
+  readonly writer: WriterPort
+  readonly credits: Credits
+}
+
+/** Which stream of which slab a task makes. */
+export interface StreamPlace {
+  readonly slab: string
+  readonly stream: number
+  /** For streams whose keys are numbered through: the one before, or null for the first. */
+  readonly previous?: number | null
+  /** When the writer is ready for pages; the task begins at once. */
+  readonly ready?: Promise<void>
+}
+
+type StreamInput = { readonly stream: number; readonly port: MessagePort; readonly credits: Credits }
+type StreamTasks = {
+  [Name in keyof Tasks as Parameters<Tasks[Name]>[0] extends StreamInput ? Name : never]: Tasks[Name]
+}
+type OwnInput<Name extends keyof StreamTasks> = Omit<Parameters<StreamTasks[Name]>[0], keyof StreamInput>
+
+/** Runs a task whose pages go to the writer over a port of their own; ends when the last of them is placed. */
+export async function runStream<Name extends keyof StreamTasks>(
+  { pool, writer, credits }: StreamThreads,
+  { slab, stream, previous, ready = Promise.resolve() }: StreamPlace,
+  task: Name,
+  input: OwnInput<Name>,
+): Promise<{ readonly result: ReturnType<StreamTasks[Name]>; readonly pageBytes: number }> {
+  const ports = streamPorts()
+  const order = previous === undefined ? {} : { previous }
+  const placed = ready.then(() =>
+    writer.call('receive', { slab, stream, port: ports.writer, credits, ...order }, [ports.writer]),
+  )
+  placed.catch(() => {})
+  const whole = { ...input, stream, port: ports.task, credits } as unknown as Parameters<Tasks[Name]>[0]
+  const result = await pool.run(task, whole, [ports.task])
+  const { pages } = await placed
+  return { result: result as ReturnType<StreamTasks[Name]>, pageBytes: pages * PAGE_BYTES }
+}
