@@ -24,7 +24,7 @@ const NODE = '24'
 const PROGRAMS = ['migrate_020', 'sync_020', 'synapse-migrator']
 /** What of the packages no program reads. */
 const UNUSED =
-  /\.(map|d\.[cm]?ts|ts|md|markdown)$|\/lmdb\/(src|dependencies|dict|build|bin|util)$|\/(node-api-headers|node-addon-api)$/
+  /\.(map|d\.[cm]?ts|ts|md|markdown)$|\/lmdb\/(src|dependencies|build|bin)$|\/(node-api-headers|node-addon-api)$/
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const [first, second] = process.argv.slice(2)
@@ -45,6 +45,10 @@ function pack(platform) {
     for (const program of PROGRAMS) {
       writeFileSync(join(dir, program), launcher(program))
       chmodSync(join(dir, program), 0o755)
+    }
+    if (platform === `${process.platform}-${process.arch}`) {
+      const { status, stderr } = spawnSync(join(dir, 'synapse-migrator'), ['setup'], { env: {}, encoding: 'utf8' })
+      if (status !== 0 || !stderr.includes('nothing to build')) fail(`what is in it does not run:\n${stderr}`)
     }
     const archive = `${name}.tar.xz`
     run('tar', ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '-cJf', resolve(archive), '-C', work, name])
