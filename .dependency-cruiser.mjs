@@ -18,7 +18,7 @@ const layers = [
   ],
   ['forecast', 'migrate inspect stream dest thread upgrade source run slab page model layout file bytes'],
   ['preflight', 'inspect upgrade source slab page model layout file bytes'],
-  ['inspect', 'step upgrade source translate slab page model layout file bytes'],
+  ['inspect', 'step dest upgrade source translate slab page model layout file bytes'],
   ['sync', 'lock telepath stream dest source translate slab model stortype python layout file bytes'],
   ['writer', 'step stream dest thread upgrade source translate run slab page model stortype python layout file bytes'],
   ['step', 'dest source translate slab page model stortype python layout file bytes'],

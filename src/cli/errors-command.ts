@@ -1,11 +1,12 @@
 import { Option } from 'commander'
+import { readAcceptedErrors } from '../dest/accepted-errors.js'
 import { type ErrorRecord, readErrorRecords } from '../dest/error-records.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { ERROR_KINDS, errorKindInfo } from '../layout/error-record.js'
 import { createLog } from '../log.js'
 import { DEFAULT_EDIT_BATCH_SIZE } from '../migrate/options.js'
-import { errorKindLines } from '../migrate/summary.js'
+import { acceptedLines, errorKindLines } from '../migrate/summary.js'
 import type { ReplayReport } from '../replay/replay.js'
 import { workersWithin } from '../source/memory-plan.js'
 import { CliCommand } from './cli-command.js'
@@ -16,7 +17,7 @@ import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
 import { count } from './table.js'
 import { atLeastOne } from './whole-number.js'
-import { memoryOption, modelOption, workersOption } from './work-options.js'
+import { acceptErrorsOption, memoryOption, modelOption, workersOption } from './work-options.js'
 
 /** Errors that are shown one by one unless `--limit` says otherwise; the counts are always of all. */
 const MOST_SHOWN = 100
@@ -27,6 +28,7 @@ interface Options {
   readonly layer?: string
   readonly limit?: number
   readonly notes?: boolean
+  readonly acceptErrors?: string
   readonly replay?: boolean
   readonly src?: string
   readonly model: readonly string[]
@@ -52,14 +54,15 @@ export function errorsCommand(): CliCommand {
     .addOption(
       new Option('--replay', 'try again what could not be migrated, and add it').conflicts(['json', 'step', 'layer']),
     )
+    .addOption(acceptErrorsOption())
     .option('--src <dir>', 'with --replay: the 0.1.x Cortex that was migrated')
     .addOption(modelOption('with --replay: model of a custom module, those of the migration first'))
     .addOption(workersOption('with --replay: '))
     .addOption(memoryOption('with --replay: '))
     .addHelpText('after', `\nCodes:\n${codes.join('\n')}`)
     .exitCodes(undefined, {
-      0: 'listed; with --replay: no errors are left',
-      8: 'with --replay: errors are left',
+      0: 'listed; with --replay: no errors are left, or only accepted ones',
+      8: 'with --replay or --accept-errors: errors are left that are not accepted',
     })
     .runs<Options>((options, [dest]) => {
       if (options.replay === true) return replay(dest, options)
@@ -79,10 +82,17 @@ function list(dest: string, options: Options): ExitCode {
       },
     )
   }
-  const wanted = filtered(records, options)
+  const accepted = options.acceptErrors === undefined ? null : readAcceptedErrors(options.acceptErrors)
+  let isOpen = false
+  const wanted = filtered(records, options, (record) => {
+    if (accepted === null) return true
+    if (accepted.covers(record)) return false
+    isOpen ||= errorKindInfo(record.code).isNote !== true
+    return true
+  })
   if (options.json === true) printLines(wanted, options.limit ?? Number.POSITIVE_INFINITY)
   else process.stdout.write(errorsText(wanted, options.limit ?? MOST_SHOWN, paintFor(process.stdout)))
-  return ExitCode.ok
+  return isOpen ? ExitCode.quarantined : ExitCode.ok
 }
 
 async function replay(destDir: string, options: Options): Promise<ExitCode> {
@@ -102,25 +112,29 @@ async function replay(destDir: string, options: Options): Promise<ExitCode> {
         memoryBytes: options.memory,
         modelFiles: await readModelFiles(options.model),
         editBatchSize: DEFAULT_EDIT_BATCH_SIZE,
+        acceptedErrors: options.acceptErrors === undefined ? null : readAcceptedErrors(options.acceptErrors),
       },
       log,
       screen,
     ).run()
     screen.stop()
     process.stdout.write(replayText(report))
-    return report.leftCount === 0 ? ExitCode.ok : ExitCode.quarantined
+    return report.openCount === 0 ? ExitCode.ok : ExitCode.quarantined
   } finally {
     screen.stop()
   }
 }
 
-function replayText({ destDir, steps, left, leftCount, others, elapsedMs }: ReplayReport): string {
+function replayText({ destDir, steps, left, leftCount, openCount, others, elapsedMs }: ReplayReport): string {
   const lines = [`Replayed the errors of ${destDir} in ${(elapsedMs / 1000).toFixed(1)} s`]
   for (const { step, before, after } of steps) {
     if (before > 0) lines.push(`  ${step}: ${count(before - after)} of ${count(before)} errors are cured`)
   }
   if (leftCount === 0) lines.push(`  no errors${others.length === 0 ? '' : ' of these steps'} are left`)
-  else lines.push(`  ${count(leftCount)} ${leftCount === 1 ? 'error is' : 'errors are'} left`, ...errorKindLines(left))
+  else {
+    lines.push(`  ${count(leftCount)} ${leftCount === 1 ? 'error is' : 'errors are'} left`, ...errorKindLines(left))
+    lines.push(...acceptedLines(leftCount, openCount))
+  }
   if (others.length > 0) {
     const sum = others.reduce((total, { errors }) => total + errors, 0)
     const head = `  not tried again: ${count(sum)} ${sum === 1 ? 'error' : 'errors'} of other steps`
@@ -130,12 +144,16 @@ function replayText({ destDir, steps, left, leftCount, others, elapsedMs }: Repl
   return `${lines.join('\n')}\n`
 }
 
-function* filtered(records: Iterable<ErrorRecord>, { step, layer, notes }: Options): Generator<ErrorRecord> {
+function* filtered(
+  records: Iterable<ErrorRecord>,
+  { step, layer, notes }: Options,
+  isOpen: (record: ErrorRecord) => boolean,
+): Generator<ErrorRecord> {
   for (const record of records) {
     const isListed = notes === true || errorKindInfo(record.code).isNote !== true
     if (step === undefined ? !isListed : record.step !== step) continue
     if (layer !== undefined && record.layer?.startsWith(layer) !== true) continue
-    yield record
+    if (isOpen(record)) yield record
   }
 }
 

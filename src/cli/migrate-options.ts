@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { readAcceptedErrors } from '../dest/accepted-errors.js'
 import { MigrationError } from '../errors.js'
 import { ADD_MODES, type AddMode, DEFAULT_EDIT_BATCH_SIZE, type MigrateOptions } from '../migrate/options.js'
 import { workersWithin } from '../source/memory-plan.js'
@@ -7,7 +8,7 @@ import type { CliCommand } from './cli-command.js'
 import { logOptions, type ParsedLog } from './log-options.js'
 import { readModelFiles } from './model-files.js'
 import { atLeastOne, countOf, intOf } from './whole-number.js'
-import { memoryOption, modelOption, workersOption } from './work-options.js'
+import { acceptErrorsOption, memoryOption, modelOption, workersOption } from './work-options.js'
 
 /** The options as commander leaves them. */
 export interface ParsedMigrate extends ParsedLog {
@@ -33,6 +34,7 @@ export interface ParsedMigrate extends ParsedLog {
   restart?: boolean
   verify?: boolean
   dryRun?: boolean
+  acceptErrors?: string
   maxErrors?: number
 }
 
@@ -88,13 +90,18 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
         .argParser((iden, before: string[]) => [...before, iden.toLowerCase()])
         .default([], 'none'),
     )
-    .option('--restart', 'rebuild layers of a destination that another tool has made')
+    .addOption(
+      new Option('--restart', 'replace what an earlier run, or another tool, has made of the destination').conflicts(
+        'fromLast',
+      ),
+    )
     .addOption(
       new Option('--dry-run', 'translate everything for real and print the same report, but write nothing').conflicts([
         'fromLast',
         'verify',
       ]),
     )
+    .addOption(acceptErrorsOption())
     .option('--max-errors <n>', 'stop when more than n values cannot be migrated, with exit code 11', countOf)
     .option('--verify', 'in the end compare every row with the source, as synapse-migrator verify does')
 }
@@ -122,6 +129,7 @@ export async function migrateOptions(parsed: ParsedMigrate): Promise<MigrateOpti
     skipLayers: parsed.skipLayer,
     restart: parsed.restart ?? false,
     dryRun: parsed.dryRun ?? false,
+    acceptedErrors: parsed.acceptErrors === undefined ? null : readAcceptedErrors(parsed.acceptErrors),
     maxErrors: parsed.maxErrors ?? null,
     workers: workersWithin(parsed.workers, parsed.memory),
     memoryBytes: parsed.memory,

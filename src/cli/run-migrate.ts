@@ -40,7 +40,7 @@ export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
     screen.stop()
     process.stdout.write(summaryText(summary))
     if (parsed.verify === true && !(await verify(options, log, screen))) return ExitCode.differs
-    return summary.errorCount > 0 ? ExitCode.quarantined : ExitCode.ok
+    return summary.openErrorCount > 0 ? ExitCode.quarantined : ExitCode.ok
   } finally {
     screen.stop()
   }

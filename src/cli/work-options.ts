@@ -32,6 +32,14 @@ export function modelOption(about: string): Option {
     .default([], 'none')
 }
 
+/** Errors that somebody has seen: a file, or the word `all`. */
+export function acceptErrorsOption(): Option {
+  return new Option(
+    '--accept-errors <file|all>',
+    'errors that do not make the exit code 8: those in this file, which errors --json or --dump-errors has written, or all',
+  )
+}
+
 function memoryOf(text: string): number {
   const bytes = parseBytes(text)
   if (bytes === null || bytes < 32 * 2 ** 20) throw new InvalidArgumentError('give 32M or more, like 512M or 2G')

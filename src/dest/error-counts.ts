@@ -1,6 +1,7 @@
 import { decode, PackMap } from '../bytes/msgpack.js'
 import { type ErrorCode, errorKindInfo } from '../layout/error-record.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
+import type { AcceptedErrors } from './accepted-errors.js'
 import { type ErrorRecord, errorOf, readErrorRecords } from './error-records.js'
 
 /** Errors of one kind. */
@@ -8,17 +9,29 @@ export interface ErrorKind {
   readonly step: string
   readonly code: ErrorCode
   readonly errors: number
+  /** How many of them are accepted. */
+  readonly accepted: number
 }
 
 /** Counts errors by step and kind; each value of node data that a record holds counts by itself. */
 export class ErrorCounts {
   readonly #kinds = new Map<string, ErrorKind>()
+  readonly #accepted: AcceptedErrors | null
 
-  add({ step, code, val }: Pick<ErrorRecord, 'step' | 'code' | 'val'>): void {
+  constructor(accepted: AcceptedErrors | null = null) {
+    this.#accepted = accepted
+  }
+
+  add(record: Pick<ErrorRecord, 'step' | 'code' | 'layer' | 'key' | 'val'>): void {
+    const { step, code, val } = record
     const data = val instanceof PackMap ? val.get('nodedata') : undefined
     const id = `${step} ${code}`
-    const before = this.#kinds.get(id)?.errors ?? 0
-    this.#kinds.set(id, { step, code, errors: before + (data instanceof PackMap ? data.entries.length : 1) })
+    const before = this.#kinds.get(id) ?? { step, code, errors: 0, accepted: 0 }
+    this.#kinds.set(id, {
+      ...before,
+      errors: before.errors + (data instanceof PackMap ? data.entries.length : 1),
+      accepted: before.accepted + (this.#accepted?.countOf(record) ?? 0),
+    })
   }
 
   /** A record on its way to the migration log. */
@@ -29,6 +42,10 @@ export class ErrorCounts {
   /** Those that the migration log of a destination has, of all steps or of some. */
   addLog(destDir: string, steps: ReadonlySet<string> | null = null): void {
     for (const record of readErrorRecords(destDir) ?? []) if (steps === null || steps.has(record.step)) this.add(record)
+  }
+
+  get acceptedCount(): number {
+    return this.kinds.reduce((sum, { accepted }) => sum + accepted, 0)
   }
 
   /** By step, the most first. */

@@ -62,7 +62,7 @@ function* referenceSpliceErrors(destDir: string): Generator<ErrorRecord> {
 }
 
 /** The errors of several layers for one buid share a record. */
-function* errorsOf({ migrop, key, val }: LogRecord): Generator<ErrorRecord> {
+export function* errorsOf({ migrop, key, val }: Pick<LogRecord, 'migrop' | 'key' | 'val'>): Generator<ErrorRecord> {
   const more = val instanceof PackMap ? val.get('more') : undefined
   if (!(val instanceof PackMap) || !Array.isArray(more)) {
     yield errorOf(migrop, key, val)

@@ -16,6 +16,8 @@ export type DestState =
       readonly guid: string | null
       /** The Synapse version that has been started on it, or null when none was. */
       readonly booted: string | null
+      /** Layers that its hive has as living in another Cortex: it is still that of 0.1.x, or a layer was added since. */
+      readonly remote: readonly string[]
     }
 
 const FIRST_2X: Version = [0, 2, 0]
@@ -32,7 +34,13 @@ export function destState(destDir: string): DestState {
     throw error
   }
   try {
-    return { kind: 'cortex', guid: readCellGuid(destDir), booted: bootedVersion(slab) }
+    const hive = Hive.from(slab.db('hive')?.rows() ?? [])
+    return {
+      kind: 'cortex',
+      guid: readCellGuid(destDir),
+      booted: bootedVersion(slab, hive),
+      remote: remoteLayers(hive),
+    }
   } finally {
     slab.close()
   }
@@ -73,9 +81,14 @@ export function assertDestOf({ dir, cellGuid, newer }: SourceCortex, destDir: st
  * A Cortex notes its own version when it starts; a migration leaves the source's. Releases up to 2.8 and far beyond note
  * it in the hive, 2.256 in a db that older ones do not have.
  */
-function bootedVersion(slab: SlabReader): string | null {
+function bootedVersion(slab: SlabReader, hive: Hive): string | null {
   const info = slab.db('cell:info')?.get(Buffer.from('synapse:version'))
-  const inHive = Hive.from(slab.db('hive')?.rows() ?? []).get(['cellinfo', 'synapse:version'])
+  const inHive = hive.get(['cellinfo', 'synapse:version'])
   const version = versionOf(info === undefined ? inHive : decode(info))
   return version !== null && compareVersions(version, FIRST_2X) >= 0 ? version.join('.') : null
+}
+
+function remoteLayers(hive: Hive): string[] {
+  const path = ['cortex', 'layers']
+  return hive.children(path).filter((iden) => hive.get([...path, iden, 'type']) === 'remote')
 }

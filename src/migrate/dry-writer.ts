@@ -1,12 +1,17 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { AcceptedErrors } from '../dest/accepted-errors.js'
 import { ErrorCounts } from '../dest/error-counts.js'
 import { type Credits, type PackedRecord, release, type StreamMessage } from '../thread/chunk-sender.js'
 import type { WriterPort } from '../thread/writer-client.js'
 
 /** Stands in for the writer thread when nothing is to be written: takes what tasks send, and counts their errors. */
 export class DryWriter implements WriterPort {
-  readonly errors = new ErrorCounts()
+  readonly errors: ErrorCounts
   private readonly records = new Map<string, readonly PackedRecord[]>()
+
+  constructor(accepted: AcceptedErrors | null) {
+    this.errors = new ErrorCounts(accepted)
+  }
 
   readonly call: WriterPort['call'] = async (method, args) => {
     const answer = await this.answer(method, args)

@@ -116,7 +116,7 @@ export class Migrator {
   private async dryRun(source: SourceCortex, layers: readonly string[], pool: TaskPool): Promise<MigrateSummary> {
     refuseLiveLayers(source.dir, layers)
     const { model, warnings } = cortexModel(source, this.options.modelFiles)
-    const writer = new DryWriter()
+    const writer = new DryWriter(this.options.acceptedErrors)
     const cellErrors = await dryCellSteps(
       source,
       [...layers, ...this.skipped],
@@ -162,7 +162,7 @@ export class Migrator {
     ]) {
       rmSync(dir, { recursive: true, force: true })
     }
-    const errors = new ErrorCounts()
+    const errors = new ErrorCounts(options.acceptedErrors)
     errors.addLog(destDir, options.ops)
     return this.summary(source, results, cellErrors, errors)
   }
@@ -195,13 +195,15 @@ export class Migrator {
     errors: ErrorCounts,
   ): MigrateSummary {
     const { destDir, dryRun } = this.options
+    const errorCount = layers.reduce((sum, layer) => sum + layer.errorCount, cellErrors)
     return {
       srcDir: source.givenDir,
       destDir,
       isDryRun: dryRun,
       elapsedMs: Date.now() - this.startedMs,
       layers,
-      errorCount: layers.reduce((sum, layer) => sum + layer.errorCount, cellErrors),
+      errorCount,
+      openErrorCount: errorCount - errors.acceptedCount,
       errorKinds: errors.kinds,
       noteKinds: errors.notes,
       notes: this.notes,

@@ -1,3 +1,4 @@
+import type { AcceptedErrors } from '../dest/accepted-errors.js'
 import type { ModelFile } from '../model/model-file.js'
 import type { MigrOp } from '../step/context.js'
 
@@ -37,10 +38,12 @@ export interface MigrateOptions {
   readonly orphanLayers: boolean
   /** Layers of the source that stay empty in the destination, whether they can be read or not. */
   readonly skipLayers: readonly string[]
-  /** Whether a destination that somebody else made is rebuilt. */
+  /** Whether what the destination holds is replaced, whoever has made it. */
   readonly restart: boolean
   /** Whether to translate everything and write nothing. */
   readonly dryRun: boolean
+  /** Errors that do not make the exit code 8; null: all do. */
+  readonly acceptedErrors: AcceptedErrors | null
   /** More errors than these stop the run; null is no limit. */
   readonly maxErrors: number | null
   readonly workers: number

@@ -26,6 +26,8 @@ export interface MigrateSummary {
   readonly layers: readonly LayerSummary[]
   /** Errors recorded by all steps of this run. */
   readonly errorCount: number
+  /** Of these the ones that are not accepted: they make the exit code 8. */
+  readonly openErrorCount: number
   /** These errors by step and kind. */
   readonly errorKinds: readonly ErrorKind[]
   /** What was recorded though nothing is missing. */
@@ -55,10 +57,10 @@ export function summaryText(summary: MigrateSummary): string {
   return `${[...lines, ...errorLines(summary)].join('\n')}\n`
 }
 
-function errorLines({ destDir, isDryRun, errorCount, errorKinds }: MigrateSummary): string[] {
+function errorLines({ destDir, isDryRun, errorCount, openErrorCount, errorKinds }: MigrateSummary): string[] {
   if (errorCount === 0) return ['  no errors']
   const errors = `${n(errorCount)} ${errorCount === 1 ? 'error' : 'errors'}`
-  const kinds = errorKindLines(errorKinds)
+  const kinds = [...errorKindLines(errorKinds), ...acceptedLines(errorCount, openErrorCount)]
   return isDryRun
     ? [`  ${errors}: what they name would not be migrated`, ...kinds]
     : [
@@ -72,10 +74,20 @@ function errorLines({ destDir, isDryRun, errorCount, errorKinds }: MigrateSummar
 export function errorKindLines(kinds: readonly ErrorKind[]): string[] {
   const width = Math.max(...kinds.map(({ errors }) => n(errors).length))
   const lines = kinds.map(
-    ({ step, code, errors }) =>
-      `    ${n(errors).padStart(width)}  ${step.padEnd(8)}  ${code.padEnd(8)}  ${errorKindInfo(code).meaning}`,
+    ({ step, code, errors, accepted }) =>
+      `    ${n(errors).padStart(width)}  ${step.padEnd(8)}  ${code.padEnd(8)}  ${errorKindInfo(code).meaning}` +
+      (accepted > 0 ? ` (${accepted === errors ? 'accepted' : `${n(accepted)} accepted`})` : ''),
   )
   return [...lines, ...cureLines(kinds).map((line) => `  ${line}`)]
+}
+
+/** Says that errors were accepted, so that the exit code is understood. */
+export function acceptedLines(errorCount: number, openCount: number): string[] {
+  if (openCount === errorCount) return []
+  if (openCount === 0) return ['  all of these errors are accepted (--accept-errors)']
+  return [
+    `  ${n(errorCount - openCount)} of these errors are accepted (--accept-errors), ${n(openCount)} ${openCount === 1 ? 'is' : 'are'} new`,
+  ]
 }
 
 /** What cures some kinds of errors, each cure once; a note needs none. */

@@ -10,8 +10,10 @@ export interface PreflightOptions {
   /** Layers that stay empty in the destination. */
   readonly skipLayers: readonly string[]
   readonly fromLast: boolean
-  /** Whether layers that the reference has migrated are made anew. */
+  /** Whether what is there is replaced. */
   readonly restart: boolean
+  /** Whether nothing is written: then nothing is replaced. */
+  readonly dryRun: boolean
   /** Model files given, which stand for the Python modules of cell.yaml. */
   readonly modelFiles: readonly unknown[]
   readonly workers: number

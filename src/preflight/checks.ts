@@ -2,11 +2,11 @@ import type { Check } from './check.js'
 import { binding } from './checks/binding.js'
 import { destCortex } from './checks/dest-cortex.js'
 import { destInUse } from './checks/dest-in-use.js'
+import { destReplaced } from './checks/dest-replaced.js'
 import { diskSpace } from './checks/disk-space.js'
 import { extensions } from './checks/extensions.js'
 import { fileOwner } from './checks/file-owner.js'
 import { idens } from './checks/idens.js'
-import { layerMakers } from './checks/layer-makers.js'
 import { layerVersions } from './checks/layer-versions.js'
 import { layersFound } from './checks/layers-found.js'
 import { leftOut } from './checks/left-out.js'
@@ -29,7 +29,7 @@ export const CHECKS = {
   writable,
   destInUse,
   destCortex,
-  layerMakers,
+  destReplaced,
   remoteLayers,
   layersFound,
   idens,

@@ -1,3 +1,4 @@
+import type { AcceptedErrors } from '../dest/accepted-errors.js'
 import type { Log } from '../log.js'
 import type { Progress } from '../migrate/progress.js'
 import type { ModelData } from '../model/model.js'
@@ -12,6 +13,8 @@ export interface ReplayOptions {
   readonly workers: number
   readonly memoryBytes: number
   readonly modelFiles: readonly ModelFile[]
+  /** Errors that are not counted as open; null: all are. */
+  readonly acceptedErrors: AcceptedErrors | null
   /** Node edits per row of the nexus log, where the migration has written it. */
   readonly editBatchSize: number
   /** Nodes per transaction; only tests give it. */

@@ -28,6 +28,8 @@ export interface ReplayReport {
   /** Errors that are left, by step and kind. */
   readonly left: readonly ErrorKind[]
   readonly leftCount: number
+  /** Of these the ones that are not accepted. */
+  readonly openCount: number
   /** Errors of other steps, which are not tried again. */
   readonly others: readonly ErrorKind[]
   readonly elapsedMs: number
@@ -101,7 +103,7 @@ export class Replay {
   }
 
   private count(): ErrorKind[] {
-    const counts = new ErrorCounts()
+    const counts = new ErrorCounts(this.options.acceptedErrors)
     counts.addLog(this.options.destDir)
     return counts.kinds
   }
@@ -117,6 +119,7 @@ export class Replay {
       steps: STEPS.map((step) => ({ step, before: ofStep(before, step), after: ofStep(after, step) })),
       left,
       leftCount: sum(left),
+      openCount: left.reduce((total, { errors, accepted }) => total + errors - accepted, 0),
       others: after.filter((kind) => !isTried(kind)),
       elapsedMs: Date.now() - this.startedMs,
     }

@@ -19,7 +19,7 @@ test('migrate_020 gives the same result again: run twice, after --nodelim, with 
   const first = join(dir, 'first')
   migrate('--src', src, '--dest', first, '--workers', '1')
   const expected = dumpCortex(first)
-  assert.equal(migrate('--src', src, '--dest', first).status, 8)
+  assert.equal(migrate('--src', src, '--dest', first, '--restart').status, 8)
   same(first, expected, 'run twice')
   for (const workers of ['2', '4']) {
     const dest = join(dir, `workers-${workers}`)

@@ -170,7 +170,7 @@ test('a second run to the same destination is refused with exit code 10 while th
   // One that is gone, at once; one of another host, which cannot be seen, after a look at its heartbeat.
   for (const stale of [{ startTicks: '5' }, { host: 'other', bootId: 'other' }]) {
     plantLock(lock, stale)
-    const { status, stderr } = migrate('--src', src, '--dest', dest)
+    const { status, stderr } = migrate('--src', src, '--dest', dest, '--restart')
     assert.ok(status === 0 || status === 8, `${JSON.stringify(stale)}: ${stderr}`)
     const watched = /names process \d+ on host "other", which cannot be seen from here: watching for 10 s/
     assert.equal(watched.test(stderr), stale.host === 'other', stderr)

@@ -33,6 +33,7 @@ const OPTIONS = {
   skipLayers: [],
   fromLast: false,
   restart: false,
+  dryRun: false,
   modelFiles: [],
   workers: 1,
   memoryBytes: 2 ** 28,

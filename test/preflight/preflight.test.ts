@@ -104,7 +104,10 @@ test('preflight() refuses a destination on which a Cortex has been started (D28)
 
 test('preflight() takes a destination that has been migrated but not started, and refuses that of another Cortex', async (t) => {
   const destDir = join(unpack('reference/oldform.tar.gz', tempDir(t)), 'dest')
-  const cell = await check(unpack('bad/oldform/src.tar.gz', tempDir(t)), destDir, { ops: new Set(['dirn', 'cell']) })
+  const cell = await check(unpack('bad/oldform/src.tar.gz', tempDir(t)), destDir, {
+    ops: new Set(['dirn', 'cell']),
+    restart: true,
+  })
   assert.deepEqual(cell.problems, [])
   const { problems } = await check(unpack('source/cell.tar.gz', tempDir(t)), destDir, {
     ops: new Set(['dirn', 'cell']),
@@ -275,6 +278,7 @@ function options(destDir: string, overrides: Partial<PreflightOptions>): Preflig
     skipLayers: [],
     fromLast: false,
     restart: false,
+    dryRun: false,
     modelFiles: [],
     workers: 2,
     memoryBytes: 2 ** 28,

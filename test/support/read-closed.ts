@@ -18,6 +18,7 @@ const options = {
   skipLayers: [],
   fromLast: false,
   restart: false,
+  dryRun: false,
   modelFiles: [],
   workers: 1,
   memoryBytes: 2 ** 28,

@@ -19,8 +19,10 @@ const options: MigrateOptions = {
   mapPartial: true,
   orphanLayers: false,
   skipLayers: [],
-  restart: false,
+  // Tests run to one destination several times: what is refused unasked is tested through the command line.
+  restart: true,
   dryRun: false,
+  acceptedErrors: null,
   maxErrors: null,
   workers: 2,
   memoryBytes: 1 << 27,

@@ -3,11 +3,17 @@ import { cortexPaths } from '../../layout/paths.js'
 import { isInUse } from '../../slab/in-use.js'
 import { type Check, problem } from '../check.js'
 
-/** Whoever has a layer of the destination open would go on with files that are no longer there. */
-export const destInUse: Check = ({ layers, options: { destDir } }) =>
-  layers.flatMap(({ iden }) => {
-    const path = cortexPaths(destDir).layer(iden).slab('layer_v2')
-    if (!existsSync(path) || !isInUse(path)) return []
-    const text = `Cannot migrate into "${destDir}": a process has layer ${iden} open`
-    return [problem(text, 'Stop the Cortex that runs there, or give --dest a new directory')]
-  })
+/** Whoever has a slab of the destination open would go on with files that are no longer there. */
+export const destInUse: Check = ({ layers, options: { destDir } }) => {
+  const { slab, layer } = cortexPaths(destDir)
+  const isOpen = (path: string) => existsSync(path) && isInUse(path)
+  const refused = (what: string) =>
+    problem(
+      `Cannot migrate into "${destDir}": a process has ${what} open`,
+      'Stop the Cortex that runs there, or give --dest a new directory',
+    )
+  const found = layers
+    .filter(({ iden }) => isOpen(layer(iden).slab('layer_v2')))
+    .map(({ iden }) => refused(`layer ${iden}`))
+  return isOpen(slab('cell')) ? [refused('slabs/cell.lmdb'), ...found] : found
+}

@@ -1,0 +1,109 @@
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { readCheckpoints } from '../dest/checkpoints.js'
+import { MigrationError } from '../errors.js'
+import { cortexPaths, type LayerSlab } from '../layout/paths.js'
+import { SlabReader } from '../page/page-reader.js'
+
+/** Who has made what a destination holds. */
+export type DestMaker =
+  | 'this program'
+  /** There is a migration log, but none of our checkpoints. */
+  | 'another tool'
+  /** There is nothing of a migration. */
+  | 'unknown'
+
+/** What a destination holds of the steps that a run would do. */
+export interface DestBegun {
+  readonly maker: DestMaker
+  readonly isFinished: boolean
+  /** Files and directories at the top that step `dirn` would replace, sorted. */
+  readonly files: readonly string[]
+  /** Layers that hold something that each step would replace; steps without any are left out. */
+  readonly layers: ReadonlyMap<'nodes' | 'nodedata' | 'splices', readonly string[]>
+}
+
+/** The slab and the database that tell whether a layer holds anything of a step. */
+const STEP_ROWS = {
+  nodes: { slab: 'layer_v2', db: 'bybuid' },
+  nodedata: { slab: 'nodedata', db: 'nodedata' },
+  splices: { slab: 'nodeedits', db: 'nodeedits' },
+} as const satisfies Record<string, { slab: LayerSlab; db: string }>
+
+/** Steps whose result a layer keeps. */
+const STEPS = ['nodes', 'nodedata', 'splices'] as const
+
+/**
+ * Says what a destination holds already of the steps of a run. The steps of the cell change in place what `dirn` has
+ * copied, and may be run at any time.
+ *
+ * @param layers idens of the layers to migrate
+ */
+export function destBegun(
+  srcDir: string,
+  destDir: string,
+  layers: readonly string[],
+  ops: ReadonlySet<string>,
+): DestBegun {
+  const { migration } = cortexPaths(destDir)
+  const checkpoints = knownCheckpoints(destDir)
+  const begun = new Map<(typeof STEPS)[number], readonly string[]>()
+  for (const step of STEPS.filter((op) => ops.has(op))) {
+    const there = layers.filter((iden) => checkpoints.has(`${step}/${iden}`) || hasRows(destDir, iden, step))
+    if (there.length > 0) begun.set(step, there)
+  }
+  const isOurs = SlabReader.exists(migration.checkpoints)
+  const isMigrated = isOurs || SlabReader.exists(migration.log)
+  return {
+    maker: isOurs
+      ? 'this program'
+      : isMigrated
+        ? 'another tool'
+        : existsSync(migration.dir)
+          ? 'this program'
+          : 'unknown',
+    isFinished:
+      existsSync(join(migration.dir, 'migrvers.yaml')) &&
+      [...checkpoints.values()].every(({ value }) => (value as { isBuilt?: boolean } | null)?.isBuilt !== false),
+    files: ops.has('dirn') ? sameNames(srcDir, destDir) : [],
+    layers: begun,
+  }
+}
+
+/** What others have damaged, or another version has made, tells nothing here: who goes on with it refuses it. */
+function knownCheckpoints(destDir: string): ReturnType<typeof readCheckpoints> {
+  try {
+    return readCheckpoints(destDir)
+  } catch (error) {
+    if (error instanceof MigrationError) return new Map()
+    throw error
+  }
+}
+
+function hasRows(destDir: string, iden: string, step: (typeof STEPS)[number]): boolean {
+  const { slab, db } = STEP_ROWS[step]
+  const path = cortexPaths(destDir).layer(iden).slab(slab)
+  if (!SlabReader.exists(path)) return false
+  try {
+    const reader = SlabReader.open(path)
+    try {
+      return (reader.db(db)?.entries ?? 0) > 0
+    } finally {
+      reader.close()
+    }
+  } catch (error) {
+    // A slab that cannot be read may hold anything.
+    if (error instanceof MigrationError) return true
+    throw error
+  }
+}
+
+/** Names at the top of the destination that the source has too; layers have their own rules. */
+function sameNames(srcDir: string, destDir: string): string[] {
+  if (!existsSync(destDir) || !statSync(destDir).isDirectory()) return []
+  const names = new Set(readdirSync(srcDir, 'latin1'))
+  return readdirSync(destDir, 'latin1')
+    .filter((name) => name !== 'layers' && names.has(name))
+    .sort()
+    .map((name) => Buffer.from(name, 'latin1').toString('utf8'))
+}

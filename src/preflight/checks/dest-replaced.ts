@@ -1,0 +1,71 @@
+import { type DestBegun, destBegun } from '../../inspect/dest-begun.js'
+import { type Check, type Finding, problem, warning } from '../check.js'
+import { destCortex } from './dest-cortex.js'
+import { paths } from './paths.js'
+
+/** Names that a finding lists. */
+const MOST_LISTED = 4
+
+/** Nothing that is there is replaced unasked: who goes on says --from-last, who begins anew --restart. */
+export const destReplaced: Check = async (facts) => {
+  // What no run may touch is one error, whatever of it this one would replace.
+  for (const check of [paths, destCortex]) if ((await check(facts)).length > 0) return []
+  const { source, layers, options } = facts
+  const { destDir, ops, fromLast, restart, dryRun } = options
+  const begun = destBegun(
+    source.dir,
+    destDir,
+    layers.map(({ iden }) => iden),
+    ops,
+  )
+  const found = refusal(destDir, begun, { fromLast, restart })
+  if (found === null) return []
+  return [dryRun ? warning(`Only a dry run is possible so. ${found.text}`, found.hint) : found]
+}
+
+function refusal(
+  destDir: string,
+  begun: DestBegun,
+  { fromLast, restart }: { readonly fromLast: boolean; readonly restart: boolean },
+): Finding | null {
+  const { maker, isFinished, files, layers } = begun
+  if (files.length === 0 && layers.size === 0) return null
+  const refused = (found: string, hint: string) => problem(`Cannot migrate into "${destDir}": ${found}`, hint)
+  if (layers.size > 0 && maker !== 'this program') {
+    const list = [...new Set([...layers.values()].flat())].sort().join(', ')
+    // Nobody here can tell what it holds.
+    if (maker === 'unknown')
+      return refused(`there is no record of who made layer ${list}`, 'Give --dest a new directory')
+    if (restart) return null
+    const hint = 'Add --restart to replace what it has made, or give --dest a new directory'
+    return refused(`another tool has migrated layer ${list}`, hint)
+  }
+  if (fromLast || restart) return null
+  const replaced = whatIs(begun)
+  if (maker === 'unknown') {
+    const hint = 'Give --dest a new directory; to replace what is there, add --restart'
+    return refused(`it is in use for something else, this run would replace ${replaced}`, hint)
+  }
+  return isFinished
+    ? refused(
+        `it holds a finished migration, this run would replace ${replaced}`,
+        'To keep it and do what is still missing, add --from-last; to replace it, add --restart',
+      )
+    : refused(
+        `it holds an unfinished migration, this run would replace ${replaced}`,
+        'To go on where it stopped, add --from-last; to start over, add --restart',
+      )
+}
+
+/** Like `slabs, cell.guid and 3 more; nodes and splices of 4 layers`. */
+function whatIs({ files, layers }: DestBegun): string {
+  const parts: string[] = []
+  if (files.length > 0) {
+    const more = files.length > MOST_LISTED ? ` and ${files.length - MOST_LISTED} more` : ''
+    parts.push(files.slice(0, MOST_LISTED).join(', ') + more)
+  }
+  for (const [step, idens] of layers) {
+    parts.push(`${step} of ${idens.length === 1 ? `layer ${idens[0]}` : `${idens.length} layers`}`)
+  }
+  return parts.join('; ')
+}
