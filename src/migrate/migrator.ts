@@ -25,6 +25,7 @@ import { upgradeNotes, withSource } from '../upgrade/with-source.js'
 import { dryCellSteps } from './dry-cell-steps.js'
 import { DryWriter } from './dry-writer.js'
 import { ErrorBudget } from './error-budget.js'
+import { assertNodesStay, keepNodedata } from './kept-steps.js'
 import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
 import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
@@ -43,11 +44,16 @@ export class Migrator {
   /** Layers that stay empty, as was asked for. */
   private skipped: readonly string[] = []
 
+  private readonly options: MigrateOptions
+
   constructor(
-    private readonly options: MigrateOptions,
+    asked: MigrateOptions,
     private readonly log: Log,
     private readonly progress: Progress,
   ) {
+    const options = keepNodedata(asked)
+    this.options = options
+    if (options !== asked) log('INFO', 'The destination has node data: step nodedata runs as well, which keeps it')
     this.budget = new ErrorBudget(options.maxErrors, options.destDir, options.dryRun)
   }
 
@@ -139,6 +145,7 @@ export class Migrator {
     const { options } = this
     const { destDir } = options
     const { model, warnings } = cortexModel(source, options.modelFiles)
+    this.checkNodedata(source, layers, model)
     const prepared = this.prepare(source, layers, warnings, writer)
     // Workers start on the splices meanwhile; what layers ask of the writer waits.
     const [cellErrors, results] = await Promise.all([
@@ -146,6 +153,7 @@ export class Migrator {
       this.migrateLayers(source, layers, model, pool, callsAfter(prepared, writer)),
     ])
     await writer.call('finishDirn', {})
+    await writer.call('emptySlabs', { destDir, layers: [...layers, ...this.skipped] })
     await writer.call('nexus', {
       destDir,
       logLayers: options.addMode === 'nexus' && options.ops.has('nodes') ? layers : [],
@@ -165,6 +173,13 @@ export class Migrator {
     const errors = new ErrorCounts(options.acceptedErrors)
     errors.addLog(destDir, options.ops)
     return this.summary(source, results, cellErrors, errors)
+  }
+
+  /** Step nodedata without nodes leaves nodes as they are. */
+  private checkNodedata(source: SourceCortex, layers: readonly string[], model: ModelData): void {
+    const { ops } = this.options
+    if (ops.has('nodes') || !ops.has('nodedata')) return
+    for (const iden of layers) assertNodesStay(source.dir, iden, model, this.options)
   }
 
   /** All that is done before the layers; returns the number of its errors. */

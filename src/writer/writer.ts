@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { ByteList } from '../bytes/byte-list.js'
 import { decode, PackMap, pyEquals } from '../bytes/msgpack.js'
 import { Checkpoints, parsedRecord, type StreamNote } from '../dest/checkpoints.js'
+import { makeEmptySlabs } from '../dest/empty-slabs.js'
 import { LayerReplay, type ReplayedNode } from '../dest/layer-replay.js'
 import { MigrationLog } from '../dest/migration-log.js'
 import { nexusEdits } from '../dest/nexus-edits.js'
@@ -155,6 +156,11 @@ export class Writer {
     const context = { destDir, ops: new Set(ops), migrlog: this.migrationLog, log: this.log }
     writeOffsets(context)
     writeVersions(context)
+  }
+
+  /** Makes what layers lack of slabs: whoever opens a layer needs all of them. */
+  emptySlabs({ destDir, layers }: { destDir: string; layers: readonly string[] }): void {
+    makeEmptySlabs(destDir, layers)
   }
 
   /** Makes the destination durable as a whole: what is reported as done survives a loss of power. */
