@@ -11,6 +11,7 @@ import { readRunFooter } from '../run/run-footer.js'
 import { copiedBytes } from '../source/copied-bytes.js'
 import { readExtModel, readSource } from '../source/cortex-dir.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
+import { findNodeRows, nodedataRows, spliceRows } from '../source/source-dbs.js'
 import { planStarts } from '../source/splice-ranges.js'
 import type { StageWork, Workload } from './forecast.js'
 import { NullPort } from './null-port.js'
@@ -110,8 +111,10 @@ function openLayer(dir: string): Layer | null {
   const path = (name: string) => join(dir, `${name}.lmdb`)
   const open = (name: string) => (existsSync(join(path(name), 'data.mdb')) ? SlabReader.open(path(name)) : null)
   const slabs = [open('layer'), open('nodedata'), open('splices')]
-  const [bybuid, data, splices] = [slabs[0]?.db('bybuid'), slabs[1]?.db('bybuid'), slabs[2]?.db('splices')]
-  if (bybuid === undefined || slabs[0] === null) return null
+  if (slabs[0] === null) return null
+  const [bybuid, data] = [findNodeRows(slabs[0]), nodedataRows(slabs[1])]
+  const splices = slabs[2] === null ? undefined : spliceRows(slabs[2])
+  if (bybuid === undefined) return null
   const { pageSize } = slabs[0]
   const bytes = (db: DbReader | undefined) => (db === undefined ? 0 : db.dataPages * pageSize)
   return {

@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { BUID_BYTES } from '../bytes/buid.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
+import { NameMark } from '../layout/source-layer.js'
 import { SlabReader } from '../page/page-reader.js'
 import { readLayerDirs } from '../source/layer-dirs.js'
+import { findNodeRows } from '../source/source-dbs.js'
 
 /** Nodes of each form in one layer, source beside destination. */
 export interface LayerFormCounts {
@@ -13,8 +15,6 @@ export interface LayerFormCounts {
   /** Whether the destination has this layer. */
   readonly inDest: boolean
 }
-
-const STAR = 0x2a
 
 /**
  * Counts the nodes of every layer directory of a source by form, and what a destination counts for them; layers and
@@ -65,10 +65,10 @@ function sourceCounts(layerDir: string): Map<string, number> {
   if (!SlabReader.exists(path)) return counts
   const slab = SlabReader.open(path)
   try {
-    const cursor = slab.db('bybuid')?.cursor()
+    const cursor = findNodeRows(slab)?.cursor()
     for (let more = cursor?.seek(null); cursor !== undefined && more; more = cursor.next()) {
       const nameStart = cursor.keyStart + BUID_BYTES
-      if (nameStart >= cursor.keyEnd || cursor.buf[nameStart] !== STAR) continue
+      if (nameStart >= cursor.keyEnd || cursor.buf[nameStart] !== NameMark.form) continue
       const form = Buffer.from(cursor.buf.subarray(nameStart + 1, cursor.keyEnd)).toString('utf8')
       counts.set(form, (counts.get(form) ?? 0) + 1)
     }

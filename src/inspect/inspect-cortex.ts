@@ -13,6 +13,7 @@ import { readYamlFile } from '../slab/yaml-file.js'
 import { readLayerDirs } from '../source/layer-dirs.js'
 import { whyNoCortex } from '../source/no-cortex.js'
 import { planUpgrade, upgradeText } from '../upgrade/upgrade-source.js'
+import { layerVersion } from '../source/source-dbs.js'
 
 const FIRST_2X: Version = [0, 2, 0]
 const IDEN = /^[0-9a-f]{32}$/
@@ -206,12 +207,12 @@ function slabsOf(dir: string, iden: string, options: InspectOptions): SlabFacts 
   const is01x = layout === '0.1.x'
   const slab = is01x ? 'layer' : 'layer_v2'
   const main = readSettled(path(slab), (reader) => ({
-    version: reader.mainRows().find(({ key }) => Buffer.from(key).toString('latin1') === 'layer:model:version')?.value,
+    version: layerVersion(reader),
     nodes: options.countNodes ? countBuids(reader, (rows, total) => options.progress(iden, rows, total)) : null,
   }))
   return {
     layout,
-    modelVersion: versionOf(main.version === undefined ? undefined : decode(main.version))?.join('.') ?? null,
+    modelVersion: versionOf(main.version ?? undefined)?.join('.') ?? null,
     nodes: main.nodes,
     nodeRows: entries(slab, 'bybuid'),
     nodedata: entries('nodedata', is01x ? 'bybuid' : 'nodedata'),

@@ -10,6 +10,7 @@ import {
   type SplicesCheckpoint,
   splicesCheckpoint,
 } from '../layout/records.js'
+import { SOURCE_SLABS, type SourceSlab } from '../layout/source-layer.js'
 import { SlabReader } from '../page/page-reader.js'
 import { slabPrint } from '../page/slab-print.js'
 import { isSameSlab } from './checkpoint-differs.js'
@@ -56,7 +57,7 @@ export function parsedCheckpoint<Step extends keyof LayerCheckpoints>(
 }
 
 /** The print of a slab of a source layer; null when there is no such slab. */
-export function printOf(layer: LayerPaths, slab: 'layer' | 'nodedata' | 'splices'): SlabPrint | null {
+export function printOf(layer: LayerPaths, slab: SourceSlab): SlabPrint | null {
   const path = layer.slab(slab)
   return SlabReader.exists(path) ? slabPrint(path) : null
 }
@@ -67,7 +68,7 @@ export function changedSlabs(
   { nodes, splices }: { readonly nodes: NodesCheckpoint | null; readonly splices: SplicesCheckpoint | null },
 ): string[] {
   const prints = { ...nodes?.fingerprint.slabs, ...splices?.fingerprint.slabs }
-  return (['layer', 'nodedata', 'splices'] as const)
-    .filter((slab) => prints[slab] != null && !isSameSlab(prints[slab], printOf(layer, slab)))
-    .map((slab) => layer.slab(slab))
+  return SOURCE_SLABS.filter((slab) => prints[slab] != null && !isSameSlab(prints[slab], printOf(layer, slab))).map(
+    (slab) => layer.slab(slab),
+  )
 }

@@ -16,6 +16,7 @@ import { SlabReader } from '../page/page-reader.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
+import { nodedataRows, nodeRows } from '../source/source-dbs.js'
 import { modelKey } from '../stream/worker-state.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
@@ -181,10 +182,9 @@ export class LayerNodes {
 
   private plan(layer: SlabReader, nodedata: SlabReader | null) {
     const { options } = this
-    const bybuid = layer.db('bybuid')
-    if (bybuid === undefined) throw layer.corrupt('it has no database "bybuid"')
+    const bybuid = nodeRows(layer)
     const end = options.nodelim === null ? null : nthNode(bybuid, options.nodelim)
-    const data = nodedata?.db('bybuid')
+    const data = nodedataRows(nodedata)
     this.totalRows = bybuid.entries + (data?.entries ?? 0)
     return {
       end,
@@ -375,8 +375,8 @@ export class LayerNodes {
     const counts = [...this.done.values()].map((partition) => partition.counts)
     const read = counts.reduce((sum, { sourceRows }) => sum + sourceRows, 0)
     const readData = counts.reduce((sum, { nodedataRows }) => sum + nodedataRows, 0)
-    const there = layer.db('bybuid')?.entries ?? 0
-    const thereData = nodedata?.db('bybuid')?.entries ?? 0
+    const there = nodeRows(layer).entries
+    const thereData = nodedataRows(nodedata)?.entries ?? 0
     if (read === there && readData === thereData) return
     throw layer.corrupt(`${read} + ${readData} rows were read of ${there} + ${thereData}`)
   }

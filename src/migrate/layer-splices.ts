@@ -12,6 +12,7 @@ import {
 import type { ModelData } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { slabPrint } from '../page/slab-print.js'
+import { spliceRows } from '../source/source-dbs.js'
 import { planStarts } from '../source/splice-ranges.js'
 import { modelKey } from '../stream/worker-state.js'
 import type { Credits } from '../thread/chunk-sender.js'
@@ -100,9 +101,7 @@ export class LayerSplices {
     }
     const slab = SlabReader.open(this.slabPath)
     try {
-      const db = slab.db('splices')
-      // Each slab of a Synapse has it, an empty file has not: without it all splices would be lost without a word.
-      if (db === undefined && slab.mainDb.entries > 0) throw slab.corrupt('it has no database "splices"')
+      const db = spliceRows(slab)
       const total = db?.entries ?? 0
       const lastKey = db?.last()?.key
       const lastOffset = lastKey?.length === 8 ? Number(Buffer.from(lastKey).readBigUInt64BE()) : -1

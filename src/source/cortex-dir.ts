@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import { decode, type Value } from '../bytes/msgpack.js'
+import type { Value } from '../bytes/msgpack.js'
 import { atPath } from '../file/at-path.js'
 import { readCellGuid } from '../file/read-text.js'
 import { cortexPaths } from '../layout/paths.js'
+import { SOURCE_DBS, SOURCE_SLABS } from '../layout/source-layer.js'
 import type { ExtendedModel } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive } from '../slab/hive.js'
@@ -10,6 +11,7 @@ import { readSettled } from '../slab/read-settled.js'
 import { compareVersions, showVersion, type Version, versionOf } from '../slab/version.js'
 import { type LayerDirs, readLayerDirs } from './layer-dirs.js'
 import { whyNoCortex } from './no-cortex.js'
+import { layerVersion, spliceRows } from './source-dbs.js'
 
 /** A Cortex names its layers, views and users by 32 hex digits. */
 const IDEN = /^[0-9a-f]{32}$/
@@ -116,10 +118,8 @@ export function readLayerFacts({ dir }: SourceLayer): LayerFacts {
   const path = (name: string) => join(dir, `${name}.lmdb`)
   const has = (name: string) => SlabReader.exists(path(name))
   const main = has('layer') ? readSettled(path('layer'), layerSlabFacts) : null
-  const splices = has('splices')
-    ? readSettled(path('splices'), (slab) => slab.db('splices')?.last()?.key ?? null)
-    : null
-  const used = ['layer', 'nodedata', 'splices'].filter(has).map((name) => readSettled(path(name), usedBytesOf))
+  const splices = has('splices') ? readSettled(path('splices'), (slab) => spliceRows(slab)?.last()?.key ?? null) : null
+  const used = SOURCE_SLABS.filter(has).map((name) => readSettled(path(name), usedBytesOf))
   return {
     hasLayerSlab: main !== null,
     hasNodeData: has('nodedata'),
@@ -149,19 +149,10 @@ export function readExtModel(hive: Hive): ExtendedModel {
 }
 
 function layerSlabFacts(slab: SlabReader): { modelVersion: Value | null; feedOffsets: Map<string, bigint> } {
-  const version = slab.mainRows().find(({ key }) => Buffer.from(key).toString('latin1') === 'layer:model:version')
-  const offsets = [...(slab.db('offsets')?.rows() ?? [])]
+  const offsets = [...(slab.db(SOURCE_DBS.offsets.db)?.rows() ?? [])]
   return {
-    modelVersion: version === undefined ? null : modelVersionOf(slab, version.value),
+    modelVersion: layerVersion(slab),
     feedOffsets: new Map(offsets.map(({ key, value }) => [Buffer.from(key).toString('hex'), uint64(value)])),
-  }
-}
-
-function modelVersionOf(slab: SlabReader, value: Uint8Array): Value {
-  try {
-    return decode(value)
-  } catch (err) {
-    throw slab.corrupt(`its model version is no msgpack: ${(err as Error).message}`)
   }
 }
 

@@ -1,6 +1,6 @@
+import { NameMark } from '../layout/source-layer.js'
 import type { RowCursor, SlabReader } from '../page/page-reader.js'
-
-const STAR = 0x2a
+import { findNodeRows } from './source-dbs.js'
 
 /**
  * Finds the form of a node whose form row lies in another layer of the source. A buid is a hash over form and value, so
@@ -19,10 +19,10 @@ export class FormFinder {
     private readonly known: ReadonlyMap<string, string>,
   ) {
     this.cursors = layers.flatMap((slab) => {
-      const db = slab.db('bybuid')
+      const db = findNodeRows(slab)
       return db === undefined ? [] : [db.cursor()]
     })
-    this.seekKey[32] = STAR
+    this.seekKey[32] = NameMark.form
   }
 
   /** The form's name, or null when no layer knows it. */

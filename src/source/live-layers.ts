@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { MigrationError } from '../errors.js'
 import { cortexPaths, type LayerSlab } from '../layout/paths.js'
+import { SOURCE_SLABS } from '../layout/source-layer.js'
 import { SlabReader } from '../page/page-reader.js'
 import { isInUse } from '../slab/in-use.js'
 import { snapshotSlabs } from '../slab/snapshot.js'
 
-const SLABS = ['splices', 'layer', 'nodedata'] as const
 /** A 0.1.x Cortex commits each slab by itself every half second, longer when it is busy. */
 const COMMIT_WAIT_MS = 2_000
 
@@ -59,7 +59,7 @@ export function refuseLiveLayers(srcDir: string, layers: readonly string[]): voi
 }
 
 function liveLayer(srcDir: string, layers: readonly string[]): string | undefined {
-  return layers.find((iden) => SLABS.some((slab) => isInUse(cortexPaths(srcDir).layer(iden).slab(slab))))
+  return layers.find((iden) => SOURCE_SLABS.some((slab) => isInUse(cortexPaths(srcDir).layer(iden).slab(slab))))
 }
 
 export function snapshotDirOf(destDir: string): string {

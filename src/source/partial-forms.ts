@@ -1,4 +1,5 @@
 import { BUID_BYTES } from '../bytes/buid.js'
+import { SOURCE_DBS } from '../layout/source-layer.js'
 import { SlabReader } from '../page/page-reader.js'
 
 /**
@@ -16,12 +17,12 @@ export function findForms(layerPath: string, wanted: readonly Uint8Array[]): Map
   const found = new Map<string, string>()
   const slab = SlabReader.open(layerPath)
   try {
-    scan(slab, 'byprop', open, found, (key) => formOf(key, 0))
+    scan(slab, SOURCE_DBS.propIndex.db, open, found, (key) => formOf(key, 0))
     const names = new Map<string, string>()
-    for (const { key, value } of slab.db('abrv2name')?.rows() ?? []) {
+    for (const { key, value } of slab.db(SOURCE_DBS.tagPropNames.db)?.rows() ?? []) {
       names.set(hexOf(key, 0, 8), Buffer.from(value).toString('utf8').split('#')[0])
     }
-    scan(slab, 'by_tp_ftpi', open, found, (key) => names.get(hexOf(key, 0, 8)) ?? null)
+    scan(slab, SOURCE_DBS.tagPropIndex.db, open, found, (key) => names.get(hexOf(key, 0, 8)) ?? null)
     return found
   } finally {
     slab.close()

@@ -1,8 +1,10 @@
 import { BUID_BYTES } from '../bytes/buid.js'
 import { isMsgpack, type Value } from '../bytes/msgpack.js'
+import { SOURCE_DBS } from '../layout/source-layer.js'
 import type { ModelData } from '../model/model.js'
 import type { SlabReader } from '../page/page-reader.js'
 import { FormFinder } from '../source/form-finder.js'
+import { nodeRows } from '../source/source-dbs.js'
 import type { FormPlan, NodeOutcome, NodeTranslator } from '../translate/node.js'
 import type { RowSink } from '../translate/node-rows.js'
 import { packedName, SourceNode, strictText } from '../translate/source-node.js'
@@ -212,6 +214,6 @@ export class NodeStream {
 }
 
 function scanOf(slab: SlabReader): RangeScan {
-  if (slab.db('bybuid') === undefined) throw slab.corrupt('it has no database "bybuid"')
-  return new RangeScan(slab, 'bybuid')
+  nodeRows(slab)
+  return new RangeScan(slab, SOURCE_DBS.nodes.db)
 }

@@ -1,6 +1,7 @@
 import { MigrationError } from '../errors.js'
 import type { LeafBuilderMethods } from '../page/page-chunk.js'
 import { type RowCursor, SlabReader } from '../page/page-reader.js'
+import { spliceRows } from '../source/source-dbs.js'
 import { type SpliceFailure, SpliceTranslator } from '../translate/splices.js'
 import type { StortypeSource } from '../translate/stortypes.js'
 
@@ -45,7 +46,7 @@ export interface SpliceExtractResult {
 export function extractSplices(args: SpliceExtractArgs): SpliceExtractResult {
   const slab = SlabReader.open(args.slabPath)
   try {
-    const db = slab.db('splices')
+    const db = spliceRows(slab)
     return new RangeExtractor(args).run(db === undefined ? null : db.scanner())
   } finally {
     slab.close()

@@ -5,6 +5,7 @@ import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
+import { findNodeRows, nodedataRows, spliceRows } from '../source/source-dbs.js'
 import { planStarts } from '../source/splice-ranges.js'
 import { addTable, BUCKETS, type DigestTable, emptyTable } from '../stream/row-digest.js'
 import { inTurn } from '../thread/in-turn.js'
@@ -151,7 +152,7 @@ export class LayerVerifier {
   }
 
   private async someNodes(layer: SlabReader, sample: number): Promise<Totals> {
-    const bybuid = layer.db('bybuid')
+    const bybuid = findNodeRows(layer)
     const ranges = bybuid === undefined ? [] : sampleRanges(bybuid, sample)
     const parts: BuidRange[][] = []
     for (let at = 0; at < ranges.length; at += SAMPLE_NODES_PER_TASK)
@@ -167,10 +168,10 @@ export class LayerVerifier {
 
   private async allNodes(layer: SlabReader): Promise<Totals> {
     const { options } = this
-    const bybuid = layer.db('bybuid')
+    const bybuid = findNodeRows(layer)
     const end = options.nodelim === null || bybuid === undefined ? null : nthNode(bybuid, options.nodelim)
     const nodedata = this.hasNodedata ? SlabReader.open(this.nodedataPath) : null
-    const dbs = [bybuid, nodedata?.db('bybuid')].filter((db): db is DbReader => db !== undefined)
+    const dbs = [bybuid, nodedataRows(nodedata)].filter((db): db is DbReader => db !== undefined)
     const totalRows = dbs.reduce((sum, db) => sum + db.entries, 0)
     const { state } = this
     state.borders ??= planPartitions(dbs, layer.pageSize, {
@@ -357,7 +358,7 @@ export class LayerVerifier {
     const { state, splicesPath: slabPath } = this
     if (state.starts === null) {
       const slab = SlabReader.open(slabPath)
-      state.starts = planStarts(slab.db('splices'), slab.pageSize)
+      state.starts = planStarts(spliceRows(slab), slab.pageSize)
       slab.close()
     }
     const { starts } = state

@@ -5,6 +5,7 @@ import { migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
 import { cortexPaths } from '../layout/paths.js'
+import { SOURCE_SLABS } from '../layout/source-layer.js'
 import { changedSlabs, DEST_SLABS, type LayerCheckpoints, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
@@ -28,7 +29,6 @@ const LAYERS_AT_ONCE = 2
 const BUILT_TXN = 2
 /** What a sample cannot see of the layers. */
 const SAMPLE_LACKS = 'nodes that were not chosen, index rows that are too many, the history, and pages of the layers'
-const SOURCE_SLABS = ['layer', 'nodedata', 'splices'] as const
 
 export interface VerifyOptions {
   readonly srcDir: string

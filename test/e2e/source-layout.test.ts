@@ -23,7 +23,7 @@ import { readSource } from '../../src/source/cortex-dir.js'
 import { MIGR_OPS } from '../../src/step/context.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { dumpCortex } from '../support/dump.js'
-import { plant, put } from '../support/plant.js'
+import { plant, put, rowsOf } from '../support/plant.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
 const OTHER = 'ab'.repeat(16)
@@ -234,6 +234,27 @@ test('what this user may not read is said to be closed, and whose it is, never t
     }
   }
 }) // biome-ignore format: lists
+
+test('users without a name, or with one that is no text, stay as they are, and a fresh migration passes verify', (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
+  const [unnamed, nameless, numbered] = ['e1', 'e2', 'e3'].map((byte) => byte.repeat(16))
+  plant(join(src, 'slabs', 'cell.lmdb'), [
+    put('hive', hiveKey('auth', 'users', unnamed, 'admin'), encode(true)),
+    put('hive', hiveKey('auth', 'users', unnamed, 'rules'), encode([[true, ['node:add']]])),
+    put('hive', hiveKey('auth', 'users', nameless), encode(null)),
+    put('hive', hiveKey('auth', 'users', nameless, 'profile', 'x'), encode('y')),
+    put('hive', hiveKey('auth', 'users', numbered), encode(7)),
+  ])
+  const dest = join(dir, 'dest')
+  const { status, stdout, stderr } = migrate('--src', src, '--dest', dest, '--verify')
+  assert.deepEqual([status, /\nNo differences/.test(stdout)], [0, true], stdout)
+  for (const iden of [unnamed, nameless, numbered]) assert.match(stderr, new RegExp(`match user iden to name: ${iden}`))
+  const rows = rowsOf(join(dest, 'slabs', 'cell.lmdb'), 'hive').map(({ key }) => Buffer.from(key).toString())
+  for (const path of [`${unnamed}\0rules`, nameless, `${nameless}\0profile\0x`, numbered]) {
+    assert.ok(rows.includes(`auth\0users\0${path}`), path)
+  }
+})
 
 test('what is no 0.1.x Cortex is refused with one error, the true one, and its one hint', async (t) => {
   const dir = tempDir(t)

@@ -1,6 +1,6 @@
 import { cortexPaths } from '../../layout/paths.js'
+import { SOURCE_LAYER_VERSION } from '../../layout/source-layer.js'
 import { compareVersions, showVersion, type Version, versionOf } from '../../slab/version.js'
-import { LAYER_VERSION } from '../../upgrade/layer-upgrade.js'
 import { type Check, type Finding, problem } from '../check.js'
 
 const NO_VERSION: Version = [-1, -1, -1]
@@ -18,8 +18,8 @@ export const layerVersions: Check = ({ source, layerFacts }) => {
     }
     const version = versionOf(modelVersion ?? undefined) ?? NO_VERSION
     // An older one is read as 0.1.58 would leave it.
-    if (compareVersions(version, LAYER_VERSION) <= 0) continue
-    const text = `Layer ${iden} model version must be at latest 01x vers: ${showVersion(version)} != ${showVersion(LAYER_VERSION)}`
+    if (compareVersions(version, SOURCE_LAYER_VERSION) <= 0) continue
+    const text = `Layer ${iden} model version must be at latest 01x vers: ${showVersion(version)} != ${showVersion(SOURCE_LAYER_VERSION)}`
     found.push(problem(text, 'A release after 0.1.58 wrote this layer: make sure that --src is the 0.1.x Cortex'))
   }
   return found

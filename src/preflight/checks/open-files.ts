@@ -1,14 +1,13 @@
+import { SOURCE_SLABS } from '../../layout/source-layer.js'
 import { type Check, problem } from '../check.js'
 
-/** Slabs of a layer. */
-const LAYER_SLABS = 3
 /** Files that a migration has open beside those of layers. */
 const OWN_FILES = 96
 
 /** Each thread keeps the slabs of all layers open; runs are open only while they are read. */
 export const openFiles: Check = ({ layers, options: { workers }, sys }) => {
   const limit = sys.openFiles()
-  const need = OWN_FILES + layers.length * LAYER_SLABS * (workers + 2) + workers
+  const need = OWN_FILES + layers.length * SOURCE_SLABS.length * (workers + 2) + workers
   if (limit === null || limit >= need) return []
   const text = `This process may have ${limit} files open, the migration needs up to ${need}`
   return [problem(text, `Raise the limit first: ulimit -n ${need}`)]
