@@ -11,10 +11,13 @@ export type AtPath =
   | { readonly kind: 'absent' }
   | Unreachable
 
-/** A link on the way leads nowhere, or a directory on the way is closed to this user: nobody can tell what is there. */
+/**
+ * A link on the way leads nowhere, a directory on the way is closed to this user, or the disk does not answer: nobody can
+ * tell what is there.
+ */
 export interface Unreachable {
   readonly kind: 'unreachable'
-  readonly why: 'link' | 'permission'
+  readonly why: 'link' | 'permission' | 'disk'
   readonly reason: string
   readonly hint: string
 }
@@ -30,10 +33,19 @@ export function atPath(path: Path): AtPath {
     stats = statSync(path, { throwIfNoEntry: false })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EACCES') return unreachable('permission', closedDir(bytesOf(path)), readHint(path))
+    if (code === 'EACCES') {
+      const closed = closedDir(bytesOf(path))
+      return unreachable('permission', mayNotRead(closed), readHint(closed))
+    }
     if (code === 'ELOOP')
       return unreachable('link', `${quoted(path)} is a link that leads back to itself`, 'Correct the link')
-    if (code !== 'ENOTDIR') throw error
+    if (code !== 'ENOTDIR') {
+      return unreachable(
+        'disk',
+        `${quoted(path)} cannot be looked at: ${code}`,
+        'Check the path, and the disk it is on',
+      )
+    }
   }
   if (stats === undefined) return lostLink(bytesOf(path)) ?? { kind: 'absent' }
   return { kind: stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other', stats }
@@ -114,16 +126,16 @@ function linkStats(path: ByteText): Stats | undefined {
 }
 
 /** Who closes the way to a path: the first directory on it that this user may not search. */
-function closedDir(path: ByteText, links = 0): string {
+function closedDir(path: ByteText, links = 0): Buffer {
   const parts = path.split('/').slice(1)
   for (let i = 1; i <= parts.length; i++) {
     const at = `/${parts.slice(0, i).join('/')}`
     if (mayAccess(fsPath(at), constants.X_OK)) continue
-    if (links === MOST_LINKS || !lstatSync(fsPath(at)).isSymbolicLink()) return mayNotRead(fsPath(at))
+    if (links === MOST_LINKS || !lstatSync(fsPath(at)).isSymbolicLink()) return fsPath(at)
     const target = resolve(dirname(at), readlinkSync(fsPath(at), { encoding: 'latin1' }))
-    return isClosed(target) ? closedDir(target, links + 1) : mayNotRead(fsPath(target))
+    return isClosed(target) ? closedDir(target, links + 1) : fsPath(target)
   }
-  return mayNotRead(fsPath(path))
+  return fsPath(path)
 }
 
 /** Whether the way to a path is closed, and not only what is there. */

@@ -25,9 +25,9 @@ const FIRST_2X: Version = [0, 2, 0]
 /** What a destination directory is, judged by its cell slab. */
 export function destState(destDir: string): DestState {
   const path = cortexPaths(destDir).slab('cell')
-  if (!SlabReader.exists(path)) return { kind: 'none' }
   let slab: SlabReader
   try {
+    if (!SlabReader.exists(path)) return { kind: 'none' }
     slab = SlabReader.open(path)
   } catch (error) {
     if (error instanceof MigrationError) return { kind: 'unreadable', reason: error.message }

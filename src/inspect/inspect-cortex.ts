@@ -12,8 +12,8 @@ import { compareVersions, type Version, versionOf } from '../slab/version.js'
 import { readYamlFile } from '../slab/yaml-file.js'
 import { readLayerDirs } from '../source/layer-dirs.js'
 import { whyNoCortex } from '../source/no-cortex.js'
-import { planUpgrade, upgradeText } from '../upgrade/upgrade-source.js'
 import { layerVersion } from '../source/source-dbs.js'
+import { planUpgrade, upgradeText } from '../upgrade/upgrade-source.js'
 
 const FIRST_2X: Version = [0, 2, 0]
 const IDEN = /^[0-9a-f]{32}$/

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { encode, type Value } from '../bytes/msgpack.js'
 import { ErrorCounts } from '../dest/error-counts.js'
 import { cortexPaths } from '../layout/paths.js'
+import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import type { Log } from '../log.js'
 import type { ModelData } from '../model/model.js'
 import { preflight } from '../preflight/preflight.js'
@@ -19,7 +20,6 @@ import { inTurn } from '../thread/in-turn.js'
 import { RunningTasks } from '../thread/running-tasks.js'
 import { TaskPool } from '../thread/task-pool.js'
 import { callsAfter, WriterClient, type WriterPort } from '../thread/writer-client.js'
-import { LAYER_VERSION } from '../upgrade/layer-upgrade.js'
 import { planUpgrade, type UpgradePlan, upgradeSource } from '../upgrade/upgrade-source.js'
 import { upgradeNotes, withSource } from '../upgrade/with-source.js'
 import { dryCellSteps } from './dry-cell-steps.js'
@@ -278,7 +278,7 @@ export class Migrator {
     await this.record(
       writer,
       // What the layer was read as; an older one that held nothing to change is not rewritten.
-      ['nodes', 'vers', iden, [...LAYER_VERSION]],
+      ['nodes', 'vers', iden, [...SOURCE_LAYER_VERSION]],
       ['nodes', 'nextoffs', iden, [nextSplice ?? 0, Date.now()]],
     )
     log('INFO', `Saved splicelog next offset ${nextSplice ?? 0} for layer ${iden}`)

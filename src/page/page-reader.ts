@@ -67,7 +67,14 @@ export class SlabReader {
     if (atPath(file).kind !== 'file') throw cannotOpen(path, `${file} is not a regular file`)
     const unreadable = whyUnreadable(file)
     if (unreadable !== null) throw cannotOpen(path, unreadable, readHint(file))
-    return new SlabReader(file)
+    try {
+      return new SlabReader(file)
+    } catch (error) {
+      // Some file systems say so only now.
+      const { code = '', message } = error as NodeJS.ErrnoException
+      if (['EACCES', 'EPERM', 'ESTALE'].includes(code)) throw cannotOpen(path, message, readHint(file))
+      throw error
+    }
   }
 
   /**

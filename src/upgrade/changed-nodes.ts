@@ -1,6 +1,7 @@
 import { BUID_BYTES } from '../bytes/buid.js'
 import { ByteIndex } from '../bytes/byte-index.js'
 import type { RowCursor, SlabReader } from '../page/page-reader.js'
+import { findNodeRows } from '../source/source-dbs.js'
 import type { OldRow } from './old-node.js'
 import type { PutRow } from './rewrite-slab.js'
 
@@ -43,7 +44,7 @@ export class ChangedNodes {
   write(slab: SlabReader, upgrade: RowUpgrade, put: PutRow): void {
     const order = this.#inOrder()
     const seeker = new NodeRows(slab)
-    const base = slab.db('bybuid')?.cursor() ?? null
+    const base = findNodeRows(slab)?.cursor() ?? null
     let isOpen = base?.seek(null) ?? false
     let next = 0
     while (isOpen || next < order.length) {
@@ -95,7 +96,7 @@ export class NodeRows {
   readonly #cursor: RowCursor | null
 
   constructor(slab: SlabReader) {
-    this.#cursor = slab.db('bybuid')?.cursor() ?? null
+    this.#cursor = findNodeRows(slab)?.cursor() ?? null
   }
 
   of(buid: Uint8Array): OldRow[] {

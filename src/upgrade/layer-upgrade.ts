@@ -1,20 +1,18 @@
 import { BUID_BYTES } from '../bytes/buid.js'
 import { encode } from '../bytes/msgpack.js'
+import { MODEL_VERSION_KEY, SOURCE_DBS, SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import type { Model } from '../model/model.js'
 import type { DbReader, RowCursor, SlabReader } from '../page/page-reader.js'
-import type { Version } from '../slab/version.js'
 import { ChangedNodes, NodeRows } from './changed-nodes.js'
 import type { MovedBuids } from './moved-buids.js'
 import { buidOf, ndefOf, type OldRow, upgradedNdef, upgradedRows } from './old-node.js'
 import type { LayerRevision } from './revision.js'
 import { rewriteSlab } from './rewrite-slab.js'
 
-/** The model version of every layer that 0.1.58 has opened. */
-export const LAYER_VERSION: Version = [0, 1, 3]
 /** msgpack of `[buid]`, the value of `byprop`, up to the buid. */
 const BUID_ROW_HEAD = 3
 /** Dbs of `layer.lmdb` that a migration reads: the rest are indexes, and what other slabs have since. */
-const KEPT_DBS: ReadonlySet<string> = new Set(['bybuid', 'offsets', 'meta'])
+const KEPT_DBS: ReadonlySet<string> = new Set([SOURCE_DBS.nodes.db, SOURCE_DBS.offsets.db, 'meta'])
 
 /** A layer, and the revisions that it has not seen. */
 export interface OldLayer {
@@ -74,16 +72,16 @@ export function rewriteLayer(model: Model, { layer, revisions }: OldLayer, dir: 
   const upgrade = (form: string, rows: readonly OldRow[]) => upgradedRows(model, revisions, form, rows)
   rewriteSlab(layer, dir, {
     keeps: (db) => KEPT_DBS.has(db),
-    rows: new Map([['bybuid', (put) => nodes.write(layer, upgrade, put)]]),
-    main: [['layer:model:version', encode([...LAYER_VERSION])]],
+    rows: new Map([[SOURCE_DBS.nodes.db, (put) => nodes.write(layer, upgrade, put)]]),
+    main: [[MODEL_VERSION_KEY, encode([...SOURCE_LAYER_VERSION])]],
   })
 }
 
 /** Writes the layer's `nodedata.lmdb` with its changes. */
 export function rewriteNodedata(nodedata: SlabReader, dir: string, data: ChangedNodes): void {
   rewriteSlab(nodedata, dir, {
-    keeps: (db) => db === 'bybuid',
-    rows: new Map([['bybuid', (put) => data.write(nodedata, (_, rows) => rows, put)]]),
+    keeps: (db) => db === SOURCE_DBS.nodedata.db,
+    rows: new Map([[SOURCE_DBS.nodedata.db, (put) => data.write(nodedata, (_, rows) => rows, put)]]),
   })
 }
 

@@ -12,6 +12,7 @@ import { basename, join, resolve } from 'node:path'
 import { decode, PackMap } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
+import { SOURCE_DBS, SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import { Model } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -22,11 +23,11 @@ import { MemorySlab } from '../slab/memory-slab.js'
 import { compareVersions, showVersion, type Version, versionOf } from '../slab/version.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { readExtModel } from '../source/cortex-dir.js'
+import { findNodeRows, layerVersion } from '../source/source-dbs.js'
 import { ChangedNodes } from './changed-nodes.js'
 import { isOldHive, type OldAuth, upgradeHive } from './hive-upgrade.js'
 import {
   findMoved,
-  LAYER_VERSION,
   type LayerChanges,
   layerChanges,
   type OldLayer,
@@ -155,13 +156,13 @@ function planLayer(dir: string, iden: string): LayerUpgradePlan {
 
 function readLayerPlan(dir: string, iden: string): LayerUpgradePlan {
   return withSlab(join(dir, 'layer.lmdb'), (slab) => {
-    const stored = slab.mainRows().find(({ key }) => Buffer.from(key).toString('latin1') === 'layer:model:version')
-    const version = stored === undefined ? null : (versionOf(decode(stored.value)) ?? LAYER_VERSION)
+    const stored = layerVersion(slab)
+    const version = stored === null ? null : (versionOf(stored) ?? SOURCE_LAYER_VERSION)
     // A layer that never held anything has no version.
-    const isEmpty = (slab.db('bybuid')?.entries ?? 0) === 0 && (slab.db('splices')?.entries ?? 0) === 0
+    const isEmpty = (findNodeRows(slab)?.entries ?? 0) === 0 && (slab.db(SOURCE_DBS.splices.db)?.entries ?? 0) === 0
     const isOlder = ({ version: later }: LayerRevision) => version === null || compareVersions(version, later) < 0
     const revisions = isEmpty ? [] : REVISIONS.filter(isOlder)
-    const splices = slab.db('splices')?.entries ?? 0
+    const splices = slab.db(SOURCE_DBS.splices.db)?.entries ?? 0
     const isMoved = slab.db('meta')?.get(Buffer.from(SPLICES_MOVED)) !== undefined
     return { name: basename(dir), iden, dir, version, revisions, splicesWithin: splices > 0 && !isMoved }
   })
