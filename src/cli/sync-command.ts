@@ -24,6 +24,10 @@ export function syncCommand(name: string): CliCommand {
     .option('--offsfile <file>', 'where each layer starts: <dest>/migration/lyroffs.yaml of the migration')
     .option('--poll_s <seconds>', 'between looks at a source that has nothing new (default: 60)', numberOf)
     .option('--err_lim <n>', 'failed changes after which a layer stops; -1: never (default: 10)', intOf)
+    .option(
+      '--skip-layer <iden...>',
+      'layers of the source that are not synced on purpose, so that they do not keep from cutting over',
+    )
     .option('--queue_size <n>', 'most changes of a layer in memory (default: 100000)', intOf)
     .option('--offs_logging <n>', 'a log line every so many offsets; 0: none (default: 10000000)', intOf)
     .option('--message-bytes <bytes>', 'longest message that a Cortex may send, like 256M (default: 256M)')

@@ -22,6 +22,7 @@ export interface ParsedSync extends ParsedLog {
   offsfile?: string
   poll_s?: number
   err_lim?: number
+  skipLayer?: string[]
   queue_size?: number
   offs_logging?: number
   authPasswd?: string
@@ -44,6 +45,7 @@ export function configOf(parsed: ParsedSync): ConfigInput {
     offsfile: parsed.offsfile,
     poll_s: parsed.poll_s,
     err_lim: parsed.err_lim,
+    skip_layers: parsed.skipLayer,
     queue_size: parsed.queue_size,
     offs_logging: parsed.offs_logging,
     'auth:passwd': parsed.authPasswd ?? passwdIn(parsed.authPasswdFile),

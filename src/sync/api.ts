@@ -21,6 +21,8 @@ export interface RemoteLayer {
   readonly iden: string
   /** Splices from `offs` on (0.1.x only): item i has offset `offs + i`; `size` -1 reads to the end of the log. */
   splices(offs: number | bigint, size: number): AsyncIterable<RawSplice>
+  /** Idens of the nodes of this layer that were made after a time, epoch ms by its clock (0.1.x only). */
+  createdSince(after: number): AsyncIterable<string>
   /** Applies node edits in order, resolved when the Cortex has them. @param nodeedits raw array @param meta raw map */
   storNodeEditsNoLift(nodeedits: Raw, meta: Raw): Promise<void>
   /** Index behind the last row of the layer's node edit log (2.x only); null when the release does not tell. */
@@ -61,6 +63,8 @@ export interface SyncConfig {
   readonly pollS: number
   /** Failed groups after which a layer's push stops; -1: never. */
   readonly errLim: number
+  /** Layers of the source that are left out on purpose. */
+  readonly skipLayers: readonly string[]
   /** Most splices of one layer in memory, >= 1. */
   readonly queueSize: number
   /** A progress line every so many offsets; 0: none. */
@@ -119,6 +123,9 @@ export interface OffsetStore {
   /** What a later start compares source and destination with, oldest first; the last one is at the settled offset. */
   anchors(iden: string): readonly Anchor[]
   setAnchors(iden: string, anchors: readonly Anchor[]): Promise<void>
+  /** Up to when every node that the source has made is known to be at the destination, epoch ms; null when never looked. */
+  nodesChecked(iden: string): number | null
+  setNodesChecked(iden: string, time: number): Promise<void>
   /** Error records of one layer or of all, by layer and offset, from `from` on. */
   errors(iden?: string, from?: number): Iterable<SyncError>
   error(iden: string, offset: number): SyncError | undefined

@@ -1,7 +1,9 @@
-import type { Value } from '../bytes/msgpack.js'
+import { PackMap, type Value } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
+import { TelepathError } from '../telepath/errors.js'
 import type { OpenCortex, RemoteCortex, RemoteLayer, SyncConfig, SyncLog } from './api.js'
 import { Backoff, type Clock, END, Signal, Stopped, untilStopped } from './clock.js'
+import { destViews } from './cortex-views.js'
 import { DictModel } from './dict-model.js'
 import { addExtension, compareModels } from './model-extensions.js'
 import { sortFailure } from './remote-failure.js'
@@ -149,6 +151,21 @@ export class DestPeer extends Peer {
     this.#isReady = false
     watcher?.abort.abort(END)
     await watcher?.done
+  }
+
+  /** Those of some nodes that are in no layer of a view with this layer. */
+  async missingNodes(layer: string, idens: readonly string[]): Promise<readonly string[]> {
+    const cortex = await this.open()
+    const views = await destViews(cortex)
+    const view =
+      [...views].find(([, layers]) => layers[0] === layer) ?? [...views].find(([, layers]) => layers.includes(layer))
+    if (view === undefined) throw TelepathError.of('NoSuchView', { mesg: `No view has layer ${layer}` })
+    const count = (some: readonly string[]) =>
+      cortex.call('count', `iden ${some.join(' ')}`, new PackMap([['view', view[0]]]))
+    if ((await count(idens)) === idens.length) return []
+    const missing: string[] = []
+    for (const iden of idens) if ((await count([iden])) === 0) missing.push(iden)
+    return missing
   }
 
   /**

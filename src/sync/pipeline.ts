@@ -17,6 +17,7 @@ import type { RetryResult } from './layer/retry.js'
 import { readOffsetsFile } from './offsets-file.js'
 import { DestPeer, SourcePeer } from './peers.js'
 import { sortFailure } from './remote-failure.js'
+import { findUnsynced, NOTHING_UNSYNCED, type Unsynced } from './unsynced.js'
 import { blockersOf } from './verdict.js'
 
 /** How long the sources may take to answer whether they have more. */
@@ -55,6 +56,7 @@ export class LayerSyncs implements SyncService {
   readonly #dest: DestPeer
   readonly #layers = new Map<string, LayerSync>()
   #last: Promise<unknown> = Promise.resolve()
+  #unsynced: Unsynced = NOTHING_UNSYNCED
   #resumeOrder: Promise<void> = Promise.resolve()
 
   constructor(parts: Parts, ground: Ground = { clock: systemClock, random: Math.random }) {
@@ -85,10 +87,20 @@ export class LayerSyncs implements SyncService {
     const askedAt = clock.elapsed()
     const timer = new AbortController()
     const layers = [...this.#layers.values()]
-    const answers = Promise.all(layers.map((layer) => layer.ask(askedAt, timer.signal)))
+    const answers = Promise.all([...layers.map((layer) => layer.ask(askedAt, timer.signal)), this.#lookForUnsynced()])
     await Promise.race([answers, clock.sleep(ASK_MS, timer.signal)])
     timer.abort(END)
     return this.#state(new Set(layers.filter((layer) => !layer.isPolledSince(askedAt)).map(({ iden }) => iden)))
+  }
+
+  async #lookForUnsynced(): Promise<void> {
+    if (!this.#isSyncing() || this.#dest.trouble !== null) return
+    this.#unsynced = await findUnsynced(
+      this.#source,
+      this.#dest,
+      [...this.#layers.keys()],
+      this.#parts.config.skipLayers,
+    )
   }
 
   state(): SyncState {
@@ -100,7 +112,7 @@ export class LayerSyncs implements SyncService {
     const dest = this.#dest
     const layers = this.#layerStates()
     const syncing = store.syncing()
-    const blockers = blockersOf({ syncing, layers, unanswered, others: [] })
+    const blockers = blockersOf({ syncing, layers, unanswered, others: this.#unsynced.blockers })
     const polled = layers.map(({ polledAt }) => polledAt)
     return {
       syncing,
@@ -114,7 +126,7 @@ export class LayerSyncs implements SyncService {
       blockers,
       cutoverBlockers: blockers.map(({ text }) => text),
       polledAt: polled.length === 0 || polled.includes(null) ? null : Math.min(...(polled as number[])),
-      notCarried: [...NOT_CARRIED, ...dest.modelNotes],
+      notCarried: [...NOT_CARRIED, ...dest.modelNotes, ...this.#unknown()],
     }
   }
 
@@ -336,6 +348,12 @@ export class LayerSyncs implements SyncService {
       }
     }
     return { applied, failed }
+  }
+
+  /** What could not be looked for. */
+  #unknown(): string[] {
+    const troubles = [this.#unsynced.trouble, ...[...this.#layers.values()].map((layer) => layer.unwatched)]
+    return [...new Set(troubles.filter((trouble) => trouble !== null))]
   }
 
   #isSyncing(): boolean {

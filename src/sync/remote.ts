@@ -70,6 +70,17 @@ class TelepathLayer implements RemoteLayer {
     return this.proxy.generate('splices', [offs, size])
   }
 
+  async *createdSince(after: number): AsyncIterable<string> {
+    // Keys of 0.1.x's index of universal props: the name, a NUL, the time with its sign turned.
+    const first = Buffer.alloc(8)
+    first.writeBigUInt64BE(BigInt(Math.floor(after) + 1) + (1n << 63n))
+    const range = ['range', [first, Buffer.alloc(8, 0xff)]]
+    for await (const row of this.proxy.generate('getLiftRows', [[['indx', ['byuniv', CREATED, [range]]]]])) {
+      // [buid, props]
+      if (row[1] === 0xc4 && row[2] === 32) yield Buffer.from(row.subarray(3, 35)).toString('hex')
+    }
+  }
+
   async storNodeEditsNoLift(nodeedits: Uint8Array, meta: Uint8Array): Promise<void> {
     await this.proxy.call('storNodeEditsNoLift', [new Packed(nodeedits), new Packed(meta)])
   }
@@ -91,5 +102,6 @@ class TelepathLayer implements RemoteLayer {
   }
 }
 
+const CREATED = Buffer.from('.created\0')
 /** The first up to 2.8, the second in later releases. */
 const INDEX_METHODS = ['getNodeEditOffset', 'getEditIndx'] as const

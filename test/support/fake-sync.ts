@@ -144,6 +144,7 @@ export function syncConfig(changes: Partial<SyncConfig> = {}): SyncConfig {
     offsfile: undefined,
     pollS: 60,
     errLim: 10,
+    skipLayers: [],
     queueSize: 100_000,
     offsLogging: 0,
     modelSync: 'add',

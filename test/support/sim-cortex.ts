@@ -65,6 +65,10 @@ export class SimCortex {
   readonly logged = new Map<string, number[]>()
   /** How far the disk is behind. */
   commitMs = 250
+  /** Layers that its hive knows, layers of its views by iden, and when nodes were made, by layer and iden (0.1.x). */
+  hiveLayers: string[] = []
+  readonly views = new Map<string, string[]>()
+  readonly created = new Map<string, Map<string, number>>()
   pushes = 0
   pushesAtOnce = 0
   mostPushesAtOnce = 0
@@ -240,6 +244,27 @@ class SimRemote implements RemoteCortex {
 
   call(method: string, ...args: Value[]): Promise<Value> {
     return this.#call(() => {
+      const { cortex } = this
+      if (method === 'listHiveKey') {
+        return (args[0] as string[])[1] === 'layers' ? cortex.hiveLayers : [...cortex.views.keys()]
+      }
+      if (method === 'getHiveKey') return cortex.views.get((args[0] as string[])[2]) ?? null
+      if (method === 'callStorm') {
+        return [...cortex.views].map(
+          ([iden, layers]) =>
+            new PackMap([
+              ['iden', iden],
+              ['layers', layers.map((layer) => new PackMap([['iden', layer]]))],
+            ]),
+        )
+      }
+      if (method === 'count') {
+        const there = new Set([...cortex.applied.values()].flatMap((each) => each.map(({ node }) => node)))
+        return String(args[0])
+          .split(' ')
+          .slice(1)
+          .filter((iden) => there.has(iden)).length
+      }
       const [name, tdef] = method === 'addFormProp' ? args.slice(1) : args
       const stortype = (tdef as Value[])[0] === 'int' ? 9 : 1
       const entry: [Value, Value] = [
@@ -308,6 +333,11 @@ class SimLayer implements RemoteLayer {
       this.link.check()
       yield log[at]
     }
+  }
+
+  async *createdSince(after: number): AsyncIterable<string> {
+    const found = await this.cortex.call(this.link, this.peer, () => [...(this.cortex.created.get(this.iden) ?? [])])
+    for (const [iden, at] of found) if (at > after) yield iden
   }
 
   async storNodeEditsNoLift(nodeedits: Uint8Array, meta: Uint8Array): Promise<void> {
@@ -454,6 +484,14 @@ export class SimStore implements OffsetStore {
     return this.#write((state) => state.anchors.set(iden, anchors))
   }
 
+  nodesChecked(iden: string): number | null {
+    return this.#state.nodesChecked.get(iden) ?? null
+  }
+
+  setNodesChecked(iden: string, time: number): Promise<void> {
+    return this.#write((state) => state.nodesChecked.set(iden, time))
+  }
+
   *errors(iden?: string, from = 0): Iterable<SyncError> {
     for (const key of [...this.#state.errors.keys()].sort()) {
       const error = this.#state.errors.get(key) as SyncError
@@ -527,6 +565,7 @@ export interface StoreState {
   readonly push: Map<string, number>
   readonly settled: Map<string, number>
   readonly anchors: Map<string, readonly Anchor[]>
+  readonly nodesChecked: Map<string, number>
   readonly halted: Set<string>
   readonly errors: Map<string, SyncError>
   override: boolean | null
@@ -540,6 +579,7 @@ export function emptyState(): StoreState {
     push: new Map(),
     settled: new Map(),
     anchors: new Map(),
+    nodesChecked: new Map(),
     halted: new Set(),
     errors: new Map(),
     override: null,
@@ -557,6 +597,7 @@ export const simConfig: SyncConfig = {
   offsfile: undefined,
   pollS: 60,
   errLim: -1,
+  skipLayers: [],
   queueSize: 100_000,
   offsLogging: 0,
   modelSync: 'add',

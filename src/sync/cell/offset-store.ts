@@ -22,6 +22,7 @@ type Write = () => void
  *
  *     pull_offs, push_offs   16 bytes layer iden -> 8 bytes big-endian offset
  *     settled_offs           the same; not known to the reference service
+ *     nodes_checked          16 bytes layer iden -> 8 bytes big-endian epoch ms; neither
  *     anchors                16 bytes layer iden -> msgpack [[offset, digest, index], ...]; neither
  *     errors                 16 bytes layer iden + 8 bytes big-endian offset -> msgpack record
  *     count:errors           32 hex digits of the iden -> 8 bytes big-endian count
@@ -33,6 +34,7 @@ export class LmdbOffsetStore implements OffsetStore {
   readonly #push: OffsetDb
   readonly #settled: OffsetDb
   readonly #counts: OffsetDb
+  readonly #checked: OffsetDb
   readonly #errors: Db
   readonly #anchors: Db
   readonly #anchorsNow = new Map<string, readonly Anchor[]>()
@@ -53,6 +55,7 @@ export class LmdbOffsetStore implements OffsetStore {
     this.#pull = new OffsetDb(slab.db('pull_offs'), keyOf)
     this.#push = new OffsetDb(slab.db('push_offs'), keyOf)
     this.#settled = new OffsetDb(slab.db('settled_offs'), keyOf)
+    this.#checked = new OffsetDb(slab.db('nodes_checked'), keyOf)
     this.#counts = new OffsetDb(slab.db('count:errors'), (iden) => Buffer.from(iden))
     this.#errors = slab.db('errors')
     this.#anchors = slab.db('anchors')
@@ -119,6 +122,14 @@ export class LmdbOffsetStore implements OffsetStore {
 
   setAnchors(iden: string, anchors: readonly Anchor[]): Promise<void> {
     return this.#queue(this.#putAnchors(iden, anchors))
+  }
+
+  nodesChecked(iden: string): number | null {
+    return this.#checked.find(iden) ?? null
+  }
+
+  setNodesChecked(iden: string, time: number): Promise<void> {
+    return this.#queue(this.#checked.set(iden, Math.max(0, Math.floor(time))))
   }
 
   *errors(iden?: string, from = 0): Iterable<SyncError> {

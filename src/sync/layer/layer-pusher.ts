@@ -39,7 +39,7 @@ export class LayerPusher {
   #lostAt = 0
   #retryWanted: Deferred<RetryResult> | null = null
   /** What keeps the destination from being written to now, one sentence. */
-  trouble: string | null = null
+  trouble: string | null = 'The destination was not compared yet'
 
   /** `retry` applies the recorded errors first. */
   constructor(parts: PusherParts, retry: boolean) {

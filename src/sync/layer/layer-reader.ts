@@ -6,6 +6,7 @@ import type { LayerCounters } from './layer-counters.js'
 import type { LayerLedger } from './layer-ledger.js'
 import type { LayerParts } from './layer-parts.js'
 import type { LayerPipe } from './layer-pipe.js'
+import { NodeWatch } from './node-watch.js'
 import { Poll } from './poll.js'
 import { digestOf, timeOf } from './splice-facts.js'
 
@@ -32,6 +33,7 @@ export interface ReaderParts {
 export class LayerReader {
   readonly #parts: ReaderParts
   readonly #hold: HoldBack
+  readonly watch: NodeWatch
   readonly poll: Poll
   #tipSearchedAt = Number.NEGATIVE_INFINITY
   status: PullStatus | null = null
@@ -44,6 +46,7 @@ export class LayerReader {
     this.#parts = parts
     this.#hold = new HoldBack(parts.pipe, parts.layer.clock)
     this.poll = new Poll(parts.layer.clock)
+    this.watch = new NodeWatch(parts.layer)
   }
 
   run(): Promise<never> {
@@ -96,8 +99,14 @@ export class LayerReader {
       if (!isLive) continue
       this.sourceTip = pipe.frontier.read
       if (got === 0) this.status = 'up_to_date'
+      if (got === 0 && pipe.frontier.pushed === pipe.frontier.read) {
+        await this.watch.look(remote, timeOf(this.#hold.heldSplice ?? undefined), this.poll.isAsked)
+      }
       this.poll.ended(began)
-      pauseMs = got !== 0 || this.#hold.isHolding ? FIRST_POLL_MS : Math.min(pauseMs * 2, config.pollS * 1000)
+      pauseMs =
+        got !== 0 || this.#hold.isHolding || this.watch.isUnsure
+          ? FIRST_POLL_MS
+          : Math.min(pauseMs * 2, config.pollS * 1000)
       if (!link.aborted) await this.poll.pause(Math.min(pauseMs, config.pollS * 1000))
     }
   }
@@ -176,7 +185,7 @@ export class LayerReader {
     const { frontier, marks } = pipe
     this.#forgetHeld()
     const { held, epoch } = frontier
-    if (held === 0) return
+    if (held === 0) return this.watch.begin(layer.clock.now())
     const { heldSplice } = this.#hold
     const expected = heldSplice === null ? (marks.digestAt(held) ?? null) : digestOf(heldSplice)
     const found = await spliceAt(remote, held - 1)
@@ -186,7 +195,7 @@ export class LayerReader {
       marks.learn(held, { digest })
       ledger.write(layer.store.setAnchors(layer.iden, marks.anchors))
     }
-    if (found !== null && digest === (expected ?? digest)) return
+    if (found !== null && digest === (expected ?? digest)) return this.watch.begin(timeOf(found))
     // The destination may have been put back too: then the pusher goes back, and both may fit again.
     await untilStopped(pipe.destChecked.promise, signal)
     if (frontier.epoch !== epoch) return this.#checkLog(remote)

@@ -51,8 +51,14 @@ export class LayerSync {
     if (this.isRunning) await this.#run?.reader.ask(askedAt, signal)
   }
 
+  /** Why nodes without splices cannot be looked for. */
+  get unwatched(): string | null {
+    return this.#run?.reader.watch.trouble ?? null
+  }
+
   isPolledSince(askedAt: number): boolean {
-    return this.#run?.reader.poll.isSince(askedAt) === true
+    const reader = this.#run?.reader
+    return reader?.poll.isSince(askedAt) === true && reader.watch.isSince(askedAt)
   }
 
   /** Starts at an offset; `retry` applies the recorded errors before it first. The last run must have been stopped. */
@@ -104,6 +110,7 @@ export class LayerSync {
     const pullOffset = frontier?.read ?? store.pullOffset(iden)
     const tip = run?.reader.sourceTip ?? null
     const lagSplices = tip === null ? null : Math.max(0, tip - pushOffset)
+    const unsure = run?.reader.watch.isUnsure ? 'Nodes of the source are not at the destination: looking again' : null
     const { pushed, rate, readAt, connectedAt } = this.#counters
     return {
       iden,
@@ -122,8 +129,8 @@ export class LayerSync {
       rate: rate.perSecond(clock.elapsed(), pushed),
       pushedTotal: pushed,
       polledAt: run?.reader.poll.polledAt ?? null,
-      notes: [run?.reader.trouble, run?.pusher.trouble].filter((note) => note != null),
-      lastingNotes: [],
+      notes: [run?.reader.trouble, run?.pusher.trouble, unsure, run?.reader.watch.lost].filter((note) => note != null),
+      lastingNotes: [run?.reader.watch.lost].filter((note) => note != null),
     }
   }
 

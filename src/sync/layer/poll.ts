@@ -19,6 +19,11 @@ export class Poll {
     return this.#beganAt >= askedAt
   }
 
+  /** Whether somebody has asked since the last poll began. */
+  get isAsked(): boolean {
+    return !this.isSince(this.#askedAt)
+  }
+
   /** A poll was read to the end. */
   ended(began: { readonly elapsedMs: number; readonly epochMs: number }): void {
     this.#beganAt = began.elapsedMs
@@ -38,7 +43,7 @@ export class Poll {
 
   /** Waits for `ms`, or until somebody asks; not at all when somebody has asked since the last poll began. */
   async pause(ms: number): Promise<void> {
-    if (!this.isSince(this.#askedAt)) return
+    if (this.isAsked) return
     this.#pause = new AbortController()
     await this.#clock.sleep(ms, this.#pause.signal)
   }

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { buid } from '../../src/bytes/hash.js'
+import { A, asn, B, Bench, META } from '../support/sync-bench.js'
+
+const V = 'c'.repeat(32)
+
+function iden(valu: number): string {
+  return Buffer.from(buid(['inet:ipv4', valu])).toString('hex')
+}
+
+/** In sync up to a splice of `time`, with a view of the layer on both sides. */
+async function inSync(time: number): Promise<Bench> {
+  const bench = new Bench()
+  for (const cortex of [bench.source, bench.dest]) cortex.views.set(V, [A])
+  bench.source.hiveLayers = [A]
+  bench.source.created.set(A, new Map([[iden(1), time]]))
+  bench.add(A, asn(0, 9, { ...META, time: time - 1 }), asn(1, 1, { ...META, time }))
+  await bench.start([A, 1])
+  assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
+  return bench
+}
+
+test('a node that was made at the source without a splice keeps from cutting over, also after restarts', async () => {
+  const time = 1_500_000_000_000
+  const bench = await inSync(time)
+  bench.source.created.get(A)?.set(iden(5), time + 60_000)
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
+  assert.equal(canCutover, false)
+  assert.match(cutoverBlockers.join(), new RegExp(`1 node was made at the source without splices.*${iden(5)}`))
+  // Later splices do not hide it.
+  bench.add(A, asn(2, 2, { ...META, time: time + 9_000_000 }))
+  await bench.wait(120_000)
+  const again = await bench.again()
+  assert.equal((await again.run(again.service.untilCaughtUp())).canCutover, false)
+  // The operator brings it over.
+  again.add(A, asn(5, 5, { ...META, time: time + 9_100_000 }))
+  assert.equal((await again.run(again.service.untilCaughtUp())).canCutover, true)
+})
+
+test('nodes that come with their splices are never taken for lost ones', async () => {
+  const bench = await inSync(1_600_000_000_000)
+  for (let i = 0; i < 200; i++) {
+    const at = Math.floor(bench.clock.now())
+    bench.add(A, asn(i, 10 + i, { ...META, time: at }))
+    bench.source.created.get(A)?.set(iden(10 + i), at)
+    await bench.wait(700)
+    const { cutoverBlockers } = await bench.run(bench.service.ask())
+    assert.doesNotMatch(cutoverBlockers.join(), /without splices/)
+  }
+  assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
+})
+
+test('layers and views that were made at the source since the backup are named, but for those left out on purpose', async () => {
+  const bench = await inSync(1)
+  const fork = 'd'.repeat(32)
+  bench.source.hiveLayers = [A, B]
+  bench.source.views.set(fork, [B, A])
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.ask())
+  assert.equal(canCutover, false)
+  assert.equal(cutoverBlockers.length, 2)
+  assert.match(cutoverBlockers[0], new RegExp(`Layer ${B} of the source is not synced`))
+  assert.match(cutoverBlockers[1], new RegExp(`View ${fork} of the source is not at the destination`))
+  const skipping = await bench.again(() => {}, { skipLayers: [B] })
+  assert.equal((await skipping.run(skipping.service.untilCaughtUp())).canCutover, true)
+})
