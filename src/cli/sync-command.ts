@@ -29,6 +29,7 @@ export function syncCommand(name: string): CliCommand {
       'layers of the source that are not synced on purpose, so that they do not keep from cutting over',
     )
     .option('--queue_size <n>', 'most changes of a layer in memory (default: 100000)', intOf)
+    .option('--queue-bytes <bytes>', 'most bytes of changes of all layers in memory (default: 67108864)', intOf)
     .option('--offs_logging <n>', 'a log line every so many offsets; 0: none (default: 10000000)', intOf)
     .option('--message-bytes <bytes>', 'longest message that a Cortex may send, like 256M (default: 256M)')
     .option('--auth-passwd <passwd>', "password of the service's user root; everybody on the machine can see it")

@@ -24,6 +24,7 @@ export interface ParsedSync extends ParsedLog {
   err_lim?: number
   skipLayer?: string[]
   queue_size?: number
+  queueBytes?: number
   offs_logging?: number
   authPasswd?: string
   authPasswdFile?: string
@@ -47,6 +48,7 @@ export function configOf(parsed: ParsedSync): ConfigInput {
     err_lim: parsed.err_lim,
     skip_layers: parsed.skipLayer,
     queue_size: parsed.queue_size,
+    queue_bytes: parsed.queueBytes,
     offs_logging: parsed.offs_logging,
     'auth:passwd': parsed.authPasswd ?? passwdIn(parsed.authPasswdFile),
     message_bytes: parsed.messageBytes,

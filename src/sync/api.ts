@@ -67,6 +67,8 @@ export interface SyncConfig {
   readonly skipLayers: readonly string[]
   /** Most splices of one layer in memory, >= 1. */
   readonly queueSize: number
+  /** Most bytes of splices of all layers in memory, > 0. */
+  readonly queueBytes: number
   /** A progress line every so many offsets; 0: none. */
   readonly offsLogging: number
   /** What to do with model extensions that only the source has: add them to the destination, or only name them. */

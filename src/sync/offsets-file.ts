@@ -28,6 +28,7 @@ export function readOffsetsFile(path: string | undefined): [iden: string, offset
   if (document.errors.length > 0) throw wrong(path, `it is no YAML: ${document.errors[0].message.split('\n')[0]}`)
   const { contents } = document
   if (!isMap(contents)) throw wrong(path, 'it is no map of layer idens')
+  if (contents.items.length === 0) throw wrong(path, 'it names no layer')
   return contents.items.map(({ key, value }) => {
     const iden = isScalar(key) ? String(key.value) : ''
     if (!IDEN.test(iden)) throw wrong(path, `"${iden}" is no layer iden of 32 hex digits`)

@@ -12,6 +12,7 @@ import type {
   SyncState,
 } from './api.js'
 import { type Clock, END, systemClock } from './clock.js'
+import { ByteBudget } from './layer/byte-budget.js'
 import { LayerSync } from './layer/layer-sync.js'
 import type { RetryResult } from './layer/retry.js'
 import { readOffsetsFile } from './offsets-file.js'
@@ -54,6 +55,7 @@ export class LayerSyncs implements SyncService {
   readonly #ground: Ground
   readonly #source: SourcePeer
   readonly #dest: DestPeer
+  readonly #budget: ByteBudget
   readonly #layers = new Map<string, LayerSync>()
   #last: Promise<unknown> = Promise.resolve()
   #unsynced: Unsynced = NOTHING_UNSYNCED
@@ -63,6 +65,7 @@ export class LayerSyncs implements SyncService {
     this.#parts = parts
     this.#ground = ground
     const { config, store, openCortex, log } = parts
+    this.#budget = new ByteBudget(config.queueBytes)
     this.#source = new SourcePeer(config.src, openCortex)
     this.#dest = new DestPeer({
       source: this.#source,
@@ -289,7 +292,16 @@ export class LayerSyncs implements SyncService {
     let layer = this.#layers.get(iden)
     if (layer === undefined) {
       const { config, store, log } = this.#parts
-      layer = new LayerSync({ iden, config, store, source: this.#source, dest: this.#dest, log, ...this.#ground })
+      layer = new LayerSync({
+        iden,
+        config,
+        store,
+        source: this.#source,
+        dest: this.#dest,
+        budget: this.#budget,
+        log,
+        ...this.#ground,
+      })
       this.#layers.set(iden, layer)
     }
     return layer
@@ -408,7 +420,10 @@ function cannotStart(role: 'source' | 'destination', error: unknown): unknown {
   sortFailure(error)
   return new MigrationError('ERR_CONFIG', `Cannot start the sync: the ${role} says: ${(error as Error).message}`, {
     cause: error,
-    hint: `check the url, user, password and permissions of the ${role}, and that it is running`,
+    hint:
+      (error as Error).name === 'NoSuchLayer'
+        ? `the offsets file, or this directory, is of another migration than this ${role}: take the lyroffs.yaml that the migration of this source has written`
+        : `check the url, user, password and permissions of the ${role}, and that it is running`,
   })
 }
 

@@ -146,6 +146,7 @@ export function syncConfig(changes: Partial<SyncConfig> = {}): SyncConfig {
     errLim: 10,
     skipLayers: [],
     queueSize: 100_000,
+    queueBytes: 64 << 20,
     offsLogging: 0,
     modelSync: 'add',
     noMigrationMode: false,

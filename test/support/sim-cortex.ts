@@ -69,6 +69,8 @@ export class SimCortex {
   hiveLayers: string[] = []
   readonly views = new Map<string, string[]>()
   readonly created = new Map<string, Map<string, number>>()
+  /** Waited for before a layer takes a push. */
+  storing: (iden: string) => Promise<void> = async () => {}
   pushes = 0
   pushesAtOnce = 0
   mostPushesAtOnce = 0
@@ -343,6 +345,7 @@ class SimLayer implements RemoteLayer {
   async storNodeEditsNoLift(nodeedits: Uint8Array, meta: Uint8Array): Promise<void> {
     const { cortex } = this
     cortex.pushes++
+    await cortex.storing(this.iden)
     cortex.mostPushesAtOnce = Math.max(cortex.mostPushesAtOnce, ++cortex.pushesAtOnce)
     try {
       await cortex.call(this.link, this.peer, () => this.#apply(decode(nodeedits) as Value[], decode(meta) as PackMap))
@@ -599,6 +602,7 @@ export const simConfig: SyncConfig = {
   errLim: -1,
   skipLayers: [],
   queueSize: 100_000,
+  queueBytes: 64 << 20,
   offsLogging: 0,
   modelSync: 'add',
   noMigrationMode: false,

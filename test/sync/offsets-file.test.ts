@@ -22,7 +22,7 @@ test('readOffsetsFile() keeps idens as text whatever YAML takes them for', () =>
     idens.map((iden, i) => [iden, i]),
   )
   assert.deepEqual(read(`'${idens[0]}': {nextoffs: 32048}`), [[idens[0], 32048]])
-  assert.deepEqual(read('--- {}\n...\n'), [])
+  assert.throws(() => read('--- {}\n...\n'), /names no layer/)
 })
 
 test('readOffsetsFile() says what is wrong and creates nothing', () => {

@@ -26,6 +26,10 @@ const keys = z.strictObject({
   err_lim: z.int().min(-1).default(10),
   skip_layers: z.array(z.string()).default([]),
   queue_size: z.int().min(1).default(100_000),
+  queue_bytes: z
+    .int()
+    .min(1)
+    .default(64 << 20),
   offs_logging: z.int().min(0).default(10_000_000),
   message_bytes: byteCount.default(256 * 2 ** 20),
   'auth:passwd': z.string().min(1).optional(),
@@ -85,6 +89,7 @@ export function readConfig(
     errLim: found.err_lim,
     skipLayers: found.skip_layers,
     queueSize: found.queue_size,
+    queueBytes: found.queue_bytes,
     offsLogging: found.offs_logging,
     modelSync: found.model_sync,
     noMigrationMode: found.no_migration_mode,

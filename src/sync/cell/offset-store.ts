@@ -99,7 +99,8 @@ export class LmdbOffsetStore implements OffsetStore {
 
   settledOffset(iden: string): number {
     const pushOffset = this.#push.get(iden)
-    return Math.min(pushOffset, this.#settled.find(iden) ?? pushOffset)
+    // The reference's push offset is behind the splice that ended its last group, which it had not pushed yet.
+    return Math.min(pushOffset, this.#settled.find(iden) ?? Math.max(0, pushOffset - 1))
   }
 
   advance(

@@ -1,6 +1,7 @@
 import type { RawSplice } from '../api.js'
 import { Signal } from '../clock.js'
 import type { DictModel } from '../dict-model.js'
+import type { ByteBudget } from './byte-budget.js'
 import { type Deferred, deferred } from './deferred.js'
 import { Frontier } from './frontier.js'
 import type { Marks } from './marks.js'
@@ -30,14 +31,18 @@ export class LayerPipe {
   queue = new SpliceQueue()
   translation: Translation
   ready: Translated[] = []
+  /** Of the splices on their way, each twice, as the node edit made of it is about as long. */
+  bytes = 0
   /** Being pushed. */
   batch: Batch | null = null
   readonly arrived = new Signal()
   readonly translated = new Signal()
   readonly acknowledged = new Signal()
+  readonly #budget: ByteBudget
   readonly #model: () => DictModel
 
-  constructor(offset: number, marks: Marks, model: () => DictModel) {
+  constructor(offset: number, marks: Marks, budget: ByteBudget, model: () => DictModel) {
+    this.#budget = budget
     this.marks = marks
     this.#model = model
     this.frontier = new Frontier(offset)
@@ -51,11 +56,46 @@ export class LayerPipe {
   /** Forgets everything on its way and begins at an offset. */
   goTo(offset: number): void {
     this.frontier.goTo(offset)
+    this.release(this.bytes)
     this.queue = new SpliceQueue()
     this.translation = this.#translation(offset)
     this.ready = []
     this.batch = null
     this.acknowledged.notify()
+  }
+
+  /** A splice has come in. */
+  read(splice: RawSplice): void {
+    this.queue.push(splice)
+    this.frontier.read++
+    this.bytes += 2 * splice.length
+    this.#budget.take(2 * splice.length)
+  }
+
+  /** Forgets what was read behind an offset. */
+  truncate(offset: number): void {
+    const { frontier, queue } = this
+    let bytes = 0
+    for (let at = offset; at < frontier.read; at++) bytes += 2 * (queue.at(at - frontier.translated)?.length ?? 0)
+    queue.truncate(offset - frontier.translated)
+    frontier.read = offset
+    this.release(bytes)
+  }
+
+  /** A batch was acknowledged: nothing of it is needed any more. */
+  done({ items }: Batch): void {
+    let bytes = 0
+    for (const { splices, failures } of items) {
+      for (const { splice } of splices) bytes += 2 * splice.length
+      for (const { splice } of failures) bytes += 2 * splice.length
+    }
+    this.release(bytes)
+    this.acknowledged.notify()
+  }
+
+  release(bytes: number): void {
+    this.bytes -= bytes
+    this.#budget.free(bytes)
   }
 
   /** Takes the next pieces of equal meta for a push. */

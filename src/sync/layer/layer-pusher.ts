@@ -120,7 +120,7 @@ export class LayerPusher {
     pipe.frontier.pushed = endOffset
     this.#pushedSplice = LayerPipe.lastSplice(batch, endOffset)
     counters.rate.add(layer.clock.elapsed(), counters.pushed)
-    pipe.acknowledged.notify()
+    pipe.done(batch)
     if (limit !== null) throw limit
   }
 

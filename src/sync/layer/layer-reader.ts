@@ -12,6 +12,10 @@ import { digestOf, timeOf } from './splice-facts.js'
 
 /** Splices asked for at once: small enough that the source's scan is soon over, large enough to hide the round trip. */
 const READ_SPLICES = 10_000
+/** How many bytes a splice is taken to have before the first was seen. */
+const FIRST_SPLICE_BYTES = 1 << 10
+/** What each layer may keep in memory when the others have filled it. */
+const LAYER_BYTES = 256 << 10
 /** The first pause between two polls of a source that has nothing new; doubled up to `poll_s`. */
 const FIRST_POLL_MS = 500
 /** While catching up the end of the source's log is searched for this often. */
@@ -35,6 +39,9 @@ export class LayerReader {
   readonly #hold: HoldBack
   readonly watch: NodeWatch
   readonly poll: Poll
+  /** Whether the last read was ended as the memory was full. */
+  #wasCut = false
+  #spliceBytes = FIRST_SPLICE_BYTES
   #tipSearchedAt = Number.NEGATIVE_INFINITY
   status: PullStatus | null = null
   /** Offset behind the source's last splice, as far as known. */
@@ -93,7 +100,7 @@ export class LayerReader {
       const got = await this.#readSome(remote, size)
       worked()
       this.trouble = null
-      isLive = got !== null && got < size
+      isLive = got !== null && got < size && !this.#wasCut
       if (got !== null && got >= size) await this.#searchTip(remote)
       if (got !== null) this.#hold.letThrough(began.elapsedMs)
       if (!isLive) continue
@@ -120,9 +127,12 @@ export class LayerReader {
     let left: Promise<void> | null = null
     for (;;) {
       const room = config.queueSize - (frontier.read - frontier.pushed)
-      if (room >= most) return Math.min(room, READ_SPLICES)
+      if (room >= most && !this.#isFull) {
+        const bytes = Math.max(LAYER_BYTES, layer.budget.limit - layer.budget.used)
+        return Math.max(1, Math.min(room, READ_SPLICES, Math.floor(bytes / (2 * this.#spliceBytes))))
+      }
       // One wait for all rounds: a destination may be away for days.
-      left ??= untilStopped(pipe.acknowledged.wait(), signal).finally(() => {
+      left ??= untilStopped(layer.budget.freed.wait(), signal).finally(() => {
         left = null
       })
       if (!this.#hold.isHolding) {
@@ -138,6 +148,11 @@ export class LayerReader {
     }
   }
 
+  get #isFull(): boolean {
+    const { layer, pipe } = this.#parts
+    return layer.budget.isSpent && pipe.bytes >= LAYER_BYTES
+  }
+
   /** Reads up to `size` splices and says how many came; null when they are not wanted any more. */
   async #readSome(remote: RemoteLayer, size: number): Promise<number | null> {
     const { layer, pipe, ledger, signal } = this.#parts
@@ -145,19 +160,26 @@ export class LayerReader {
     const { frontier } = pipe
     const { epoch } = frontier
     let got = 0
+    let bytes = 0
+    this.#wasCut = false
     for await (const splice of remote.splices(frontier.read, size)) {
       if (signal.aborted) throw new Stopped()
       if (epoch !== frontier.epoch) return null
       if (this.status === 'up_to_date') this.status = 'reading_at_live'
-      pipe.queue.push(splice)
-      frontier.read++
+      pipe.read(splice)
+      bytes += splice.length
       if (config.offsLogging > 0 && frontier.read % config.offsLogging === 0) {
         log.info(`Layer ${iden}: read up to offset ${frontier.read}`)
       }
       // A source that ignores the size would fill the memory.
       if (++got > size) break
+      if (this.#isFull && got < size) {
+        this.#wasCut = true
+        break
+      }
     }
     if (epoch !== frontier.epoch) return null
+    if (got > 0) this.#spliceBytes = Math.max(1, Math.ceil(bytes / got))
     ledger.write(store.setPullOffset(iden, frontier.read))
     this.sourceTip = Math.max(this.sourceTip ?? 0, frontier.read)
     return got
@@ -165,12 +187,12 @@ export class LayerReader {
 
   /** A source that was away may have lost its newest splices, and have others in their place by now. */
   #forgetHeld(): void {
-    const { frontier, queue } = this.#parts.pipe
+    const { pipe } = this.#parts
+    const { frontier } = pipe
     this.#hold.forget()
     this.#tipSearchedAt = Number.NEGATIVE_INFINITY
     if (frontier.read === frontier.held) return
-    queue.truncate(frontier.held - frontier.translated)
-    frontier.read = frontier.held
+    pipe.truncate(frontier.held)
     this.sourceTip = null
   }
 

@@ -37,7 +37,7 @@ export class LayerRun {
   constructor(parts: LayerParts, counters: LayerCounters, offset: number, retry: boolean) {
     this.#parts = parts
     const marks = new Marks(offset, parts.store.anchors(parts.iden), parts.clock.elapsed())
-    const pipe = new LayerPipe(offset, marks, () => parts.dest.model)
+    const pipe = new LayerPipe(offset, marks, parts.budget, () => parts.dest.model)
     const broken = (error: Error) => {
       this.failure ??= error
       this.#end('push', { status: 'exception', message: error.message })
@@ -56,6 +56,8 @@ export class LayerRun {
       this.#task('push', () => translator.run()),
       this.#task('push', () => this.pusher.run()),
     ]
+    // None of them rejects.
+    void Promise.all(this.#tasks).then(() => pipe.release(pipe.bytes))
   }
 
   /** Lets a push that is under way be acknowledged, ends the tasks and closes the connections; says whether there was anything to end. */

@@ -1,4 +1,4 @@
-import type { RemoteLayer } from '../api.js'
+import type { RemoteLayer, SyncError } from '../api.js'
 import { Stopped } from '../clock.js'
 import type { EditPusher } from './edit-pusher.js'
 import type { Frontier } from './frontier.js'
@@ -30,18 +30,21 @@ export interface RetryParts {
 export async function retryRecorded(parts: RetryParts, dest: RemoteLayer): Promise<RetryResult> {
   const { ledger, frontier } = parts
   const { store, dest: destPeer, clock, iden } = parts.layer
-  const records = [...store.errors(iden)].filter(({ offset }) => offset < frontier.pushed)
+  const records = [...store.errors(iden)].filter(
+    ({ offset, endOffset }) => offset < frontier.pushed || endOffset === offset,
+  )
   if (records.length === 0) return { applied: 0, failed: 0 }
   await destPeer.reloadModel()
   const ndefs = new Set(records.flatMap(({ splices }) => splices.map((splice) => ndefOf(splice))))
   ndefs.delete(null)
+  const own = await applyOwn(parts, dest, records)
   const done = await applyAgain(parts, dest, records[0].offset, ndefs)
   // A record goes only when its splices are committed, not just acknowledged.
   await clock.sleep(COMMIT_MS, parts.hard)
   await dest.editIndex()
   let applied = 0
   for (const { offset, endOffset } of records) {
-    let isDone = true
+    let isDone = endOffset > offset || own.has(offset)
     for (let at = offset; at < endOffset; at++) isDone &&= done.has(at)
     if (!isDone) continue
     applied++
@@ -49,6 +52,22 @@ export async function retryRecorded(parts: RetryParts, dest: RemoteLayer): Promi
   }
   await ledger.written()
   return { applied, failed: records.length - applied }
+}
+
+/** Records of the reference service are filed under the splice behind theirs: what they hold is all there is of them. */
+async function applyOwn(
+  { pusher }: RetryParts,
+  dest: RemoteLayer,
+  records: readonly SyncError[],
+): Promise<Set<number>> {
+  const done = new Set<number>()
+  for (const { offset, endOffset, splices } of records) {
+    if (endOffset > offset || splices.length === 0) continue
+    let failures = 0
+    for (const splice of splices) failures += (await pusher.pushSplice(dest, { offset, splice })).length
+    if (failures === 0) done.add(offset)
+  }
+  return done
 }
 
 /** Pushes the splices of these nodes from an offset on, one by one; returns the offsets of those that could be stored. */
@@ -60,6 +79,7 @@ async function applyAgain(
 ): Promise<Set<number>> {
   const { store, source, iden } = layer
   const done = new Set<number>()
+  if (from >= frontier.pushed) return done
   await withLayer(
     hard,
     () => source.openLayer(iden),

@@ -1,0 +1,26 @@
+import { Signal } from '../clock.js'
+
+/** How many bytes of splices all layers of a service may keep in memory. */
+export class ByteBudget {
+  readonly limit: number
+  used = 0
+  /** Notified whenever some bytes have left the memory. */
+  readonly freed = new Signal()
+
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  get isSpent(): boolean {
+    return this.used >= this.limit
+  }
+
+  take(bytes: number): void {
+    this.used += bytes
+  }
+
+  free(bytes: number): void {
+    this.used -= bytes
+    this.freed.notify()
+  }
+}
