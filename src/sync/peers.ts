@@ -25,6 +25,8 @@ class Peer {
   version: readonly number[] | null = null
   /** Counts the connections: as long as it stays and works, the Cortex was not restarted. */
   connection = 0
+  /** Layers that are open. */
+  openLayers = 0
 
   constructor(role: 'source' | 'destination', url: string | undefined, openCortex: OpenCortex) {
     this.#role = role
@@ -46,7 +48,17 @@ class Peer {
   }
 
   async openLayer(iden: string): Promise<RemoteLayer> {
-    return (await this.open()).openLayer(iden)
+    const cortex = await this.open()
+    // Counted before it is: the other end may know of it first.
+    this.openLayers++
+    try {
+      const layer = await cortex.openLayer(iden)
+      layer.closed.then(() => this.openLayers--)
+      return layer
+    } catch (error) {
+      this.openLayers--
+      throw error
+    }
   }
 
   /** Ends the connection; the next `open()` makes a new one. */

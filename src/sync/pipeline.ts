@@ -16,6 +16,7 @@ import { ByteBudget } from './layer/byte-budget.js'
 import { LayerSync } from './layer/layer-sync.js'
 import type { RetryResult } from './layer/retry.js'
 import { readOffsetsFile } from './offsets-file.js'
+import { OtherWriters } from './other-writers.js'
 import { DestPeer, SourcePeer } from './peers.js'
 import { sortFailure } from './remote-failure.js'
 import { findUnsynced, NOTHING_UNSYNCED, type Unsynced } from './unsynced.js'
@@ -59,6 +60,7 @@ export class LayerSyncs implements SyncService {
   readonly #layers = new Map<string, LayerSync>()
   #last: Promise<unknown> = Promise.resolve()
   #unsynced: Unsynced = NOTHING_UNSYNCED
+  readonly #others = new OtherWriters()
   #resumeOrder: Promise<void> = Promise.resolve()
 
   constructor(parts: Parts, ground: Ground = { clock: systemClock, random: Math.random }) {
@@ -98,6 +100,7 @@ export class LayerSyncs implements SyncService {
 
   async #lookForUnsynced(): Promise<void> {
     if (!this.#isSyncing() || this.#dest.trouble !== null) return
+    await this.#others.look(this.#dest, this.#ground.clock.elapsed())
     this.#unsynced = await findUnsynced(
       this.#source,
       this.#dest,
@@ -115,7 +118,12 @@ export class LayerSyncs implements SyncService {
     const dest = this.#dest
     const layers = this.#layerStates()
     const syncing = store.syncing()
-    const blockers = blockersOf({ syncing, layers, unanswered, others: this.#unsynced.blockers })
+    const blockers = blockersOf({
+      syncing,
+      layers,
+      unanswered,
+      others: [...this.#unsynced.blockers, ...this.#others.blockers(this.#ground.clock.elapsed())],
+    })
     const polled = layers.map(({ polledAt }) => polledAt)
     return {
       syncing,

@@ -24,7 +24,7 @@ export function statusValue(state: SyncState, pprint: boolean): Value {
         ['lag:seconds', layer.lagSeconds === null ? null : new Float(layer.lagSeconds)],
         ['notes', [...layer.notes]],
       ]
-      if (pprint) entries.push(['pprint', statusTable(layer)])
+      if (pprint) entries.push(['pprint', statusTable(layer)], ['details', statusDetails(layer)])
       return [layer.iden, new PackMap(entries)]
     }),
   )
@@ -126,6 +126,19 @@ export function statusTable(layer: LayerState): string {
       layer.queue === null ? '-' : counted(layer.queue.length),
       String(layer.errorCount),
     ]),
+  ].join('\n')
+}
+
+/** What the reference's table lacks: the source's end, how far behind, how fast, and why a layer is cut off. */
+export function statusDetails({ sourceTip, lagSplices, lagSeconds, rate, polledAt, ...layer }: LayerState): string {
+  const age = lagSeconds === null || lagSplices === 0 ? '' : ` (${Math.round(lagSeconds)} s)`
+  const failures = [layer.pullTask, layer.pushTask].flatMap((task) =>
+    task.status === 'exception' ? [task.message] : [],
+  )
+  return [
+    ` source's end ${sourceTip === null ? 'unknown' : counted(sourceTip)}, as of ${timeText(polledAt) ?? '-'}`,
+    ` behind ${lagSplices === null ? 'unknown' : `${counted(lagSplices)} splices${age}`}, ${Math.round(rate * 10) / 10} splices/s`,
+    ...[...failures, ...layer.notes].map((text) => ` ! ${text}`),
   ].join('\n')
 }
 

@@ -69,6 +69,8 @@ export class SimCortex {
   hiveLayers: string[] = []
   readonly views = new Map<string, string[]>()
   readonly created = new Map<string, Map<string, number>>()
+  /** Connections that have a layer open. */
+  openLayers = 0
   /** Waited for before a layer takes a push. */
   storing: (iden: string) => Promise<void> = async () => {}
   pushes = 0
@@ -241,6 +243,8 @@ class SimRemote implements RemoteCortex {
     const link = await this.cortex.connect(this.peer)
     const { logs, applied } = this.cortex
     if (!logs.has(iden) && !applied.has(iden)) throw TelepathError.of('NoSuchLayer', { iden })
+    this.cortex.openLayers++
+    link.closed.then(() => this.cortex.openLayers--)
     return new SimLayer(iden, this.cortex, link, this.peer)
   }
 
@@ -259,6 +263,10 @@ class SimRemote implements RemoteCortex {
               ['layers', layers.map((layer) => new PackMap([['iden', layer]]))],
             ]),
         )
+      }
+      if (method === 'getDmonSessions') {
+        const items = new PackMap([[null, 'synapse.lib.layer.LayerApi']])
+        return Array.from({ length: cortex.openLayers }, () => new PackMap([['items', items]]))
       }
       if (method === 'count') {
         const there = new Set([...cortex.applied.values()].flatMap((each) => each.map(({ node }) => node)))

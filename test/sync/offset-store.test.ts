@@ -121,3 +121,34 @@ test('LmdbOffsetStore tells once when it cannot write, and takes nothing afterwa
   assert.equal(broken.length, 1)
   await close()
 })
+
+test('LmdbOffsetStore keeps anchors and what was checked, until a start from the file forgets the anchors', async () => {
+  const dir = tempDir()
+  const anchors = [
+    { offset: 0, digest: null, index: 3 },
+    { offset: 7, digest: 'ab'.repeat(16), index: null },
+  ]
+  const cellSlab = await Slab.open(join(dir, 'slabs', 'cell.lmdb'))
+  const slab = await Slab.open(join(dir, 'slabs', 'migrsync.lmdb'))
+  // Another one finds what is in the slab.
+  const open = () => new LmdbOffsetStore(slab, new Hive(cellSlab), assert.ifError)
+  const first = open()
+  assert.deepEqual([first.anchors(LAYER), first.nodesChecked(LAYER)], [[], null])
+  await first.startLayers([[LAYER, 7]], true)
+  await Promise.all([first.setAnchors(LAYER, anchors), first.setNodesChecked(LAYER, 1_600_000_000_000.7)])
+  assert.deepEqual(first.anchors(LAYER), anchors)
+  assert.deepEqual([open().anchors(LAYER), open().nodesChecked(LAYER)], [anchors, 1_600_000_000_000])
+  await first.startLayers([[LAYER, 7]], false)
+  assert.deepEqual(open().anchors(LAYER), anchors)
+  await first.startLayers([[LAYER, 7]], true)
+  assert.deepEqual(open().anchors(LAYER), [])
+  await slab.close()
+  await cellSlab.close()
+})
+
+test('LmdbOffsetStore goes on one splice earlier in a directory of the reference service, which had not pushed it', async () => {
+  const dir = unpackService(tempDir())
+  const { store, close } = await openStore(dir)
+  assert.deepEqual([store.pushOffset(LAYER), store.settledOffset(LAYER)], [32040, 32039])
+  await close()
+})

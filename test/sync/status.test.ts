@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode, PackMap, type Value } from '../../src/bytes/msgpack.js'
-import { jsonValue, stateJson, statusTable, statusValue } from '../../src/sync/status.js'
+import { jsonValue, stateJson, statusDetails, statusTable, statusValue } from '../../src/sync/status.js'
 import { FakeSync, LAYER, layerState } from '../support/fake-sync.js'
 import { exchangesOf, loadRecording, partsOf } from '../support/recorded.js'
 
@@ -78,4 +78,21 @@ test('stateJson() is JSON, and a telepath value of the same content', () => {
   const value = jsonValue(json) as PackMap
   assert.deepEqual(value.get('cutover_blockers'), ['No sync runs'])
   assert.equal(decode(Uint8Array.of(0xc2)), value.get('can_cutover'))
+})
+
+test("statusDetails() tells the source's end, the lag, the rate and why a layer is cut off", () => {
+  const notes = ['The source cannot be read now: connection refused']
+  const pushTask = { status: 'exception', message: 'Error limit reached' } as const
+  const text = statusDetails(layerState({ sourceTip: 32_060, lagSplices: 12, lagSeconds: 3.4, notes, pushTask }))
+  assert.deepEqual(text.split('\n'), [
+    " source's end 32,060, as of 2026/11/22 14:37:13.846",
+    ' behind 12 splices (3 s), 12.3 splices/s',
+    ' ! Error limit reached',
+    ' ! The source cannot be read now: connection refused',
+  ])
+  const unknown = statusDetails(layerState({ sourceTip: null, lagSplices: null, lagSeconds: null, polledAt: null }))
+  assert.deepEqual(unknown.split('\n').slice(0, 2), [
+    " source's end unknown, as of -",
+    ' behind unknown, 12.3 splices/s',
+  ])
 })

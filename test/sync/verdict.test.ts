@@ -123,3 +123,22 @@ test('a source that refuses is waited for, and does not end the sync', async () 
   bench.source.refusal = null
   assert.equal((await bench.run(done)).canCutover, true)
 })
+
+test('a second service at the same destination keeps both from cutting over, until it has ended', async () => {
+  const first = new Bench()
+  await first.start([A, 0])
+  assert.equal((await first.run(first.service.untilCaughtUp())).canCutover, true)
+  const second = new Bench({}, undefined, first)
+  await second.start([A, 0])
+  await second.wait(3_000)
+  for (const each of [first, second]) {
+    const { canCutover, cutoverBlockers } = await each.run(each.service.untilCaughtUp())
+    assert.equal(canCutover, false)
+    assert.match(
+      cutoverBlockers.join(),
+      /^1 other connection has a layer of the destination open: perhaps a second sync/,
+    )
+  }
+  await second.run(second.service.close())
+  assert.equal((await first.run(first.service.untilCaughtUp())).canCutover, true)
+})

@@ -39,7 +39,7 @@ const COMMANDS: readonly Command[] = [
 $status = $svc.status(1)
 $lib.print('')
 for ($layer, $info) in $status {
-    $lib.print("{table}\n", table=$info.pprint)
+    $lib.print("{table}\n{details}\n", table=$info.pprint, details=$info.details)
 }`,
   },
   {
