@@ -1,5 +1,6 @@
 // Imports point down: each folder of src may use those behind it in this list, and nothing before it.
 const layers = [
+  ['api', 'verify migrate upgrade preflight inspect step dest source translate page model layout bytes'],
   [
     'cli',
     'verify replay migrate forecast preflight inspect sync lock step stream dest thread telepath upgrade source translate run slab page model stortype python layout file bytes',

@@ -6,7 +6,7 @@ import { build } from 'esbuild'
 
 const OUT_DIR = 'dist/src/bundle'
 /** The programs and the library share code, and load some of it only when it is needed. */
-const PROGRAMS = ['bin/migrate_020.ts', 'bin/sync_020.ts', 'bin/synapse-migrator.ts', 'src/index.ts']
+const PROGRAMS = ['bin/migrate_020.ts', 'bin/sync_020.ts', 'bin/synapse-migrator.ts', 'src/index.ts', 'src/pages.ts']
 /** One file for each, as a thread or a process of its own shares nothing with others. */
 const THREADS = ['workers/task.ts', 'workers/writer.ts', 'src/lock/heartbeat-thread.ts', 'src/slab/snapshot-process.ts']
 

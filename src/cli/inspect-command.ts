@@ -32,7 +32,7 @@ async function inspect(options: Options, [dir]: string[]): Promise<ExitCode> {
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
   const report = inspectCortex(dir, {
     countNodes: options.count,
-    progress: (layer, rows, total) => screen.show(`counting ${layer.slice(0, 8)}`, rows, total, 'rows'),
+    progress: (layer, done, total) => screen.show({ phase: 'count', layer, done, total, unit: 'rows' }),
   })
   screen.stop()
   if (options.json === true) printJson({ schema_version: 1, ...report })

@@ -1,5 +1,5 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
-import type { Progress } from '../migrate/progress.js'
+import type { Progress, ProgressEvent } from '../migrate/progress.js'
 
 /** How often a line is written where no bars can be drawn. */
 const LINE_EVERY_MS = 10_000
@@ -25,7 +25,8 @@ export class ProgressScreen implements Progress {
     private readonly out: NodeJS.WritableStream = process.stderr,
   ) {}
 
-  show(name: string, done: number, total: number, unit: string): void {
+  show({ phase, layer, done, total, unit }: ProgressEvent): void {
+    const name = `${phase} ${layer.slice(0, 8)}`
     if (total === 0) return
     const now = Date.now()
     const task = this.tasks.get(name) ?? { done, total, unit, startedMs: now, shownMs: now, bar: null }

@@ -52,7 +52,7 @@ async function verify(options: MigrateOptions, log: Log, screen: ProgressScreen)
   const report = await verifyMigration(
     { ...options, sample: null, checkpointPath: null },
     {
-      progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, 'rows'),
+      progress: (layer, done, total) => screen.show({ phase: 'verify', layer, done, total, unit: 'rows' }),
       note: (text) => log('INFO', text),
     },
   )

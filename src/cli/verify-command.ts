@@ -91,7 +91,7 @@ async function verify(options: Options): Promise<ExitCode> {
         checkpointPath: checkpoint,
       },
       {
-        progress: (layer, done, total) => screen.show(`verifying ${layer.slice(0, 8)}`, done, total, unit),
+        progress: (layer, done, total) => screen.show({ phase: 'verify', layer, done, total, unit }),
         note: (text) => screen.write(`${text}\n`),
       },
     )

@@ -57,7 +57,10 @@ export class Migrator {
     this.budget = new ErrorBudget(options.maxErrors, options.destDir, options.dryRun)
   }
 
-  async run(): Promise<MigrateSummary> {
+  /**
+   * @param aborted rejects when the caller wants it to stop: it does at once, as it may be killed at any instant
+   */
+  async run(aborted: Promise<never> | null = null): Promise<MigrateSummary> {
     const { options, log } = this
     const upgrade = planUpgrade(options.srcDir)
     if (upgrade !== null) for (const text of upgradeNotes(upgrade)) log('WARNING', text)
@@ -66,13 +69,15 @@ export class Migrator {
     const pool = new TaskPool(options.workers, entries.task, running)
     const writer = options.dryRun ? null : new WriterClient(log, running)
     if (writer !== null) pool.breakOn(writer.broken)
+    if (aborted !== null) pool.breakOn(aborted)
     try {
       const { srcDir, destDir, modelFiles } = options
       const look = { srcDir, destDir, modelFiles, tell: () => {} }
       const read = (dir: string) => readSource(dir, destDir, srcDir)
       const layers = await withSource({ ...look, depth: 'cell' }, (dir) => this.checked(read(dir)))
-      if (writer !== null) return await this.locked(upgrade, layers, pool, writer)
-      return await withSource({ ...look, depth: 'whole' }, (dir) => this.dryRun(read(dir), layers, pool))
+      if (writer !== null) return await this.locked(upgrade, layers, pool, writer, aborted)
+      const dryRun = withSource({ ...look, depth: 'whole' }, (dir) => this.dryRun(read(dir), layers, pool))
+      return await orAborted(dryRun, aborted)
     } finally {
       running.close()
       await writer?.close()
@@ -97,13 +102,14 @@ export class Migrator {
     layers: readonly string[],
     pool: TaskPool,
     writer: WriterClient,
+    aborted: Promise<never> | null,
   ): Promise<MigrateSummary> {
     // Nearly all that is written holds secrets or an analyst's data: nobody else may read it.
     process.umask(0o077)
     const lock = await takeRunLock(this.options.destDir, (text) => this.log('WARNING', text))
     pool.breakOn(lock.lost)
     try {
-      return await this.migrate(this.source(upgrade), layers, pool, writer)
+      return await orAborted(this.migrate(this.source(upgrade), layers, pool, writer), aborted)
     } finally {
       await writer.close()
       lock.release()
@@ -318,9 +324,10 @@ export class Migrator {
       {
         warn: (text) => log('WARNING', text),
         info: (text) => log('INFO', text),
-        progress: ({ rows, totalRows }) => this.progress.show(`nodes ${iden.slice(0, 8)}`, rows, totalRows, 'rows'),
+        progress: ({ rows, totalRows }) =>
+          this.progress.show({ phase: 'nodes', layer: iden, done: rows, total: totalRows, unit: 'rows' }),
         errors: (count) => this.budget.add(count),
-        merged: (done, total) => this.progress.show(`indexes ${iden.slice(0, 8)}`, done, total, 'parts'),
+        merged: (done, total) => this.progress.show({ phase: 'indexes', layer: iden, done, total, unit: 'parts' }),
       },
     )
   }
@@ -377,7 +384,7 @@ export class Migrator {
       info: (text) => log('INFO', text),
       errors: (count) => this.budget.add(count),
       progress: ({ splices, totalSplices }) =>
-        this.progress.show(`splices ${iden.slice(0, 8)}`, splices, totalSplices, 'splices'),
+        this.progress.show({ phase: 'splices', layer: iden, done: splices, total: totalSplices, unit: 'splices' }),
     }).run()
     if (result === null) {
       await this.record(writer, ['splices', 'error', iden, 'noexist'])
@@ -404,6 +411,10 @@ export class Migrator {
       records: rows.map(([migrop, logtyp, key, value]) => ({ migrop, logtyp, key, value: encode(value) })),
     })
   }
+}
+
+function orAborted<T>(work: Promise<T>, aborted: Promise<never> | null): Promise<T> {
+  return aborted === null ? work : Promise.race([work, aborted])
 }
 
 /** What all steps of a layer are told. */

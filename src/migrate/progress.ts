@@ -1,5 +1,16 @@
+/** How far long work has come. */
+export interface ProgressEvent {
+  readonly phase: 'nodes' | 'indexes' | 'splices' | 'verify' | 'count'
+  /** The iden of the layer. */
+  readonly layer: string
+  /** How much is done, of how much: `0` of all when it starts. */
+  readonly done: number
+  readonly total: number
+  /** What is counted. */
+  readonly unit: 'rows' | 'nodes' | 'splices' | 'parts'
+}
+
 /** Who is told how far long work has come: a screen, or a caller of the API. */
 export interface Progress {
-  /** What is worked on, how much of it is done, and of how much; first with 0, when it starts. */
-  show(task: string, done: number, total: number, unit: string): void
+  show(event: ProgressEvent): void
 }

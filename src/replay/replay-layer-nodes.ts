@@ -35,7 +35,7 @@ export async function replayLayerNodes(
     next.catch(() => undefined)
     await writer.call('addNodes', { nodes, batchSize: editBatchSize })
     const done = Math.min(buids.length, i * batchNodes + batch.length)
-    progress.show(`nodes ${iden.slice(0, 8)}`, done, buids.length, 'nodes')
+    progress.show({ phase: 'nodes', layer: iden, done, total: buids.length, unit: 'nodes' })
   }
   await writer.call('closeLayer', {})
 }

@@ -38,7 +38,7 @@ export async function replaySplices(
     info: (text) => log('INFO', text),
     errors: () => undefined,
     progress: ({ splices, totalSplices }) =>
-      progress.show(`splices ${iden.slice(0, 8)}`, splices, totalSplices, 'splices'),
+      progress.show({ phase: 'splices', layer: iden, done: splices, total: totalSplices, unit: 'splices' }),
   }).run()
 }
 

@@ -1,6 +1,6 @@
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeScratchDir } from '../file/scratch-dir.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { ModelFile } from '../model/model-file.js'
 import { planUpgrade, type UpgradePlan, upgradeCellOnly, upgradeSource, upgradeText } from './upgrade-source.js'
@@ -10,7 +10,7 @@ export type SourceDepth = 'whole' | 'cell'
 
 export interface SourceOptions {
   readonly srcDir: string
-  /** Where an upgraded copy may lie: in its `migration` directory, or else in the system's temporary one. */
+  /** Where an upgraded copy may lie: in its `migration` directory, or else where there is room for temporary files. */
   readonly destDir: string | null
   readonly modelFiles: readonly ModelFile[]
   readonly depth: SourceDepth
@@ -27,7 +27,8 @@ export interface SourceOptions {
 export async function withSource<T>(options: SourceOptions, use: (dir: string) => T | Promise<T>): Promise<T> {
   const plan = planUpgrade(options.srcDir)
   if (plan === null) return await use(options.srcDir)
-  const scratch = mkdtempSync(join(scratchParent(options.destDir), 'synapse-migrator-source-'))
+  const { destDir } = options
+  const scratch = makeScratchDir(destDir === null ? null : cortexPaths(destDir).migration.dir, destDir)
   const dir = join(scratch, 'source')
   try {
     for (const text of upgradeNotes(plan)) options.tell(text)
@@ -44,18 +45,4 @@ export function upgradeNotes(plan: UpgradePlan): string[] {
   const head =
     'The source is from a release before 0.1.58. A copy of what changes is made, and the source stays as it is:'
   return [head, ...upgradeText(plan).map((line) => `  ${line}`)]
-}
-
-function scratchParent(destDir: string | null): string {
-  const dir = destDir === null ? null : cortexPaths(destDir).migration.dir
-  return dir !== null && existsSync(dir) && isWritable(dir) ? dir : tmpdir()
-}
-
-function isWritable(dir: string): boolean {
-  try {
-    accessSync(dir, constants.W_OK | constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

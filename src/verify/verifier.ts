@@ -68,9 +68,15 @@ export function refuseSourceInUse(srcDir: string): void {
  *
  * @throws {MigrationError} when one of the two is no Cortex, they do not belong together, the migration has not finished,
  * or somebody writes to one of them meanwhile
+ * @param aborted rejects when the caller wants it to stop
  */
-export async function verifyMigration(options: VerifyOptions, events: VerifyEvents): Promise<VerifyReport> {
+export async function verifyMigration(
+  options: VerifyOptions,
+  events: VerifyEvents,
+  aborted: Promise<never> | null = null,
+): Promise<VerifyReport> {
   const pool = new TaskPool(options.workers)
+  if (aborted !== null) pool.breakOn(aborted)
   const { srcDir, destDir, modelFiles } = options
   const look = { srcDir, destDir, modelFiles, depth: 'whole', tell: (text: string) => events.note(text) } as const
   try {

@@ -5,6 +5,7 @@ import { reportFailure } from '../../src/cli/exit.js'
 import { MigrationError } from '../../src/errors.js'
 import { Migrator } from '../../src/migrate/migrator.js'
 import type { MigrateOptions } from '../../src/migrate/options.js'
+import type { ProgressEvent } from '../../src/migrate/progress.js'
 import { MIGR_OPS } from '../../src/step/context.js'
 
 const options: MigrateOptions = {
@@ -31,8 +32,8 @@ const options: MigrateOptions = {
 }
 const log = (level: string, text: string) => process.stderr.write(`[${level}] ${text}\n`)
 try {
-  const show = (what: string, done: number) => {
-    if (process.env.SHOW_PROGRESS !== undefined) log('PROGRESS', `${what} ${done}`)
+  const show = ({ phase, layer, done }: ProgressEvent) => {
+    if (process.env.SHOW_PROGRESS !== undefined) log('PROGRESS', `${phase} ${layer.slice(0, 8)} ${done}`)
   }
   const summary = await new Migrator(options, log, { show }).run()
   process.stdout.write(JSON.stringify({ summary }))

@@ -1,0 +1,25 @@
+import type { VerifyReport } from '../verify/report.js'
+import { type VerifyOptions, verifyMigration } from '../verify/verifier.js'
+import { abortOf, type RunControls, withDefaults } from './run-options.js'
+
+/** Source and destination, and whatever shall not be as `synapse-migrator verify` has it by default. */
+export type VerifyInput = Pick<VerifyOptions, 'srcDir' | 'destDir'> & Partial<VerifyOptions>
+
+/**
+ * Compares a migrated Cortex with its source, as `synapse-migrator verify` does; writes to neither.
+ *
+ * @throws {MigrationError} when the two cannot be compared
+ */
+export async function verify(input: VerifyInput, controls: RunControls = {}): Promise<VerifyReport> {
+  const { srcDir, destDir, workers, memoryBytes, modelFiles } = withDefaults(input)
+  const { sample = null, checkpointPath = null } = input
+  const unit = sample === null ? 'rows' : 'nodes'
+  return verifyMigration(
+    { srcDir, destDir, workers, memoryBytes, modelFiles, sample, checkpointPath },
+    {
+      progress: (layer, done, total) => controls.onProgress?.({ phase: 'verify', layer, done, total, unit }),
+      note: (text) => controls.onLog?.('INFO', text),
+    },
+    abortOf(controls.signal),
+  )
+}

@@ -1,0 +1,9 @@
+/**
+ * LMDB slabs read page by page, without an LMDB environment: nothing is written, not even a lock file. For slabs of data
+ * format 1 that nobody writes to meanwhile.
+ *
+ * @module
+ */
+export type { DbRecord } from './page/format.js'
+export { type DbReader, type RowCursor, SlabReader } from './page/page-reader.js'
+export { type SlabWalk, type TreeCounts, walkSlab } from './page/page-walker.js'
