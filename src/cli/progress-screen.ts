@@ -3,7 +3,12 @@ import type { Progress, ProgressEvent } from '../migrate/progress.js'
 
 /** How often a line is written where no bars can be drawn. */
 const LINE_EVERY_MS = 10_000
-const BAR = '{task} {bar} {percentage}% | {count} of {all} {unit} | {rate}/s | ETA {left}'
+const MOST_BAR_COLUMNS = 40
+const LEAST_BAR_COLUMNS = 5
+/** Where a terminal does not say. */
+const USUAL_COLUMNS = 80
+/** Wraps long lines, and takes away what is below; bars are cut instead, as nothing may move them. */
+const [BEFORE_LOG, BEHIND_LOG] = ['\x1b[?7h\x1b[J', '\x1b[?7l']
 
 interface Task {
   done: number
@@ -22,7 +27,7 @@ export class ProgressScreen implements Progress {
   constructor(
     private readonly isTerminal: boolean,
     private readonly line: (text: string) => void,
-    private readonly out: NodeJS.WritableStream = process.stderr,
+    private readonly out: NodeJS.WritableStream & { readonly columns?: number } = process.stderr,
   ) {}
 
   show({ phase, layer, done, total, unit }: ProgressEvent): void {
@@ -42,7 +47,11 @@ export class ProgressScreen implements Progress {
   /** Writes a line of the log: above the bars, if there are any. */
   write(text: string): void {
     if (this.bars === null) this.out.write(text)
-    else this.bars.log(text)
+    else {
+      this.bars.log(`${BEFORE_LOG}${text}${BEHIND_LOG}`)
+      // At once, so that a crash loses none.
+      this.bars.update()
+    }
   }
 
   /** Takes the bars off the screen. */
@@ -53,7 +62,12 @@ export class ProgressScreen implements Progress {
   }
 
   private draw(name: string, task: Task, now: number): void {
-    this.bars ??= new MultiBar({ format: BAR, stream: this.out, clearOnComplete: true, hideCursor: true })
+    this.bars ??= new MultiBar({
+      format: (_, { progress }, payload) => barLine(payload, progress, this.out.columns ?? USUAL_COLUMNS),
+      stream: this.out,
+      clearOnComplete: true,
+      hideCursor: true,
+    })
     const payload = payloadOf(name, task, now)
     task.bar ??= this.bars.create(task.total, task.done, payload)
     task.bar.update(task.done, payload)
@@ -64,6 +78,26 @@ export class ProgressScreen implements Progress {
     this.bars.stop()
     this.bars = null
   }
+}
+
+/**
+ * A bar and what is known of its task in one line: what matters less is left out where the terminal is narrow.
+ *
+ * @param progress the part that is done, from 0 to 1
+ */
+export function barLine(payload: ReturnType<typeof payloadOf>, progress: number, columns: number): string {
+  const { task, count, all, unit, rate, left } = payload
+  const facts = [`${Math.floor(100 * progress)}%`, `ETA ${left}`, `${rate} ${unit}/s`, `${count} of ${all} ${unit}`]
+  // A terminal wraps when its last column is written.
+  const room = columns - 1
+  const lineOf = (bar: string, shown: number) =>
+    [task, bar, facts.slice(0, shown).join(' | ')].filter(Boolean).join(' ')
+  let shown = facts.length
+  while (shown > 1 && lineOf('', shown).length > room) shown--
+  const barColumns = Math.min(MOST_BAR_COLUMNS, room - lineOf('', shown).length - 1)
+  if (barColumns < LEAST_BAR_COLUMNS) return lineOf('', shown).slice(0, room)
+  const full = Math.round(progress * barColumns)
+  return lineOf('='.repeat(full) + '-'.repeat(barColumns - full), shown)
 }
 
 function payloadOf(name: string, task: Task, now: number) {
