@@ -36,6 +36,7 @@ export function withDefaults(input: MigrateInput): MigrateOptions {
     restart: false,
     dryRun: false,
     maxErrors: null,
+    acceptedErrors: null,
     modelFiles: [],
     ...input,
     memoryBytes,
