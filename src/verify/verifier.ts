@@ -111,7 +111,7 @@ class Verifier {
     const source = readSource(srcDir)
     const booted = assertDestOf(source, destDir, 'verify')
     if (booted !== null) this.expected.push(`Synapse ${booted} has been started on the destination`)
-    const skipped = skippedLayers(destDir)
+    const skipped = skippedLayers(destDir, this.checkpoints)
     refuseMissingLayers(source, (iden) => skipped.has(iden))
     for (const iden of skipped) this.notCompared.push(`layer ${iden}, which --skip-layer has left empty`)
     const { model } = cortexModel(source, this.options.modelFiles)
@@ -310,10 +310,10 @@ class Verifier {
 }
 
 /** Layers that the migration left empty because it was told to, and that no later run has migrated. */
-function skippedLayers(destDir: string): Set<string> {
+function skippedLayers(destDir: string, checkpoints: ReadonlyMap<string, unknown>): Set<string> {
   const records = readMigrationLog(destDir) ?? []
   const idens = records
     .filter(({ migrop, logtyp }) => migrop === 'hivelyr' && logtyp === 'skip')
     .map(({ key }) => String(key))
-  return new Set(idens.filter((iden) => !SlabReader.exists(cortexPaths(destDir).layer(iden).slab('layer_v2'))))
+  return new Set(idens.filter((iden) => !checkpoints.has(`nodes/${iden}`) && !checkpoints.has(`splices/${iden}`)))
 }
