@@ -1,4 +1,4 @@
-import { decode } from '../bytes/msgpack.js'
+import { decode, MsgpackError } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
 import { readCellGuid } from '../file/read-text.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -25,24 +25,24 @@ const FIRST_2X: Version = [0, 2, 0]
 /** What a destination directory is, judged by its cell slab. */
 export function destState(destDir: string): DestState {
   const path = cortexPaths(destDir).slab('cell')
-  let slab: SlabReader
   try {
     if (!SlabReader.exists(path)) return { kind: 'none' }
-    slab = SlabReader.open(path)
-  } catch (error) {
-    if (error instanceof MigrationError) return { kind: 'unreadable', reason: error.message }
-    throw error
-  }
-  try {
-    const hive = Hive.from(slab.db('hive')?.rows() ?? [])
-    return {
-      kind: 'cortex',
-      guid: readCellGuid(destDir),
-      booted: bootedVersion(slab, hive),
-      remote: remoteLayers(hive),
+    const slab = SlabReader.open(path)
+    try {
+      const hive = Hive.from(slab.db('hive')?.rows() ?? [])
+      return {
+        kind: 'cortex',
+        guid: readCellGuid(destDir),
+        booted: bootedVersion(slab, hive),
+        remote: remoteLayers(hive),
+      }
+    } finally {
+      slab.close()
     }
-  } finally {
-    slab.close()
+  } catch (error) {
+    const isDamage = error instanceof MigrationError || error instanceof MsgpackError
+    if (isDamage) return { kind: 'unreadable', reason: error.message }
+    throw error
   }
 }
 
@@ -50,9 +50,15 @@ export function destState(destDir: string): DestState {
  * Checks that a destination was made from a source; returns the Synapse version that has been started on it, or null.
  *
  * @param action what is refused else, like `verify`
+ * @param mayBeDamaged whether a destination whose hive cannot be read is taken as it is
  * @throws {MigrationError} ERR_PREFLIGHT when it was not, or cannot be read
  */
-export function assertDestOf({ dir, cellGuid, newer }: SourceCortex, destDir: string, action: string): string | null {
+export function assertDestOf(
+  { dir, cellGuid, newer }: SourceCortex,
+  destDir: string,
+  action: string,
+  mayBeDamaged = false,
+): string | null {
   if (newer !== null) {
     const text = `Cannot ${action} "${destDir}" against "${dir}": the source is a Cortex of version ${newer} already`
     const isSwapped = is01xCortex(destDir)
@@ -65,6 +71,7 @@ export function assertDestOf({ dir, cellGuid, newer }: SourceCortex, destDir: st
   const refused = (found: string, hint: string) =>
     new MigrationError('ERR_PREFLIGHT', `Cannot ${action} "${destDir}": ${found}`, { hint })
   if (state.kind === 'none') throw refused('there is no Cortex in it', 'give the directory of a migrated Cortex')
+  if (state.kind === 'unreadable' && mayBeDamaged) return null
   if (state.kind === 'unreadable') throw refused(state.reason, 'restore it from a backup, or migrate again')
   if (state.guid !== cellGuid) {
     throw refused(

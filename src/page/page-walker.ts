@@ -17,6 +17,7 @@ import {
   PAGE_HEADER_BYTES,
   PageFlag,
   readDbRecord,
+  readU16,
   readU48,
   storedPageBytes,
 } from './format.js'
@@ -110,7 +111,7 @@ class SlabWalker {
   walk(): SlabWalk {
     const { path, meta, dbs, complaints } = this
     this.walkTree('free db', 'free', meta.freeDb, DbFlag.integerKey, this.pageBytes)
-    this.walkTree('main db', 'main', meta.mainDb, 0, null)
+    this.walkTree('main db', 'main', meta.mainDb, 0, 0)
     this.checkUnclaimed()
     const { txnId, mapSize, lastPage } = meta
     const { freePages, mainRows, complaintCount } = this
@@ -123,11 +124,11 @@ class SlabWalker {
   }
 
   /** Walks a tree and compares its record with what is there. `flags` and `pad` are what the record must say. */
-  private walkTree(name: string, kind: Tree['kind'], record: DbRecord, flags: number, pad: number | null): TreeCounts {
+  private walkTree(name: string, kind: Tree['kind'], record: DbRecord, flags: number, pad: number): TreeCounts {
     const counts = noCounts(kind === 'dupSort')
     const tree = { name, kind, counts }
     if (record.flags !== flags) this.complain(`${name}: flags are 0x${hex(record.flags)}, expected 0x${hex(flags)}`)
-    if (pad !== null && record.pad !== pad) this.complain(`${name}: pad is ${record.pad}, expected ${pad}`)
+    if (record.pad !== pad) this.complain(`${name}: pad is ${record.pad}, expected ${pad}`)
     if (record.root === NO_PAGE) {
       if (record.depth !== 0) this.complain(`${name}: depth is ${record.depth} without a root`)
     } else {
@@ -152,7 +153,7 @@ class SlabWalker {
     const where = `page ${pgno} of ${tree.name}`
     const page = new CheckedPage(buf, 0, this.pageBytes, where, (what) => this.complain(what))
     const want = depth === 1 ? PageFlag.leaf : PageFlag.branch
-    if (readU48(buf, 0) !== pgno) this.complain(`${where}: its header says page ${readU48(buf, 0)}`)
+    if (readU64(buf, 0) !== pgno) this.complain(`${where}: its header says page ${readU64(buf, 0)}`)
     if (page.flags !== want) {
       this.complain(`${where}: flags are 0x${hex(page.flags)}, expected 0x${hex(want)}`)
       return
@@ -219,13 +220,7 @@ class SlabWalker {
     const record = this.recordAt(page, index, where)
     if (record === null) return
     const dupSort = (record.flags & DbFlag.dupSort) !== 0
-    const counts = this.walkTree(
-      `db "${name}"`,
-      dupSort ? 'dupSort' : 'plain',
-      record,
-      dupSort ? DbFlag.dupSort : 0,
-      null,
-    )
+    const counts = this.walkTree(`db "${name}"`, dupSort ? 'dupSort' : 'plain', record, dupSort ? DbFlag.dupSort : 0, 0)
     this.dbs.set(name, counts)
   }
 
@@ -253,7 +248,7 @@ class SlabWalker {
     const sub = new CheckedPage(page.buf, at, bytes, subWhere, (what) => this.complain(what))
     const want = PageFlag.leaf | PageFlag.dirty | PageFlag.sub
     if (sub.flags !== want) this.complain(`${subWhere}: flags are 0x${hex(sub.flags)}, expected 0x${hex(want)}`)
-    if (readU48(page.buf, at) <= 1) this.complain(`${subWhere}: its page number is ${readU48(page.buf, at)}`)
+    if (readU64(page.buf, at) <= 1) this.complain(`${subWhere}: its page number is ${readU64(page.buf, at)}`)
     if (!sub.isSound) return
     if (sub.count === 0) this.complain(`${subWhere}: it is empty`)
     sub.checkOrder(0, null, null)
@@ -267,7 +262,7 @@ class SlabWalker {
   }
 
   private walkRun(tree: Tree, page: CheckedPage, index: number, where: string): void {
-    const pgno = readU48(page.buf, page.dataAt(index))
+    const pgno = readU64(page.buf, page.dataAt(index))
     const need = Math.ceil((PAGE_HEADER_BYTES + page.dataBytes(index)) / this.pageBytes)
     if (!(pgno >= 2 && pgno <= this.meta.lastPage)) {
       this.complain(`${where}: node ${index} refers to page ${pgno}`)
@@ -279,7 +274,7 @@ class SlabWalker {
     const flags = view.getUint16(10, true)
     const run = `page ${pgno}, value of node ${index} of ${where}`
     if (flags !== PageFlag.overflow) this.complain(`${run}: flags are 0x${hex(flags)}, expected 0x${PageFlag.overflow}`)
-    if (readU48(head, 0) !== pgno) this.complain(`${run}: its header says page ${readU48(head, 0)}`)
+    if (readU64(head, 0) !== pgno) this.complain(`${run}: its header says page ${readU64(head, 0)}`)
     if (pages < need) this.complain(`${run}: it has ${pages} pages, ${need} are needed`)
     tree.counts.overflowPages += pages
     this.claim(pgno, pages, tree.name)
@@ -287,16 +282,16 @@ class SlabWalker {
 
   private walkFreeList(page: CheckedPage, index: number, where: string): void {
     const list = this.dataOf(page, index)
-    const txnId = readU48(page.key(index), 0)
+    const txnId = readU64(page.key(index), 0)
     if (txnId > this.meta.txnId) this.complain(`${where}: pages freed by transaction ${txnId} of ${this.meta.txnId}`)
-    const count = list.length < 8 ? -1 : readU48(list, 0)
+    const count = list.length < 8 ? -1 : readU64(list, 0)
     if (8 * (count + 1) > list.length) {
       this.complain(`${where}: a free list of ${list.length} bytes says ${count} pages`)
       return
     }
     let last = Number.POSITIVE_INFINITY
     for (let i = 1; i <= count; i++) {
-      const pgno = readU48(list, 8 * i)
+      const pgno = readU64(list, 8 * i)
       if (pgno >= last) this.complain(`${where}: free page ${pgno} comes after ${last}`)
       last = pgno
       this.freePages++
@@ -308,8 +303,11 @@ class SlabWalker {
     const bytes = page.dataBytes(index)
     const at = page.dataAt(index)
     if (page.nodeFlags(index) !== NodeFlag.big) return page.buf.subarray(at, at + bytes)
-    const value = new Uint8Array(bytes)
-    const got = readSync(this.fd, value, 0, bytes, readU48(page.buf, at) * this.pageBytes + PAGE_HEADER_BYTES)
+    const pgno = readU64(page.buf, at)
+    // A list that ends outside of the file was complained of.
+    const room = Math.max(0, (this.meta.lastPage + 1 - pgno) * this.pageBytes - PAGE_HEADER_BYTES)
+    const value = new Uint8Array(Math.min(bytes, room))
+    const got = readSync(this.fd, value, 0, value.length, pgno * this.pageBytes + PAGE_HEADER_BYTES)
     return value.subarray(0, got)
   }
 
@@ -323,11 +321,12 @@ class SlabWalker {
   private claim(first: number, count: number, owner: string): boolean {
     if (this.owners.at(-1) !== owner) this.owners.push(owner)
     const id = this.owners.length
+    // Not page by page: to a number beyond 2^53 one can be added for ever.
+    if (!(first >= 0 && first + count - 1 <= this.meta.lastPage)) {
+      this.complain(`${owner}: page ${first} lies beyond the last page, ${this.meta.lastPage}`)
+      return false
+    }
     for (let pgno = first; pgno < first + count; pgno++) {
-      if (!(pgno >= 0 && pgno <= this.meta.lastPage)) {
-        this.complain(`${owner}: page ${pgno} lies beyond the last page, ${this.meta.lastPage}`)
-        return false
-      }
       if (this.seen[pgno] !== 0) {
         this.complain(`page ${pgno} belongs to ${owner} and to ${this.owners[this.seen[pgno] - 1]}`)
         return false
@@ -387,11 +386,11 @@ class SlabWalker {
     }
     if (view.getUint16(10, true) !== PageFlag.meta) this.complain(`meta page ${index} has other flags`)
     return {
-      mapSize: readU48(bytes, Meta.mapSize),
+      mapSize: Number(view.getBigUint64(Meta.mapSize, true)),
       freeDb: readDbRecord(view, Meta.freeDb),
       mainDb: readDbRecord(view, Meta.mainDb),
-      lastPage: readU48(bytes, Meta.lastPage),
-      txnId: readU48(bytes, Meta.txnId),
+      lastPage: Number(view.getBigUint64(Meta.lastPage, true)),
+      txnId: Number(view.getBigUint64(Meta.txnId, true)),
     }
   }
 }
@@ -518,6 +517,11 @@ function pageBytesOf(fd: number): number {
   const head = new Uint8Array(Meta.freeDb + 4)
   readSync(fd, head, 0, head.length, 0)
   return storedPageBytes(viewOf(head).getUint32(Meta.freeDb, true))
+}
+
+/** All of a number's 64 bits count here, though no page number has more than 48. */
+function readU64(buf: Uint8Array, at: number): number {
+  return readU48(buf, at) + readU16(buf, at + 6) * 2 ** 48
 }
 
 function noCounts(dupSort: boolean): TreeCounts {

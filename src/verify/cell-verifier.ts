@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { encode } from '../bytes/msgpack.js'
+import { encode, MsgpackError } from '../bytes/msgpack.js'
 import { LOG_DB } from '../dest/migration-log.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -11,7 +11,7 @@ import { CELL_STEPS } from '../step/steps.js'
 import type { TaskPool } from '../thread/task-pool.js'
 import { type CellDifference, type CellSlabName, cellRows } from './cell-rows.js'
 import { compareTree } from './cell-tree.js'
-import { damageOf } from './damage.js'
+import { damageOf, destDamageOf } from './damage.js'
 import { type ExpectedCell, expectedCell } from './expected-cell.js'
 import { hiveDifferences } from './hive-differences.js'
 import type { CellReport } from './report.js'
@@ -197,7 +197,8 @@ class CellVerifier {
     try {
       await read()
     } catch (error) {
-      const damage = damageOf(error, this.options.destDir)
+      const damage =
+        damageOf(error, this.options.destDir) ?? (error instanceof MsgpackError ? destDamageOf(error) : null)
       if (damage === null) throw error
       this.#differs('different', place, damage)
     }

@@ -1,9 +1,18 @@
 import { resolve } from 'node:path'
-import { MigrationError } from '../errors.js'
+import { MsgpackError } from '../bytes/msgpack.js'
+import { type ErrorCode, MigrationError } from '../errors.js'
 
-/** What an error says of damage below a directory; null when it is about something else. */
-export function damageOf(error: unknown, dir: string): string | null {
-  if (!(error instanceof MigrationError) || error.path === undefined) return null
-  const isDamage = error.code === 'ERR_SLAB_CORRUPT' || error.code === 'ERR_SLAB_FORMAT'
-  return isDamage && `${resolve(error.path)}/`.startsWith(`${resolve(dir)}/`) ? error.message : null
+const DAMAGE: readonly ErrorCode[] = ['ERR_SLAB_CORRUPT', 'ERR_SLAB_FORMAT', 'ERR_CHECKPOINT_MISMATCH']
+
+/** What an error says of damage of a destination; null when it is about something else. */
+export function damageOf(error: unknown, destDir: string): string | null {
+  if (!(error instanceof MigrationError) || !DAMAGE.includes(error.code)) return null
+  const isBelow = error.path !== undefined && `${resolve(error.path)}/`.startsWith(`${resolve(destDir)}/`)
+  return isBelow ? error.message : null
+}
+
+/** The same of what was read of the destination alone: whatever cannot be decoded is damage then. */
+export function destDamageOf(error: unknown): string | null {
+  if (error instanceof MsgpackError) return `It cannot be decoded: ${error.message}`
+  return error instanceof MigrationError && DAMAGE.includes(error.code) ? error.message : null
 }

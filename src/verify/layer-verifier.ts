@@ -1,4 +1,3 @@
-import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { ModelData } from '../model/model.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
@@ -10,6 +9,7 @@ import { planStarts } from '../source/splice-ranges.js'
 import { addTable, BUCKETS, type DigestTable, emptyTable } from '../stream/row-digest.js'
 import { inTurn } from '../thread/in-turn.js'
 import type { TaskPool } from '../thread/task-pool.js'
+import { damageOf } from './damage.js'
 import { pairRows } from './pair-rows.js'
 import type { Difference, LayerReport } from './report.js'
 import { sampleRanges } from './sample-ranges.js'
@@ -59,6 +59,7 @@ export class LayerVerifier {
   private readonly destLayerPath: string
   private readonly destNodedataPath: string
   private readonly editsPath: string
+  private hasDestNodedata = false
 
   constructor(
     private readonly options: LayerVerifierOptions,
@@ -79,6 +80,10 @@ export class LayerVerifier {
 
   async run(): Promise<LayerReport> {
     const { options, state } = this
+    // What cannot be opened is told once, and its rows are missing.
+    this.hasDestNodedata =
+      SlabReader.exists(this.destNodedataPath) &&
+      (await this.readable(async () => SlabReader.open(this.destNodedataPath).close() === undefined)) === true
     if (options.sample === null) await this.pages()
     if (options.withNodes && state.nodes === null) {
       const nodes = await this.readable(() => this.nodes())
@@ -127,11 +132,13 @@ export class LayerVerifier {
   private async readable<T>(read: () => Promise<T>): Promise<T | null> {
     try {
       return await read()
-    } catch (err) {
-      const isDamage = err instanceof MigrationError && ['ERR_SLAB_CORRUPT', 'ERR_SLAB_FORMAT'].includes(err.code)
-      if (!isDamage || !err.message.includes(cortexPaths(this.options.destDir).layers)) throw err
+    } catch (error) {
+      const damage = damageOf(error, this.options.destDir)
+      if (damage === null) throw error
       this.state.isCountExact = false
-      this.differs({ kind: 'different', place: 'slab', buid: null, row: err.message, expected: null, found: null })
+      // Many parts may come upon the same page.
+      if (!this.state.differences.some(({ place, row }) => place === 'slab' && row === damage))
+        this.differs({ kind: 'different', place: 'slab', buid: null, row: damage, expected: null, found: null })
       return null
     }
   }
@@ -187,18 +194,28 @@ export class LayerVerifier {
     const shown = () => options.progress(totals.sourceRows + totals.nodedataRows, totalRows)
     shown()
     const open = [...ranges.keys()].filter((index) => !state.ranges.has(index))
+    let isWhole = true
     await inTurn(open, 2 * this.pool.workers, async (index) => {
-      this.add(totals, await this.resolved([ranges[index]], 'digest'))
+      const result = await this.readable(() => this.resolved([ranges[index]], 'digest'))
+      if (result === null) {
+        isWhole = false
+        return
+      }
+      this.add(totals, result)
       state.ranges.add(index)
       shown()
       this.save()
     })
-    await this.digestIndexes()
+    // Without the rows of all nodes nobody knows what the indexes must have.
+    if (!isWhole) return totals
+    if ((await this.readable(() => this.digestIndexes().then(() => true))) === null) return totals
     // From here on nothing is saved: what is found now is found again when the comparison goes on.
-    if (isLimited) this.nothingBehind(end)
-    await this.indexes(totals, ranges)
+    if (isLimited) await this.readable(async () => this.nothingBehind(end))
+    await this.readable(() => this.indexes(totals, ranges))
     this.extraErrors(totals)
-    for (const difference of smallDbDifferences(this.destLayerPath, totals.forms)) this.differs(difference)
+    await this.readable(async () => {
+      for (const difference of smallDbDifferences(this.destLayerPath, totals.forms)) this.differs(difference)
+    })
     return totals
   }
 
@@ -227,7 +244,7 @@ export class LayerVerifier {
       isLayerMissing: false,
       model,
       destLayerPath: this.destLayerPath,
-      destNodedataPath: SlabReader.exists(this.destNodedataPath) ? this.destNodedataPath : null,
+      destNodedataPath: this.hasDestNodedata ? this.destNodedataPath : null,
       logPath,
       isOurs,
       ranges,
@@ -280,7 +297,7 @@ export class LayerVerifier {
     const parts: IndexPart[] = []
     for (const db of INDEX_DBS) {
       const path = db === 'dataname' ? this.destNodedataPath : this.destLayerPath
-      if (!SlabReader.exists(path)) continue
+      if (db === 'dataname' ? !this.hasDestNodedata : !SlabReader.exists(path)) continue
       const slab = SlabReader.open(path)
       const wanted = PARTS_PER_WORKER * this.pool.workers
       const keys = slab.db(db)?.separators(wanted) ?? []
@@ -429,18 +446,20 @@ export class LayerVerifier {
 
   /** The page structure of every slab of the layer, free pages included. */
   private async pages(): Promise<void> {
-    const { walked } = this.state
+    const { state } = this
     const paths = [this.destLayerPath, this.destNodedataPath, this.editsPath].filter(
-      (path) => SlabReader.exists(path) && !walked.has(path),
+      (path) => SlabReader.exists(path) && !state.walked.has(path),
     )
     await inTurn(paths, this.pool.workers, async (path) => {
-      const { complaints, complaintCount } = await this.pool.run('walkSlab', { path })
+      const walked = await this.readable(() => this.pool.run('walkSlab', { path }))
+      if (walked === null) return
+      const { complaints, complaintCount } = walked
       const place = path.slice(path.lastIndexOf('/') + 1)
       for (const row of complaints) {
         this.differs({ kind: 'different', place, buid: null, row, expected: null, found: null })
       }
       this.state.differenceCount += complaintCount - complaints.length
-      walked.add(path)
+      state.walked.add(path)
       this.save()
     })
   }

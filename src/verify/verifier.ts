@@ -20,6 +20,7 @@ import { inTurn } from '../thread/in-turn.js'
 import { TaskPool } from '../thread/task-pool.js'
 import { withSource } from '../upgrade/with-source.js'
 import { verifyCell } from './cell-verifier.js'
+import { destDamageOf } from './damage.js'
 import { LayerVerifier, type LayerVerifierOptions } from './layer-verifier.js'
 import type { CellReport, Difference, LayerReport, VerifyReport } from './report.js'
 import { VerifyProgress } from './verify-progress.js'
@@ -94,6 +95,7 @@ class Verifier {
   private readonly layers: LayerReport[] = []
   private readonly differences: Difference[] = []
   private isCountExact = true
+  private damageCount = 0
   private readonly notCompared: string[] = []
   private readonly checkpoints: ReadonlyMap<string, KnownCheckpoint>
 
@@ -102,16 +104,16 @@ class Verifier {
     private readonly events: VerifyEvents,
     private readonly pool: TaskPool,
   ) {
-    this.checkpoints = readCheckpoints(options.destDir)
+    this.checkpoints = this.ofDest('checkpoints.lmdb', () => readCheckpoints(options.destDir), new Map())
   }
 
   async run(): Promise<VerifyReport> {
     const { srcDir, destDir, sample } = this.options
     refuseSourceInUse(srcDir)
     const source = readSource(srcDir)
-    const booted = assertDestOf(source, destDir, 'verify')
+    const booted = assertDestOf(source, destDir, 'verify', true)
     if (booted !== null) this.expected.push(`Synapse ${booted} has been started on the destination`)
-    const skipped = skippedLayers(destDir, this.checkpoints)
+    const skipped = this.ofDest('migr.lmdb', () => skippedLayers(destDir, this.checkpoints), new Set())
     refuseMissingLayers(source, (iden) => skipped.has(iden))
     for (const iden of skipped) this.notCompared.push(`layer ${iden}, which --skip-layer has left empty`)
     const { model } = cortexModel(source, this.options.modelFiles)
@@ -120,7 +122,7 @@ class Verifier {
     try {
       if (!this.isOurs) this.expected.push('Another tool has made the destination')
       for (const iden of idens) this.checkLayer(iden, model)
-      const logged = this.loggedErrors()
+      const logged = this.ofDest('migr.lmdb', () => this.loggedErrors(), new Map())
       const progress = new VerifyProgress(this.options.checkpointPath, this.whatIsCompared(slabs, model))
       if (progress.layerCount > 0) {
         const count = `${progress.layerCount} of ${idens.length} layers`
@@ -147,7 +149,10 @@ class Verifier {
       layers,
       differences: this.differences,
       cell,
-      differenceCount: layers.reduce((sum, layer) => sum + layer.differenceCount, cell.differenceCount),
+      differenceCount: layers.reduce(
+        (sum, layer) => sum + layer.differenceCount,
+        cell.differenceCount + this.damageCount,
+      ),
       isCountExact: this.isCountExact,
       expected: this.expected,
       notCompared: this.notCompared,
@@ -207,7 +212,34 @@ class Verifier {
       ...SOURCE_SLABS.map((slab) => cortexPaths(srcDir).layer(iden).slab(slab)),
       ...DEST_SLABS.map((slab) => cortexPaths(destDir).layer(iden).slab(slab)),
     ]
-    return paths.filter((path) => SlabReader.exists(path)).map((path) => SlabReader.open(path))
+    // A slab of the destination that cannot be opened is told where it is compared.
+    return paths
+      .filter((path) => SlabReader.exists(path))
+      .flatMap((path) => (path.startsWith(destDir) ? this.opened(path) : [SlabReader.open(path)]))
+  }
+
+  private opened(path: string): SlabReader[] {
+    try {
+      return [SlabReader.open(path)]
+    } catch (error) {
+      if (destDamageOf(error) === null) throw error
+      return []
+    }
+  }
+
+  /** What the destination says, or `otherwise` when it is damaged, which is a difference. */
+  private ofDest<T>(place: string, read: () => T, otherwise: T): T {
+    try {
+      return read()
+    } catch (error) {
+      const row = destDamageOf(error)
+      if (row === null) throw error
+      if (!this.differences.some((known) => known.place === place)) {
+        this.differences.push({ kind: 'different', layer: null, place, buid: null, row, expected: null, found: null })
+        this.damageCount++
+      }
+      return otherwise
+    }
   }
 
   /** Notes why a layer may differ, and refuses one whose migration has not finished. */
@@ -216,7 +248,8 @@ class Verifier {
     for (const slab of DEST_SLABS) {
       const path = cortexPaths(destDir).layer(iden).slab(slab)
       if (!SlabReader.exists(path)) continue
-      const reader = SlabReader.open(path)
+      const [reader] = this.opened(path)
+      if (reader === undefined) continue
       const { txnId } = reader
       reader.close()
       const written = this.checkpoint('nodes', iden)?.writtenTxns?.[slab]
@@ -237,7 +270,11 @@ class Verifier {
         )
       }
       if (checkpoint.fingerprint.model !== modelKey(model)) {
-        this.expected.push(`The ${step} of layer ${iden} were migrated with another model: give the same --model files`)
+        throw new MigrationError(
+          'ERR_PREFLIGHT',
+          `Cannot verify layer ${iden}: its ${step} were migrated with another model`,
+          { hint: 'Give the same --model files as the migration was given, in the same order' },
+        )
       }
     }
     const [nodes, splices] = [this.checkpoint('nodes', iden), this.checkpoint('splices', iden)]
@@ -275,7 +312,8 @@ class Verifier {
         withSplices: this.isMigrated('splices'),
         sample,
         memoryBytes,
-        logPath: SlabReader.exists(logPath) ? logPath : null,
+        logPath:
+          SlabReader.exists(logPath) && this.opened(logPath).map((slab) => slab.close()).length > 0 ? logPath : null,
         isOurs: this.isOurs,
         loggedErrors: logged,
         progress: (done, total) => this.events.progress(iden, done, total),

@@ -1,5 +1,5 @@
 import { xxh64 } from '../../bytes/hash.js'
-import { decode, encode, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
+import { decode, encode, MsgpackError, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
 import { nexusEdits } from '../../dest/nexus-edits.js'
 import { NEXUS_DB, reservationRow } from '../../dest/nexus-log.js'
 import { SlabReader } from '../../page/page-reader.js'
@@ -92,7 +92,13 @@ class NexusComparison {
       layers.map(({ iden, userIden }) => {
         const digest = new Digest()
         const options = { batchSize: BATCH_EDITS, userIden, now: () => 0 }
-        for (const { nodeEdits } of nexusEdits(destDir, iden, options)) for (const edit of nodeEdits) digest.add(edit)
+        try {
+          for (const { nodeEdits } of nexusEdits(destDir, iden, options)) for (const edit of nodeEdits) digest.add(edit)
+        } catch (error) {
+          if (!(error instanceof MsgpackError)) throw error
+          const row = `node edits of layer ${iden}: a row of the layer cannot be decoded: ${error.message}`
+          this.#add({ kind: 'different', row, expected: null, found: null })
+        }
         return [iden, digest]
       }),
     )

@@ -230,7 +230,7 @@ class NodeVerifier {
   /** This layer's error record of a buid; of several layers the first has the others in its list `more`. */
   private logged(step: string, key: Uint8Array): PackMap | undefined {
     const value = this.log?.db(LOG_DB)?.get(Buffer.concat([Buffer.from(`${step}\0error\0`), key]))
-    const first = value === undefined ? null : decode(value)
+    const first = value === undefined ? null : decodedOrNull(value)
     if (!this.input.isOurs && first !== null) return first instanceof PackMap ? first : new PackMap([])
     if (!(first instanceof PackMap)) return undefined
     const more = first.get('more')
@@ -326,6 +326,15 @@ class DistinctKeys {
     if (this.keys.has(text)) return false
     this.keys.add(text)
     return true
+  }
+}
+
+/** A record that cannot be decoded holds nothing. */
+function decodedOrNull(value: Uint8Array): Value {
+  try {
+    return decode(value)
+  } catch {
+    return null
   }
 }
 
