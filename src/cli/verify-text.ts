@@ -1,5 +1,6 @@
 import { decode, MsgpackError } from '../bytes/msgpack.js'
 import { type Json, toJson } from '../bytes/value-json.js'
+import { INDEX_DBS } from '../layout/dest-dbs.js'
 import type { Difference, VerifyReport } from '../verify/report.js'
 import type { Paint } from './paint.js'
 import { count, printable, tableLines } from './table.js'
@@ -9,7 +10,7 @@ export const MOST_DIFFERENCES = 100
 /** A value may be large; `--json` shows all of it. */
 const MOST_VALUE_CHARS = 200
 /** Databases whose differences are told by keys, which are no msgpack. */
-const INDEX_PLACES = new Set(['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'])
+const INDEX_PLACES = new Set<string>(INDEX_DBS)
 
 /** The report as people read it, with so many differences one by one. */
 export function verifyText(report: VerifyReport, limit: number, paint: Paint): string {

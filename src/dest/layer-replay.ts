@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { ABRV_SPACES } from '../layout/dest-dbs.js'
 import { cortexPaths, type LayerSlab } from '../layout/paths.js'
 import { type Db, Slab } from '../slab/slab.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 
-const ABRV_SPACES = ['propabrv', 'tagabrv', 'tagpropabrv'] as const
 type AbrvSpace = (typeof ABRV_SPACES)[number]
 
 /** Address space beyond what the slabs have: it costs no memory. */

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import { DEST_DBS, dbsFrom, INDEX_DBS } from '../layout/dest-dbs.js'
 import type { NodesStream } from '../layout/records.js'
 import type { StreamState } from '../page/page-chunk.js'
-import { INDEX_DBS, type LayerNames, MergePlan } from '../run/merge-plan.js'
+import { type LayerNames, MergePlan } from '../run/merge-plan.js'
 import { readRunFooter } from '../run/run-footer.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
@@ -13,15 +14,6 @@ import { runStream } from './stream-task.js'
 /** Streams of merges are numbered from here on, those of partitions from 0 with a new number for each try. */
 export const MERGE_STREAMS = 2 ** 24
 const NODEDATA_UNIT_PARTS = 16
-/** What a 2.x layer keeps and a 0.1.x Cortex has none of. */
-const EMPTY_DBS = [
-  { name: 'byverb', dupSort: true },
-  { name: 'edgesn1', dupSort: true },
-  { name: 'edgesn2', dupSort: true },
-  { name: 'offsets', dupSort: false },
-  { name: 'counters', dupSort: false },
-] as const
-
 export interface LayerMergeOptions {
   readonly iden: string
   /** Where the slabs are built. */
@@ -225,8 +217,8 @@ export class LayerMerge {
     const rows = [...forms].map(([form, count]): [Uint8Array, Uint8Array] => [Buffer.from(form), int64(count)])
     rows.sort(([a], [b]) => Buffer.compare(a, b))
     await writer.call('rowsDb', { slab, name: 'count:forms', dupSort: false, rows })
-    for (const { name, dupSort } of EMPTY_DBS) {
-      await writer.call('rowsDb', { slab, name, dupSort, rows: [] })
+    for (const name of dbsFrom('nothing')) {
+      await writer.call('rowsDb', { slab, name, dupSort: DEST_DBS[name].dupSort, rows: [] })
     }
   }
 }

@@ -2,14 +2,12 @@ import { type Buckets, bucketsOf } from '../bytes/buckets.js'
 import { ByteIndex } from '../bytes/byte-index.js'
 import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
+import { INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
 import type { MergePart, MergeUnit } from '../migrate/tasks/merge-runs.js'
 import type { RunFooter, RunSection } from './run-file.js'
 
 /** Pages of one task; large enough to keep many runs' reads long, small enough to share the work evenly. */
 const UNIT_BYTES = 16 << 20
-
-export type IndexDb = 'byprop' | 'byarray' | 'bytag' | 'bytagprop' | 'dataname'
-export const INDEX_DBS = ['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'] as const satisfies IndexDb[]
 
 /** All names of a layer in byte order: a name's abbreviation is its place, whatever the partitions were. */
 export interface LayerNames {

@@ -1,22 +1,24 @@
+import { basename, join } from 'node:path'
+import { type DestLayerSlab, INDEX_DBS } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { ModelData } from '../model/model.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
-import { findNodeRows, nodedataRows, spliceRows } from '../source/source-dbs.js'
-import { planStarts } from '../source/splice-ranges.js'
+import { findNodeRows, nodedataRows } from '../source/source-dbs.js'
 import { addTable, BUCKETS, type DigestTable, emptyTable } from '../stream/row-digest.js'
 import { inTurn } from '../thread/in-turn.js'
 import type { TaskPool } from '../thread/task-pool.js'
-import { damageOf } from './damage.js'
+import { LayerFindings } from './layer-findings.js'
+import { LayerHistory } from './layer-history.js'
+import { addResult, type IndexPart, newTotals, type Totals } from './layer-state.js'
 import { pairRows } from './pair-rows.js'
 import type { Difference, LayerReport } from './report.js'
 import { sampleRanges } from './sample-ranges.js'
-import { smallDbDifferences } from './small-dbs.js'
+import { dbDifferences, smallDbDifferences } from './small-dbs.js'
 import { type BuidRange, recordOf, type VerifyNodesInput, type VerifyNodesResult } from './tasks/verify-nodes.js'
-import { INDEX_DBS, type IndexDb, type ListedRow } from './tasks/verify-rows.js'
-import type { EditDifference, VerifySplicesInput, VerifySplicesResult } from './tasks/verify-splices.js'
+import type { ListedRow } from './tasks/verify-rows.js'
 import type { VerifyProgress } from './verify-progress.js'
 
 /** Index rows that are listed to tell which of them differ, of source and destination each. */
@@ -25,6 +27,8 @@ const MOST_LISTED = 400_000
 const SAMPLE_NODES_PER_TASK = 64
 /** Parts that the keys of an index database are cut into. */
 const PARTS_PER_WORKER = 4
+
+const DEST_SLABS: readonly DestLayerSlab[] = ['layer_v2', 'nodedata', 'nodeedits']
 
 export interface LayerVerifierOptions {
   readonly iden: string
@@ -52,41 +56,38 @@ export interface LayerVerifierOptions {
 
 /** Compares one layer of a destination with the source. */
 export class LayerVerifier {
-  private readonly state: LayerState
+  private readonly findings: LayerFindings
   private readonly layerPath: string
   private readonly nodedataPath: string
-  private readonly splicesPath: string
   private readonly destLayerPath: string
   private readonly destNodedataPath: string
-  private readonly editsPath: string
   private hasDestNodedata = false
 
   constructor(
     private readonly options: LayerVerifierOptions,
     private readonly pool: TaskPool,
-    private readonly progress: VerifyProgress,
+    progress: VerifyProgress,
   ) {
     const { srcDir, destDir, iden } = options
-    this.state = progress.layer(iden, newState)
+    this.findings = new LayerFindings(iden, destDir, progress)
     const source = cortexPaths(srcDir).layer(iden)
     const dest = cortexPaths(destDir).layer(iden)
     this.layerPath = source.slab('layer')
     this.nodedataPath = source.slab('nodedata')
-    this.splicesPath = source.slab('splices')
     this.destLayerPath = dest.slab('layer_v2')
     this.destNodedataPath = dest.slab('nodedata')
-    this.editsPath = dest.slab('nodeedits')
   }
 
   async run(): Promise<LayerReport> {
-    const { options, state } = this
+    const { options, findings } = this
+    const { state } = findings
     // What cannot be opened is told once, and its rows are missing.
     this.hasDestNodedata =
       SlabReader.exists(this.destNodedataPath) &&
-      (await this.readable(async () => SlabReader.open(this.destNodedataPath).close() === undefined)) === true
-    if (options.sample === null) await this.pages()
+      (await this.findings.readable(async () => SlabReader.open(this.destNodedataPath).close() === undefined)) === true
+    if (options.sample === null) await this.slabs()
     if (options.withNodes && state.nodes === null) {
-      const nodes = await this.readable(() => this.nodes())
+      const nodes = await this.findings.readable(() => this.nodes())
       state.nodes = {
         nodes: nodes?.nodes ?? 0,
         rows: nodes?.rows ?? 0,
@@ -96,11 +97,13 @@ export class LayerVerifier {
       }
       state.found = null
       state.totals = null
-      this.save(true)
+      this.findings.save(true)
     }
     if (options.withSplices && options.sample === null && state.history === null) {
-      state.history = (await this.readable(() => this.history())) ?? { splices: 0, failures: 0, rows: 0 }
-      this.save(true)
+      state.history = (await this.findings.readable(() =>
+        new LayerHistory(options, this.pool, this.findings).run(),
+      )) ?? { splices: 0, failures: 0, rows: 0 }
+      this.findings.save(true)
     }
     const { nodes, history } = state
     return {
@@ -117,36 +120,17 @@ export class LayerVerifier {
   }
 
   get differences(): readonly Difference[] {
-    return this.state.differences
+    return this.findings.state.differences
   }
 
   get isCountExact(): boolean {
-    return this.state.isCountExact
-  }
-
-  private save(done = false): void {
-    this.progress.save(this.options.iden, this.state, done)
-  }
-
-  /** A slab of the destination that cannot be read is a difference; one of the source is the end. */
-  private async readable<T>(read: () => Promise<T>): Promise<T | null> {
-    try {
-      return await read()
-    } catch (error) {
-      const damage = damageOf(error, this.options.destDir)
-      if (damage === null) throw error
-      this.state.isCountExact = false
-      // Many parts may come upon the same page.
-      if (!this.state.differences.some(({ place, row }) => place === 'slab' && row === damage))
-        this.differs({ kind: 'different', place: 'slab', buid: null, row: damage, expected: null, found: null })
-      return null
-    }
+    return this.findings.state.isCountExact
   }
 
   private async nodes(): Promise<Totals | null> {
     if (!SlabReader.exists(this.layerPath)) return null
     if (!SlabReader.exists(this.destLayerPath)) {
-      this.lacksSlab('layer_v2.lmdb')
+      this.findings.lacksSlab('layer_v2.lmdb')
       return null
     }
     const layer = SlabReader.open(this.layerPath)
@@ -180,7 +164,7 @@ export class LayerVerifier {
     const nodedata = this.hasNodedata ? SlabReader.open(this.nodedataPath) : null
     const dbs = [bybuid, nodedataRows(nodedata)].filter((db): db is DbReader => db !== undefined)
     const totalRows = dbs.reduce((sum, db) => sum + db.entries, 0)
-    const { state } = this
+    const { state } = this.findings
     state.borders ??= planPartitions(dbs, layer.pageSize, {
       workers: this.pool.workers,
       memoryBytes: options.memoryBytes,
@@ -196,7 +180,7 @@ export class LayerVerifier {
     const open = [...ranges.keys()].filter((index) => !state.ranges.has(index))
     let isWhole = true
     await inTurn(open, 2 * this.pool.workers, async (index) => {
-      const result = await this.readable(() => this.resolved([ranges[index]], 'digest'))
+      const result = await this.findings.readable(() => this.resolved([ranges[index]], 'digest'))
       if (result === null) {
         isWhole = false
         return
@@ -204,17 +188,17 @@ export class LayerVerifier {
       this.add(totals, result)
       state.ranges.add(index)
       shown()
-      this.save()
+      this.findings.save()
     })
     // Without the rows of all nodes nobody knows what the indexes must have.
     if (!isWhole) return totals
-    if ((await this.readable(() => this.digestIndexes().then(() => true))) === null) return totals
+    if ((await this.findings.readable(() => this.digestIndexes().then(() => true))) === null) return totals
     // From here on nothing is saved: what is found now is found again when the comparison goes on.
-    if (isLimited) await this.readable(async () => this.nothingBehind(end))
-    await this.readable(() => this.indexes(totals, ranges))
+    if (isLimited) await this.findings.readable(async () => this.nothingBehind(end))
+    await this.findings.readable(() => this.indexes(totals, ranges))
     this.extraErrors(totals)
-    await this.readable(async () => {
-      for (const difference of smallDbDifferences(this.destLayerPath, totals.forms)) this.differs(difference)
+    await this.findings.readable(async () => {
+      for (const difference of smallDbDifferences(this.destLayerPath, totals.forms)) this.findings.differs(difference)
     })
     return totals
   }
@@ -254,13 +238,13 @@ export class LayerVerifier {
 
   private add(totals: Totals, result: VerifyNodesResult): void {
     addResult(totals, result)
-    for (const { db, ...difference } of result.differences) this.differs({ ...difference, place: db })
-    this.state.differenceCount += result.differenceCount - result.differences.length
+    for (const { db, ...difference } of result.differences) this.findings.differs({ ...difference, place: db })
+    this.findings.addUntold(result.differenceCount - result.differences.length)
   }
 
   /** Digests the index rows that the destination has. */
   private async digestIndexes(): Promise<void> {
-    const { state } = this
+    const { state } = this.findings
     state.found ??= recordOf(() => emptyTable())
     const { found } = state
     state.indexParts ??= this.indexParts()
@@ -271,13 +255,13 @@ export class LayerVerifier {
       const { table } = await this.pool.run('verifyIndex', { ...part, list: null })
       addTable(found[part.db], table)
       state.digested.add(index)
-      this.save()
+      this.findings.save()
     })
   }
 
   /** Compares the index rows: by digest, then one by one where digests differ. */
   private async indexes(totals: Totals, ranges: readonly BuidRange[]): Promise<void> {
-    const found = this.state.found ?? recordOf(() => emptyTable())
+    const found = this.findings.state.found ?? recordOf(() => emptyTable())
     const differing = recordOf((db) => differingBuckets(totals.tables[db], found[db]))
     if (INDEX_DBS.every((db) => differing[db].length === 0)) return
     const list = recordOf((db) => this.worthListing(differing[db], totals.tables[db], found[db]))
@@ -290,7 +274,7 @@ export class LayerVerifier {
     await inTurn(parts, 2 * this.pool.workers, async (part) => {
       foundRows.push(...(await this.pool.run('verifyIndex', { ...part, list: list[part.db] })).listed)
     })
-    for (const difference of pairRows(expectedRows, foundRows)) this.differs(difference)
+    for (const difference of pairRows(expectedRows, foundRows)) this.findings.differs(difference)
   }
 
   private indexParts(): IndexPart[] {
@@ -318,7 +302,7 @@ export class LayerVerifier {
     for (const bucket of buckets) {
       rows += Math.max(expected.counts[bucket], found.counts[bucket])
       if (chosen.length > 0 && rows > MOST_LISTED) {
-        this.state.isCountExact = false
+        this.findings.state.isCountExact = false
         break
       }
       chosen.push(bucket)
@@ -331,7 +315,14 @@ export class LayerVerifier {
     try {
       for (const { key, value } of slab.db('bybuid')?.rows(end) ?? []) {
         const buid = key.subarray(0, 32)
-        this.differs({ kind: 'extra', place: 'bybuid', buid, row: 'behind the limit', expected: null, found: value })
+        this.findings.differs({
+          kind: 'extra',
+          place: 'bybuid',
+          buid,
+          row: 'behind the limit',
+          expected: null,
+          found: value,
+        })
       }
     } finally {
       slab.close()
@@ -344,227 +335,35 @@ export class LayerVerifier {
       const extra = this.options.loggedErrors[step] - errors[step]
       if (this.options.logPath === null || extra <= 0) continue
       const row = `${extra} records of ${step} that were migrated`
-      this.differs({ kind: 'extra', place: 'errors', buid: null, row, expected: null, found: null })
+      this.findings.differs({ kind: 'extra', place: 'errors', buid: null, row, expected: null, found: null })
     }
   }
 
-  private async history(): Promise<{ splices: number; failures: number; rows: number } | null> {
-    if (!SlabReader.exists(this.editsPath)) {
-      if (SlabReader.exists(this.splicesPath)) this.lacksSlab('nodeedits.lmdb')
-      return null
-    }
-    if (!SlabReader.exists(this.splicesPath)) {
-      this.editsBehind(0)
-      return null
-    }
-    if (!this.options.isOurs) return this.foreignHistory()
-    const ranges = this.spliceRanges()
-    const results = await this.translatedSplices(ranges)
-    const total = (field: 'splices' | 'rows' | 'failures') => results.reduce((sum, result) => sum + result[field], 0)
-    const failures = total('failures')
-    await this.compareEdits(ranges, results)
-    this.editsBehind(total('rows'))
-    if (this.options.logPath !== null && this.options.loggedErrors.splices !== failures) {
-      const row = `${failures} splices cannot be translated, the log names ${this.options.loggedErrors.splices}`
-      this.differs({ kind: 'different', place: 'errors', buid: null, row, expected: null, found: null })
-    }
-    return { splices: total('splices'), failures, rows: total('rows') }
-  }
-
-  private spliceRanges(): VerifySplicesInput[] {
-    const { state, splicesPath: slabPath } = this
-    if (state.starts === null) {
-      const slab = SlabReader.open(slabPath)
-      state.starts = planStarts(spliceRows(slab), slab.pageSize)
-      slab.close()
-    }
-    const { starts } = state
-    return starts.map((start, i) => ({ slabPath, start, end: starts[i + 1] ?? null, model: this.options.model }))
-  }
-
-  /** How many node edits each range of splices makes; only ranges that an earlier run has not come to are read. */
-  private async translatedSplices(ranges: readonly VerifySplicesInput[]): Promise<VerifySplicesResult[]> {
-    const { translated } = this.state
-    const open = [...ranges.keys()].filter((index) => !translated.has(index))
-    await inTurn(open, 2 * this.pool.workers, async (i) => {
-      translated.set(i, await this.pool.run('verifySplices', ranges[i]))
-      this.save()
-    })
-    return ranges.map((_, i) => translated.get(i) as VerifySplicesResult)
-  }
-
-  private async compareEdits(
-    ranges: readonly VerifySplicesInput[],
-    results: readonly VerifySplicesResult[],
-  ): Promise<void> {
-    const { state, editsPath } = this
-    let first = 0
-    const jobs = ranges.map((range, i) => {
-      const job = { ...range, editsPath, first, ...results[i] }
-      first += results[i].rows
-      return { i, job }
-    })
-    const left = jobs.filter(({ i }) => !state.edits.has(i))
-    await inTurn(left, 2 * this.pool.workers, async ({ i, job }) => {
-      const { differences, differenceCount } = await this.pool.run('verifyEdits', job)
-      for (const difference of differences) this.differs(editDifference(difference))
-      state.differenceCount += differenceCount - differences.length
-      state.edits.add(i)
-      this.save()
-    })
-  }
-
-  /** Another tool cuts node edits at other places: their single edits are compared, whatever their order. */
-  private async foreignHistory(): Promise<{ splices: number; failures: number; rows: number }> {
-    const { model, loggedErrors } = this.options
-    const { splices, failures, rows, differences, differenceCount } = await this.pool.run('verifyEditSet', {
-      slabPath: this.splicesPath,
-      editsPath: this.editsPath,
-      model,
-    })
-    for (const { expected, found, row } of differences) {
-      const kind = expected === null ? 'extra' : 'missing'
-      this.differs({ kind, place: 'nodeedits', buid: null, row, expected, found })
-    }
-    this.state.differenceCount += differenceCount - differences.length
-    return { splices, failures: Math.min(failures, loggedErrors.splices), rows }
-  }
-
-  private editsBehind(next: number): void {
-    const slab = SlabReader.open(this.editsPath)
-    const start = Buffer.alloc(8)
-    start.writeBigUInt64BE(BigInt(next))
-    try {
-      for (const { key, value } of slab.db('nodeedits')?.rows(start) ?? []) {
-        const index = key.length === 8 ? Number(Buffer.from(key).readBigUInt64BE()) : -1
-        this.differs(editDifference({ index, expected: null, found: value }))
-      }
-    } finally {
-      slab.close()
-    }
-  }
-
-  /** The page structure of every slab of the layer, free pages included. */
-  private async pages(): Promise<void> {
-    const { state } = this
-    const paths = [this.destLayerPath, this.destNodedataPath, this.editsPath].filter(
-      (path) => SlabReader.exists(path) && !state.walked.has(path),
+  /** The page structure of every slab of the layer, free pages included, and the databases that it has. */
+  private async slabs(): Promise<void> {
+    const { state } = this.findings
+    const { dir } = cortexPaths(this.options.destDir).layer(this.options.iden)
+    const left = DEST_SLABS.map((slab) => ({ slab, path: join(dir, `${slab}.lmdb`) })).filter(
+      ({ path }) => SlabReader.exists(path) && !state.walked.has(path),
     )
-    await inTurn(paths, this.pool.workers, async (path) => {
-      const walked = await this.readable(() => this.pool.run('walkSlab', { path }))
+    await inTurn(left, this.pool.workers, async ({ slab, path }) => {
+      const walked = await this.findings.readable(() => this.pool.run('walkSlab', { path }))
       if (walked === null) return
-      const { complaints, complaintCount } = walked
-      const place = path.slice(path.lastIndexOf('/') + 1)
-      for (const row of complaints) {
-        this.differs({ kind: 'different', place, buid: null, row, expected: null, found: null })
+      const place = basename(path)
+      for (const row of walked.complaints) {
+        this.findings.differs({ kind: 'different', place, buid: null, row, expected: null, found: null })
       }
-      this.state.differenceCount += complaintCount - complaints.length
+      this.findings.addUntold(walked.complaintCount - walked.complaints.length)
+      await this.findings.readable(async () => {
+        for (const difference of dbDifferences(path, slab)) this.findings.differs(difference)
+      })
       state.walked.add(path)
-      this.save()
+      this.findings.save()
     })
-  }
-
-  private lacksSlab(name: string): void {
-    this.differs({ kind: 'missing', place: name, buid: null, row: 'the slab', expected: null, found: null })
-  }
-
-  private differs(difference: Omit<Difference, 'layer'>): void {
-    this.state.differenceCount++
-    this.state.differences.push({ ...difference, layer: this.options.iden })
   }
 
   private get hasNodedata(): boolean {
     return this.options.withNodedata && SlabReader.exists(this.nodedataPath)
-  }
-}
-
-/** Sums over the ranges of a layer. */
-interface Totals {
-  nodes: number
-  rows: number
-  dataRows: number
-  indexRows: number
-  sourceRows: number
-  nodedataRows: number
-  readonly errors: { nodes: number; nodedata: number }
-  readonly forms: Map<string, number>
-  readonly tables: Record<IndexDb, DigestTable>
-}
-
-function newTotals(): Totals {
-  return {
-    nodes: 0,
-    rows: 0,
-    dataRows: 0,
-    indexRows: 0,
-    sourceRows: 0,
-    nodedataRows: 0,
-    errors: { nodes: 0, nodedata: 0 },
-    forms: new Map(),
-    tables: recordOf(() => emptyTable()),
-  }
-}
-
-function addResult(totals: Totals, result: VerifyNodesResult): void {
-  totals.nodes += result.nodes
-  totals.rows += result.rows
-  totals.dataRows += result.dataRows
-  totals.indexRows += result.indexRows
-  totals.sourceRows += result.sourceRows
-  totals.nodedataRows += result.nodedataRows
-  totals.errors.nodes += result.errors.nodes
-  totals.errors.nodedata += result.errors.nodedata
-  for (const [form, count] of result.forms) totals.forms.set(form, (totals.forms.get(form) ?? 0) + count)
-  for (const db of INDEX_DBS) addTable(totals.tables[db], result.tables[db])
-}
-
-/** How far the comparison of a layer has come: data only, as it is written down. */
-interface LayerState {
-  readonly differences: Difference[]
-  differenceCount: number
-  isCountExact: boolean
-  readonly walked: Set<string>
-  borders: Uint8Array[] | null
-  /** Ranges of nodes that are compared, and what they sum up to. */
-  readonly ranges: Set<number>
-  totals: Totals | null
-  indexParts: IndexPart[] | null
-  /** Parts of the index databases that are digested, and their digests. */
-  readonly digested: Set<number>
-  found: Record<IndexDb, DigestTable> | null
-  nodes: { nodes: number; rows: number; indexRows: number; nodedata: number; errors: number } | null
-  starts: number[] | null
-  /** Ranges of splices that are translated, then those whose node edits are compared. */
-  readonly translated: Map<number, VerifySplicesResult>
-  readonly edits: Set<number>
-  history: { splices: number; failures: number; rows: number } | null
-}
-
-interface IndexPart {
-  readonly path: string
-  readonly layerPath: string
-  readonly db: IndexDb
-  readonly start: Uint8Array | null
-  readonly end: Uint8Array | null
-}
-
-function newState(): LayerState {
-  return {
-    differences: [],
-    differenceCount: 0,
-    isCountExact: true,
-    walked: new Set(),
-    borders: null,
-    ranges: new Set(),
-    totals: null,
-    indexParts: null,
-    digested: new Set(),
-    found: null,
-    nodes: null,
-    starts: null,
-    translated: new Map(),
-    edits: new Set(),
-    history: null,
   }
 }
 
@@ -574,9 +373,4 @@ function differingBuckets(a: DigestTable, b: DigestTable): number[] {
     if (a.counts[bucket] !== b.counts[bucket] || a.sums[bucket] !== b.sums[bucket]) found.push(bucket)
   }
   return found
-}
-
-function editDifference({ index, expected, found }: EditDifference): Omit<Difference, 'layer'> {
-  const kind = expected === null ? 'extra' : found === null ? 'missing' : 'different'
-  return { kind, place: 'nodeedits', buid: null, row: `node edit ${index}`, expected, found }
 }

@@ -1,26 +1,6 @@
+import { ABRV_SPACES, DEST_DBS, type DestLayerSlab, dbsFrom, dbsOf } from '../layout/dest-dbs.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { Difference } from './report.js'
-
-const ABRV_SPACES = ['propabrv', 'tagabrv', 'tagpropabrv'] as const
-/** All databases of a layer and whether they keep several values for a key. */
-const LAYER_DBS: Readonly<Record<string, boolean>> = {
-  bybuid: false,
-  byprop: true,
-  byarray: true,
-  bytag: true,
-  bytagprop: true,
-  byverb: true,
-  edgesn1: true,
-  edgesn2: true,
-  offsets: false,
-  counters: false,
-  'count:forms': false,
-  ...Object.fromEntries(
-    ABRV_SPACES.flatMap((space) => [`${space}:byts2abrv`, `${space}:abrv2byts`]).map((db) => [db, false]),
-  ),
-}
-/** What 0.1.x has nothing for. */
-const EMPTY_DBS = ['byverb', 'edgesn1', 'edgesn2', 'offsets', 'counters'] as const
 
 type LayerDifference = Omit<Difference, 'layer'>
 
@@ -28,32 +8,38 @@ type LayerDifference = Omit<Difference, 'layer'>
 export function smallDbDifferences(destLayerPath: string, forms: ReadonlyMap<string, number>): LayerDifference[] {
   const slab = SlabReader.open(destLayerPath)
   try {
-    return [
-      ...dbDifferences(slab),
-      ...formDifferences(slab, forms),
-      ...ABRV_SPACES.flatMap((space) => abrvDifferences(slab, space)),
-    ]
+    return [...formDifferences(slab, forms), ...ABRV_SPACES.flatMap((space) => abrvDifferences(slab, space))]
   } finally {
     slab.close()
   }
 }
 
-function dbDifferences(slab: SlabReader): LayerDifference[] {
-  const found: LayerDifference[] = []
-  for (const [name, dupSort] of Object.entries(LAYER_DBS)) {
+/** A slab of a layer must have the databases of the table, no others, and no plain rows beside them. */
+export function dbDifferences(path: string, slabName: DestLayerSlab): LayerDifference[] {
+  const slab = SlabReader.open(path)
+  try {
+    return [...wrongDbs(slab, slabName), ...wrongRows(slab, slabName)]
+  } finally {
+    slab.close()
+  }
+}
+
+function* wrongDbs(slab: SlabReader, slabName: DestLayerSlab): Generator<LayerDifference> {
+  const wanted = dbsOf(slabName)
+  for (const name of wanted) {
     const db = slab.db(name)
-    if (db === undefined) found.push(difference('missing', name, 'the database'))
-    else if (db.dupSort !== dupSort) found.push(difference('different', name, `dupsort is ${db.dupSort}`))
+    if (db === undefined) yield difference('missing', name, 'the database')
+    else if (db.dupSort !== DEST_DBS[name].dupSort) yield difference('different', name, `dupsort is ${db.dupSort}`)
   }
-  for (const name of slab.dbNames()) {
-    if (!(name in LAYER_DBS)) found.push(difference('extra', name, 'the database'))
+  const strangers = slab.dbNames().filter((name) => !(wanted as readonly string[]).includes(name))
+  for (const name of strangers) yield difference('extra', name, 'the database')
+}
+
+function* wrongRows(slab: SlabReader, slabName: DestLayerSlab): Generator<LayerDifference> {
+  for (const { key, value } of slab.mainRows()) yield difference('extra', `${slabName}.lmdb`, hex(key), null, value)
+  for (const name of dbsFrom('nothing').filter((db) => DEST_DBS[db].slab === slabName)) {
+    for (const { key, value } of rows(slab, name)) yield difference('extra', name, `key ${hex(key)}`, null, value)
   }
-  for (const name of EMPTY_DBS) {
-    for (const { key, value } of slab.db(name)?.rows() ?? []) {
-      found.push(difference('extra', name, `key ${hex(key)}`, null, value))
-    }
-  }
-  return found
 }
 
 function formDifferences(slab: SlabReader, forms: ReadonlyMap<string, number>): LayerDifference[] {

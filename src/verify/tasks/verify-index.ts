@@ -1,7 +1,8 @@
+import type { IndexDb } from '../../layout/dest-dbs.js'
 import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
 import { openSource } from '../../stream/worker-state.js'
 import { nameText } from './verify-nodes.js'
-import type { IndexDb, ListedRow } from './verify-rows.js'
+import type { ListedRow } from './verify-rows.js'
 
 export interface VerifyIndexInput {
   /** Slab of the destination that has the database. */

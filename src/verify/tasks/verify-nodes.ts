@@ -1,6 +1,7 @@
 import { BUID_BYTES } from '../../bytes/buid.js'
 import { decode, encode, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
 import { LOG_DB } from '../../dest/migration-log.js'
+import { INDEX_DBS, type IndexDb } from '../../layout/dest-dbs.js'
 import type { SlabReader } from '../../page/page-reader.js'
 import { AbrvNames } from '../../stream/abrv-names.js'
 import { type NodeSource, NodeStream } from '../../stream/node-stream.js'
@@ -10,7 +11,7 @@ import { openSource, workerModel } from '../../stream/worker-state.js'
 import type { IndexRows } from '../../translate/index-rows.js'
 import { NodeTranslator } from '../../translate/node.js'
 import { Flag, type RowSink } from '../../translate/node-rows.js'
-import { INDEX_DBS, type IndexDb, type ListedRow, type RowDifference } from './verify-rows.js'
+import type { ListedRow, RowDifference } from './verify-rows.js'
 
 /** Differences that a task describes; all are counted. */
 const MOST_DIFFERENCES = 1000

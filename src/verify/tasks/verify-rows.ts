@@ -1,7 +1,4 @@
-/** Databases whose rows are compared by count and digest. */
-export const INDEX_DBS = ['byprop', 'byarray', 'bytag', 'bytagprop', 'dataname'] as const
-
-export type IndexDb = (typeof INDEX_DBS)[number]
+import type { IndexDb } from '../../layout/dest-dbs.js'
 
 /** A row that is not as the source has it. */
 export interface RowDifference {

@@ -1,0 +1,70 @@
+import type { LayerSlab } from './paths.js'
+
+/** Slabs of a 2.x layer. */
+export type DestLayerSlab = Extract<LayerSlab, 'layer_v2' | 'nodedata' | 'nodeedits'>
+
+/** What one part of a key stands for: a name of this kind, by its abbreviation. */
+export type KeyName = 'prop' | 'tag' | 'tagProp'
+
+/** One database of a 2.x layer. */
+export interface DestDb {
+  readonly slab: DestLayerSlab
+  /** Whether a key may have several values. */
+  readonly dupSort: boolean
+  /**
+   * Where its rows come from: nodes and their data in order of their buids, sorted runs of index rows, the names that have
+   * abbreviations, counts by form, the splices, or nowhere: 0.1.x has nothing for it.
+   */
+  readonly from: 'nodes' | 'runs' | 'names' | 'counts' | 'splices' | 'nothing'
+  /** What the start of a key stands for, where that are names. */
+  readonly key?: readonly KeyName[]
+}
+
+/** Names that have abbreviations: each kind has two databases, from name to abbreviation and back. */
+export const ABRV_SPACES = ['propabrv', 'tagabrv', 'tagpropabrv'] as const
+
+/** Every database of a 2.x layer: what lists, builds or compares them reads this table. */
+export const DEST_DBS = {
+  bybuid: { slab: 'layer_v2', dupSort: false, from: 'nodes' },
+  byprop: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['prop'] },
+  byarray: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['prop'] },
+  bytag: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['tag', 'prop'] },
+  bytagprop: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['tagProp'] },
+  byverb: { slab: 'layer_v2', dupSort: true, from: 'nothing' },
+  edgesn1: { slab: 'layer_v2', dupSort: true, from: 'nothing' },
+  edgesn2: { slab: 'layer_v2', dupSort: true, from: 'nothing' },
+  offsets: { slab: 'layer_v2', dupSort: false, from: 'nothing' },
+  counters: { slab: 'layer_v2', dupSort: false, from: 'nothing' },
+  'count:forms': { slab: 'layer_v2', dupSort: false, from: 'counts' },
+  'propabrv:byts2abrv': { slab: 'layer_v2', dupSort: false, from: 'names' },
+  'propabrv:abrv2byts': { slab: 'layer_v2', dupSort: false, from: 'names' },
+  'tagabrv:byts2abrv': { slab: 'layer_v2', dupSort: false, from: 'names' },
+  'tagabrv:abrv2byts': { slab: 'layer_v2', dupSort: false, from: 'names' },
+  'tagpropabrv:byts2abrv': { slab: 'layer_v2', dupSort: false, from: 'names' },
+  'tagpropabrv:abrv2byts': { slab: 'layer_v2', dupSort: false, from: 'names' },
+  nodedata: { slab: 'nodedata', dupSort: false, from: 'nodes' },
+  dataname: { slab: 'nodedata', dupSort: true, from: 'runs', key: ['prop'] },
+  nodeedits: { slab: 'nodeedits', dupSort: false, from: 'splices' },
+} as const satisfies Record<string, DestDb>
+
+export type DestDbName = keyof typeof DEST_DBS
+
+type NamesFrom<From extends DestDb['from']> = {
+  [Name in DestDbName]: (typeof DEST_DBS)[Name]['from'] extends From ? Name : never
+}[DestDbName]
+
+/** Databases that index nodes or node data by value. */
+export type IndexDb = NamesFrom<'runs'>
+
+/** The databases whose rows come from one place, in the order of the table. */
+export function dbsFrom<From extends DestDb['from']>(from: From): readonly NamesFrom<From>[] {
+  const names = Object.keys(DEST_DBS) as DestDbName[]
+  return names.filter((name): name is NamesFrom<From> => DEST_DBS[name].from === from)
+}
+
+export const INDEX_DBS: readonly IndexDb[] = dbsFrom('runs')
+
+/** The databases of a slab. */
+export function dbsOf(slab: DestLayerSlab): readonly DestDbName[] {
+  return (Object.keys(DEST_DBS) as DestDbName[]).filter((name) => DEST_DBS[name].slab === slab)
+}

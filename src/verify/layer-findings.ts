@@ -1,0 +1,52 @@
+import { damageOf } from './damage.js'
+import { type LayerState, newState } from './layer-state.js'
+import type { Difference } from './report.js'
+import type { VerifyProgress } from './verify-progress.js'
+
+/** How far the comparison of one layer has come, and what it has found. */
+export class LayerFindings {
+  readonly state: LayerState
+  readonly #iden: string
+  readonly #destDir: string
+  readonly #progress: VerifyProgress
+
+  constructor(iden: string, destDir: string, progress: VerifyProgress) {
+    this.state = progress.layer(iden, newState)
+    this.#iden = iden
+    this.#destDir = destDir
+    this.#progress = progress
+  }
+
+  save(done = false): void {
+    this.#progress.save(this.#iden, this.state, done)
+  }
+
+  /** A slab of the destination that cannot be read is a difference; one of the source is the end. */
+  async readable<T>(read: () => Promise<T>): Promise<T | null> {
+    try {
+      return await read()
+    } catch (error) {
+      const damage = damageOf(error, this.#destDir)
+      if (damage === null) throw error
+      this.state.isCountExact = false
+      // Many parts may come upon the same page.
+      if (!this.state.differences.some(({ place, row }) => place === 'slab' && row === damage))
+        this.differs({ kind: 'different', place: 'slab', buid: null, row: damage, expected: null, found: null })
+      return null
+    }
+  }
+
+  differs(difference: Omit<Difference, 'layer'>): void {
+    this.state.differenceCount++
+    this.state.differences.push({ ...difference, layer: this.#iden })
+  }
+
+  /** Counts differences that are not described. */
+  addUntold(count: number): void {
+    this.state.differenceCount += count
+  }
+
+  lacksSlab(name: string): void {
+    this.differs({ kind: 'missing', place: name, buid: null, row: 'the slab', expected: null, found: null })
+  }
+}
