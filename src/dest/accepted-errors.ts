@@ -5,7 +5,7 @@ import { MigrationError } from '../errors.js'
 import { type ErrorRecord, errorOf, errorsOf } from './error-records.js'
 
 /** An error as far as it tells it from others. */
-type Identified = Pick<ErrorRecord, 'step' | 'layer' | 'code' | 'key' | 'val'>
+export type Identified = Pick<ErrorRecord, 'step' | 'layer' | 'code' | 'key' | 'val'>
 
 /** The word that stands for all errors there may be. */
 export const ACCEPT_ALL = 'all'
