@@ -28,7 +28,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   5: 'the source is unreadable or corrupt',
   6: 'writing the destination failed: once it can be written, --from-last continues',
   7: 'verification found differences',
-  8: 'finished, but some rows were not migrated: they are in the migration log',
+  8: 'finished, but some rows were not migrated: they are in the migration log; --accept-errors makes it 0',
   9: '--from-last refused: the checkpoint belongs to another source or to other options',
   10: 'another run holds the destination',
   11: 'more errors than --max-errors allows: stopped, --from-last with a larger number continues',

@@ -1,10 +1,32 @@
 import type { Command } from 'commander'
 
+/** Options that the reference tools have: a prefix that is unique among them means the same here, whatever we have added. */
+const REFERENCE_OPTIONS: ReadonlySet<string> = new Set([
+  '--src',
+  '--dest',
+  '--migr-ops',
+  '--nodelim',
+  '--edit-batchsize',
+  '--fair-iter',
+  '--from-last',
+  '--log-level',
+  '--dump-errors',
+  '--form-counts',
+  '--safety-off',
+  '--src-dedicated',
+  '--dest-dedicated',
+  '--offsfile',
+  '--auth-passwd',
+  '--telepath',
+  '--https',
+  '--name',
+])
+
 /**
  * Completes long options that are given by a unique prefix, as Python's argparse takes them: `--form` for `--form-counts`.
  * What is no prefix of any option stays as it is, for commander to refuse.
  *
- * @throws {AmbiguousOption} when a prefix fits several options
+ * @throws {AmbiguousOption} when a prefix fits several options, and not just one of the reference's
  */
 export function completePrefixes(command: Command, args: readonly string[]): string[] {
   const names = ['--help', ...command.options.flatMap(({ long }) => (long ? [long] : []))]
@@ -24,6 +46,8 @@ function complete(names: readonly string[], arg: string): string {
   const name = equals < 0 ? arg : arg.slice(0, equals)
   if (names.includes(name)) return arg
   const found = names.filter((long) => long.startsWith(name))
+  const known = found.filter((long) => REFERENCE_OPTIONS.has(long))
+  if (known.length === 1) return known[0] + arg.slice(name.length)
   if (found.length > 1) throw new AmbiguousOption(`ambiguous option: ${name} could match ${found.join(', ')}`)
   return found.length === 1 ? found[0] + arg.slice(name.length) : arg
 }

@@ -156,7 +156,7 @@ export class Slab implements SlabStore {
     try {
       return uncut(transaction)
     } catch (cause) {
-      if (failed !== undefined) throw failed.error
+      if (failed !== undefined && !isOfLmdb(failed.error)) throw failed.error
       const reason = (cause as Error).message
       throw new MigrationError('ERR_DEST', `Cannot write to slab "${this.path}": ${reason}`, {
         cause,
@@ -238,6 +238,11 @@ export class Db implements RowStore {
     const what = keyFits ? `value of ${value.length} bytes` : `key of ${key.length} bytes`
     throw new MigrationError('ERR_DEST', `Cannot store ${hex(key)} in db "${this.name}": ${what}, LMDB takes 1 to 511`)
   }
+}
+
+/** LMDB's own errors bear its numbers: a put may tell of a full map at once, or the commit does. */
+function isOfLmdb(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number'
 }
 
 /** LMDB would make a file that is none yet when it is interrupted: an empty one is made as a whole. */

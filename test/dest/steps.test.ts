@@ -170,8 +170,8 @@ test('the hiveauth step reports queues without an owner as the reference does', 
   const queue = (name: string, meta: [Value, Value][]) =>
     new PackMap([['name', name], ['meta', new PackMap(meta)], ['size', null], ['offs', null]])
   assert.deepEqual(errors.map(({ val }) => val), [
-    new PackMap([['err', 'Missing iden values for queue'], ['queue', queue('q1', [])]]),
-    new PackMap([['err', 'Missing iden values for queue'], ['queue', queue('q2', [['user', null]])]]),
+    new PackMap([['err', 'Missing iden values for queue'], ['queue', queue('q1', [])], ['code', 'OWNER']]),
+    new PackMap([['err', 'Missing iden values for queue'], ['queue', queue('q2', [['user', null]])], ['code', 'OWNER']]),
   ])
 }) // biome-ignore format: a list
 

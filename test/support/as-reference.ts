@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { compareDumps, report } from './compare.js'
 import { inconsistencies } from './consistency.js'
-import { DECISIONS, lostByReference, steadyTriggers, tagPropTypes, withoutNodeEdits } from './decisions.js'
+import {
+  DECISIONS,
+  lostByReference,
+  steadyTriggers,
+  tagPropTypes,
+  withoutErrorCodes,
+  withoutNodeEdits,
+} from './decisions.js'
 import { nodeEdits } from './node-edits.js'
 
 /** Tag props of gen_cortex.py whose types have options. */
@@ -29,5 +36,5 @@ export function assertAsReference(ours: readonly string[], reference: readonly s
 }
 
 function comparable(dump: readonly string[]): string[] {
-  return withoutNodeEdits(steadyTriggers(dump))
+  return withoutErrorCodes(withoutNodeEdits(steadyTriggers(dump)))
 }
