@@ -14,7 +14,10 @@ import { compareTree } from './cell-tree.js'
 import { damageOf, destDamageOf } from './damage.js'
 import { type ExpectedCell, expectedCell } from './expected-cell.js'
 import { hiveDifferences } from './hive-differences.js'
+import { strangeLayerFiles } from './layer-files.js'
+import { type LayerFacts, layerRecords } from './layer-records.js'
 import type { CellReport } from './report.js'
+import { offsetsDifferences, versionsDifferences } from './report-files.js'
 import type { CompareSlabResult } from './tasks/compare-slab.js'
 
 const yes = encode(true)
@@ -23,8 +26,10 @@ export interface CellVerifierOptions {
   readonly srcDir: string
   readonly destDir: string
   readonly cellGuid: string
-  /** Idens of the layers that were migrated. */
+  /** Idens of the layers that the destination has. */
   readonly layers: readonly string[]
+  /** What the log and the reports must say of each of them. */
+  readonly layerFacts: readonly LayerFacts[]
   /** Whether this program has made the destination. */
   readonly isOurs: boolean
   /** The release of Synapse that has been started on the destination, or null. */
@@ -98,6 +103,8 @@ class CellVerifier {
       await this.#slab('cell', paths.slab('cell'), expected.cell)
       if (expected.hasQueues) await this.#slab('queues', paths.slab('queues'), expected.queues)
       await this.#slab('log', paths.migration.log, expected.log)
+      this.#layerLog(log)
+      if (withFiles) this.#layerFiles()
       if (withFiles) await this.#tree(expected)
       if (withFiles) await this.#nexus(expected)
       if (!withFiles) this.#notCompared.push('files, the axon, the nexus log, and other slabs that are only copied')
@@ -114,10 +121,44 @@ class CellVerifier {
     const { compared, differences } = hiveDifferences({ srcDir, destDir, steps: this.#doneSteps(log) })
     this.#rows += compared
     this.#differences.push(...differences)
+    this.#offsets(log)
     this.#notCompared.push(
       'the hive row by row, as another tool has made it: only that nothing of the source is lost, and that names belong together',
+      'statistics and versions of the layers in the migration log, migration/migrvers.yaml',
       'queue numbers, files, the axon, the nexus log, and other slabs that are only copied',
     )
+  }
+
+  /** What the migration log and the reports say of the layers. */
+  #layerLog(log: ReadonlyMap<string, Uint8Array>): void {
+    const { destDir, layerFacts: layers } = this.options
+    this.#offsets(log)
+    // A log that cannot be read is told where it is compared.
+    if (log.size === 0) return
+    const { rows, differences } = layerRecords(log, layers)
+    this.#rows += rows
+    this.#differences.push(...differences)
+    const done = new Set<MigrOp>(this.#stepsOf(log))
+    if (layers.some(({ withNodes }) => withNodes)) done.add('nodes')
+    if (layers.some(({ withNodedata }) => withNodedata)) done.add('nodedata')
+    if (layers.some(({ withSplices }) => withSplices)) done.add('splices')
+    this.#differences.push(...versionsDifferences({ destDir, log, layers }, done))
+  }
+
+  /** A sync starts from there. */
+  #offsets(log: ReadonlyMap<string, Uint8Array>): void {
+    const { destDir, layerFacts: layers } = this.options
+    this.#differences.push(...offsetsDifferences({ destDir, log, layers }))
+  }
+
+  #layerFiles(): void {
+    const { destDir, layers, startedBy } = this.options
+    const strange = [...strangeLayerFiles(destDir, layers)]
+    if (startedBy === null) for (const { kind, name, what } of strange) this.#differs(kind, name, what)
+    else if (strange.length > 0)
+      this.#notCompared.push(
+        `what Synapse ${startedBy} may have made below layers: ${strange.map(({ name }) => name).join(', ')}`,
+      )
   }
 
   async #slab(name: CellSlabName, path: string, expected: MemorySlab): Promise<void> {
@@ -211,14 +252,20 @@ class CellVerifier {
 
   /** Without a log that can be read all steps count as done: what they make must be there. */
   #doneSteps(log: ReadonlyMap<string, Uint8Array>): Set<MigrOp> {
-    const steps = Object.values<Step>(CELL_STEPS)
+    const done = this.#stepsOf(log)
+    const { layerFacts } = this.options
+    const left: MigrOp[] = Object.values<Step>(CELL_STEPS).flatMap(({ name }) => (done.has(name) ? [] : [name]))
+    if (!layerFacts.some(({ withNodes }) => withNodes)) left.push('nodes')
+    if (!layerFacts.some(({ withNodedata }) => withNodedata)) left.push('nodedata')
+    if (!layerFacts.some(({ withSplices }) => withSplices)) left.push('splices')
+    if (left.length > 0) this.#notCompared.push(`what the steps ${left.join(', ')} make: they were not run`)
+    return done
+  }
+
+  #stepsOf(log: ReadonlyMap<string, Uint8Array>): Set<MigrOp> {
     const isDone = (name: string) => [...log.keys()].some((key) => key.startsWith(`${name}\0prog\0`))
-    const done = steps.filter(({ name }) => log.size === 0 || isDone(name))
-    if (done.length < steps.length) {
-      const left = steps.filter((step) => !done.includes(step)).map(({ name }) => name)
-      this.#notCompared.push(`what the steps ${left.join(', ')} make: they were not run`)
-    }
-    return new Set(done.map(({ name }) => name))
+    const names = Object.values<Step>(CELL_STEPS).map(({ name }) => name)
+    return new Set(names.filter((name) => log.size === 0 || isDone(name)))
   }
 
   #readLog(): Map<string, Uint8Array> {

@@ -41,6 +41,12 @@ export class LayerFindings {
     this.state.differences.push({ ...difference, layer: this.#iden })
   }
 
+  /** Notes what of this layer nobody has looked at, and why. */
+  leavesOut(what: string, why: string): void {
+    const text = `${what} of layer ${this.#iden}: ${why}`
+    if (!this.state.notCompared.includes(text)) this.state.notCompared.push(text)
+  }
+
   /** Counts differences that are not described. */
   addUntold(count: number): void {
     this.state.differenceCount += count

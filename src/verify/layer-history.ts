@@ -28,6 +28,9 @@ export interface HistoryCounts {
   readonly rows: number
 }
 
+/** Of a layer without splices. */
+export const NO_HISTORY: HistoryCounts = { splices: 0, failures: 0, rows: 0 }
+
 /** Compares the node edits of a layer with its splices, translated anew. */
 export class LayerHistory {
   private readonly splicesPath: string
@@ -42,16 +45,15 @@ export class LayerHistory {
     this.editsPath = cortexPaths(options.destDir).layer(options.iden).slab('nodeedits')
   }
 
-  /** Null when there is nothing to compare. */
-  async run(): Promise<HistoryCounts | null> {
+  async run(): Promise<HistoryCounts> {
     const { findings } = this
     if (!SlabReader.exists(this.editsPath)) {
       if (SlabReader.exists(this.splicesPath)) findings.lacksSlab('nodeedits.lmdb')
-      return null
+      return NO_HISTORY
     }
     if (!SlabReader.exists(this.splicesPath)) {
       this.editsBehind(0)
-      return null
+      return NO_HISTORY
     }
     if (!this.options.isOurs) return this.foreignHistory()
     const ranges = this.spliceRanges()

@@ -13,6 +13,9 @@ export interface Totals {
   sourceRows: number
   nodedataRows: number
   readonly errors: { nodes: number; nodedata: number }
+  errorCount: number
+  lastBuid: Uint8Array | null
+  readonly sourceForms: Map<string, number>
   readonly forms: Map<string, number>
   readonly tables: Record<IndexDb, DigestTable>
 }
@@ -26,6 +29,9 @@ export function newTotals(): Totals {
     sourceRows: 0,
     nodedataRows: 0,
     errors: { nodes: 0, nodedata: 0 },
+    errorCount: 0,
+    lastBuid: null,
+    sourceForms: new Map(),
     forms: new Map(),
     tables: recordOf(() => emptyTable()),
   }
@@ -40,6 +46,12 @@ export function addResult(totals: Totals, result: VerifyNodesResult): void {
   totals.nodedataRows += result.nodedataRows
   totals.errors.nodes += result.errors.nodes
   totals.errors.nodedata += result.errors.nodedata
+  totals.errorCount += result.errorCount
+  const { lastBuid } = result
+  if (lastBuid !== null && (totals.lastBuid === null || Buffer.compare(totals.lastBuid, lastBuid) < 0))
+    totals.lastBuid = lastBuid
+  for (const [form, count] of result.sourceForms)
+    totals.sourceForms.set(form, (totals.sourceForms.get(form) ?? 0) + count)
   for (const [form, count] of result.forms) totals.forms.set(form, (totals.forms.get(form) ?? 0) + count)
   for (const db of INDEX_DBS) addTable(totals.tables[db], result.tables[db])
 }
@@ -59,11 +71,27 @@ export interface LayerState {
   readonly digested: Set<number>
   found: Record<IndexDb, DigestTable> | null
   nodes: { nodes: number; rows: number; indexRows: number; nodedata: number; errors: number } | null
+  /** What the migration log must say; null when not all nodes were read. */
+  counts: LayerCounts | null
+  /** What could not be looked at, in words. */
+  readonly notCompared: string[]
   starts: number[] | null
   /** Ranges of splices that are translated, then those whose node edits are compared. */
   readonly translated: Map<number, VerifySplicesResult>
   readonly edits: Set<number>
   history: { splices: number; failures: number; rows: number } | null
+}
+
+/** What a migration counts of the nodes and the node data of a layer. */
+export interface LayerCounts {
+  readonly nodes: number
+  readonly sourceForms: ReadonlyMap<string, number>
+  readonly forms: ReadonlyMap<string, number>
+  /** The last node of the layer. */
+  readonly lastBuid: Uint8Array | null
+  /** Values of node data in the source, and those that were migrated. */
+  readonly sourceNodedata: number
+  readonly nodedata: number
 }
 
 export interface IndexPart {
@@ -87,6 +115,8 @@ export function newState(): LayerState {
     digested: new Set(),
     found: null,
     nodes: null,
+    counts: null,
+    notCompared: [],
     starts: null,
     translated: new Map(),
     edits: new Set(),

@@ -10,9 +10,10 @@ import { findNodeRows, nodedataRows } from '../source/source-dbs.js'
 import { addTable, BUCKETS, type DigestTable, emptyTable } from '../stream/row-digest.js'
 import { inTurn } from '../thread/in-turn.js'
 import type { TaskPool } from '../thread/task-pool.js'
+import { damageOf } from './damage.js'
 import { LayerFindings } from './layer-findings.js'
-import { LayerHistory } from './layer-history.js'
-import { addResult, type IndexPart, newTotals, type Totals } from './layer-state.js'
+import { LayerHistory, NO_HISTORY } from './layer-history.js'
+import { addResult, type IndexPart, type LayerCounts, newTotals, type Totals } from './layer-state.js'
 import { pairRows } from './pair-rows.js'
 import type { Difference, LayerReport } from './report.js'
 import { sampleRanges } from './sample-ranges.js'
@@ -28,6 +29,11 @@ const SAMPLE_NODES_PER_TASK = 64
 /** Parts that the keys of an index database are cut into. */
 const PARTS_PER_WORKER = 4
 
+/** Why something is not compared. */
+const DAMAGED = 'pages of its slabs are damaged'
+/** Databases in which releases after 2.8 keep nodes: `bybuidv3`. */
+const NEWER_NODES = /^bybuidv\d+$/
+
 const DEST_SLABS: readonly DestLayerSlab[] = ['layer_v2', 'nodedata', 'nodeedits']
 
 export interface LayerVerifierOptions {
@@ -38,6 +44,8 @@ export interface LayerVerifierOptions {
   readonly model: ModelData
   readonly checks: boolean
   readonly mapPartial: boolean
+  /** Whether the Cortex has layers that cannot be looked at. */
+  readonly isLayerMissing: boolean
   readonly withNodedata: boolean
   readonly nodelim: number | null
   readonly withNodes: boolean
@@ -85,24 +93,26 @@ export class LayerVerifier {
     this.hasDestNodedata =
       SlabReader.exists(this.destNodedataPath) &&
       (await this.findings.readable(async () => SlabReader.open(this.destNodedataPath).close() === undefined)) === true
-    if (options.sample === null) await this.slabs()
-    if (options.withNodes && state.nodes === null) {
+    const otherLayout = this.otherLayout()
+    if (otherLayout !== null) findings.leavesOut('nodes, node data and indexes', otherLayout)
+    if (options.sample === null) await this.slabs(otherLayout !== null)
+    if (options.withNodes && otherLayout === null && state.nodes === null) {
       const nodes = await this.findings.readable(() => this.nodes())
       state.nodes = {
         nodes: nodes?.nodes ?? 0,
         rows: nodes?.rows ?? 0,
         indexRows: nodes?.indexRows ?? 0,
         nodedata: nodes?.dataRows ?? 0,
-        errors: (nodes?.errors.nodes ?? 0) + (nodes?.errors.nodedata ?? 0),
+        errors: nodes?.errorCount ?? 0,
       }
       state.found = null
       state.totals = null
       this.findings.save(true)
     }
     if (options.withSplices && options.sample === null && state.history === null) {
-      state.history = (await this.findings.readable(() =>
-        new LayerHistory(options, this.pool, this.findings).run(),
-      )) ?? { splices: 0, failures: 0, rows: 0 }
+      const history = await this.findings.readable(() => new LayerHistory(options, this.pool, this.findings).run())
+      if (history === null) findings.leavesOut('the rest of the history', DAMAGED)
+      state.history = history ?? NO_HISTORY
       this.findings.save(true)
     }
     const { nodes, history } = state
@@ -121,6 +131,15 @@ export class LayerVerifier {
 
   get differences(): readonly Difference[] {
     return this.findings.state.differences
+  }
+
+  /** What the migration log must say of the layer; null when not all nodes were read. */
+  get counts(): LayerCounts | null {
+    return this.findings.state.counts
+  }
+
+  get notCompared(): readonly string[] {
+    return this.findings.state.notCompared
   }
 
   get isCountExact(): boolean {
@@ -190,9 +209,13 @@ export class LayerVerifier {
       shown()
       this.findings.save()
     })
+    if (isWhole) state.counts = countsOf(totals)
     // Without the rows of all nodes nobody knows what the indexes must have.
-    if (!isWhole) return totals
-    if ((await this.findings.readable(() => this.digestIndexes().then(() => true))) === null) return totals
+    const isDigested = isWhole && (await this.findings.readable(() => this.digestIndexes().then(() => true))) === true
+    if (!isDigested) {
+      this.findings.leavesOut('indexes, counts by form and abbreviations', DAMAGED)
+      return totals
+    }
     // From here on nothing is saved: what is found now is found again when the comparison goes on.
     if (isLimited) await this.findings.readable(async () => this.nothingBehind(end))
     await this.findings.readable(() => this.indexes(totals, ranges))
@@ -216,7 +239,7 @@ export class LayerVerifier {
     knownForms: readonly (readonly [string, string])[],
     index: VerifyNodesInput['index'],
   ): VerifyNodesInput {
-    const { iden, srcDir, otherLayers, checks, mapPartial, model, logPath, isOurs } = this.options
+    const { iden, srcDir, otherLayers, checks, mapPartial, isLayerMissing, model, logPath, isOurs } = this.options
     return {
       layer: iden,
       layerPath: this.layerPath,
@@ -225,7 +248,7 @@ export class LayerVerifier {
       knownForms,
       checks,
       mapPartial,
-      isLayerMissing: false,
+      isLayerMissing,
       model,
       destLayerPath: this.destLayerPath,
       destNodedataPath: this.hasDestNodedata ? this.destNodedataPath : null,
@@ -339,8 +362,30 @@ export class LayerVerifier {
     }
   }
 
-  /** The page structure of every slab of the layer, free pages included, and the databases that it has. */
-  private async slabs(): Promise<void> {
+  /** Why the rows of nodes cannot be compared: newer releases of Synapse rewrite them when they start. */
+  private otherLayout(): string | null {
+    if (!SlabReader.exists(this.destLayerPath)) return null
+    try {
+      const slab = SlabReader.open(this.destLayerPath)
+      try {
+        const dbs = slab.dbNames()
+        const newer = dbs.filter((name) => NEWER_NODES.test(name))
+        if (dbs.includes('bybuid') || newer.length === 0) return null
+        return `a newer Synapse has rewritten them to another layout (${newer.join(', ')})`
+      } finally {
+        slab.close()
+      }
+    } catch (error) {
+      if (damageOf(error, this.options.destDir) === null) throw error
+      return null // Told where the slab is walked.
+    }
+  }
+
+  /**
+   * The page structure of every slab of the layer, free pages included, and the databases that it has, unless a newer
+   * Synapse has its own.
+   */
+  private async slabs(hasOtherLayout: boolean): Promise<void> {
     const { state } = this.findings
     const { dir } = cortexPaths(this.options.destDir).layer(this.options.iden)
     const left = DEST_SLABS.map((slab) => ({ slab, path: join(dir, `${slab}.lmdb`) })).filter(
@@ -355,16 +400,29 @@ export class LayerVerifier {
       }
       this.findings.addUntold(walked.complaintCount - walked.complaints.length)
       await this.findings.readable(async () => {
-        for (const difference of dbDifferences(path, slab)) this.findings.differs(difference)
+        if (hasOtherLayout) return
+        // Without a history the reference makes that slab without a database.
+        const isHistory = slab !== 'nodeedits' || this.hasHistory
+        const found = dbDifferences(path, slab).filter(({ kind }) => isHistory || kind !== 'missing')
+        for (const difference of found) this.findings.differs(difference)
       })
       state.walked.add(path)
       this.findings.save()
     })
   }
 
+  private get hasHistory(): boolean {
+    const { withSplices, srcDir, iden } = this.options
+    return withSplices && SlabReader.exists(cortexPaths(srcDir).layer(iden).slab('splices'))
+  }
+
   private get hasNodedata(): boolean {
     return this.options.withNodedata && SlabReader.exists(this.nodedataPath)
   }
+}
+
+function countsOf({ nodes, sourceForms, forms, lastBuid, nodedataRows, dataRows }: Totals): LayerCounts {
+  return { nodes, sourceForms, forms, lastBuid, sourceNodedata: nodedataRows, nodedata: dataRows }
 }
 
 function differingBuckets(a: DigestTable, b: DigestTable): number[] {

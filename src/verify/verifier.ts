@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { checkpointsExist, type KnownCheckpoint, readCheckpoints } from '../dest/checkpoints.js'
 import { readErrorRecords } from '../dest/error-records.js'
-import { migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
+import { hasRecord, migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -12,15 +12,17 @@ import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
 import { refuseMissingLayers } from '../preflight/refusal.js'
 import { isInUse } from '../slab/in-use.js'
-import { readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
-import { layersBelow } from '../source/layers-below.js'
+import { isLayerMissing, layersBelow } from '../source/layers-below.js'
 import { modelKey } from '../stream/worker-state.js'
 import { inTurn } from '../thread/in-turn.js'
 import { TaskPool } from '../thread/task-pool.js'
 import { withSource } from '../upgrade/with-source.js'
 import { verifyCell } from './cell-verifier.js'
 import { destDamageOf } from './damage.js'
+import type { LayerFacts } from './layer-records.js'
+import type { LayerCounts } from './layer-state.js'
 import { LayerVerifier, type LayerVerifierOptions } from './layer-verifier.js'
 import type { CellReport, Difference, LayerReport, VerifyReport } from './report.js'
 import { VerifyProgress } from './verify-progress.js'
@@ -29,7 +31,8 @@ const LAYERS_AT_ONCE = 2
 /** The transaction of a slab that was built and never written to since. */
 const BUILT_TXN = 2
 /** What a sample cannot see of the layers. */
-const SAMPLE_LACKS = 'nodes that were not chosen, index rows that are too many, the history, and pages of the layers'
+const SAMPLE_LACKS =
+  'nodes that were not chosen, index rows that are too many, the history, pages and statistics of the layers'
 
 export interface VerifyOptions {
   readonly srcDir: string
@@ -97,6 +100,7 @@ class Verifier {
   private isCountExact = true
   private damageCount = 0
   private readonly notCompared: string[] = []
+  private readonly counts = new Map<string, LayerCounts | null>()
   private readonly checkpoints: ReadonlyMap<string, KnownCheckpoint>
 
   constructor(
@@ -162,7 +166,7 @@ class Verifier {
 
   /** All that the Cortex has beside its layers. */
   private async cell(
-    { cellGuid }: SourceCortex,
+    source: SourceCortex,
     migrated: readonly string[],
     skipped: readonly string[],
     startedBy: string | null,
@@ -173,8 +177,9 @@ class Verifier {
       {
         srcDir,
         destDir,
-        cellGuid: cellGuid ?? '',
+        cellGuid: source.cellGuid ?? '',
         layers: [...migrated, ...skipped],
+        layerFacts: migrated.map((iden) => this.facts(iden)),
         isOurs: this.isOurs,
         startedBy,
         nexusLayers: migrated.filter((iden) => this.checkpoints.has(`nexus/${iden}`)),
@@ -188,11 +193,38 @@ class Verifier {
     return report
   }
 
+  /** What the migration log and the reports must say of a layer. */
+  private facts(iden: string): LayerFacts {
+    const { srcDir } = this.options
+    const { nextSplice, hasNodeData } = readLayerFacts({ iden, dir: cortexPaths(srcDir).layer(iden).dir })
+    const nodes = this.checkpoint('nodes', iden)
+    const isUnknown = !this.isOurs || this.areCheckpointsDamaged
+    // Of a layer without node data no checkpoint tells whether it was asked for.
+    const withNodedata =
+      isUnknown || (hasNodeData ? nodes?.fingerprint.slabs.nodedata != null : this.isLogged('nodedata', 'prog', iden))
+    return {
+      iden,
+      nextSplice,
+      withNodes: isUnknown || nodes !== null,
+      withNodedata,
+      withSplices: isUnknown || this.isMigrated('splices') || this.isLogged('splices', 'error', iden),
+      counts: this.counts.get(iden) ?? null,
+    }
+  }
+
+  private isLogged(step: string, type: string, iden: string): boolean {
+    return this.ofDest('migr.lmdb', () => hasRecord(this.options.destDir, step, type, iden), false)
+  }
+
+  private get areCheckpointsDamaged(): boolean {
+    return this.differences.some(({ place }) => place === 'checkpoints.lmdb')
+  }
+
   /** Tells comparisons apart: another state of a slab, another model or other options are another one. */
   private whatIsCompared(slabs: readonly SlabReader[], model: ModelData): string {
     const { destDir, sample } = this.options
     const srcDir = this.options.givenDir ?? this.options.srcDir
-    return JSON.stringify([1, srcDir, destDir, sample, slabs.map(({ txnId }) => txnId), modelKey(model)])
+    return JSON.stringify([2, srcDir, destDir, sample, slabs.map(({ txnId }) => txnId), modelKey(model)])
   }
 
   /** A destination without checkpoints was made by somebody else. */
@@ -306,6 +338,7 @@ class Verifier {
         model,
         checks: nodes?.fingerprint.checks !== false,
         mapPartial: nodes?.fingerprint.mapPartial !== false,
+        isLayerMissing: isLayerMissing(source),
         withNodedata: nodes === null || nodes.fingerprint.slabs.nodedata !== null,
         nodelim: nodes?.nodelim ?? null,
         withNodes: this.isMigrated('nodes'),
@@ -322,13 +355,19 @@ class Verifier {
       progress,
     )
     this.layers.push(await verifier.run())
+    this.counts.set(iden, verifier.counts)
+    this.notCompared.push(...verifier.notCompared)
     this.differences.push(...verifier.differences)
     this.isCountExact &&= verifier.isCountExact
   }
 
   /** A step that was not asked for has no checkpoints; a destination without any was made by the reference. */
   private isMigrated(step: 'nodes' | 'splices'): boolean {
-    return !this.isOurs || [...this.checkpoints.keys()].some((key) => key.startsWith(`${step}/`))
+    return (
+      !this.isOurs ||
+      this.areCheckpointsDamaged ||
+      [...this.checkpoints.keys()].some((key) => key.startsWith(`${step}/`))
+    )
   }
 
   private checkpoint<Step extends keyof LayerCheckpoints>(step: Step, iden: string): LayerCheckpoints[Step] | null {

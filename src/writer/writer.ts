@@ -296,9 +296,10 @@ export class Writer {
     this.checkpoints.replace(args.key, args.checkpoint, args.streams)
   }
 
-  /** Forgets all that earlier runs left of a step: its errors, its statistics and its checkpoints. */
+  /** Forgets all that earlier runs left of a step: its errors, its statistics, its offsets and its checkpoints. */
   forget({ migrop, checkpoints }: { migrop: string; checkpoints: string }): void {
-    for (const logtyp of ['error', 'stat', 'chkpnt', 'prog']) this.migrationLog.clear(migrop, logtyp)
+    for (const logtyp of ['error', 'stat', 'chkpnt', 'prog', 'vers', 'nextoffs'])
+      this.migrationLog.clear(migrop, logtyp)
     this.checkpoints.clear(checkpoints)
   }
 

@@ -158,7 +158,7 @@ test('verify finds each file that is changed, missing or added, and rows of slab
     'missing certs/users/ann.key the file',
   ])
   assert.deepEqual(report.notCompared, [
-    'what the steps dmodel, hivelyr, triggers, cron, queues make: they were not run',
+    'what the steps dmodel, hivelyr, triggers, cron, queues, nodes, nodedata, splices make: they were not run',
     '"mine.txt", which is not of the source',
   ])
 }) // biome-ignore format: a list
@@ -218,7 +218,7 @@ test('verify --sample compares hive and queues whole, and says what it left out'
   const { status, stdout } = synapseMigrator(args(demo.dest))
   assert.equal(status, 0)
   assert.match(stdout, /^ {2}hive, queues and log of steps: [\d,]+ rows; 0 differences$/m)
-  assert.match(stdout, /^not compared: nodes that were not chosen, index rows that are too many, the history, and pages of the layers$/m)
+  assert.match(stdout, /^not compared: nodes that were not chosen, index rows that are too many, the history, pages and statistics of the layers$/m)
   assert.match(stdout, /^not compared: files, the axon, the nexus log, and other slabs that are only copied$/m)
   assert.match(stdout, /^No differences in what was compared$/m)
   const dest = copyCortex(demo.dest, join(tempDir(t), 'dest'))

@@ -1,9 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BUID_BYTES } from '../../bytes/buid.js'
-import { SpanMap } from '../../bytes/span-map.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
 import type { LeafSummary } from '../../page/page-chunk.js'
 import { RunWriter } from '../../run/run-file.js'
+import { FormCounts } from '../../stream/form-counts.js'
 import { type NodeSource, NodeStream } from '../../stream/node-stream.js'
 import { isLeftOver, nodedataRecord, nodeRecord, shortKeyRecord } from '../../stream/quarantine.js'
 import { workerTranslator } from '../../stream/worker-state.js'
@@ -166,26 +166,6 @@ class NodeExtract {
     })
     this.#sender.end(summary, this.#records)
     return summary
-  }
-}
-
-/** Form rows of the source by name. */
-class FormCounts {
-  readonly #counts: { readonly name: string; count: number }[] = []
-  readonly #byName = new SpanMap<{ readonly name: string; count: number }>()
-
-  add(buf: Uint8Array, start: number, end: number): void {
-    let form = this.#byName.get(buf, start, end)
-    if (form === undefined) {
-      form = { name: Buffer.from(buf.subarray(start, end)).toString('utf8'), count: 0 }
-      this.#byName.add(buf, start, end, form)
-      this.#counts.push(form)
-    }
-    form.count++
-  }
-
-  entries(): (readonly [string, number])[] {
-    return this.#counts.map(({ name, count }) => [name, count] as const)
   }
 }
 

@@ -4,7 +4,9 @@ import { LOG_DB } from '../../dest/migration-log.js'
 import { INDEX_DBS, type IndexDb } from '../../layout/dest-dbs.js'
 import type { SlabReader } from '../../page/page-reader.js'
 import { AbrvNames } from '../../stream/abrv-names.js'
+import { FormCounts } from '../../stream/form-counts.js'
 import { type NodeSource, NodeStream } from '../../stream/node-stream.js'
+import { isLeftOver } from '../../stream/quarantine.js'
 import { RangeScan } from '../../stream/range-scan.js'
 import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
 import { openSource, workerModel } from '../../stream/worker-state.js'
@@ -46,7 +48,13 @@ export interface VerifyNodesResult {
   readonly indexRows: number
   /** Nodes and node data that were not migrated and are in the migration log, by step. */
   readonly errors: { readonly nodes: number; readonly nodedata: number }
+  /** Errors as a migration counts them: node data that nobody misses is none, each lost value of others is one. */
+  readonly errorCount: number
+  /** Form rows read, and ndef rows that the destination must have, by form. */
+  readonly sourceForms: readonly (readonly [string, number])[]
   readonly forms: readonly (readonly [string, number])[]
+  /** The last node read. */
+  readonly lastBuid: Uint8Array | null
   readonly differences: readonly RowDifference[]
   readonly differenceCount: number
   readonly tables: Readonly<Record<IndexDb, DigestTable>>
@@ -75,6 +83,8 @@ class NodeVerifier {
   private readonly differences: RowDifference[] = []
   private differenceCount = 0
   private readonly errors = { nodes: 0, nodedata: 0 }
+  private errorCount = 0
+  private readonly sourceForms = new FormCounts()
   private nodes = 0
   private rows = 0
   private expectedData = 0
@@ -94,9 +104,10 @@ class NodeVerifier {
     const destData = input.destNodedataPath === null ? null : openSource(input.destNodedataPath)
     this.translator = new NodeTranslator(workerModel(input.model), { checks: input.checks, layer: input.layer })
     this.names = AbrvNames.of(dest)
-    this.stream = new NodeStream(input, this.translator, (step, key, value) =>
-      this.failed(step, key, 'rows', [[key, value]]),
-    )
+    this.stream = new NodeStream(input, this.translator, (step, key, value) => {
+      this.errorCount++
+      this.failed(step, key, 'rows', [[key, value]])
+    })
     this.destRows = new RangeScan(dest, 'bybuid')
     this.destData = new RangeScan(destData, 'nodedata')
     this.log = input.logPath === null ? null : openSource(input.logPath)
@@ -114,7 +125,10 @@ class NodeVerifier {
       dataRows: this.expectedData,
       indexRows: this.indexRows,
       errors: this.errors,
+      errorCount: this.errorCount,
+      sourceForms: this.sourceForms.entries(),
       forms: [...this.translator.formCounts],
+      lastBuid: this.nodes > 0 ? Uint8Array.from(this.stream.node.buid) : null,
       differences: this.differences,
       differenceCount: this.differenceCount,
       tables: recordOf((db) => this.digests[db].table),
@@ -134,12 +148,20 @@ class NodeVerifier {
   private oneNode(): void {
     const { stream } = this
     const { node, outcome, form } = stream
-    if (stream.hasNode) this.nodes++
+    if (stream.hasNode) this.countNode()
+    if (stream.lostData.length > 0 && !isLeftOver(this.input, stream)) this.errorCount += stream.lostData.length
     if (outcome !== null) this.failed('nodes', node.buid, 'node', node.toRecord())
     if (stream.lostData.length > 0) this.failed('nodedata', stream.buid, 'nodedata', new PackMap(stream.lostData))
     if (stream.hasNode && form !== null && outcome === null) this.allCovered()
     stream.writeRows(this.nodeSink)
     if (stream.dataCount > 0) this.data()
+  }
+
+  private countNode(): void {
+    const { node, formRow, outcome } = this.stream
+    this.nodes++
+    if (formRow >= 0) this.sourceForms.add(node.nameBuf[formRow], node.nameStart[formRow] + 1, node.nameEnd[formRow])
+    if (outcome !== null) this.errorCount++
   }
 
   /** Independent of how rows are translated: each row of the source must be in one of the destination. */

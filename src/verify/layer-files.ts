@@ -1,0 +1,51 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { cortexPaths } from '../layout/paths.js'
+import { DEST_SLABS } from '../migrate/layer-checkpoint.js'
+import { NO_OPTIONS } from '../slab/opts-yaml.js'
+
+/** Files of a slab's directory. */
+const SLAB_FILES = ['data.mdb', 'lock.mdb']
+
+/** Something below `layers` that no migration has made. */
+export interface LayerFile {
+  readonly kind: 'extra' | 'different'
+  /** Its path below the Cortex directory. */
+  readonly name: string
+  readonly what: 'the directory' | 'the file' | 'the content'
+}
+
+/** What a destination has below `layers` beside the slabs of its layers and their options files. */
+export function* strangeLayerFiles(destDir: string, idens: readonly string[]): Generator<LayerFile> {
+  const { layers } = cortexPaths(destDir)
+  if (!existsSync(layers)) return
+  for (const iden of names(layers)) {
+    if (idens.includes(iden)) yield* inLayer(join(layers, iden), `layers/${iden}`)
+    else yield extra(layers, iden, 'layers')
+  }
+}
+
+function* inLayer(dir: string, path: string): Generator<LayerFile> {
+  if (!statSync(dir).isDirectory()) return
+  for (const name of names(dir)) {
+    const [, slab = '', end] = /^(.*)\.(lmdb|opts\.yaml)$/.exec(name) ?? []
+    if (!(DEST_SLABS as readonly string[]).includes(slab)) yield extra(dir, name, path)
+    else if (end === 'lmdb') yield* inSlab(join(dir, name), `${path}/${name}`)
+    else if (readFileSync(join(dir, name), 'utf8') !== NO_OPTIONS)
+      yield { kind: 'different', name: `${path}/${name}`, what: 'the content' }
+  }
+}
+
+function* inSlab(dir: string, path: string): Generator<LayerFile> {
+  if (!statSync(dir).isDirectory()) return
+  for (const name of names(dir)) if (!SLAB_FILES.includes(name)) yield extra(dir, name, path)
+}
+
+function extra(dir: string, name: string, path: string): LayerFile {
+  const isDir = statSync(join(dir, name), { throwIfNoEntry: false })?.isDirectory() === true
+  return { kind: 'extra', name: `${path}/${name}`, what: isDir ? 'the directory' : 'the file' }
+}
+
+function names(dir: string): string[] {
+  return readdirSync(dir).sort()
+}

@@ -1,0 +1,106 @@
+import { decode, encode, type Value } from '../bytes/msgpack.js'
+import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
+import type { CellDifference } from './cell-rows.js'
+import { ANY_TIME } from './expected-cell.js'
+import type { LayerCounts } from './layer-state.js'
+
+/** What the source, and what was compared of it, says about one layer. */
+export interface LayerFacts {
+  readonly iden: string
+  /** The first splice that is not in the migrated nodes; null without a log of splices. */
+  readonly nextSplice: number | null
+  readonly withNodes: boolean
+  readonly withNodedata: boolean
+  readonly withSplices: boolean
+  /** Null when not all nodes were read: what depends on it is not compared. */
+  readonly counts: LayerCounts | null
+}
+
+export interface LayerRecords {
+  /** Rows that were looked at. */
+  readonly rows: number
+  readonly differences: readonly CellDifference[]
+}
+
+/** Steps of layers; their error records are compared with their nodes and splices. */
+const LAYER_STEPS = ['nodes', 'nodedata', 'splices']
+
+/** What the log has of a layer without a log of splices. */
+const NO_SPLICES = 'noexist'
+
+/**
+ * Compares what the migration log has of the layers, but for errors: versions, offsets, statistics, marks of progress.
+ *
+ * @param log rows by key, which is `step NUL type NUL key` as latin1
+ */
+export function layerRecords(log: ReadonlyMap<string, Uint8Array>, layers: readonly LayerFacts[]): LayerRecords {
+  const expected = new Map(layers.flatMap((layer) => [...expectedRows(layer)]))
+  const uncounted = layers.filter(({ counts }) => counts === null).map(({ iden }) => iden)
+  const differences: CellDifference[] = []
+  const differs = (kind: CellDifference['kind'], key: string, wanted: Value | null, found: Uint8Array | null) => {
+    const row = key.replaceAll('\0', ' ')
+    const bytes = wanted === null ? null : encode(wanted)
+    differences.push({ kind, place: 'migr.lmdb', buid: null, row, expected: bytes, found })
+  }
+  for (const [key, wanted] of expected) {
+    const found = log.get(key)
+    if (found === undefined) differs('missing', key, wanted, null)
+    else if (!isLike(wanted, decodedOrNull(found))) differs('different', key, wanted, found)
+  }
+  let rows = expected.size
+  for (const [key, found] of log) {
+    const [step, type, what] = key.split('\0')
+    if (!LAYER_STEPS.includes(step) || expected.has(key)) continue
+    if (type === 'error' && decodedOrNull(found) !== NO_SPLICES) continue
+    if (uncounted.some((iden) => what.startsWith(iden))) continue
+    rows++
+    differs('extra', key, null, found)
+  }
+  return { rows, differences }
+}
+
+function* expectedRows(layer: LayerFacts): Generator<[string, Value]> {
+  const { iden, nextSplice, withNodes, withNodedata, withSplices, counts } = layer
+  if (withNodes) {
+    yield [`nodes\0vers\0${iden}`, [...SOURCE_LAYER_VERSION]]
+    yield [`nodes\0nextoffs\0${iden}`, [nextSplice ?? 0, ANY_TIME]]
+    yield [`nodes\0prog\0${iden}`, ANY_TIME]
+    if (counts !== null) yield* nodeCounts(iden, counts)
+  }
+  if (withNodedata) {
+    yield [`nodedata\0prog\0${iden}`, ANY_TIME]
+    if (counts !== null) {
+      yield [`nodedata\0stat\0${iden}:totnodes`, [counts.sourceNodedata, counts.nodedata]]
+      yield [`nodedata\0stat\0${iden}:duration`, [counts.sourceNodedata, ANY_TIME]]
+    }
+  }
+  if (withSplices && nextSplice !== null) yield [`splices\0prog\0${iden}`, ANY_TIME]
+  if (withSplices && nextSplice === null) yield [`splices\0error\0${iden}`, NO_SPLICES]
+}
+
+function* nodeCounts(iden: string, { nodes, sourceForms, forms, lastBuid }: LayerCounts): Generator<[string, Value]> {
+  for (const form of new Set([...sourceForms.keys(), ...forms.keys()])) {
+    const key = Buffer.from(`${iden}:form:${form}`).toString('latin1')
+    yield [`nodes\0stat\0${key}`, [sourceForms.get(form) ?? 0, forms.get(form) ?? 0]]
+  }
+  const total = [...forms.values()].reduce((sum, count) => sum + count, 0)
+  yield [`nodes\0stat\0${iden}:totnodes`, [nodes, total]]
+  yield [`nodes\0stat\0${iden}:duration`, [nodes, ANY_TIME]]
+  yield [`nodes\0chkpnt\0${iden}`, [lastBuid, nodes + 1, ANY_TIME]]
+}
+
+/** Whether a value is the expected one; times and durations are any. */
+function isLike(wanted: Value, found: Value): boolean {
+  if (wanted === ANY_TIME) return typeof found === 'number' && Number.isInteger(found) && found >= 0
+  if (Array.isArray(wanted))
+    return Array.isArray(found) && found.length === wanted.length && wanted.every((item, i) => isLike(item, found[i]))
+  return Buffer.compare(encode(wanted), encode(found)) === 0
+}
+
+function decodedOrNull(bytes: Uint8Array): Value {
+  try {
+    return decode(bytes)
+  } catch {
+    return null
+  }
+}
