@@ -157,7 +157,7 @@ class CellVerifier {
     if (startedBy === null) for (const { kind, name, what } of strange) this.#differs(kind, name, what)
     else if (strange.length > 0)
       this.#notCompared.push(
-        `what Synapse ${startedBy} may have made below layers: ${strange.map(({ name }) => name).join(', ')}`,
+        `what Synapse ${startedBy} may have made or changed below layers: ${strange.map(({ name }) => name).join(', ')}`,
       )
   }
 
@@ -255,9 +255,10 @@ class CellVerifier {
     const done = this.#stepsOf(log)
     const { layerFacts } = this.options
     const left: MigrOp[] = Object.values<Step>(CELL_STEPS).flatMap(({ name }) => (done.has(name) ? [] : [name]))
-    if (!layerFacts.some(({ withNodes }) => withNodes)) left.push('nodes')
-    if (!layerFacts.some(({ withNodedata }) => withNodedata)) left.push('nodedata')
-    if (!layerFacts.some(({ withSplices }) => withSplices)) left.push('splices')
+    const isLeft = (has: (layer: LayerFacts) => boolean) => layerFacts.length > 0 && !layerFacts.some(has)
+    if (isLeft(({ withNodes }) => withNodes)) left.push('nodes')
+    if (isLeft(({ withNodedata }) => withNodedata)) left.push('nodedata')
+    if (isLeft(({ withSplices }) => withSplices)) left.push('splices')
     if (left.length > 0) this.#notCompared.push(`what the steps ${left.join(', ')} make: they were not run`)
     return done
   }

@@ -10,6 +10,8 @@ import type { LayerFacts } from './layer-records.js'
 
 /** Steps that leave nothing by which anybody could tell that they were run. */
 const TRACELESS: readonly MigrOp[] = ['dirn', 'hivestor']
+/** These leave none when `--skip-layer` has left out every layer. */
+const LAYER_STEPS: readonly MigrOp[] = ['nodes', 'nodedata', 'splices']
 
 export interface ReportFilesOptions {
   readonly destDir: string
@@ -52,7 +54,8 @@ export function versionsDifferences(
   const models = layers.filter(({ withNodes }) => withNodes).map(({ iden }) => [iden, [...SOURCE_LAYER_VERSION]])
   return fileDifferences(destDir, 'migrvers.yaml', (found) => {
     const there = (found['dest:cortex'] ?? {}) as YamlMap
-    const steps = MIGR_OPS.filter((op) => done.has(op) || (TRACELESS.includes(op) && op in Object(there)))
+    const traceless = layers.length > 0 ? TRACELESS : [...TRACELESS, ...LAYER_STEPS]
+    const steps = MIGR_OPS.filter((op) => done.has(op) || (traceless.includes(op) && op in Object(there)))
     const expected: YamlMap = {
       'src:cortex': source === undefined ? found['src:cortex'] : (decodedOrNull(source) as unknown),
       'src:model': Object.fromEntries(models),
