@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { encode, type Value } from '../bytes/msgpack.js'
 import { ErrorCounts } from '../dest/error-counts.js'
+import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import type { Log } from '../log.js'
@@ -30,7 +31,7 @@ import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
 import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
 import type { Progress } from './progress.js'
-import { takeRunLock } from './run-lock.js'
+import { takeRunLock, traceOfRuns } from './run-lock.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
@@ -41,6 +42,7 @@ export class Migrator {
   private readonly startedMs = Date.now()
   private readonly notes: string[] = []
   private readonly budget: ErrorBudget
+  private readonly seenRuns: string
   /** Layers that stay empty, as was asked for. */
   private skipped: readonly string[] = []
 
@@ -51,6 +53,7 @@ export class Migrator {
     private readonly log: Log,
     private readonly progress: Progress,
   ) {
+    this.seenRuns = traceOfRuns(asked.destDir)
     const options = keepNodedata(asked)
     this.options = options
     if (options !== asked) log('INFO', 'The destination has node data: step nodedata runs as well, which keeps it')
@@ -109,11 +112,21 @@ export class Migrator {
     const lock = await takeRunLock(this.options.destDir, (text) => this.log('WARNING', text))
     pool.breakOn(lock.lost)
     try {
+      this.assertUnchanged()
       return await orAborted(this.migrate(this.source(upgrade), layers, pool, writer), aborted)
     } finally {
       await writer.close()
       lock.release()
     }
+  }
+
+  /** What the checks have seen of the destination must hold now that it is locked. */
+  private assertUnchanged(): void {
+    const { destDir } = this.options
+    if (traceOfRuns(destDir) === this.seenRuns) return
+    throw new MigrationError('ERR_LOCKED', `Cannot migrate to "${destDir}": another run has written to it meanwhile`, {
+      hint: 'Run the same command again: it looks at the destination as it is now',
+    })
   }
 
   /** The source, or what 0.1.58 would make of an older one, which a resumed run uses again. */

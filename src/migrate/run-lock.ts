@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -25,6 +25,19 @@ export async function takeRunLock(destDir: string, tell: (text: string) => void)
       hint: 'Check the disk of the destination, its free space and its permissions',
     })
   }
+}
+
+/**
+ * What other runs have left at a destination, as a text that is another one after each: what was seen before the lock was
+ * taken holds when it is still the same with it.
+ */
+export function traceOfRuns(destDir: string): string {
+  const { checkpoints, log } = cortexPaths(destDir).migration
+  const facts = [checkpoints, log].map((slab) => {
+    const found = statSync(join(slab, 'data.mdb'), { bigint: true, throwIfNoEntry: false })
+    return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeNs}`
+  })
+  return facts.join(', ')
 }
 
 /** Who migrates to a destination now, in words, or null. Takes nothing. */
