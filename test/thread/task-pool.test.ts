@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Worker } from 'node:worker_threads'
 import { MigrationError } from '../../src/errors.js'
 import { TaskPool } from '../../src/thread/task-pool.js'
 import { fromWire, toWire, unwrap } from '../../src/thread/wire-error.js'
@@ -38,7 +39,7 @@ test('TaskPool.run() throws the error of a task with its class, code and hint', 
 
 test('TaskPool.run() rejects when the thread of the task ends', async () => {
   const pool = new TaskPool(1, oddTasks)
-  await assert.rejects(pool.run('extractNodes', none))
+  await assert.rejects(pool.run('extractNodes', none), /exit/i)
   await pool.close()
 })
 
@@ -64,12 +65,23 @@ test('TaskPool.run() rejects when what it was told to break on does: the writer 
   await pool.close()
 })
 
-test('WriterClient.call() throws the error of the writer with its code, and fails every call when the thread ends', async () => {
+test('WriterClient.call() throws the error of the writer with its code', async () => {
   const lines: string[] = []
   const writer = new WriterClient((level, text) => lines.push(`${level} ${text}`))
   await assert.rejects(writer.call('finishSlab', { slab: 'none' }), { code: 'ERR_INTERNAL', message: /"none"/ })
-  const pending = writer.call('receive', none)
-  await assert.rejects(pending)
+  await writer.close()
+})
+
+test('WriterClient fails every call when its thread ends, those that wait and those that come', async () => {
+  const writer = new WriterClient(() => {})
+  const pending = writer.call('sync', { destDir: 'none' })
+  const ended = { message: /^The writer thread ended with code \d+$/ }
+  const waiting = assert.rejects(pending, ended)
+  const broken = assert.rejects(writer.broken, ended)
+  // Before it has loaded its code, so that it answers nothing.
+  await (writer as unknown as { worker: Worker }).worker.terminate()
+  await Promise.all([waiting, broken])
+  await assert.rejects(writer.call('sync', { destDir: 'none' }), ended)
   await writer.close()
 })
 
