@@ -144,6 +144,11 @@ export class Model implements TypeModel {
   }
 
   /** @throws {ModelError} when a type of the file makes no sense */
+  /** Names of the forms that model files have added. */
+  ownForms(): string[] {
+    return this.#additions.flatMap((addition) => (addition.kind === 'file' ? Object.keys(addition.file.forms) : []))
+  }
+
   addModelFile(file: ModelFile): void {
     this.add({ kind: 'file', file })
   }

@@ -3,19 +3,35 @@ import type { Model } from '../model/model.js'
 import type { OldNames } from '../translate/stortypes.js'
 import { upgradedNdef } from './old-node.js'
 import type { Ndef } from './revision.js'
-import { v0_1_0 } from './revisions/v0_1_0.js'
+import { holdsNdefs, RENAMED, v0_1_0 } from './revisions/v0_1_0.js'
 import { v0_1_3 } from './revisions/v0_1_3.js'
 
 /** The revisions that change names; the third norms a value, and history keeps its values. */
 const RENAMING = [v0_1_0, v0_1_3]
 
+/**
+ * Forms of the core model that kept their name and hold ndefs, in their own value or a prop. A list, as asking the model builds
+ * all of its types: that is a tenth of a second for each thread.
+ */
+export const HOLD_NDEFS: ReadonlySet<string> = new Set([
+  'ou:org:has',
+  'ps:person:has',
+  'ps:persona:has',
+  'geo:nloc',
+  'econ:acquired',
+])
+
 /** What names in splices of any 0.1.x release are today, as nodes have them after `upgradedRows()`. */
 export function namesOfToday(model: Model): OldNames {
-  const touched = new Set([...v0_1_0.touches(model)].map(([form]) => form))
+  const own = new Set(model.ownForms())
+  const isOwnWithNdefs = (name: string) => {
+    const form = own.has(name) ? model.forms.get(name) : undefined
+    return form !== undefined && holdsNdefs(form)
+  }
   // A form that is named as today was written when ends of edges were, too.
   const isRenamed = (form: string) => v0_1_0.ndef(model, [form, null])[0] !== form
   return {
-    isOld: (form) => touched.has(form),
+    isOld: (form) => RENAMED.has(form) || HOLD_NDEFS.has(form) || isOwnWithNdefs(form),
     ndef(packed) {
       const ndef = decode(packed)
       if (!Array.isArray(ndef) || ndef.length !== 2 || typeof ndef[0] !== 'string') return null

@@ -114,7 +114,7 @@ test('what changes below the destination between a kill and --from-last is made 
       const isMadeAgain = /Making \d+ of \d+ (parts|ranges)|starting it afresh|restarting from 0/.test(run.stderr)
       campaign.count(`${kind} ${isMadeAgain ? 'made again' : 'without harm'}`)
     })
-    rmSync(dirname(destDir), { recursive: true, force: true })
+    rmSync(dirname(destDir), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
   campaign.end()
 })
@@ -159,9 +159,9 @@ test('a source that is exchanged between a kill and --from-last is refused, and 
       const { unexplained } = compareDumps(steady(dumpCortex(destDir)), steady(dumpCortex(whole)))
       assert.equal(unexplained.length, 0, `${what}: ${report(unexplained)}`)
       campaign.count('not begun, the result of the last source')
-      rmSync(dirname(whole), { recursive: true, force: true })
+      rmSync(dirname(whole), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
     })
-    rmSync(dirname(destDir), { recursive: true, force: true })
+    rmSync(dirname(destDir), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
   campaign.end()
 })

@@ -5,9 +5,10 @@ import { decode, encode, type Value } from '../../src/bytes/msgpack.js'
 import { Model } from '../../src/model/model.js'
 import { buidOf, type OldRow, upgradedNdef, upgradedRows } from '../../src/upgrade/old-node.js'
 import { REVISIONS } from '../../src/upgrade/revisions/index.js'
-import { v0_1_0 } from '../../src/upgrade/revisions/v0_1_0.js'
+import { holdsNdefs, RENAMED, v0_1_0 } from '../../src/upgrade/revisions/v0_1_0.js'
 import { v0_1_1 } from '../../src/upgrade/revisions/v0_1_1.js'
 import { v0_1_3 } from '../../src/upgrade/revisions/v0_1_3.js'
+import { HOLD_NDEFS } from '../../src/upgrade/today.js'
 
 const model = Model.core()
 const GUID = 'a'.repeat(32)
@@ -37,6 +38,12 @@ test('v0_1_0 changes props that hold ndefs and those that name their forms, and 
   assert.deepEqual(prop('edge:refs', 'n1:form', 'inet:fqdn'), ['n1:form', 'inet:fqdn'])
   assert.deepEqual(prop('meta:source', 'name', 'source'), ['name', 'source'])
   assert.deepEqual(prop('geo:nloc', 'ndef', ['source', GUID]), ['ndef', ['meta:source', GUID]])
+})
+
+test('HOLD_NDEFS lists the forms of the core model that kept their name and hold ndefs', () => {
+  const renamed = new Set(RENAMED.values())
+  const found = [...model.forms.values()].filter((form) => !renamed.has(form.name) && holdsNdefs(form))
+  assert.deepEqual(found.map(({ name }) => name).sort(), [...HOLD_NDEFS].sort())
 })
 
 test('v0_1_1 norms the address of a contact and keeps one that cannot be normed', () => {

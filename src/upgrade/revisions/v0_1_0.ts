@@ -1,9 +1,9 @@
 import type { Value } from '../../bytes/msgpack.js'
-import type { Model } from '../../model/model.js'
+import type { Form, Model } from '../../model/model.js'
 import type { LayerRevision, Ndef } from '../revision.js'
 
 /** Forms of Synapse 0.0.x that 0.1.0 gave a namespace. */
-const RENAMED: ReadonlyMap<string, string> = new Map([
+export const RENAMED: ReadonlyMap<string, string> = new Map([
   ['seen', 'meta:seen'],
   ['source', 'meta:source'],
   ['has', 'edge:has'],
@@ -24,10 +24,9 @@ export const v0_1_0: LayerRevision = {
     for (const form of model.forms.values()) {
       const name = before.get(form.name) ?? form.name
       if (name !== form.name || form.type.holdsNdefs) yield [name, '']
-      for (const prop of form.props.values()) {
-        if (!prop.type.holdsNdefs) continue
-        yield [name, prop.name]
-        if (form.props.has(`${prop.name}:form`)) yield [name, `${prop.name}:form`]
+      for (const prop of propsWithNdefs(form)) {
+        yield [name, prop]
+        if (form.props.has(`${prop}:form`)) yield [name, `${prop}:form`]
       }
     }
   },
@@ -39,6 +38,15 @@ export const v0_1_0: LayerRevision = {
     const isFormOf = name.endsWith(':form') && props?.get(name.slice(0, -':form'.length))?.type.holdsNdefs
     return [name, isFormOf && typeof valu === 'string' ? (RENAMED.get(valu) ?? valu) : valu]
   },
+}
+
+/** Whether a form's own value, or a prop of it, names other nodes. */
+export function holdsNdefs(form: Form): boolean {
+  return form.type.holdsNdefs || propsWithNdefs(form).length > 0
+}
+
+function propsWithNdefs(form: Form): string[] {
+  return [...form.props.values()].filter(({ type }) => type.holdsNdefs).map(({ name }) => name)
 }
 
 function renamed(model: Model, [form, valu]: Ndef): Ndef {
