@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-/** Options that the reference tools have: a prefix that is unique among them means the same here, whatever we have added. */
+/** Options that the reference's `migrate_020` has: a prefix that is unique among them means the same here, whatever we have added. */
 const REFERENCE_OPTIONS: ReadonlySet<string> = new Set([
   '--src',
   '--dest',
@@ -15,11 +15,6 @@ const REFERENCE_OPTIONS: ReadonlySet<string> = new Set([
   '--safety-off',
   '--src-dedicated',
   '--dest-dedicated',
-  '--offsfile',
-  '--auth-passwd',
-  '--telepath',
-  '--https',
-  '--name',
 ])
 
 /**
