@@ -99,7 +99,7 @@ for (const version of ['20.19', '22', '24', '26']) {
     assert.match(run(node, ['--version'], app), new RegExp(`^v${version.replace('.', '\\.')}\\.`))
     migrates(app, node)
     assert.match(
-      run(node, ['-e', "import('synapse-migrator').then((m) => console.log(typeof m.Migrator))"], app),
+      run(node, ['-e', "import('synapse-migrator').then((m) => console.log(typeof m.migrate))"], app),
       /^function/,
     )
   })
