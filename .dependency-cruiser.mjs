@@ -3,7 +3,7 @@ const layers = [
   ['api', 'verify migrate upgrade preflight inspect step dest source translate page model layout bytes'],
   [
     'cli',
-    'verify replay migrate forecast preflight inspect sync lock step stream dest thread telepath upgrade source translate run slab page model stortype python layout file bytes',
+    'api verify replay migrate forecast preflight inspect sync lock step stream dest thread telepath upgrade source translate run slab page model stortype python layout file bytes',
   ],
   [
     'verify',

@@ -22,15 +22,9 @@ export function preflightCommand(): CliCommand {
 }
 
 async function check(parsed: ParsedMigrate & { json?: boolean }): Promise<ExitCode> {
-  const { preflight } = await import('../preflight/preflight.js')
-  const { withSource } = await import('../upgrade/with-source.js')
-  const { readSource } = await import('../source/cortex-dir.js')
+  const { preflight } = await import('../api/preflight.js')
   const options = await migrateOptions(parsed)
-  const { srcDir, destDir, modelFiles } = options
-  const older: string[] = []
-  const look = { srcDir, destDir, modelFiles, depth: 'cell', tell: (text: string) => older.push(text) } as const
-  const report = await withSource(look, (dir) => preflight(readSource(dir, destDir, srcDir), options))
-  const found = await withLock({ ...report, notes: [...older, ...report.notes] }, destDir)
+  const found = await withLock(await preflight(options), options.destDir)
   if (parsed.json === true) printJson({ schema_version: 1, ok: found.problems.length === 0, ...found })
   else process.stdout.write(preflightText(found, options, paintFor(process.stdout)))
   return found.problems.length === 0 ? ExitCode.ok : ExitCode.preflight

@@ -22,7 +22,7 @@ import { RunningTasks } from '../thread/running-tasks.js'
 import { TaskPool } from '../thread/task-pool.js'
 import { callsAfter, WriterClient, type WriterPort } from '../thread/writer-client.js'
 import { planUpgrade, type UpgradePlan, upgradeSource } from '../upgrade/upgrade-source.js'
-import { upgradeNotes, withSource } from '../upgrade/with-source.js'
+import { upgradeNotes, withUpgrade } from '../upgrade/with-source.js'
 import { dryCellSteps } from './dry-cell-steps.js'
 import { DryWriter } from './dry-writer.js'
 import { ErrorBudget } from './error-budget.js'
@@ -65,8 +65,6 @@ export class Migrator {
    */
   async run(aborted: Promise<never> | null = null): Promise<MigrateSummary> {
     const { options, log } = this
-    const upgrade = planUpgrade(options.srcDir)
-    if (upgrade !== null) for (const text of upgradeNotes(upgrade)) log('WARNING', text)
     // The threads load their code while the source is looked at.
     const running = new RunningTasks((text) => log('WARNING', text))
     const pool = new TaskPool(options.workers, entries.task, running)
@@ -77,9 +75,12 @@ export class Migrator {
       const { srcDir, destDir, modelFiles } = options
       const look = { srcDir, destDir, modelFiles, tell: () => {} }
       const read = (dir: string) => readSource(dir, destDir, srcDir)
-      const layers = await withSource({ ...look, depth: 'cell' }, (dir) => this.checked(read(dir)))
+      const upgrade = planUpgrade(srcDir)
+      if (upgrade !== null) for (const text of upgradeNotes(upgrade)) log('WARNING', text)
+      const layers = await withUpgrade(upgrade, { ...look, depth: 'cell' }, (dir) => this.checked(read(dir)))
       if (writer !== null) return await this.locked(upgrade, layers, pool, writer, aborted)
-      const dryRun = withSource({ ...look, depth: 'whole' }, (dir) => this.dryRun(read(dir), layers, pool))
+      const whole = { ...look, depth: 'whole' } as const
+      const dryRun = withUpgrade(upgrade, whole, (dir) => this.dryRun(read(dir), layers, pool))
       return await orAborted(dryRun, aborted)
     } finally {
       running.close()

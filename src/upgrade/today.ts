@@ -11,7 +11,7 @@ const RENAMING = [v0_1_0, v0_1_3]
 
 /**
  * Forms of the core model that kept their name and hold ndefs, in their own value or a prop. A list, as asking the model builds
- * all of its types: that is a tenth of a second for each thread.
+ * all of its types in each thread.
  */
 export const HOLD_NDEFS: ReadonlySet<string> = new Set([
   'ou:org:has',

@@ -25,7 +25,15 @@ export interface SourceOptions {
  * @throws {MigrationError} as `upgradeSource()`
  */
 export async function withSource<T>(options: SourceOptions, use: (dir: string) => T | Promise<T>): Promise<T> {
-  const plan = planUpgrade(options.srcDir)
+  return await withUpgrade(planUpgrade(options.srcDir), options, use)
+}
+
+/** `withSource()` for who has the plan already: it costs a look into each layer. */
+export async function withUpgrade<T>(
+  plan: UpgradePlan | null,
+  options: SourceOptions,
+  use: (dir: string) => T | Promise<T>,
+): Promise<T> {
   if (plan === null) return await use(options.srcDir)
   const { destDir } = options
   const scratch = makeScratchDir(destDir === null ? null : cortexPaths(destDir).migration.dir, destDir)

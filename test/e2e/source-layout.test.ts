@@ -20,24 +20,13 @@ import { countForms } from '../../src/inspect/form-counts.js'
 import { inspectCortex } from '../../src/inspect/inspect-cortex.js'
 import { type Finding, type Preflight, type PreflightOptions, preflight } from '../../src/preflight/preflight.js'
 import { readSource } from '../../src/source/cortex-dir.js'
-import { MIGR_OPS } from '../../src/step/context.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { dumpCortex } from '../support/dump.js'
 import { plant, put, rowsOf } from '../support/plant.js'
+import { PREFLIGHT_OPTIONS } from '../support/preflight-options.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
 const OTHER = 'ab'.repeat(16)
-const OPTIONS = {
-  ops: new Set(MIGR_OPS),
-  orphanLayers: false,
-  skipLayers: [],
-  fromLast: false,
-  restart: false,
-  dryRun: false,
-  modelFiles: [],
-  workers: 1,
-  memoryBytes: 2 ** 28,
-}
 
 test('links at every level of a source are followed: same layers, nothing left out, verify and counts agree', (t) => {
   const dir = tempDir(t)
@@ -293,7 +282,7 @@ test('what is no 0.1.x Cortex is refused with one error, the true one, and its o
 }) // biome-ignore format: a table
 
 function checked(srcDir: string, destDir: string, overrides: Partial<PreflightOptions> = {}): Promise<Preflight> {
-  return preflight(readSource(srcDir, destDir), { ...OPTIONS, destDir, ...overrides })
+  return preflight(readSource(srcDir, destDir), { ...PREFLIGHT_OPTIONS, destDir, ...overrides })
 }
 
 /** What a migration would be refused with, thrown or found. */

@@ -2,17 +2,16 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { withDefaults } from '../../src/api/run-options.js'
 import { cortexPaths } from '../../src/layout/paths.js'
 import { Migrator } from '../../src/migrate/migrator.js'
-import type { MigrateOptions } from '../../src/migrate/options.js'
-import { MIGR_OPS } from '../../src/step/context.js'
 import { tempDir, unpack } from '../support/cortex.js'
 
 test('a run refuses a destination that another run has written to between its checks and its lock', async (t) => {
   const dir = tempDir(t)
   const srcDir = unpack('demo-cortex.tar.gz', join(dir, 'src'))
   const destDir = join(dir, 'dest')
-  const options = { srcDir, destDir, ops: new Set(MIGR_OPS), workers: 1, memoryBytes: 1 << 27, ...DEFAULTS }
+  const options = withDefaults({ srcDir, destDir, workers: 1 })
   let isWritten = false
   // The first warning comes of the checks.
   const log = (): void => {
@@ -26,21 +25,3 @@ test('a run refuses a destination that another run has written to between its ch
   await assert.rejects(new Migrator(options, log, { show: () => {} }).run(), refused)
   assert.ok(isWritten)
 })
-
-const DEFAULTS: Omit<MigrateOptions, 'srcDir' | 'destDir' | 'ops' | 'workers' | 'memoryBytes'> = {
-  nodelim: null,
-  addMode: 'nonexus',
-  editBatchSize: 100,
-  safetyOff: false,
-  fromLast: false,
-  srcDedicated: false,
-  destDedicated: false,
-  mapPartial: true,
-  orphanLayers: false,
-  skipLayers: [],
-  restart: false,
-  dryRun: false,
-  acceptedErrors: null,
-  maxErrors: null,
-  modelFiles: [],
-}

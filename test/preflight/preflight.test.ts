@@ -6,9 +6,9 @@ import { cortexPaths } from '../../src/layout/paths.js'
 import { type Preflight, type PreflightOptions, preflight } from '../../src/preflight/preflight.js'
 import { Slab } from '../../src/slab/slab.js'
 import { readSource } from '../../src/source/cortex-dir.js'
-import { MIGR_OPS } from '../../src/step/context.js'
 import { alterByte } from '../support/alter-value.js'
 import { tempDir, unpack } from '../support/cortex.js'
+import { PREFLIGHT_OPTIONS } from '../support/preflight-options.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
 
@@ -271,19 +271,7 @@ function check(srcDir: string, destDir: string, overrides: Partial<PreflightOpti
 }
 
 function options(destDir: string, overrides: Partial<PreflightOptions>): PreflightOptions {
-  return {
-    destDir,
-    ops: new Set(MIGR_OPS),
-    orphanLayers: false,
-    skipLayers: [],
-    fromLast: false,
-    restart: false,
-    dryRun: false,
-    modelFiles: [],
-    workers: 2,
-    memoryBytes: 2 ** 28,
-    ...overrides,
-  }
+  return { ...PREFLIGHT_OPTIONS, workers: 2, destDir, ...overrides }
 }
 
 function texts({ warnings }: Preflight): string[] {

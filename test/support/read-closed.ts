@@ -3,7 +3,7 @@
 import { inspectCortex } from '../../src/inspect/inspect-cortex.js'
 import { preflight } from '../../src/preflight/preflight.js'
 import { readSource } from '../../src/source/cortex-dir.js'
-import { MIGR_OPS } from '../../src/step/context.js'
+import { PREFLIGHT_OPTIONS } from './preflight-options.js'
 
 const NOBODY = 65534
 
@@ -11,18 +11,7 @@ if (process.getuid?.() === 0) {
   process.setgid?.(NOBODY)
   process.setuid?.(NOBODY)
 }
-const options = {
-  destDir: '/tmp/never-made',
-  ops: new Set(MIGR_OPS),
-  orphanLayers: false,
-  skipLayers: [],
-  fromLast: false,
-  restart: false,
-  dryRun: false,
-  modelFiles: [],
-  workers: 1,
-  memoryBytes: 2 ** 28,
-}
+const options = { ...PREFLIGHT_OPTIONS, destDir: '/tmp/never-made' }
 const said: Record<string, { preflight: string; inspect: string }> = {}
 for (const dir of process.argv.slice(2)) {
   said[dir] = {

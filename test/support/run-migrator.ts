@@ -1,34 +1,23 @@
 // Runs one migration with options that the command line does not have, such as tiny pieces. The argument is JSON of some
 // MigrateOptions; prints JSON: the summary, or what broke the run. In a process of its own, as tests run a migration to
 // one destination several times, and may kill it.
+import { type MigrateInput, withDefaults } from '../../src/api/run-options.js'
 import { reportFailure } from '../../src/cli/exit.js'
 import { MigrationError } from '../../src/errors.js'
 import { Migrator } from '../../src/migrate/migrator.js'
 import type { MigrateOptions } from '../../src/migrate/options.js'
 import type { ProgressEvent } from '../../src/migrate/progress.js'
-import { MIGR_OPS } from '../../src/step/context.js'
 
+const asked: MigrateInput = JSON.parse(process.argv[2])
 const options: MigrateOptions = {
-  ops: new Set(MIGR_OPS),
-  nodelim: null,
-  addMode: 'nonexus',
+  ...withDefaults(asked),
   editBatchSize: 100,
-  safetyOff: false,
-  fromLast: false,
-  srcDedicated: false,
-  destDedicated: false,
-  mapPartial: true,
-  orphanLayers: false,
-  skipLayers: [],
   // Tests run to one destination several times: what is refused unasked is tested through the command line.
   restart: true,
-  dryRun: false,
-  acceptedErrors: null,
-  maxErrors: null,
   workers: 2,
   memoryBytes: 1 << 27,
-  modelFiles: [],
-  ...JSON.parse(process.argv[2]),
+  // Budgets here may be smaller than the command line lets a worker have.
+  ...asked,
 }
 const log = (level: string, text: string) => process.stderr.write(`[${level}] ${text}\n`)
 try {
