@@ -2,6 +2,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setImmediate } from 'node:timers/promises'
 import { MigrationError } from '../errors.js'
 import type { SlabReader } from '../page/page-reader.js'
 import { walkSlab } from '../page/page-walker.js'
@@ -16,8 +17,9 @@ const MOST_WALKED_BYTES = 2 ** 30
 
 const stdin = createInterface(process.stdin)
 const jobs = JSON.parse(await new Promise<string>((resolve) => stdin.once('line', resolve))) as SnapshotJob[]
-// Who asked is gone, killed perhaps, and somebody else may be writing the destination now.
-stdin.once('close', () => process.exit(1))
+// Who asked is gone, killed perhaps, and somebody else may be writing the destination now. To exit would wait for a copy.
+stdin.once('close', () => process.kill(process.pid, 'SIGKILL'))
+await loadLmdb()
 for (const job of jobs) answer(await snapshot(job))
 stdin.removeAllListeners('close')
 process.stdin.destroy()
@@ -29,12 +31,14 @@ function answer(message: SnapshotAnswer): void {
 async function snapshot(job: SnapshotJob): Promise<SnapshotAnswer> {
   const partial = `${job.dest}.partial`
   try {
+    await whileAsked()
     rmSync(partial, { recursive: true, force: true })
     const rows = await copy(job, partial)
     if (rows === null) {
       rmSync(partial, { recursive: true })
       return { again: true }
     }
+    await whileAsked()
     mkdirSync(job.dest, { recursive: true })
     renameSync(join(partial, 'data.mdb'), join(job.dest, 'data.mdb'))
     rmSync(partial, { recursive: true })
@@ -50,6 +54,12 @@ async function snapshot(job: SnapshotJob): Promise<SnapshotAnswer> {
     const hint = isDest ? 'check the disk of the destination and its free space' : 'check the slab, and its permissions'
     return { fail: { code: isDest ? 'ERR_DEST' : 'ERR_SOURCE', message, hint } }
   }
+}
+
+/** Lets the end of stdin be seen, which ends this process before it writes anything more. */
+async function whileAsked(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
 }
 
 /** Copies one state of a slab and returns how many rows all its dbs have; null when that was not possible unregistered. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { snapshotSlabs } from '../../src/slab/snapshot.js'
 import { tempDir, unpack } from '../support/cortex.js'
@@ -67,6 +69,16 @@ test('snapshotSlabs() reports a slab that cannot be copied and leaves nothing ha
   closeSync(fd)
   await assert.rejects(snapshotSlabs([{ source, dest }]), { code: 'ERR_SLAB_CORRUPT' })
   await assert.rejects(snapshotSlabs([{ source: join(source, 'absent.lmdb'), dest }]), { code: 'ERR_SOURCE' })
+})
+
+test('the process that copies slabs writes nothing once who started it is gone', async (t) => {
+  const source = join(unpack('bad/intact/src.tar.gz', tempDir(t)), 'slabs', 'cell.lmdb')
+  const dir = tempDir(t)
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../../src/slab/snapshot-process.js', import.meta.url))])
+  child.stdin.end(`${JSON.stringify([{ source, dest: join(dir, 'cell.lmdb') }])}\n`)
+  const [, signal] = await once(child, 'close')
+  assert.equal(signal, 'SIGKILL')
+  assert.deepEqual(readdirSync(dir), [])
 })
 
 function digest(slabPath: string): string {
