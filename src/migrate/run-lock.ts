@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
+import { atPath } from '../file/at-path.js'
 import { cortexPaths } from '../layout/paths.js'
 import { DirLock } from '../lock/dir-lock.js'
 
@@ -30,12 +31,17 @@ export async function takeRunLock(destDir: string, tell: (text: string) => void)
 /**
  * What other runs have left at a destination, as a text that is another one after each: what was seen before the lock was
  * taken holds when it is still the same with it.
+ *
+ * @throws {MigrationError} ERR_DEST when nobody can tell
  */
 export function traceOfRuns(destDir: string): string {
   const { checkpoints, log } = cortexPaths(destDir).migration
   const facts = [checkpoints, log].map((slab) => {
-    const found = statSync(join(slab, 'data.mdb'), { bigint: true, throwIfNoEntry: false })
-    return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeNs}`
+    const found = atPath(join(slab, 'data.mdb'))
+    if (found.kind === 'unreachable') {
+      throw new MigrationError('ERR_DEST', `Cannot migrate to "${destDir}": ${found.reason}`, { hint: found.hint })
+    }
+    return found.kind === 'absent' ? '-' : `${found.stats.ino} ${found.stats.size} ${found.stats.mtimeMs}`
   })
   return facts.join(', ')
 }
