@@ -95,9 +95,8 @@ function differenceLines(difference: Difference, paint: Paint): string[] {
   return lines
 }
 
-function verdict({ differenceCount, isCountExact, layers, notCompared }: VerifyReport, paint: Paint): string {
-  const errors = layers.reduce((sum, layer) => sum + layer.errors, 0)
-  const kept = errors === 0 ? '' : `; the migration log holds ${plural(errors, 'error')}`
+function verdict({ differenceCount, errorCount, isCountExact, notCompared }: VerifyReport, paint: Paint): string {
+  const kept = errorCount === 0 ? '' : `; the migration log holds ${plural(errorCount, 'error')}`
   const where = notCompared.length === 0 ? '' : ' in what was compared'
   if (differenceCount === 0) return `${paint('green', `No differences${where}`)}${kept}`
   const least = isCountExact ? '' : 'At least '

@@ -21,6 +21,9 @@ export const MIGR_OPS = [
 
 export type MigrOp = (typeof MIGR_OPS)[number]
 
+/** Those that work on each layer by itself. */
+export const LAYER_STEPS = ['nodes', 'nodedata', 'splices'] as const satisfies readonly MigrOp[]
+
 export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
 
 /** The version that a migrated Cortex has: every 0.2.x and 2.x release accepts it. */

@@ -1,7 +1,7 @@
 import { decode, encode, pyEquals, type Value } from '../bytes/msgpack.js'
 import { LOG_DB } from '../dest/migration-log.js'
 import type { MemorySlab } from '../slab/memory-slab.js'
-import { CELL_STEPS } from '../step/steps.js'
+import { LAYER_STEPS } from '../step/context.js'
 import { ANY_TIME } from './expected-cell.js'
 import type { Difference } from './report.js'
 import { type SlabDifference, slabDifferences } from './slab-differences.js'
@@ -13,8 +13,6 @@ export type CellSlabName = 'cell' | 'queues' | 'log'
 
 /** A row of the hive in which Synapse notes, each time that it starts, which release it is. */
 export const STARTED_ROW = 'cellinfo\0synapse:version'
-/** Steps whose records in the migration log the cell steps write; those of layers are compared with their layers. */
-const LOGGED_STEPS = new Set<string>([...Object.keys(CELL_STEPS), 'chkvalid'])
 const anyTime = encode(ANY_TIME)
 
 export interface CellRows {
@@ -57,8 +55,8 @@ function isAllowed(name: CellSlabName, { db, key, expected, found }: SlabDiffere
   if (name === 'cell') return isStarted && db === 'hive' && Buffer.compare(key, Buffer.from(STARTED_ROW)) === 0
   if (name !== 'log' || db !== LOG_DB) return false
   const [step, kind, what] = Buffer.from(key).toString('latin1').split('\0')
-  // Which layers the operator left out is no step's work.
-  if (!LOGGED_STEPS.has(step) || kind === 'skip') return true
+  // Those of layers are compared with their layers; which ones the operator left out is no step's work.
+  if (LAYER_STEPS.some((name) => name === step) || (step === 'hivelyr' && kind === 'skip')) return true
   if (expected === null || found === null) return false
   if (Buffer.compare(expected, anyTime) === 0) return isTime(found)
   return step === 'triggers' && kind === 'stat' && what === 'tottriggers' && isRunAgain(expected, found)

@@ -52,7 +52,9 @@ export class LayerFindings {
     this.state.differenceCount += count
   }
 
+  /** Many parts may need the same slab. */
   lacksSlab(name: string): void {
+    if (this.state.differences.some(({ place, kind }) => place === name && kind === 'missing')) return
     this.differs({ kind: 'missing', place: name, buid: null, row: 'the slab', expected: null, found: null })
   }
 }

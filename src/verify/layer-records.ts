@@ -1,5 +1,8 @@
 import { decode, encode, type Value } from '../bytes/msgpack.js'
+import { errorsOf } from '../dest/error-records.js'
+import { NO_SPLICE_LOG } from '../layout/error-record.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
+import { LAYER_STEPS } from '../step/context.js'
 import type { CellDifference } from './cell-rows.js'
 import { ANY_TIME } from './expected-cell.js'
 import type { LayerCounts } from './layer-state.js'
@@ -22,14 +25,9 @@ export interface LayerRecords {
   readonly differences: readonly CellDifference[]
 }
 
-/** Steps of layers; their error records are compared with their nodes and splices. */
-const LAYER_STEPS = ['nodes', 'nodedata', 'splices']
-
-/** What the log has of a layer without a log of splices. */
-const NO_SPLICES = 'noexist'
-
 /**
- * Compares what the migration log has of the layers, but for errors: versions, offsets, statistics, marks of progress.
+ * Compares what the migration log has of the layers: versions, offsets, statistics, marks of progress, and which layers
+ * its errors are of.
  *
  * @param log rows by key, which is `step NUL type NUL key` as latin1
  */
@@ -47,16 +45,24 @@ export function layerRecords(log: ReadonlyMap<string, Uint8Array>, layers: reado
     if (found === undefined) differs('missing', key, wanted, null)
     else if (!isLike(wanted, decodedOrNull(found))) differs('different', key, wanted, found)
   }
+  const idens = new Set(layers.map(({ iden }) => iden))
   let rows = expected.size
   for (const [key, found] of log) {
     const [step, type, what] = key.split('\0')
-    if (!LAYER_STEPS.includes(step) || expected.has(key)) continue
-    if (type === 'error' && decodedOrNull(found) !== NO_SPLICES) continue
+    if (!LAYER_STEPS.some((name) => name === step) || expected.has(key)) continue
+    // What they hold is compared with the nodes and splices of the layer.
+    if (type === 'error' && isErrorOf(idens, step, found)) continue
     if (uncounted.some((iden) => what.startsWith(iden))) continue
     rows++
     differs('extra', key, null, found)
   }
   return { rows, differences }
+}
+
+/** Whether an error record, and all others under its key, are of layers that were migrated. */
+function isErrorOf(layers: ReadonlySet<string>, migrop: string, bytes: Uint8Array): boolean {
+  const errors = [...errorsOf({ migrop, key: '', val: decodedOrNull(bytes) })]
+  return errors.every(({ layer }) => layer !== null && layers.has(layer))
 }
 
 function* expectedRows(layer: LayerFacts): Generator<[string, Value]> {
@@ -75,7 +81,7 @@ function* expectedRows(layer: LayerFacts): Generator<[string, Value]> {
     }
   }
   if (withSplices && nextSplice !== null) yield [`splices\0prog\0${iden}`, ANY_TIME]
-  if (withSplices && nextSplice === null) yield [`splices\0error\0${iden}`, NO_SPLICES]
+  if (withSplices && nextSplice === null) yield [`splices\0error\0${iden}`, NO_SPLICE_LOG]
 }
 
 function* nodeCounts(iden: string, { nodes, sourceForms, forms, lastBuid }: LayerCounts): Generator<[string, Value]> {

@@ -388,9 +388,11 @@ export class LayerVerifier {
   private async slabs(hasOtherLayout: boolean): Promise<void> {
     const { state } = this.findings
     const { dir } = cortexPaths(this.options.destDir).layer(this.options.iden)
-    const left = DEST_SLABS.map((slab) => ({ slab, path: join(dir, `${slab}.lmdb`) })).filter(
-      ({ path }) => SlabReader.exists(path) && !state.walked.has(path),
-    )
+    const slabs = DEST_SLABS.map((slab) => ({ slab, path: join(dir, `${slab}.lmdb`) }))
+    // Whatever the steps were, this program leaves all of them.
+    if (this.options.isOurs)
+      for (const { path } of slabs) if (!SlabReader.exists(path)) this.findings.lacksSlab(basename(path))
+    const left = slabs.filter(({ path }) => SlabReader.exists(path) && !state.walked.has(path))
     await inTurn(left, this.pool.workers, async ({ slab, path }) => {
       const walked = await this.findings.readable(() => this.pool.run('walkSlab', { path }))
       if (walked === null) return

@@ -4,14 +4,12 @@ import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import { readYamlFile, type YamlMap } from '../slab/yaml-file.js'
-import { DEST_VERSION, MIGR_OPS, type MigrOp } from '../step/context.js'
+import { DEST_VERSION, LAYER_STEPS, MIGR_OPS, type MigrOp } from '../step/context.js'
 import type { CellDifference } from './cell-rows.js'
 import type { LayerFacts } from './layer-records.js'
 
 /** Steps that leave nothing by which anybody could tell that they were run. */
 const TRACELESS: readonly MigrOp[] = ['dirn', 'hivestor']
-/** These leave none when `--skip-layer` has left out every layer. */
-const LAYER_STEPS: readonly MigrOp[] = ['nodes', 'nodedata', 'splices']
 
 export interface ReportFilesOptions {
   readonly destDir: string
@@ -54,7 +52,8 @@ export function versionsDifferences(
   const models = layers.filter(({ withNodes }) => withNodes).map(({ iden }) => [iden, [...SOURCE_LAYER_VERSION]])
   return fileDifferences(destDir, 'migrvers.yaml', (found) => {
     const there = (found['dest:cortex'] ?? {}) as YamlMap
-    const traceless = layers.length > 0 ? TRACELESS : [...TRACELESS, ...LAYER_STEPS]
+    // Steps of layers leave nothing either when `--skip-layer` has left out every layer.
+    const traceless: readonly MigrOp[] = layers.length > 0 ? TRACELESS : [...TRACELESS, ...LAYER_STEPS]
     const steps = MIGR_OPS.filter((op) => done.has(op) || (traceless.includes(op) && op in Object(there)))
     const expected: YamlMap = {
       'src:cortex': source === undefined ? found['src:cortex'] : (decodedOrNull(source) as unknown),

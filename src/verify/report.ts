@@ -43,6 +43,8 @@ export interface VerifyReport {
   /** All that were described; of a great many only the first. */
   readonly differences: readonly Difference[]
   readonly differenceCount: number
+  /** Errors of all steps that the migration log has, without notes, as `errors` counts them. */
+  readonly errorCount: number
   /** False when index rows differ in so many places that not all were listed: there are at least so many differences. */
   readonly isCountExact: boolean
   /** Why differences are to be expected: somebody has worked with the destination or the source since. */

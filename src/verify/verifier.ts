@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import { checkpointsExist, type KnownCheckpoint, readCheckpoints } from '../dest/checkpoints.js'
+import { ErrorCounts } from '../dest/error-counts.js'
 import { readErrorRecords } from '../dest/error-records.js'
 import { hasRecord, migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
@@ -101,6 +102,7 @@ class Verifier {
   private damageCount = 0
   private readonly notCompared: string[] = []
   private readonly counts = new Map<string, LayerCounts | null>()
+  private readonly errorCounts = new ErrorCounts()
   private readonly checkpoints: ReadonlyMap<string, KnownCheckpoint>
 
   constructor(
@@ -157,6 +159,7 @@ class Verifier {
         (sum, layer) => sum + layer.differenceCount,
         cell.differenceCount + this.damageCount,
       ),
+      errorCount: this.errorCounts.kinds.reduce((sum, { errors }) => sum + errors, 0),
       isCountExact: this.isCountExact,
       expected: this.expected,
       notCompared: this.notCompared,
@@ -376,7 +379,9 @@ class Verifier {
 
   private loggedErrors(): Map<string, LoggedErrors> {
     const counts = new Map<string, { nodes: number; nodedata: number; splices: number }>()
-    for (const { layer, step } of readErrorRecords(this.options.destDir) ?? []) {
+    for (const record of readErrorRecords(this.options.destDir) ?? []) {
+      this.errorCounts.add(record)
+      const { layer, step } = record
       if (layer === null || (step !== 'nodes' && step !== 'nodedata' && step !== 'splices')) continue
       const count = counts.get(layer) ?? { nodes: 0, nodedata: 0, splices: 0 }
       count[step]++

@@ -5,6 +5,7 @@ import { synapseMigrator } from './cortex.js'
 export interface VerifyReport {
   readonly ok: boolean
   readonly differenceCount: number
+  readonly errorCount: number
   readonly isCountExact: boolean
   readonly expected: readonly string[]
   readonly layers: readonly {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { after, test } from 'node:test'
 import { decode, encode, PackMap, type Value } from '../../src/bytes/msgpack.js'
 import { readMigrationLog } from '../../src/dest/migration-log.js'
@@ -183,6 +183,19 @@ test('verify finds what is wrong with the nexus log', (t) => {
     `missing nexus.lmdb nexuslog ${Buffer.from(rows.at(-1)?.key ?? []).readBigUInt64BE()}`,
   ])
   assert.equal(verify(demo.src, dest, 0).ok, true)
+  assert.deepEqual(check(put('nexs:indx', Buffer.from('nexs:indx'), Buffer.alloc(8))), ['extra nexus.lmdb nexs:indx the database'])
+}) // biome-ignore format: a list
+
+test('verify finds each slab of a layer that is gone, empty ones too, and compares the rest', (t) => {
+  const dest = copyCortex(demo.dest, join(tempDir(t), 'dest'))
+  const layer = cortexPaths(dest).layer('2509b8f52972b481ad6d8bd538faf9a1')
+  for (const slab of ['layer_v2', 'nodedata', 'nodeedits'] as const) {
+    rmSync(layer.slab(slab), { recursive: true })
+    const { differences } = verify(demo.src, dest, 7)
+    const gone = differences.filter(({ kind, row }) => kind === 'missing' && row === 'the slab')
+    assert.deepEqual(gone.map(({ place }) => place), [`${slab}.lmdb`])
+    copyCortex(join(demo.dest, relative(dest, layer.slab(slab))), layer.slab(slab))
+  }
 }) // biome-ignore format: a list
 
 test('verify says what it does not compare of a destination on which Synapse has been started', (t) => {
@@ -205,7 +218,7 @@ test('verify says what it does not compare of a destination on which Synapse has
     'not compared: the nexus log, to which Synapse 2.8.0 writes',
     'not compared: what Synapse 2.8.0 has added since: files, databases, and rows of copied slabs',
   ])
-  assert.match(stdout, /^No differences in what was compared$/m)
+  assert.match(stdout, /^No differences in what was compared; the migration log holds 1 error$/m)
   const users = rowsOf(cell, 'hive').filter(({ key }) => /^auth\/users\/\w+$/.test(text(key)))
   plant(cell, [del('hive', users[0].key)])
   assert.deepEqual(verify(demo.src, dest, 7).differences.map(({ kind, row }) => `${kind} ${row}`), [
@@ -220,7 +233,7 @@ test('verify --sample compares hive and queues whole, and says what it left out'
   assert.match(stdout, /^ {2}hive, queues and log of steps: [\d,]+ rows; 0 differences$/m)
   assert.match(stdout, /^not compared: nodes that were not chosen, index rows that are too many, the history, pages and statistics of the layers$/m)
   assert.match(stdout, /^not compared: files, the axon, the nexus log, and other slabs that are only copied$/m)
-  assert.match(stdout, /^No differences in what was compared$/m)
+  assert.match(stdout, /^No differences in what was compared; the migration log holds 1 error$/m)
   const dest = copyCortex(demo.dest, join(tempDir(t), 'dest'))
   const cell = cortexPaths(dest).slab('cell')
   plant(cell, [del('hive', rowsOf(cell, 'hive')[20].key)])

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { decode, encode, type Value } from '../../src/bytes/msgpack.js'
+import { decode, encode, PackMap, type Value } from '../../src/bytes/msgpack.js'
 import { readErrorRecords } from '../../src/dest/error-records.js'
 import { cortexPaths } from '../../src/layout/paths.js'
 import { PAGE_BYTES } from '../../src/page/format.js'
@@ -38,6 +38,51 @@ test('verify finds each row that the log has of a layer when it is altered, dele
   const counted = rows.filter(({ key }) => !/\0prog\0/.test(latin1(key)))
   plant(log, rows.map(({ key, value }) => put('migr', key, counted.some((row) => row.key === key) ? encode(one(decode(value))) : value)))
   assert.deepEqual(found(dest), counted.map(({ key }) => `different ${row(key)}`).sort())
+}) // biome-ignore format: short
+
+test('verify finds what no step writes into the migration log, and errors of layers that were not migrated', (t) => {
+  const dest = copyCortex(demo.dest, join(tempDir(t), 'dest'))
+  const stranger = 'f'.repeat(32)
+  const error = (layer: Value) => encode(new PackMap([['mesg', 'lost'], ['layer', layer], ['rule', 'FORM']]))
+  const rows: [string, Uint8Array][] = [
+    ['backup\0prog\0cortex', encode(1)],
+    ['backup\0error\0cortex', encode(1)],
+    ['dmodel\0skip\0cortex', encode(1)],
+    ['no key of the log', encode(1)],
+    [`nodes\0error\0${'a'.repeat(32)}`, error(stranger)],
+    [`nodedata\0error\0${'b'.repeat(32)}`, error(null)],
+    [`splices\0error\0${stranger}:0000000000000001`, error(stranger)],
+  ]
+  plant(cortexPaths(dest).migration.log, rows.map(([key, value]) => put('migr', Buffer.from(key), value)))
+  assert.deepEqual(found(dest), rows.map(([key]) => `extra ${row(Buffer.from(key))}`).sort())
+}) // biome-ignore format: short
+
+test('verify tells how many errors of all steps the migration log holds, without notes', () => {
+  const { stdout } = synapseMigrator(['verify', '--src', demo.src, '--dest', demo.dest])
+  assert.match(stdout, /^No differences; the migration log holds 1 error$/m)
+  assert.equal(verify(demo.src, demo.dest, 0).errorCount, 1)
+})
+
+test('verify finds a splice that is neither a node edit nor, whole, in the migration log', (t) => {
+  const dir = tempDir(t)
+  const src = copyCortex(demo.src, join(dir, 'src'))
+  const splices = cortexPaths(src).layer(LAYER).slab('splices')
+  const cut = rowsOf(splices, 'splices').slice(10, 13)
+  plant(splices, cut.map(({ key, value }) => put('splices', key, value.subarray(0, 9))))
+  const dest = join(dir, 'dest')
+  migrate('--src', src, '--dest', dest)
+  assert.equal(verify(src, dest, 0).errorCount, 4)
+  const log = cortexPaths(dest).migration.log
+  const records = rowsOf(log, 'migr').filter(({ key }) => latin1(key).startsWith('splices\0error'))
+  assert.equal(records.length, 3)
+  const [altered, moved] = records
+  const elsewhere = Buffer.from(`splices\0error\0${LAYER}:0000000000000900`)
+  plant(log, [put('migr', altered.key, moved.value), del('migr', moved.key), put('migr', elsewhere, moved.value)])
+  const { differences } = verify(src, dest, 7)
+  assert.deepEqual(
+    differences.map(({ kind, place, layer, row }) => [kind, place, layer, row]).sort(),
+    [['different', 10], ['missing', 11]].map(([kind, at]) => [kind, 'errors', LAYER, `splices record of the migration log, splice ${at}`]),
+  )
 }) // biome-ignore format: short
 
 test('verify finds what is changed in the files from which a sync starts', (t) => {
@@ -136,7 +181,7 @@ test('verify says that a newer Synapse has rewritten the nodes of a layer, not t
     ),
     stdout,
   )
-  assert.match(stdout, /^No differences in what was compared$/m)
+  assert.match(stdout, /^No differences in what was compared; the migration log holds 1 error$/m)
 })
 
 test('verify says that it did not compare the indexes of a layer whose nodes cannot be read', (t) => {

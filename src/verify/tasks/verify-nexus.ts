@@ -2,8 +2,12 @@ import { xxh64 } from '../../bytes/hash.js'
 import { decode, encode, MsgpackError, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
 import { nexusEdits } from '../../dest/nexus-edits.js'
 import { NEXUS_DB, reservationRow } from '../../dest/nexus-log.js'
+import { cortexPaths } from '../../layout/paths.js'
 import { SlabReader } from '../../page/page-reader.js'
+import { MemorySlab } from '../../slab/memory-slab.js'
 import type { Row } from '../../slab/slab.js'
+import { keyText } from '../cell-rows.js'
+import { slabDifferences } from '../slab-differences.js'
 import type { CopyDifference } from './compare-slab.js'
 
 const BATCH_EDITS = 1000
@@ -74,7 +78,7 @@ class NexusComparison {
       next = int(row.key) + 1
     }
     for (const { key, value } of before.values()) this.#differs('missing', key, value, null)
-    for (const { iden } of this.input.layers) {
+    for (const iden of wanted.keys()) {
       const [a, b] = [wanted.get(iden) ?? new Digest(), found.get(iden) ?? new Digest()]
       // A layer that was logged again by a further run has all of its nodes again.
       const times = a.count === 0n ? 1n : b.count / a.count
@@ -83,13 +87,39 @@ class NexusComparison {
       this.#add({ kind: 'different', row, expected: null, found: null })
     }
     this.#reservation(reserved, next - 1)
+    if (SlabReader.exists(dest)) this.#otherRows()
     return { rows: this.#rows, differences: this.#differences, differenceCount: this.#differenceCount }
   }
 
+  /** Beside the log the slab has what the source's has, and nothing else. */
+  #otherRows(): void {
+    const { source, dest } = this.input
+    const [before, after] = [source, dest].map((path) => (SlabReader.exists(path) ? SlabReader.open(path) : null))
+    try {
+      slabDifferences(
+        new MemorySlab(before),
+        new MemorySlab(after),
+        ({ kind, db, key, what, expected, found }) => {
+          const row = [db, key === null ? what : keyText(key, '/')].filter(Boolean).join(' ')
+          this.#add({ kind, row, expected, found })
+        },
+        NEXUS_DB,
+      )
+    } finally {
+      before?.close()
+      after?.close()
+    }
+  }
+
+  /** What the layers have, by iden; one that lacks a slab, which is told of the layer, tells nothing. */
   #logged(): Map<string, Digest> {
     const { destDir, layers } = this.input
+    const isWhole = ({ iden }: { readonly iden: string }) =>
+      (['layer_v2', 'nodedata'] as const).every((slab) =>
+        SlabReader.exists(cortexPaths(destDir).layer(iden).slab(slab)),
+      )
     return new Map(
-      layers.map(({ iden, userIden }) => {
+      layers.filter(isWhole).map(({ iden, userIden }) => {
         const digest = new Digest()
         const options = { batchSize: BATCH_EDITS, userIden, now: () => 0 }
         try {

@@ -1,5 +1,7 @@
 import { xxh64 } from '../../bytes/hash.js'
+import { LOG_DB } from '../../dest/migration-log.js'
 import type { ModelData } from '../../model/model.js'
+import { spliceErrorRecord } from '../../stream/splice-error.js'
 import { extractSplices } from '../../stream/splice-extract.js'
 import { openSource, workerStortypes } from '../../stream/worker-state.js'
 
@@ -7,6 +9,9 @@ import { openSource, workerStortypes } from '../../stream/worker-state.js'
 const MOST_DIFFERENCES = 100
 
 export interface VerifySplicesInput {
+  readonly layer: string
+  /** Path of the migration log, or null when there is none. */
+  readonly logPath: string | null
   /** Path of the source's `splices.lmdb`. */
   readonly slabPath: string
   readonly start: number
@@ -22,16 +27,39 @@ export interface VerifySplicesResult {
   readonly digest: bigint
 }
 
-/** Translates a range of a splice log anew and digests the node edits. */
-export function verifySplices(input: VerifySplicesInput): VerifySplicesResult {
+/** A splice that cannot be translated, and whose record in the migration log is not what it has to be. */
+export interface SpliceErrorDifference {
+  readonly offset: number
+  readonly expected: Uint8Array
+  readonly found: Uint8Array | null
+}
+
+export interface VerifySplicesResults {
+  readonly result: VerifySplicesResult
+  readonly differences: readonly SpliceErrorDifference[]
+  readonly differenceCount: number
+}
+
+/** Translates a range of a splice log anew, digests the node edits, and looks up in the migration log what makes none. */
+export function verifySplices(input: VerifySplicesInput): VerifySplicesResults {
   const digest = new ChainDigest()
+  const log = input.logPath === null ? null : openSource(input.logPath).db(LOG_DB)
+  const differences: SpliceErrorDifference[] = []
+  let differenceCount = 0
   const { rows, translated, failures } = extractSplices({
     ...input,
     stortypes: workerStortypes(input.model),
     rows: { add: (_key, _keyStart, _keyEnd, buf, start, end) => digest.add(buf.subarray(start, end)) },
-    failure: () => undefined,
+    failure: (failure) => {
+      const { key, value: expected } = spliceErrorRecord(input.layer, failure)
+      const found = log?.get(Buffer.concat([Buffer.from('splices\0error\0'), key])) ?? null
+      if (log === null || (found !== null && Buffer.compare(found, expected) === 0)) return
+      differenceCount++
+      if (differences.length < MOST_DIFFERENCES) differences.push({ offset: failure.offset, expected, found })
+    },
   })
-  return { splices: translated + failures, failures, rows, digest: digest.value }
+  const result = { splices: translated + failures, failures, rows, digest: digest.value }
+  return { result, differences, differenceCount }
 }
 
 export interface VerifyEditsInput extends VerifySplicesInput {
