@@ -2,15 +2,15 @@ import { checkPages as pages, checkRun as run } from './migrate/tasks/check-kept
 import { copyNodedata as copy, mergeRuns as merge } from './migrate/tasks/merge-runs.js'
 import { extractNodes as extract } from './migrate/tasks/node-extract.js'
 import { extractSpliceRange as splices } from './migrate/tasks/splice-range.js'
-import { replayNodes as replay } from './replay/tasks/replay-nodes.js'
+import type { replayNodes as replay } from './replay/tasks/replay-nodes.js'
 import { toWire, type Wire } from './thread/wire-error.js'
-import { compareSlab as compare } from './verify/tasks/compare-slab.js'
-import { verifyEditSet as editSet } from './verify/tasks/verify-edit-set.js'
-import { verifyIndex as index } from './verify/tasks/verify-index.js'
-import { verifyNexus as nexus } from './verify/tasks/verify-nexus.js'
-import { verifyNodes as nodes } from './verify/tasks/verify-nodes.js'
-import { verifyEdits as edits, verifySplices as history } from './verify/tasks/verify-splices.js'
-import { walk } from './verify/tasks/walk-slab.js'
+import type { compareSlab as compare } from './verify/tasks/compare-slab.js'
+import type { verifyEditSet as editSet } from './verify/tasks/verify-edit-set.js'
+import type { verifyIndex as index } from './verify/tasks/verify-index.js'
+import type { verifyNexus as nexus } from './verify/tasks/verify-nexus.js'
+import type { verifyNodes as nodes } from './verify/tasks/verify-nodes.js'
+import type { verifyEdits as edits, verifySplices as history } from './verify/tasks/verify-splices.js'
+import type { walk } from './verify/tasks/walk-slab.js'
 
 /** What worker threads can be asked for. */
 export interface Tasks {
@@ -37,22 +37,28 @@ export const copyNodedata = overWire(copy)
 export const extractSpliceRange = overWire(splices)
 export const checkPages = overWire(pages)
 export const checkRun = overWire(run)
-export const replayNodes = overWire(replay)
-export const verifyNodes = overWire(nodes)
-export const verifyIndex = overWire(index)
-export const verifySplices = overWire(history)
-export const verifyEdits = overWire(edits)
-export const verifyEditSet = overWire(editSet)
-export const walkSlab = overWire(walk)
-export const compareSlab = overWire(compare)
-export const verifyNexus = overWire(nexus)
+// A thread that migrates loads nothing of the rest.
+export const replayNodes = loaded(async () => (await import('./replay/tasks/replay-nodes.js')).replayNodes)
+export const verifyNodes = loaded(async () => (await import('./verify/tasks/verify-nodes.js')).verifyNodes)
+export const verifyIndex = loaded(async () => (await import('./verify/tasks/verify-index.js')).verifyIndex)
+export const verifySplices = loaded(async () => (await import('./verify/tasks/verify-splices.js')).verifySplices)
+export const verifyEdits = loaded(async () => (await import('./verify/tasks/verify-splices.js')).verifyEdits)
+export const verifyEditSet = loaded(async () => (await import('./verify/tasks/verify-edit-set.js')).verifyEditSet)
+export const walkSlab = loaded(async () => (await import('./verify/tasks/walk-slab.js')).walk)
+export const compareSlab = loaded(async () => (await import('./verify/tasks/compare-slab.js')).compareSlab)
+export const verifyNexus = loaded(async () => (await import('./verify/tasks/verify-nexus.js')).verifyNexus)
 
 function overWire<Input, Output>(task: (input: Input) => Output): (input: Input) => Wire<Output> {
   return (input) => {
     try {
       return { ok: task(input) }
-    } catch (err) {
-      return { error: toWire(err) }
+    } catch (error) {
+      return { error: toWire(error) }
     }
   }
+}
+
+/** The same for a task whose code is loaded when it is asked for. */
+function loaded<Input, Output>(load: () => Promise<(input: Input) => Output>): (input: Input) => Promise<Wire<Output>> {
+  return async (input) => overWire(await load())(input)
 }

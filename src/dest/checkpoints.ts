@@ -1,5 +1,5 @@
-import { Packr } from 'msgpackr'
-import type { z } from 'zod'
+import { Packr } from 'msgpackr/pack'
+import type * as z from 'zod/mini'
 import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -130,7 +130,7 @@ export function readCheckpoints(destDir: string): Map<string, KnownCheckpoint> {
 }
 
 /** A record in the shape that it must have. */
-export function parsedRecord<Record>(record: z.ZodType<Record>, key: string, value: unknown): Record {
+export function parsedRecord<Record>(record: z.ZodMiniType<Record>, key: string, value: unknown): Record {
   const { data, error } = record.safeParse(value)
   if (error === undefined) return data
   const { path, message } = error.issues[0]

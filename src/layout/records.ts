@@ -1,4 +1,5 @@
-import { z } from 'zod'
+import * as z from 'zod/mini'
+import en from 'zod/v4/locales/en.js'
 import type { LeafSummary, StreamState } from '../page/page-chunk.js'
 
 /** Counts up when partitions, runs or checkpoints of nodes change: an older run is then not resumed. */
@@ -6,12 +7,15 @@ export const NODES_SCHEMA = 7
 /** The same for splices. */
 export const SPLICES_SCHEMA = 5
 
-const count = z.number().int().nonnegative()
-const bytes: z.ZodType<Uint8Array> = z.instanceof(Uint8Array)
+// What is wrong with a record is said in English.
+z.config(en())
+
+const count = z.int().check(z.nonnegative())
+const bytes: z.ZodMiniType<Uint8Array> = z.instanceof(Uint8Array)
 const numbers = z.instanceof(Uint32Array)
 /** An XXH64 in hex. */
-const digest = z.string().regex(/^[0-9a-f]{16}$/)
-const countByName = z.array(z.tuple([z.string(), count]).readonly()).readonly()
+const digest = z.string().check(z.regex(/^[0-9a-f]{16}$/))
+const countByName = z.readonly(z.array(z.readonly(z.tuple([z.string(), count]))))
 
 /** What tells a slab of the source from another one, and from another state of its own: `slabPrint()` takes it. */
 const slabPrint = z.strictObject({
@@ -27,9 +31,9 @@ const slabPrint = z.strictObject({
 const nodesFingerprint = z.strictObject({
   schema: z.literal(NODES_SCHEMA),
   layer: z.string(),
-  slabs: z.strictObject({ layer: slabPrint, nodedata: slabPrint.nullable(), splices: slabPrint.nullable() }),
+  slabs: z.strictObject({ layer: slabPrint, nodedata: z.nullable(slabPrint), splices: z.nullable(slabPrint) }),
   /** Layers whose rows tell the form of partial nodes. */
-  otherLayers: z.array(z.strictObject({ iden: z.string(), layer: slabPrint.nullable() })).readonly(),
+  otherLayers: z.readonly(z.array(z.strictObject({ iden: z.string(), layer: z.nullable(slabPrint) }))),
   checks: z.boolean(),
   mapPartial: z.boolean(),
   /** All that the model has beside the one of 0.1.58, as JSON. */
@@ -47,19 +51,19 @@ const splicesFingerprint = z.strictObject({
 export const nodesCheckpoint = z.strictObject({
   fingerprint: nodesFingerprint,
   /** Buids between partitions. */
-  borders: z.array(bytes).readonly(),
-  nodelim: count.nullable(),
-  unitBytes: count.optional(),
+  borders: z.readonly(z.array(bytes)),
+  nodelim: z.nullable(count),
+  unitBytes: z.optional(count),
   isBuilt: z.boolean(),
   /** Transactions of the destination's slabs when errors were replayed into them. */
-  writtenTxns: z.record(z.string(), count).optional(),
+  writtenTxns: z.optional(z.record(z.string(), count)),
 })
 
 /** `splices/<layer iden>` */
 export const splicesCheckpoint = z.strictObject({
   fingerprint: splicesFingerprint,
   /** First offsets of ranges. */
-  starts: z.array(count).readonly(),
+  starts: z.readonly(z.array(count)),
   isBuilt: z.boolean(),
 })
 
@@ -81,7 +85,7 @@ export const nodeCounts = z.strictObject({
   forms: countByName,
   /** Rows written to the destination's `bybuid`. */
   rows: count,
-  lastBuid: bytes.nullable(),
+  lastBuid: z.nullable(bytes),
   /** Buids of partial nodes whose form is unknown, end to end. */
   unresolved: bytes,
 })
@@ -95,15 +99,15 @@ export const spliceCounts = z.strictObject({
   failures: count,
   /** Of the failures those whose form or prop an older model had. */
   oldFailures: count,
-  firstOffset: count.nullable(),
-  lastOffset: count.nullable(),
+  firstOffset: z.nullable(count),
+  lastOffset: z.nullable(count),
   /** Offsets that have no row, and the first of these gaps as `[start, end)`. */
   missing: count,
-  gaps: z.array(z.tuple([count, count]).readonly()).readonly(),
-  messages: z.array(z.string()).readonly(),
+  gaps: z.readonly(z.array(z.readonly(z.tuple([count, count])))),
+  messages: z.readonly(z.array(z.string())),
 })
 
-const leafSummary: z.ZodType<LeafSummary> = z.strictObject({
+const leafSummary: z.ZodMiniType<LeafSummary> = z.strictObject({
   entries: count,
   droppedDups: count,
   overflowPages: count,
@@ -114,18 +118,18 @@ const leafSummary: z.ZodType<LeafSummary> = z.strictObject({
   lastKey: bytes,
 }) as never
 
-const streamState: z.ZodType<StreamState> = z.strictObject({
+const streamState: z.ZodMiniType<StreamState> = z.strictObject({
   stream: count,
   keyBase: count,
-  extents: z.array(z.strictObject({ rel: count, first: count, count })).readonly(),
+  extents: z.readonly(z.array(z.strictObject({ rel: count, first: count, count }))),
   digest,
 })
 
 /** Which slab a finished stream is in and where its pages lie there; of slabs that are built neither is known any more. */
-const place = { slab: z.string().optional(), state: streamState.optional() }
+const place = { slab: z.optional(z.string()), state: z.optional(streamState) }
 
 /** What the coordinator finds of a finished stream: `nodes/<layer iden>/<stream>`. Parts of the merge have no counts. */
-export const nodesStream = z.strictObject({ stream: count, ...place, counts: nodeCounts.optional() })
+export const nodesStream = z.strictObject({ stream: count, ...place, counts: z.optional(nodeCounts) })
 
 /** `splices/<layer iden>/<stream>` */
 export const splicesStream = z.strictObject({ stream: count, ...place, counts: spliceCounts })
@@ -135,7 +139,7 @@ export const placedStream = z.object({
   stream: count,
   slab: z.string(),
   state: streamState,
-  summary: leafSummary.nullable(),
+  summary: z.nullable(leafSummary),
 })
 
 const byteList = z.strictObject({ bytes, ends: numbers })

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod/mini'
 import { type KnownCheckpoint, otherVersion, parsedRecord } from '../dest/checkpoints.js'
 import type { LayerPaths } from '../layout/paths.js'
 import {
@@ -53,7 +53,7 @@ export function parsedCheckpoint<Step extends keyof LayerCheckpoints>(
   const { record, schema } = RECORDS[step]
   const found = (value as { fingerprint?: { schema?: unknown } } | null)?.fingerprint?.schema
   if (found !== schema) throw otherVersion(key, `schema ${String(found ?? 'unknown')}, now ${schema}`)
-  return parsedRecord(record as z.ZodType, key, value) as LayerCheckpoints[Step]
+  return parsedRecord(record as z.ZodMiniType, key, value) as LayerCheckpoints[Step]
 }
 
 /** The print of a slab of a source layer; null when there is no such slab. */

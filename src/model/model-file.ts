@@ -1,5 +1,5 @@
 import { parse as parseYaml } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { fromJson, type Json } from '../bytes/value-json.js'
 import { MigrationError } from '../errors.js'
 import { plainOpts } from './opts.js'

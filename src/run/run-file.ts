@@ -1,7 +1,7 @@
 import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
 import { assert, MigrationError } from '../errors.js'
 import type { IndexRows } from '../translate/index-rows.js'

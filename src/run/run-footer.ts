@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import { runFooter } from '../layout/records.js'
 import { CONTENT_BYTES, damagedRun, RUN_BLOCK_BYTES, RUN_MAGIC, RunReader, roomFor } from './run-blocks.js'
 import { type RunFooter, TRAILER_BYTES } from './run-file.js'

@@ -1,5 +1,5 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { Packr } from 'msgpackr'
+import { Packr } from 'msgpackr/pack'
 import { MigrationError } from '../errors.js'
 
 const packr = new Packr({ structuredClone: true })

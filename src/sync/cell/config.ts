@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, parseDocument } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseBytes } from '../../bytes/size-text.js'
 import { MigrationError } from '../../errors.js'
 import type { SyncConfig } from '../api.js'
