@@ -211,7 +211,13 @@ export class Migrator {
   ): Promise<number> {
     const { destDir, destDedicated, fromLast, ops } = this.options
     if (ops.has('dirn'))
-      await writer.call('copyDirn', { srcDir: source.dir, destDir, layers, emptyLayers: this.skipped })
+      await writer.call('copyDirn', {
+        srcDir: source.dir,
+        givenDir: source.givenDir,
+        destDir,
+        layers,
+        emptyLayers: this.skipped,
+      })
     else this.log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
     await writer.call('open', { destDir })
     const cellLayers = [...layers, ...this.skipped]

@@ -10,6 +10,8 @@ import type { StepContext } from './context.js'
 
 export type DirnContext = Pick<StepContext, 'destDir' | 'layers' | 'log'> & {
   readonly srcDir: string
+  /** Where the operator has the source, when `srcDir` is a copy; for messages. */
+  readonly givenDir?: string
   /** Layers that the destination has, but nothing of. */
   readonly emptyLayers?: readonly string[]
 }
@@ -22,8 +24,8 @@ export type DirnContext = Pick<StepContext, 'destDir' | 'layers' | 'log'> & {
  * which may take long.
  */
 export async function copyDirn(context: DirnContext): Promise<{ readonly axon: Promise<void> }> {
-  const { srcDir, destDir, log } = context
-  log('INFO', `Starting cortex dirn migration: ${srcDir} to ${destDir}`)
+  const { srcDir, givenDir = srcDir, destDir, log } = context
+  log('INFO', `Starting cortex dirn migration: ${givenDir} to ${destDir}`)
   log('INFO', `Found ${context.layers.length} src physical layers.`)
   mkdirSync(destDir, { recursive: true, mode: 0o700 })
   makeLayerDirs(context)
@@ -33,7 +35,7 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
     if ('reason' in file) {
       // Preflight warns of what is left out.
       if (file.kind === 'left out') continue
-      throw new MigrationError('ERR_SOURCE', `Cannot copy "${srcDir}": ${file.reason}`, { hint: file.hint })
+      throw new MigrationError('ERR_SOURCE', `Cannot copy "${givenDir}": ${file.reason}`, { hint: file.hint })
     }
     const { kind, path, names } = file
     const dest = joinPath(destDir, ...names)
@@ -43,7 +45,9 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
     else slabs.push(file)
   }
   await copySlabs(slabs, destDir)
-  const axon = copySlabs(axonSlabs, destDir).then(() => log('INFO', `Completed dirn copy from ${srcDir} to ${destDir}`))
+  const axon = copySlabs(axonSlabs, destDir).then(() =>
+    log('INFO', `Completed dirn copy from ${givenDir} to ${destDir}`),
+  )
   // Whoever awaits it later still gets the error; until then it must not count as unhandled.
   axon.catch(() => undefined)
   return { axon }

@@ -43,6 +43,7 @@ export class Writer {
   /** Step `dirn`; the axon may still be on its way when it returns, see finishDirn(). */
   async copyDirn(args: {
     srcDir: string
+    givenDir: string
     destDir: string
     layers: readonly string[]
     emptyLayers: readonly string[]

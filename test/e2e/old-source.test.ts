@@ -16,6 +16,8 @@ for (const name of ['before-0.1.0', '0.1.0', '0.1.31', '0.1.51']) {
     const { status, stdout, stderr } = migrate('--src', src, '--dest', dest)
     assert.equal(status, 0, stderr + stdout)
     assert.match(stderr, /The source is from a release before 0\.1\.58/)
+    assert.ok(stderr.includes(`Starting cortex dirn migration: ${src} to ${dest}`), stderr)
+    assert.ok(stderr.includes(`Completed dirn copy from ${src} to ${dest}`), stderr)
     assert.match(stdout, /(\d+) of \1 nodes.*(\d+) of \2 splices/)
     assert.match(stdout, /no errors/)
     assert.deepEqual(inconsistencies(dumpCortex(dest)), [])
