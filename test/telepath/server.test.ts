@@ -383,8 +383,10 @@ test('a stranger that talks on and shows no password is dropped', async () => {
 test('TelepathServer lets only the owner open its socket, whatever the umask, however long the path', async (t) => {
   const umask = process.umask(0)
   t.after(() => process.umask(umask))
-  const base = mkdtempSync(join(tmpdir(), 'telepath-'))
-  t.after(() => rmSync(base, { recursive: true }))
+  const parent = mkdtempSync(join(tmpdir(), 'telepath-'))
+  t.after(() => rmSync(parent, { recursive: true }))
+  // What lies beside it is looked at: nobody else may make anything there.
+  const base = join(parent, 'base')
   // The two long ones have their first 107 bytes in common.
   const long = (end: string) => join(base, 'long-directory-name-'.repeat(6), end)
   for (const dir of [base, long('a'), long('b')]) {
