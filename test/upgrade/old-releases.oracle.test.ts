@@ -32,10 +32,11 @@ for (const release of RELEASES) {
     const started = copyCortex(src, join(dir, 'started'))
     const theirs = rowsOfLines(python('01x', 'upgraded_rows.py', started, '--start'))
     const plan = planUpgrade(src)
-    assert.ok(plan !== null)
-    const ours = upgradedRows(upgradeSource(plan, join(dir, 'upgraded'), []))
+    // The last releases before 0.1.58 write what it writes: all that it changes is its own version.
+    const ours = upgradedRows(plan === null ? src : upgradeSource(plan, join(dir, 'upgraded'), []))
     const differing = [...theirs].filter(([key, value]) => ours.get(key) !== value)
-    assert.deepEqual(differing, [])
+    const version = ['hive cellinfo\0synapse:version', '[0,1,58]']
+    assert.deepEqual(differing, plan === null ? [version] : [])
     assert.equal(ours.size, theirs.size)
 
     const dest = join(dir, 'dest')
