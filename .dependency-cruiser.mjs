@@ -3,8 +3,9 @@ const layers = [
   ['api', 'verify migrate upgrade preflight inspect step dest source translate page model layout bytes'],
   [
     'cli',
-    'api verify replay migrate forecast preflight inspect sync lock step stream dest thread telepath upgrade source translate run slab page model stortype python layout file bytes',
+    'api report verify replay migrate forecast preflight inspect sync lock step stream dest thread telepath upgrade source translate run slab page model stortype python layout file bytes',
   ],
+  ['report', 'migrate step dest slab page layout file bytes'],
   [
     'verify',
     'migrate preflight inspect writer step stream dest thread upgrade source translate run slab page model stortype python layout file bytes',

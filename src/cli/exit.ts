@@ -25,7 +25,8 @@ interface Failure {
   readonly stack?: string | undefined
 }
 
-function failureOf(error: unknown): Failure {
+/** What broke a command, in words, and the exit code for it. */
+export function failureOf(error: unknown): Failure {
   if (error instanceof MigrationError) {
     const { exitCode, message, hint, stack } = error
     return { exitCode, message, hint, stack: error.code === 'ERR_INTERNAL' ? stack : undefined }

@@ -36,6 +36,7 @@ export interface ParsedMigrate extends ParsedLog {
   dryRun?: boolean
   acceptErrors?: string
   maxErrors?: number
+  reportDir?: string
 }
 
 /** Gives a command the options of `migrate_020`. */
@@ -104,6 +105,7 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
     .addOption(acceptErrorsOption())
     .option('--max-errors <n>', 'stop when more than n values cannot be migrated, with exit code 11', countOf)
     .option('--verify', 'in the end compare every row with the source, as synapse-migrator verify does')
+    .option('--report-dir <dir>', 'also write report.html and report.json there, of a dry or refused run too')
 }
 
 /** What the options ask for, checked; model files are read. */

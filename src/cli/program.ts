@@ -5,6 +5,7 @@ import { errorsCommand } from './errors-command.js'
 import { inspectCommand } from './inspect-command.js'
 import { migrateCommand } from './migrate-command.js'
 import { preflightCommand } from './preflight-command.js'
+import { reportCommand } from './report-command.js'
 import { setupCommand } from './setup-command.js'
 import { syncCommand } from './sync-command.js'
 import { verifyCommand } from './verify-command.js'
@@ -33,6 +34,7 @@ export function synapseMigrator(): CliCommand {
     inspectCommand(),
     errorsCommand(),
     verifyCommand(),
+    reportCommand(),
     benchDiskCommand(),
     checkpointCommand(),
     setupCommand(),

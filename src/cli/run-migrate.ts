@@ -6,10 +6,11 @@ import { countForms, formCountTable } from '../inspect/form-counts.js'
 import type { Log } from '../log.js'
 import { Migrator } from '../migrate/migrator.js'
 import type { MigrateOptions } from '../migrate/options.js'
-import { summaryText } from '../migrate/summary.js'
+import { type MigrateSummary, summaryText } from '../migrate/summary.js'
 import { refuseMissingLayers } from '../preflight/refusal.js'
 import { readSource } from '../source/cortex-dir.js'
 import { withSource } from '../upgrade/with-source.js'
+import type { VerifyReport } from '../verify/report.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
 import { stopOnSignals } from './exit.js'
 import { logOf } from './log-options.js'
@@ -17,6 +18,7 @@ import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
 import { readModelFiles } from './model-files.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
+import { RunReport } from './run-report.js'
 import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
 
 /** Does what the options of `migrate_020` ask for; returns the exit code. */
@@ -35,19 +37,31 @@ export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
   }
   if (parsed.verify === true) refuseSourceInUse(options.srcDir)
   stopOnSignals(screen, options.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
+  const report = new RunReport(parsed, options, screen, log)
   try {
-    const summary = await new Migrator(options, log, screen).run()
+    const summary = await new Migrator(options, log, report.samples, () => report.begin()).run()
     screen.stop()
     process.stdout.write(summaryText(summary))
-    if (parsed.verify === true && !(await verify(options, log, screen))) return ExitCode.differs
-    return summary.openErrorCount > 0 ? ExitCode.quarantined : ExitCode.ok
+    const compared = parsed.verify === true ? await verify(options, log, screen) : null
+    const exitCode = exitCodeOf(summary, compared)
+    await report.finished(summary, compared, exitCode)
+    return exitCode
+  } catch (error) {
+    screen.stop()
+    await report.failed(error)
+    throw error
   } finally {
     screen.stop()
   }
 }
 
-/** Compares the result with the source and prints what it found; says whether they are the same. */
-async function verify(options: MigrateOptions, log: Log, screen: ProgressScreen): Promise<boolean> {
+function exitCodeOf(summary: MigrateSummary, compared: VerifyReport | null): ExitCode {
+  if (compared !== null && compared.differenceCount > 0) return ExitCode.differs
+  return summary.openErrorCount > 0 ? ExitCode.quarantined : ExitCode.ok
+}
+
+/** Compares the result with the source and prints what it found. */
+async function verify(options: MigrateOptions, log: Log, screen: ProgressScreen): Promise<VerifyReport> {
   log('INFO', 'Comparing the destination with the source')
   const report = await verifyMigration(
     { ...options, sample: null, checkpointPath: null },
@@ -58,7 +72,7 @@ async function verify(options: MigrateOptions, log: Log, screen: ProgressScreen)
   )
   screen.stop()
   process.stdout.write(verifyText(report, MOST_DIFFERENCES, paintFor(process.stdout)))
-  return report.differenceCount === 0
+  return report
 }
 
 function dump(parsed: ParsedMigrate, log: Log): ExitCode {

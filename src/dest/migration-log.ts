@@ -145,6 +145,19 @@ export function readMigrationLog(destDir: string): LogRecord[] | null {
   }
 }
 
+/** What the log says of steps, without errors, of which there may be a great many; null when there is no log. */
+export function readStepRecords(destDir: string): LogRecord[] | null {
+  const path = migrationLogPath(destDir)
+  if (!SlabReader.exists(path)) return null
+  const slab = SlabReader.open(path)
+  try {
+    const rows = slab.db(LOG_DB)
+    return ['prog', 'stat', 'vers'].flatMap((type) => [...logRecords(rows?.rows() ?? [], undefined, type)])
+  } finally {
+    slab.close()
+  }
+}
+
 /** The records of a step and type among the rows of db `migr`; without a type, or without both, of more. */
 export function* logRecords(
   rows: Iterable<{ key: Uint8Array; value: Uint8Array }>,

@@ -52,6 +52,8 @@ export class Migrator {
     asked: MigrateOptions,
     private readonly log: Log,
     private readonly progress: Progress,
+    /** Called once this run has the destination to itself. */
+    private readonly begin: () => Promise<void> = async () => {},
   ) {
     this.seenRuns = traceOfRuns(asked.destDir)
     const options = keepNodedata(asked)
@@ -114,6 +116,7 @@ export class Migrator {
     pool.breakOn(lock.lost)
     try {
       this.assertUnchanged()
+      await this.begin()
       return await orAborted(this.migrate(this.source(upgrade), layers, pool, writer), aborted)
     } finally {
       await writer.close()

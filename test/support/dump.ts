@@ -12,6 +12,8 @@ type Row = (db: string, key: Uint8Array, value: Uint8Array) => string
 const FLAGS: Record<number, string> = { 0: 'ndef', 1: 'prop', 2: 'tag', 3: 'tagprop', 9: 'form' }
 /** What a migrator works with while it runs. */
 const WORKING = ['migration/splices', 'migration/layermaps']
+/** What runs say of themselves: when, where and how fast. test/report looks at it. */
+const REPORTS = ['migration/runs.json', 'migration/report.json', 'migration/report.html']
 
 /**
  * The content of a Cortex directory as sorted lines of text, independent of the order in which abbreviations were given
@@ -30,7 +32,7 @@ export function readLines(path: string): string[] {
 function* dumpDir(dir: string, rel: string): Generator<string> {
   for (const entry of readdirSync(join(dir, rel), { withFileTypes: true })) {
     const path = rel === '' ? entry.name : `${rel}/${entry.name}`
-    if (WORKING.includes(path)) continue
+    if (WORKING.includes(path) || REPORTS.includes(path)) continue
     if (entry.isDirectory()) yield* entry.name.endsWith('.lmdb') ? dumpSlab(dir, path) : dumpDir(dir, path)
     else if (entry.isFile() && entry.name !== 'lock.mdb') {
       for (const content of fileContent(join(dir, path))) yield `${path}\t\t${content}`

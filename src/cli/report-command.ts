@@ -1,0 +1,71 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { ExitCode, MigrationError } from '../errors.js'
+import { isThere } from '../file/at-path.js'
+import { cortexPaths } from '../layout/paths.js'
+import type { Report } from '../report/report-schema.js'
+import { CliCommand } from './cli-command.js'
+import { packageVersion } from './package-version.js'
+import { printJson } from './print-json.js'
+
+interface Options {
+  readonly sha256?: boolean
+  readonly verify?: string
+  readonly out?: string
+  readonly json?: boolean
+}
+
+/** `synapse-migrator report DEST`. */
+export function reportCommand(): CliCommand {
+  return new CliCommand('report')
+    .summary('write the report of a migration again')
+    .description(
+      'Makes the report of a migration from what its runs have left in <dest>/migration, and writes report.html and ' +
+        'report.json there. It reads no node again. What it has not looked at, it says.',
+    )
+    .argument('<dest>', 'directory of the migrated Cortex')
+    .option('--sha256', 'hash all files of the destination: it reads all of them')
+    .option('--verify <file>', 'add a result that verify --json has printed')
+    .option('--out <dir>', 'write the two files to this directory, and nothing at the destination')
+    .option('--json', 'print report.json, and write nothing')
+    .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.preflight, ExitCode.source, ExitCode.dest], {
+      0: 'the report was made: what it says about the migration is in it',
+    })
+    .runs<Options>((options, [dest]) => report(dest, options))
+}
+
+async function report(destDir: string, { sha256, verify, out, json }: Options): Promise<ExitCode> {
+  const { dir } = cortexPaths(destDir).migration
+  if (!isThere(dir)) {
+    throw new MigrationError('ERR_PREFLIGHT', `Cannot report on "${destDir}": there is no ${dir}`, {
+      hint: 'Give the directory that --dest of the migration named',
+    })
+  }
+  const [{ makeReport }, { writeReport }] = await Promise.all([
+    import('../report/make-report.js'),
+    import('../report/write-report.js'),
+  ])
+  const made = makeReport(destDir, {
+    version: packageVersion(),
+    verify: verify === undefined ? null : readVerify(verify, destDir),
+    sha256: sha256 === true ? await (await import('../report/hash-files.js')).hashFiles(destDir) : null,
+  })
+  if (json === true) printJson(made)
+  else process.stdout.write(`Wrote the report to ${writeReport(out ?? dir, made)}\n`)
+  return ExitCode.ok
+}
+
+/** Throws when it is no result of verify, or one of another Cortex. */
+function readVerify(path: string, destDir: string): NonNullable<Report['verify']> {
+  const refuse = (found: string) =>
+    new MigrationError('ERR_USAGE', `Cannot use "${path}" as a result of verify: ${found}`, {
+      hint: 'Give what synapse-migrator verify --json has printed for this destination',
+    })
+  try {
+    const result = JSON.parse(readFileSync(path, 'utf8')) as { ok?: unknown; destDir?: unknown }
+    if (typeof result?.ok !== 'boolean' || typeof result.destDir !== 'string') throw refuse('it is something else')
+    if (realpathSync(result.destDir) !== realpathSync(destDir)) throw refuse(`it is about "${result.destDir}"`)
+    return { from: path, at: statSync(path).mtime.toISOString(), result: { ...result, ok: result.ok } }
+  } catch (error) {
+    throw error instanceof MigrationError ? error : refuse((error as Error).message)
+  }
+}

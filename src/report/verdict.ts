@@ -1,0 +1,56 @@
+import { EXIT_MEANINGS, type ExitCode } from '../errors.js'
+import type { Report } from './report-schema.js'
+import type { RunRecord } from './run-history.js'
+
+/** What the last run came to, in a word and a sentence. It never says more than was looked at. */
+export function verdictOf(
+  last: RunRecord | undefined,
+  errorCount: number,
+  verify: Report['verify'],
+  leftOut: readonly string[],
+): Report['verdict'] {
+  if (last === undefined) {
+    return { status: 'unknown', exit_code: null, text: 'No run of this program is recorded here: nothing can be said.' }
+  }
+  const { exitCode, endedMs, isDryRun } = last
+  const errors = `${errorCount.toLocaleString('en-US')} ${errorCount === 1 ? 'error' : 'errors'}`
+  const because = exitCode === null ? '' : `${EXIT_MEANINGS[exitCode as ExitCode] ?? 'an unknown exit code'}.`
+  if (endedMs === null || exitCode === null) {
+    return {
+      status: 'no end recorded',
+      exit_code: null,
+      text: 'The last run recorded no end: it is still running, or it was killed. Do not use this Cortex yet.',
+    }
+  }
+  if (exitCode === 130 || exitCode === 143)
+    return { status: 'interrupted', exit_code: exitCode, text: capital(because) }
+  if (verify?.result.ok === false || exitCode === 7) {
+    return { status: 'differs', exit_code: exitCode, text: 'The Cortex differs from its source. Do not use it.' }
+  }
+  if (exitCode !== 0 && exitCode !== 8) return { status: 'failed', exit_code: exitCode, text: capital(because) }
+  if (isDryRun) {
+    return {
+      status: 'dry run',
+      exit_code: exitCode,
+      text: 'A dry run: everything was translated, nothing was written.',
+    }
+  }
+  const seen =
+    verify === null ? 'It was not compared with its source.' : 'The comparison with its source found no differences.'
+  if (exitCode === 8 || errorCount > 0) {
+    return {
+      status: 'incomplete',
+      exit_code: exitCode,
+      text: `The run finished; the migration log holds ${errors}. ${seen}`,
+    }
+  }
+  if (leftOut.length > 0) {
+    const text = `The run finished without errors; it was told to leave out ${leftOut.join('; ')}. ${seen}`
+    return { status: 'incomplete', exit_code: exitCode, text }
+  }
+  return { status: 'complete', exit_code: exitCode, text: `The run finished without errors. ${seen}` }
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

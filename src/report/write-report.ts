@@ -1,0 +1,21 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { cortexPaths } from '../layout/paths.js'
+import { writeWhole } from '../slab/write-whole.js'
+import { reportHtml } from './report-html.js'
+import type { Report } from './report-schema.js'
+
+/** Writes `report.json` and `report.html`, for nobody but their owner to read; returns the path of the page. */
+export function writeReport(dir: string, report: Report): string {
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  writeWhole(join(dir, 'report.json'), `${JSON.stringify(report, null, 1)}\n`)
+  const page = join(dir, 'report.html')
+  writeWhole(page, reportHtml(report))
+  return page
+}
+
+/** Removes the report of what a run is about to change. */
+export function removeReport(destDir: string): void {
+  for (const name of ['report.json', 'report.html'])
+    rmSync(join(cortexPaths(destDir).migration.dir, name), { force: true })
+}
