@@ -1,49 +1,32 @@
-import type { MessagePort } from 'node:worker_threads'
 import type { AcceptedErrors } from '../dest/accepted-errors.js'
 import { ErrorCounts } from '../dest/error-counts.js'
-import { type Credits, type PackedRecord, release, type StreamMessage } from '../thread/chunk-sender.js'
-import type { WriterPort } from '../thread/writer-client.js'
+import type { StreamResult } from '../dest/slab-build.js'
+import { type PackedRecord, release, type StreamMessage } from '../thread/chunk-sender.js'
+import type { LayerWriter, LayerWriterPort } from '../writer/layer-writer.js'
 
-/** Stands in for the writer thread when nothing is to be written: takes what tasks send, and counts their errors. */
-export class DryWriter implements WriterPort {
+type Args<Name extends keyof LayerWriter> = Parameters<LayerWriter[Name]>[0]
+
+/** Stands in for the writer when nothing is to be written: takes what tasks send, and counts their errors. */
+export class DryWriter implements LayerWriter {
   readonly errors: ErrorCounts
-  private readonly records = new Map<string, readonly PackedRecord[]>()
+  readonly port: LayerWriterPort = {
+    call: async (method, args) => (this[method] as (args: unknown) => unknown).call(this, args) as never,
+  }
+  readonly #records = new Map<string, readonly PackedRecord[]>()
 
   constructor(accepted: AcceptedErrors | null) {
     this.errors = new ErrorCounts(accepted)
   }
 
-  readonly call: WriterPort['call'] = async (method, args) => {
-    const answer = await this.answer(method, args)
-    return answer as never
-  }
-
-  private answer(method: string, args: object): unknown {
-    switch (method) {
-      case 'receive':
-        return this.receive(args as ReceiveArgs)
-      case 'commit': {
-        const { slab, streams } = args as { slab: string; streams: readonly { stream: number }[] }
-        for (const { stream } of streams) this.count(`${slab} ${stream}`)
-        return undefined
-      }
-      case 'installSlabs':
-        return true
-      case 'checkpoint':
-        return null
-      default:
-        return undefined
-    }
-  }
-
-  private receive({ slab, stream, port, credits }: ReceiveArgs): Promise<{ entries: number; pages: number }> {
+  /** Lets the pages go, and keeps the errors until the stream is committed. */
+  receive({ slab, stream, port, credits }: Args<'receive'>): Promise<StreamResult> {
     return new Promise((resolve) => {
       port.on('message', (message: StreamMessage) => {
         if (message.type === 'chunk') {
           release(credits, message.chunk.bytes.length)
           return
         }
-        this.records.set(`${slab} ${stream}`, message.records)
+        this.#records.set(`${slab} ${stream}`, message.records)
         const { entries, pageCount } = message.summary
         port.close()
         resolve({ entries, pages: pageCount })
@@ -51,15 +34,39 @@ export class DryWriter implements WriterPort {
     })
   }
 
-  private count(stream: string): void {
-    for (const record of this.records.get(stream) ?? []) this.errors.addPacked(record)
-    this.records.delete(stream)
+  async commit({ slab, streams }: Args<'commit'>): Promise<void> {
+    for (const { stream } of streams) {
+      const key = `${slab} ${stream}`
+      for (const record of this.#records.get(key) ?? []) this.errors.addPacked(record)
+      this.#records.delete(key)
+    }
   }
-}
 
-interface ReceiveArgs {
-  readonly slab: string
-  readonly stream: number
-  readonly port: MessagePort
-  readonly credits: Credits
+  /** No earlier run has left anything. */
+  checkpoint(): null {
+    return null
+  }
+
+  installSlabs(): boolean {
+    return true
+  }
+
+  finishDb(): number {
+    return 0
+  }
+
+  finishSlab(): { bytes: number } {
+    return { bytes: 0 }
+  }
+
+  abrvDbs(): void {}
+  build(): void {}
+  drop(): void {}
+  dropCheckpoint(): void {}
+  forget(): void {}
+  putBuilt(): void {}
+  putCheckpoint(): void {}
+  record(): void {}
+  resume(): void {}
+  rowsDb(): void {}
 }

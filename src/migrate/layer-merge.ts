@@ -8,7 +8,7 @@ import { readRunFooter } from '../run/run-footer.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
 import type { TaskPool } from '../thread/task-pool.js'
-import type { WriterPort } from '../thread/writer-client.js'
+import type { LayerWriterPort } from '../writer/layer-writer.js'
 import { runStream } from './stream-task.js'
 
 /** Streams of merges are numbered from here on, those of partitions from 0 with a new number for each try. */
@@ -59,7 +59,7 @@ export class LayerMerge {
   constructor(
     private readonly options: LayerMergeOptions,
     readonly pool: TaskPool,
-    readonly writer: WriterPort,
+    readonly writer: LayerWriterPort,
     readonly credits: Credits,
     private readonly events: LayerMergeEvents,
   ) {

@@ -21,7 +21,7 @@ import { modelKey } from '../stream/worker-state.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
 import type { TaskPool } from '../thread/task-pool.js'
-import type { WriterPort } from '../thread/writer-client.js'
+import type { LayerWriterPort } from '../writer/layer-writer.js'
 import { damagedStreams } from './check-kept.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
 import { parsedCheckpoint, printOf } from './layer-checkpoint.js'
@@ -116,7 +116,7 @@ export class LayerNodes {
   constructor(
     private readonly options: LayerNodesOptions,
     readonly pool: TaskPool,
-    readonly writer: WriterPort,
+    readonly writer: LayerWriterPort,
     readonly credits: Credits,
     private readonly events: LayerNodesEvents,
   ) {

@@ -18,7 +18,7 @@ import { modelKey } from '../stream/worker-state.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
 import type { TaskPool } from '../thread/task-pool.js'
-import type { WriterPort } from '../thread/writer-client.js'
+import type { LayerWriterPort } from '../writer/layer-writer.js'
 import { damagedStreams } from './check-kept.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
 import { parsedCheckpoint } from './layer-checkpoint.js'
@@ -79,7 +79,7 @@ export class LayerSplices {
   constructor(
     private readonly options: LayerSplicesOptions,
     readonly pool: TaskPool,
-    readonly writer: WriterPort,
+    readonly writer: LayerWriterPort,
     readonly credits: Credits,
     private readonly events: LayerSplicesEvents,
   ) {

@@ -20,9 +20,10 @@ import { entries } from '../thread/entries.js'
 import { inTurn } from '../thread/in-turn.js'
 import { RunningTasks } from '../thread/running-tasks.js'
 import { TaskPool } from '../thread/task-pool.js'
-import { callsAfter, WriterClient, type WriterPort } from '../thread/writer-client.js'
+import { WriterClient } from '../thread/writer-client.js'
 import { planUpgrade, type UpgradePlan, upgradeSource } from '../upgrade/upgrade-source.js'
 import { upgradeNotes, withUpgrade } from '../upgrade/with-source.js'
+import { callsAfter, type LayerWriterPort } from '../writer/layer-writer.js'
 import { dryCellSteps } from './dry-cell-steps.js'
 import { DryWriter } from './dry-writer.js'
 import { ErrorBudget } from './error-budget.js'
@@ -155,7 +156,7 @@ export class Migrator {
       writer.errors,
     )
     this.budget.add(cellErrors)
-    const results = await this.migrateLayers(source, layers, model, pool, writer)
+    const results = await this.migrateLayers(source, layers, model, pool, writer.port)
     return this.summary(source, results, cellErrors, writer.errors)
   }
 
@@ -259,7 +260,7 @@ export class Migrator {
     layers: readonly string[],
     model: ModelData,
     pool: TaskPool,
-    writer: WriterPort,
+    writer: LayerWriterPort,
   ): Promise<LayerSummary[]> {
     const { options } = this
     const has = (op: MigrOp) => options.ops.has(op)
@@ -282,7 +283,7 @@ export class Migrator {
     return results.sort((a, b) => (a.iden < b.iden ? -1 : 1))
   }
 
-  private async forgetEarlierRuns(writer: WriterPort): Promise<void> {
+  private async forgetEarlierRuns(writer: LayerWriterPort): Promise<void> {
     for (const step of ['nodes', 'nodedata', 'splices'] as const) {
       if (this.options.ops.has(step)) await writer.call('forget', { migrop: step, checkpoints: `${step}/` })
     }
@@ -296,7 +297,7 @@ export class Migrator {
     shared: LayerShared,
     source: SourceCortex,
     pool: TaskPool,
-    writer: WriterPort,
+    writer: LayerWriterPort,
     credits: Credits,
   ): Promise<LayerNodesResult> {
     const { options, log } = this
@@ -324,7 +325,7 @@ export class Migrator {
     shared: LayerShared,
     source: SourceCortex,
     pool: TaskPool,
-    writer: WriterPort,
+    writer: LayerWriterPort,
     credits: Credits,
   ): LayerNodes {
     const { options, log } = this
@@ -355,7 +356,7 @@ export class Migrator {
     )
   }
 
-  private async recordNodes(writer: WriterPort, iden: string, result: LayerNodesResult): Promise<void> {
+  private async recordNodes(writer: LayerWriterPort, iden: string, result: LayerNodesResult): Promise<void> {
     const { log } = this
     const count = (value: number) => value.toLocaleString('en-US')
     const seconds = Math.floor(result.elapsedMs / 1000) + 1
@@ -396,7 +397,7 @@ export class Migrator {
   private async splices(
     shared: LayerShared,
     pool: TaskPool,
-    writer: WriterPort,
+    writer: LayerWriterPort,
     credits: Credits,
   ): Promise<LayerSplicesResult | null> {
     const { log } = this
@@ -429,7 +430,7 @@ export class Migrator {
   }
 
   /** Stores rows of the migration log in one commit. */
-  private record(writer: WriterPort, ...rows: LogRow[]): Promise<void> {
+  private record(writer: LayerWriterPort, ...rows: LogRow[]): Promise<void> {
     return writer.call('record', {
       records: rows.map(([migrop, logtyp, key, value]) => ({ migrop, logtyp, key, value: encode(value) })),
     })

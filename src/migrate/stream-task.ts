@@ -3,12 +3,12 @@ import { PAGE_BYTES } from '../page/format.js'
 import type { Tasks } from '../tasks.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { streamPorts, type TaskPool } from '../thread/task-pool.js'
-import type { WriterPort } from '../thread/writer-client.js'
+import type { LayerWriterPort } from '../writer/layer-writer.js'
 
 /** Who does the work of a stream: a worker thread makes its pages, the writer thread places them. */
 export interface StreamThreads {
   readonly pool: TaskPool
-  readonly writer: WriterPort
+  readonly writer: LayerWriterPort
   readonly credits: Credits
 }
 

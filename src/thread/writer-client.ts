@@ -28,9 +28,6 @@ interface Pending {
   readonly reject: (err: Error) => void
 }
 
-/** What can be asked of the writer thread, or of what stands in for it. */
-export type WriterPort = Pick<WriterClient, 'call'>
-
 /** The writer thread as an object: a call for each of its methods. */
 export class WriterClient {
   /** Rejects when the thread has ended by itself: nobody takes pages any more, and tasks would wait for that. */
@@ -98,13 +95,5 @@ export class WriterClient {
     for (const { reject } of this.pending.values()) reject(this.failed)
     this.pending.clear()
     this.breakWith(this.failed)
-  }
-}
-
-/** The writer for those who may call it only when something is done. */
-export function callsAfter(done: Promise<unknown>, writer: WriterPort): WriterPort {
-  return {
-    call: <Method extends WriterMethod>(method: Method, args: Args<Method>, transfer?: readonly Transferable[]) =>
-      done.then(() => writer.call(method, args, transfer)),
   }
 }
