@@ -89,8 +89,9 @@ function reportText(
   lines.push(...indented(tableLines(workRows(sample)).slice(1)))
   const free = freeBytes(dir)
   const isTight = free < need.peakBytes
-  const room = `room for the result ${formatBytes(need.finalBytes)}, while it runs ${formatBytes(need.peakBytes)}, free ${formatBytes(free)}`
+  const room = `room for the result about ${formatBytes(need.finalBytes)}, while it runs about ${formatBytes(need.peakBytes)}, free ${formatBytes(free)}`
   lines.push(`  ${isTight ? paint('red', room) : room}`)
+  lines.push('  (an estimate from a sample; preflight translates nothing and asks for more: the size of the source)')
   lines.push('', paint('bold', 'Forecast'), ...indented(tableLines(forecastRows(forecasts))))
   return `${lines.join('\n')}\n`
 }

@@ -84,7 +84,7 @@ export const ERROR_KINDS = {
   },
   PASSWD: {
     meaning: 'boot.yaml set the password of root, which 2.x does not read',
-    cure: 'Set auth:passwd in cell.yaml',
+    cure: 'Add the line "auth:passwd: <password>" to cell.yaml, above the "..." at its end',
     isNote: true,
   },
   UNKNOWN: {
