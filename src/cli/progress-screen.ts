@@ -1,5 +1,6 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
 import type { Progress, ProgressEvent } from '../migrate/progress.js'
+import { TaskPace } from './task-pace.js'
 
 /** How often a line is written where no bars can be drawn. */
 const LINE_EVERY_MS = 10_000
@@ -14,7 +15,7 @@ interface Task {
   done: number
   total: number
   readonly unit: string
-  readonly startedMs: number
+  readonly pace: TaskPace
   shownMs: number
   bar: SingleBar | null
 }
@@ -33,14 +34,15 @@ export class ProgressScreen implements Progress {
   show({ phase, layer, done, total, unit }: ProgressEvent): void {
     const name = `${phase} ${layer.slice(0, 8)}`
     if (total === 0) return
-    const now = Date.now()
-    const task = this.tasks.get(name) ?? { done, total, unit, startedMs: now, shownMs: now, bar: null }
+    const now = performance.now()
+    const task = this.tasks.get(name) ?? { done, total, unit, pace: new TaskPace(done, now), shownMs: now, bar: null }
     Object.assign(task, { done, total })
+    task.pace.add(done, now)
     this.tasks.set(name, task)
-    if (this.isTerminal) this.draw(name, task, now)
+    if (this.isTerminal) this.draw(name, task)
     else if (now - task.shownMs >= LINE_EVERY_MS) {
       task.shownMs = now
-      this.line(lineOf(name, task, now))
+      this.line(lineOf(name, task))
     }
   }
 
@@ -61,14 +63,14 @@ export class ProgressScreen implements Progress {
     this.tasks.clear()
   }
 
-  private draw(name: string, task: Task, now: number): void {
+  private draw(name: string, task: Task): void {
     this.bars ??= new MultiBar({
       format: (_, { progress }, payload) => barLine(payload, progress, this.out.columns ?? USUAL_COLUMNS),
       stream: this.out,
       clearOnComplete: true,
       hideCursor: true,
     })
-    const payload = payloadOf(name, task, now)
+    const payload = payloadOf(name, task)
     task.bar ??= this.bars.create(task.total, task.done, payload)
     task.bar.update(task.done, payload)
     if (task.done < task.total) return
@@ -100,8 +102,8 @@ export function barLine(payload: ReturnType<typeof payloadOf>, progress: number,
   return lineOf('='.repeat(full) + '-'.repeat(barColumns - full), shown)
 }
 
-function payloadOf(name: string, task: Task, now: number) {
-  const { rate, leftS } = paceOf(task, now)
+function payloadOf(name: string, task: Task) {
+  const { rate, leftS } = task.pace.measure(task.total)
   return {
     task: name,
     count: count(task.done),
@@ -112,22 +114,18 @@ function payloadOf(name: string, task: Task, now: number) {
   }
 }
 
-function lineOf(name: string, task: Task, now: number): string {
-  const { rate, leftS } = paceOf(task, now)
+function lineOf(name: string, task: Task): string {
+  const { rate, leftS } = task.pace.measure(task.total)
   return `${name}: ${count(task.done)} of ${count(task.total)} ${task.unit}, ${count(rate)}/s, about ${time(leftS)} left`
-}
-
-function paceOf({ done, total, startedMs }: Task, now: number): { rate: number; leftS: number | null } {
-  const rate = (done * 1000) / Math.max(1, now - startedMs)
-  return { rate, leftS: rate > 0 ? Math.round((total - done) / rate) : null }
 }
 
 function count(value: number): string {
   return Math.round(value).toLocaleString('en-US')
 }
 
-function time(seconds: number | null): string {
-  if (seconds === null) return '?'
+function time(leftS: number | null): string {
+  if (leftS === null) return '?'
+  const seconds = Math.round(leftS)
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
   return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`

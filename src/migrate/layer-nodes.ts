@@ -311,10 +311,12 @@ export class LayerNodes {
     })
     const finished = ({ bytes, ...partition }: Extracted) => {
       this.count(partition.counts)
+      this.showProgress()
       this.done.set(partition.counts.partition, partition)
       commits.add(partition, bytes)
       if (!this.options.dryRun) this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
     }
+    // What an earlier run did is shown as done at once: it says nothing of how fast this one is.
     this.showProgress()
     const deferred: Extracted[] = []
     const open = ranges.map((_, index) => index).filter((index) => !this.done.has(index))
@@ -414,7 +416,6 @@ export class LayerNodes {
   private count(counts: NodeExtractCounts): void {
     this.rows += counts.sourceRows + counts.nodedataRows
     this.nodeCount += counts.nodes
-    this.showProgress()
   }
 
   private showProgress(): void {
