@@ -44,7 +44,10 @@ for (const release of ['200', '280', 'latest'] as Release[]) {
       assert.match(added, /^added [0-9a-f]{32} \(migrsync\)/)
       await cortex.prints('$lib.service.wait(migrsync)')
 
-      assert.deepEqual(await cortex.prints('migrsync.status'), [''])
+      assert.deepEqual(await cortex.prints('migrsync.status'), [
+        '',
+        'No sync was started yet: run migrsync.startfromfile',
+      ])
       fake.layers = [layerState()]
       // The reference's table, then what it does not tell.
       assert.deepEqual(await cortex.prints('migrsync.status'), ['', `${TABLE}\n${BEYOND}\n`])

@@ -38,9 +38,12 @@ const COMMANDS: readonly Command[] = [
     storm: String.raw`
 $status = $svc.status(1)
 $lib.print('')
+$isEmpty = (1)
 for ($layer, $info) in $status {
+    $isEmpty = (0)
     $lib.print("{table}\n{details}\n", table=$info.pprint, details=$info.details)
-}`,
+}
+if $isEmpty { $lib.print("No sync was started yet: run migrsync.startfromfile") }`,
   },
   {
     name: 'startfromfile',
