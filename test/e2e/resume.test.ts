@@ -27,8 +27,13 @@ const calm = (async () => {
   return { srcDir, expected: layerDigests(destDir), wholeMs: Date.now() - startMs }
 })()
 
-async function finish(options: RunOptions, expected: object, what: string): Promise<string> {
-  const { summary, stderr } = await runMigrator({ ...options, fromLast: true })
+async function finish(
+  options: RunOptions,
+  expected: object,
+  what: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  const { summary, stderr } = await runMigrator({ ...options, fromLast: true }, { env })
   assert.ok(summary !== undefined, `${what}: ${stderr}`)
   assert.deepEqual(layerDigests(options.destDir), expected, what)
   return stderr
@@ -99,8 +104,14 @@ test('a resumed run translates a partition again that no checkpoint vouches for,
     assert.equal(signal, 'SIGKILL', `no part of a merge was noted: ${stderr}`)
   }
   await runInChild('edit-checkpoint.js', [options.destDir, 'partition'])
-  const log = await finish(options, expected, 'a partition forgotten')
-  assert.match(log, /Resuming nodes migration from partition \d+/)
+  const log = await finish(options, expected, 'a partition forgotten', env)
+  const resumed = [...log.matchAll(/Resuming nodes migration from partition [1-9]\d* of \d+ for layer (\w{8})/g)]
+  assert.ok(resumed.length > 0, log)
+  // What an earlier run did is there when the layer is first shown: it tells nothing of the pace of this one.
+  for (const { 1: layer, index } of resumed) {
+    const [shown] = log.matchAll(new RegExp(`nodes ${layer} (\\d+)`, 'g'))
+    assert.ok(shown.index > index && Number(shown[1]) > 0, log)
+  }
 })
 
 test('a resumed run whose runs or built pages are gone starts the layer afresh', async (t) => {
