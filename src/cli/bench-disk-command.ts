@@ -139,6 +139,7 @@ function freeBytes(dir: string): number {
 }
 
 function million(value: number): string {
+  if (value < 1e3) return String(Math.round(value))
   return value < 1e6 ? `${(value / 1000).toFixed(0)} k` : `${(value / 1e6).toFixed(1)} M`
 }
 

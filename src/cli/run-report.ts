@@ -71,6 +71,11 @@ export class RunReport {
     run.layers = summary.layers.map((layer) => ({ ...layer }))
     run.errorCount = summary.errorCount
     run.openErrorCount = summary.openErrorCount
+    run.errorKinds = [...summary.errorKinds, ...summary.noteKinds].map(({ step, code, errors }) => ({
+      step,
+      code,
+      errors,
+    }))
     run.notes = [...summary.notes]
     run.verify = verify === null ? null : (verifyJson(verify, MOST_DIFFERENCES) as RunRecord['verify'])
     await this.#end(exitCode)

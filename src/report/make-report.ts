@@ -6,7 +6,7 @@ import { type ErrorRecord, readErrorRecords } from '../dest/error-records.js'
 import { type LogRecord, readStepRecords } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { readCellGuid } from '../file/read-text.js'
-import { errorKindInfo } from '../layout/error-record.js'
+import { type ErrorCode, errorKindInfo } from '../layout/error-record.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { SlabPrint } from '../layout/records.js'
 import { layerCheckpoint } from '../migrate/layer-checkpoint.js'
@@ -40,7 +40,7 @@ export function makeReport(
   const wroteNothing = last?.isDryRun === true
   const log = wroteNothing ? [] : (readStepRecords(destDir) ?? [])
   const notLookedAt: string[] = []
-  const errors = wroteNothing ? NO_ERRORS : errorsOf(destDir)
+  const errors = wroteNothing ? dryErrors(last) : errorsOf(destDir)
   const found = verify ?? ownVerify(runs)
   const layers = layersOf(destDir, log, runs, notLookedAt)
   const missing = [
@@ -70,7 +70,14 @@ export function makeReport(
   }
 }
 
-const NO_ERRORS: Report['errors'] = { total: 0, kinds: [] }
+/** A dry run keeps counts only. */
+function dryErrors({ errorKinds }: RunRecord): Report['errors'] {
+  const kinds = errorKinds.map(({ step, code, errors }) => {
+    const { meaning, cure, isNote } = errorKindInfo(code as ErrorCode)
+    return { step, code, errors, is_note: isNote === true, meaning, cure, examples: [] }
+  })
+  return { total: kinds.reduce((sum, { errors, is_note }) => sum + (is_note ? 0 : errors), 0), kinds }
+}
 
 /** The last run's own comparison; one of an earlier run says nothing about what came after. */
 function ownVerify(runs: readonly RunRecord[]): Report['verify'] {

@@ -95,13 +95,14 @@ function formSection({ iden, forms }: Report['layers'][number]): string {
   )
 }
 
-function errorsOf({ errors: { total, kinds } }: Report): string {
-  if (kinds.length === 0) return '<p>The migration log holds none.</p>'
+function errorsOf({ errors: { total, kinds }, verdict }: Report): string {
+  const where = verdict.status === 'dry run' ? 'found by the dry run' : 'in the migration log'
+  if (kinds.length === 0) return `<p>None ${where}.</p>`
   const parts = kinds.map(({ step, code, errors, is_note, meaning, cure, examples }) => {
     const shown = examples.map(({ layer, form, what, message }) => [layer, form, what, message])
-    return `<h3>${n(errors)} ${esc(step)} ${esc(code)}${is_note ? ' (note)' : ''}</h3><p>${esc(meaning)}. ${esc(cure)}.</p>${table(['Layer', 'form', 'what', 'message'], shown)}`
+    return `<h3>${n(errors)} ${esc(step)} ${esc(code)}${is_note ? ' (note)' : ''}</h3><p>${esc(meaning)}. ${esc(cure)}.</p>${shown.length === 0 ? '' : table(['Layer', 'form', 'what', 'message'], shown)}`
   })
-  return `<p>${n(total)} in the migration log; notes are not counted.</p>${parts.join('')}`
+  return `<p>${n(total)} ${where}; notes are not counted.</p>${parts.join('')}`
 }
 
 function stepTable({ steps }: Report): string {

@@ -42,6 +42,8 @@ export const runRecord = z.strictObject({
   layers: z.nullable(z.array(layerCounts)),
   errorCount: z.nullable(count),
   openErrorCount: z.nullable(count),
+  /** Errors and notes by step and kind; of a dry run they are nowhere else. */
+  errorKinds: z.array(z.strictObject({ step: text, code: text, errors: count })),
   notes: z.array(text),
   samples: z.array(sample),
   /** What `--verify` found, as `verify --json` prints it; null when it did not run. */
@@ -65,6 +67,7 @@ export function startedRun(start: RunStart): RunRecord {
     layers: null,
     errorCount: null,
     openErrorCount: null,
+    errorKinds: [],
     notes: [],
     samples: [],
     verify: null,

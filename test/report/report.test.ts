@@ -80,7 +80,11 @@ test('a refused run and a dry one write nothing at the destination, and their re
   const out = join(dir, 'out')
   const dry = migrate('--src', src, '--dest', dest, '--dry-run', '--report-dir', out, '--workers', '1')
   assert.deepEqual([dry.status, existsSync(dest)], [8, false])
-  assert.equal(reportOf(out).verdict.status, 'dry run')
+  const found = reportOf(out)
+  assert.equal(found.verdict.status, 'dry run')
+  const [, errors] = /^ {2}(\d+) errors?: what they name would not be migrated/m.exec(dry.stdout) ?? []
+  assert.deepEqual([found.errors.total, found.errors.total > 0], [Number(errors), true])
+  assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /found by the dry run/)
   assert.equal(migrate('--src', join(dir, 'none'), '--dest', dest, '--report-dir', out).status, 5)
   assert.deepEqual([reportOf(out).verdict.status, existsSync(dest)], ['failed', false])
   assert.match(reportOf(out).runs[0].failure?.message ?? '', /./)
