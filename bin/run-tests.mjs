@@ -5,6 +5,7 @@
 // Node 20 takes no globs.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join, sep } from 'node:path'
 
 const words = process.argv.slice(2)
@@ -25,6 +26,7 @@ if (files.length === 0) {
 // `npm ci` leaves no LMDB binding that reads Synapse's files, and tests may be run without `npm run build`.
 const setup = spawnSync(process.execPath, ['bin/synapse-migrator.mjs', 'setup', '--quiet'], { stdio: 'inherit' })
 if (setup.status !== 0) process.exit(setup.status ?? 1)
-const concurrency = special === 'oracle' ? '1' : '2'
+// Tests wait for locks, heartbeats and peers now and then: one more file than there are cores keeps these busy.
+const concurrency = special === 'oracle' ? '1' : String(special === undefined ? availableParallelism() + 1 : 2)
 const args = ['--test', '--enable-source-maps', '--test-reporter=spec', `--test-concurrency=${concurrency}`, ...files]
 process.exit(spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1)
