@@ -32,7 +32,7 @@ import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
 import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
 import type { Progress } from './progress.js'
-import { takeRunLock, traceOfRuns } from './run-lock.js'
+import { refuseHeld, takeRunLock, traceOfRuns } from './run-lock.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
@@ -98,7 +98,10 @@ export class Migrator {
     const findings = await preflight(source, options)
     for (const { text } of findings.warnings) log('WARNING', text)
     this.notes.push(...findings.notes)
-    if (findings.problems.length > 0) throw refusal(findings.problems)
+    if (findings.problems.length > 0) {
+      await refuseHeld(options.destDir, (text) => log('WARNING', text))
+      throw refusal(findings.problems)
+    }
     this.skipped = findings.skipped
     if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
     return findings.layers

@@ -51,6 +51,19 @@ export function runLockHolder(destDir: string, tell: (text: string) => void): Pr
   return DirLock.holder(cortexPaths(destDir).migration.runLock, tell)
 }
 
+/**
+ * What is found at a destination while another run writes it is that run's work.
+ *
+ * @throws {MigrationError} ERR_LOCKED when there is one
+ */
+export async function refuseHeld(destDir: string, tell: (text: string) => void): Promise<void> {
+  const holder = await runLockHolder(destDir, tell)
+  if (holder === null) return
+  throw new MigrationError('ERR_LOCKED', `Cannot migrate to "${destDir}": ${holder} is migrating to it`, {
+    hint: 'Wait for it to end, or stop it',
+  })
+}
+
 /** Removes files that a run that is gone has half written. */
 function removeParts(dir: string): void {
   for (const name of readdirSync(dir)) {

@@ -46,11 +46,10 @@ function printOf(slab: SlabReader): SlabPrint {
   const fd = openSync(slab.path, 'r')
   try {
     const buf = Buffer.allocUnsafeSlow(PLACE_BYTES)
-    const spans = [
-      ...records.filter(({ root }) => root !== NO_PAGE).map(({ root }) => [root * pageSize, pageSize] as const),
-      ...places(FIRST_PAGE * pageSize, (lastPage + 1) * pageSize, pageSize),
-    ]
-    for (const [position, bytes] of spans) {
+    for (const { root } of records) {
+      if (root !== NO_PAGE) hash.update(slab.readPages(root, 1, buf).subarray(0, pageSize))
+    }
+    for (const [position, bytes] of places(FIRST_PAGE * pageSize, (lastPage + 1) * pageSize, pageSize)) {
       const got = readSync(fd, buf, 0, bytes, position)
       hash.update(buf.subarray(0, got))
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync, statSync } from 'node:fs'
+import { cpSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { SlabReader } from '../../src/page/page-reader.js'
@@ -63,6 +63,24 @@ test('slabPrint() of a large slab tells another root page, first page, last page
     alterByte(join(copy, 'data.mdb'), at)
   }
   assert.notEqual(slabPrint(made('larger', 20_001)).digest, print.digest)
+})
+
+test('slabPrint() names a slab of which the record of a database leads out of the file', () => {
+  const copy = copyOf(made('record', 100), 'record-copy')
+  const slab = SlabReader.open(copy)
+  const { entries, root } = slab.db('bybuid')?.record ?? { entries: 0, root: 0 }
+  slab.close()
+  const stored = Buffer.alloc(16)
+  stored.writeBigUInt64LE(BigInt(entries), 0)
+  stored.writeBigUInt64LE(BigInt(root), 8)
+  const data = join(copy, 'data.mdb')
+  const at = readFileSync(data).indexOf(stored)
+  assert.ok(at > 0)
+  for (const byte of [15, 12, 10]) {
+    alterByte(data, at + byte)
+    assert.throws(() => slabPrint(copy), { code: 'ERR_SLAB_CORRUPT' })
+    alterByte(data, at + byte)
+  }
 })
 
 /** The digest; a slab that can no longer be opened counts as another one. */
