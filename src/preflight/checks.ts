@@ -15,6 +15,7 @@ import { owners } from './checks/owners.js'
 import { paths } from './checks/paths.js'
 import { readable } from './checks/readable.js'
 import { remoteLayers } from './checks/remote-layers.js'
+import { sharedSlabs } from './checks/shared-slabs.js'
 import { smallerLayers } from './checks/smaller-layers.js'
 import { sourceVersion } from './checks/source-version.js'
 import { stepOrder } from './checks/step-order.js'
@@ -40,6 +41,7 @@ export const CHECKS = {
   openFiles,
   fileOwner,
   leftOut,
+  sharedSlabs,
   smallerLayers,
   owners,
   extensions,

@@ -11,6 +11,7 @@ import {
 import { basename, join, resolve } from 'node:path'
 import { decode, PackMap } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
+import { readCellGuid } from '../file/read-text.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_DBS, SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import { Model } from '../model/model.js'
@@ -79,8 +80,8 @@ export function planUpgrade(srcDir: string): UpgradePlan | null {
 
 function readPlan(srcDir: string): UpgradePlan | null {
   const paths = cortexPaths(srcDir)
-  if (!existsSync(paths.guid) || !SlabReader.exists(paths.slab('cell')) || !existsSync(paths.layers)) return null
-  const cellIden = readFileSync(paths.guid, 'utf8').trim()
+  const cellIden = readCellGuid(srcDir)
+  if (cellIden === null || !SlabReader.exists(paths.slab('cell')) || !existsSync(paths.layers)) return null
   const hive = withSlab(paths.slab('cell'), (slab) => Hive.from(slab.db('hive')?.rows() ?? []))
   const hasOldAuth = SlabReader.exists(join(srcDir, 'auth', 'auth.lmdb'))
   const isOld = isOldHive(hive)

@@ -199,6 +199,54 @@ test('links that lead nowhere or back are named where they are left out, and ref
   }
 }) // biome-ignore format: lists
 
+test('a layer that is a link to the slab of another one is named by preflight', async (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
+  const warnings = async () => (await checked(src, join(dir, 'dest'), { orphanLayers: true })).warnings
+  const known = (await warnings()).length
+  for (const slabs of [['layer', 'nodedata', 'splices'], ['splices']]) {
+    const other = join(src, 'layers', OTHER)
+    if (slabs.length === 3) symlinkSync(LAYER, other)
+    else {
+      cpSync(join(src, 'layers', LAYER), other, { recursive: true })
+      rmSync(join(other, 'splices.lmdb', 'data.mdb'))
+      symlinkSync(`../../${LAYER}/splices.lmdb/data.mdb`, join(other, 'splices.lmdb', 'data.mdb'))
+    }
+    const texts = (await warnings()).map(({ text }) => text)
+    const shared = texts.filter((text) => text.endsWith('are one file: each is migrated with all that is in it'))
+    assert.deepEqual(
+      shared.map((text) => text.split(' are one file')[0]),
+      slabs.map((slab) => `${slab}.lmdb of layer ${OTHER} and ${slab}.lmdb of layer ${LAYER}`),
+    )
+    assert.equal(texts.length, known + slabs.length)
+    rmSync(other, { recursive: true })
+  }
+})
+
+test('a pipe or a directory in place of a text file of the source is named, and not waited for', async (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
+  for (const name of ['cell.yaml', 'boot.yaml', 'cell.guid']) {
+    const path = join(src, name)
+    rmSync(path, { force: true })
+    for (const make of [() => assert.equal(spawnSync('mkfifo', [path]).status, 0), () => mkdirSync(path)]) {
+      make()
+      const runs = [
+        synapseMigrator(['inspect', src]),
+        synapseMigrator(['preflight', '--src', src, '--dest', join(dir, 'dest')]),
+        migrate('--src', src, '--dest', join(dir, 'dest')),
+      ]
+      // What is in boot.yaml is nothing that inspect tells.
+      const told = name === 'boot.yaml' ? runs.slice(1) : runs
+      for (const { status, stdout, stderr } of told) {
+        assert.ok(status === 4 || status === 5, `${name}: ${status} ${stderr}`)
+        assert.ok(`${stdout}${stderr}`.includes(`${name}": it is not a regular file`), `${name}: ${stdout}${stderr}`)
+      }
+      rmSync(path, { recursive: true })
+    }
+  }
+})
+
 test('what this user may not read is said to be closed, and whose it is, never to be absent', (t) => {
   const dir = tempDir(t)
   chmodSync(dir, 0o755)

@@ -1,4 +1,5 @@
 import { MigrationError } from '../../errors.js'
+import { whyUnreadable } from '../../file/at-path.js'
 import { cortexPaths } from '../../layout/paths.js'
 import { readYamlFile } from '../../slab/yaml-file.js'
 import { type Check, problem } from '../check.js'
@@ -13,7 +14,9 @@ export const yamlFiles: Check = ({ source }) => {
     } catch (error) {
       if (!(error instanceof MigrationError)) throw error
       // What may not be read at all is reported once, with the rest of the source.
-      return error.code === 'ERR_SOURCE' ? [] : [problem(error.message, error.hint ?? '')]
+      return error.code === 'ERR_SOURCE' && whyUnreadable(path) !== null
+        ? []
+        : [problem(error.message, error.hint ?? '')]
     }
   })
 }
