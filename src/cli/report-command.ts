@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { ExitCode, MigrationError } from '../errors.js'
 import { isThere } from '../file/at-path.js'
 import { cortexPaths } from '../layout/paths.js'
+import { refuseInSource } from '../report/report-place.js'
 import type { Report } from '../report/report-schema.js'
 import { CliCommand } from './cli-command.js'
 import { packageVersion } from './package-version.js'
@@ -40,22 +41,24 @@ async function report(destDir: string, { sha256, verify, out, json }: Options): 
       hint: 'Give the directory that --dest of the migration named',
     })
   }
-  const [{ makeReport }, { writeReport }] = await Promise.all([
+  const [{ makeReport }, { readRuns }, { writeReport }] = await Promise.all([
     import('../report/make-report.js'),
+    import('../report/run-history.js'),
     import('../report/write-report.js'),
   ])
   const made = makeReport(destDir, {
     version: packageVersion(),
-    verify: verify === undefined ? null : readVerify(verify, destDir),
+    verify: verify === undefined ? null : readVerify(verify, destDir, readRuns(destDir)?.at(-1)?.endedMs ?? 0),
     sha256: sha256 === true ? await (await import('../report/hash-files.js')).hashFiles(destDir) : null,
   })
+  if (out !== undefined && made.source !== null) refuseInSource(out, made.source)
   if (json === true) printJson(made)
   else process.stdout.write(`Wrote the report to ${writeReport(out ?? dir, made)}\n`)
   return ExitCode.ok
 }
 
-/** Throws when it is no result of verify, or one of another Cortex. */
-function readVerify(path: string, destDir: string): NonNullable<Report['verify']> {
+/** Throws when it is no result of verify, one of another Cortex, or one from before the last run. */
+function readVerify(path: string, destDir: string, lastEndMs: number): NonNullable<Report['verify']> {
   const refuse = (found: string) =>
     new MigrationError('ERR_USAGE', `Cannot use "${path}" as a result of verify: ${found}`, {
       hint: 'Give what synapse-migrator verify --json has printed for this destination',
@@ -64,6 +67,7 @@ function readVerify(path: string, destDir: string): NonNullable<Report['verify']
     const result = JSON.parse(readFileSync(path, 'utf8')) as { ok?: unknown; destDir?: unknown }
     if (typeof result?.ok !== 'boolean' || typeof result.destDir !== 'string') throw refuse('it is something else')
     if (realpathSync(result.destDir) !== realpathSync(destDir)) throw refuse(`it is about "${result.destDir}"`)
+    if (statSync(path).mtimeMs < lastEndMs) throw refuse('it is older than the last run')
     return { from: path, at: statSync(path).mtime.toISOString(), result: { ...result, ok: result.ok } }
   } catch (error) {
     throw error instanceof MigrationError ? error : refuse((error as Error).message)

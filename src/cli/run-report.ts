@@ -1,13 +1,12 @@
-import { existsSync, realpathSync } from 'node:fs'
 import { cpus, hostname, totalmem } from 'node:os'
-import { dirname, resolve } from 'node:path'
 import { type ExitCode, MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { Log } from '../log.js'
 import type { MigrateOptions } from '../migrate/options.js'
 import type { Progress } from '../migrate/progress.js'
 import type { MigrateSummary } from '../migrate/summary.js'
-import type { RunRecord } from '../report/run-history.js'
+import { refuseInSource, removeReport } from '../report/report-place.js'
+import { keepRun, type RunRecord, startedRun } from '../report/run-history.js'
 import { ThroughputSamples } from '../report/throughput-samples.js'
 import type { VerifyReport } from '../verify/report.js'
 import { failureOf } from './exit.js'
@@ -27,47 +26,44 @@ export class RunReport {
   readonly #dir: string | null
   readonly #options: MigrateOptions
   readonly #log: Log
-  #run: Promise<RunRecord>
+  readonly #run: RunRecord
   #ownsDest = false
 
   constructor(parsed: ParsedMigrate, options: MigrateOptions, progress: Progress, log: Log) {
     this.samples = new ThroughputSamples(progress)
     this.#dir = parsed.reportDir ?? null
-    if (this.#dir !== null) refuseInside(this.#dir, options.srcDir)
+    if (this.#dir !== null) refuseInSource(this.#dir, options.srcDir)
     this.#options = options
     this.#log = log
-    const startedMs = Date.now()
-    this.#run = import('../report/run-history.js').then(({ startedRun }) => ({
-      ...startedRun({
-        version: packageVersion(),
-        isDryRun: options.dryRun,
-        options: shownOptions(parsed, options),
-        host: thisHost(),
-      }),
-      startedMs,
-    }))
+    this.#run = startedRun({
+      version: packageVersion(),
+      isDryRun: options.dryRun,
+      options: shownOptions(parsed, options),
+      host: thisHost(),
+    })
   }
 
   /** The run has the destination to itself from now on: what an earlier report says of it no longer holds. */
-  async begin(): Promise<void> {
+  begin(): void {
     const { destDir } = this.#options
-    const [{ keepRun }, { removeReport }, run] = await Promise.all([
-      import('../report/run-history.js'),
-      import('../report/write-report.js'),
-      this.#run,
-    ])
-    removeReport(destDir)
-    keepRun(destDir, run)
+    try {
+      removeReport(destDir)
+      keepRun(destDir, this.#run)
+    } catch (cause) {
+      throw new MigrationError('ERR_DEST', `Cannot write to "${destDir}": ${(cause as Error).message}`, {
+        cause,
+        hint: 'Check the disk of the destination, its free space and its permissions',
+      })
+    }
     this.#ownsDest = true
     // A signal ends the process at once: only what is done without waiting is done then.
     process.once('exit', (code) => {
-      if (run.endedMs !== null) return
-      keepRun(destDir, { ...run, endedMs: Date.now(), exitCode: code, samples: this.samples.samples })
+      if (this.#run.endedMs === null) this.#keep(code)
     })
   }
 
   async finished(summary: MigrateSummary, verify: VerifyReport | null, exitCode: ExitCode): Promise<void> {
-    const run = await this.#run
+    const run = this.#run
     run.layers = summary.layers.map((layer) => ({ ...layer }))
     run.errorCount = summary.errorCount
     run.openErrorCount = summary.openErrorCount
@@ -83,51 +79,51 @@ export class RunReport {
 
   /** Notes what stopped the run. */
   async failed(error: unknown): Promise<void> {
-    const run = await this.#run
     const { exitCode, message, hint = null } = failureOf(error)
-    run.failure = { message, hint }
+    this.#run.failure = { message, hint }
     await this.#end(exitCode)
   }
 
-  /** That a report cannot be written changes nothing about the run. */
   async #end(exitCode: ExitCode): Promise<void> {
+    if (!this.#keep(exitCode)) return
     try {
-      await this.#write(exitCode)
+      await this.#write()
     } catch (error) {
-      this.#log('WARNING', `Cannot write the report: ${(error as Error).message}`)
+      this.#warn(error)
     }
   }
 
-  async #write(exitCode: ExitCode): Promise<void> {
+  /** Notes the end in the list of runs; false when that cannot be written. */
+  #keep(exitCode: number): boolean {
+    Object.assign(this.#run, { endedMs: Date.now(), exitCode, samples: this.samples.samples })
+    try {
+      if (this.#ownsDest) keepRun(this.#options.destDir, this.#run)
+      return true
+    } catch (error) {
+      this.#warn(error)
+      return false
+    }
+  }
+
+  async #write(): Promise<void> {
     const { destDir } = this.#options
-    const [run, { keepRun }, { makeReport }, { writeReport }] = await Promise.all([
-      this.#run,
-      import('../report/run-history.js'),
+    const [{ makeReport }, { writeReport }] = await Promise.all([
       import('../report/make-report.js'),
       import('../report/write-report.js'),
     ])
-    run.endedMs = Date.now()
-    run.exitCode = exitCode
-    run.samples = this.samples.samples
     const version = packageVersion()
-    if (this.#ownsDest) {
-      keepRun(destDir, run)
-      const page = writeReport(cortexPaths(destDir).migration.dir, makeReport(destDir, { version }))
-      this.#log('INFO', `Wrote the report to ${page}`)
-    }
-    if (this.#dir === null) return
-    const report = makeReport(destDir, this.#ownsDest ? { version } : { version, runs: [run] })
-    this.#log('INFO', `Wrote the report to ${writeReport(this.#dir, report)}`)
+    const report = makeReport(destDir, this.#ownsDest ? { version } : { version, runs: [this.#run] })
+    const dirs = [
+      ...(this.#ownsDest ? [cortexPaths(destDir).migration.dir] : []),
+      ...(this.#dir === null ? [] : [this.#dir]),
+    ]
+    for (const dir of dirs) this.#log('INFO', `Wrote the report to ${writeReport(dir, report)}`)
   }
-}
 
-/** The source is never written. */
-function refuseInside(dir: string, srcDir: string): void {
-  const real = (path: string) => (existsSync(path) ? realpathSync(path) : resolve(path))
-  if (![dir, dirname(dir)].some((path) => `${real(path)}/`.startsWith(`${real(srcDir)}/`))) return
-  throw new MigrationError('ERR_USAGE', `Cannot write the report to "${dir}": it is in the source "${srcDir}"`, {
-    hint: 'Give a directory elsewhere with --report-dir',
-  })
+  /** That a report cannot be written changes nothing about the run. */
+  #warn(error: unknown): void {
+    this.#log('WARNING', `Cannot write the report: ${(error as Error).message}`)
+  }
 }
 
 /** Options by their names on the command line; files of models and errors by their paths. */

@@ -54,7 +54,7 @@ export class Migrator {
     private readonly log: Log,
     private readonly progress: Progress,
     /** Called once this run has the destination to itself. */
-    private readonly begin: () => Promise<void> = async () => {},
+    private readonly begin: () => void = () => {},
   ) {
     this.seenRuns = traceOfRuns(asked.destDir)
     const options = keepNodedata(asked)
@@ -120,7 +120,7 @@ export class Migrator {
     pool.breakOn(lock.lost)
     try {
       this.assertUnchanged()
-      await this.begin()
+      this.begin()
       return await orAborted(this.migrate(this.source(upgrade), layers, pool, writer), aborted)
     } finally {
       await writer.close()

@@ -1,5 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, realpathSync, statfsSync, statSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
 
 /** What the system allows; tests give other answers. */
 export interface System {
@@ -19,19 +18,6 @@ export const system: System = {
   uid: () => process.getuid?.() ?? 0,
   ownerOf: (path) => statSync(path).uid,
   canWrite: (dir) => isAllowed(dir, constants.W_OK | constants.X_OK),
-}
-
-/** The directory itself, or the nearest one above it that exists. */
-export function nearestDir(path: string): string {
-  let dir = resolve(path)
-  while (!existsSync(dir)) dir = dirname(dir)
-  return dir
-}
-
-/** The real path, also of what does not exist yet. */
-export function realPath(path: string): string {
-  const existing = nearestDir(path)
-  return join(realpathSync(existing), relative(existing, resolve(path)))
 }
 
 function isAllowed(path: string, mode: number): boolean {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, readdirSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { quoted } from '../file/at-path.js'
+import { joinPath } from '../file/remove-tree.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { Report } from './report-schema.js'
 
@@ -13,15 +15,33 @@ const LEFT_OUT = new Set(['lock.mdb', 'run.lock', 'runs.json', 'report.json', 'r
  */
 export async function hashFiles(destDir: string): Promise<NonNullable<Report['sha256']>> {
   const hashes = []
-  const paths = readdirSync(destDir, { recursive: true, encoding: 'utf8' }).sort()
-  for (const path of paths) {
-    const file = join(destDir, path)
-    const name = path.slice(path.lastIndexOf('/') + 1)
-    if (LEFT_OUT.has(name) || !statSync(file, { throwIfNoEntry: false })?.isFile()) continue
-    const bytes = name === 'data.mdb' ? usedBytes(dirname(file)) : statSync(file).size
-    hashes.push({ path, bytes, sha256: await sha256(file, bytes) })
+  for (const file of filesBelow(Buffer.from(destDir))) {
+    const name = file.subarray(file.lastIndexOf('/') + 1).toString()
+    if (LEFT_OUT.has(name)) continue
+    const bytes = name === 'data.mdb' ? usedBytes(dirname(file.toString())) : statSync(file).size
+    hashes.push({
+      path: shown(file.subarray(Buffer.byteLength(destDir) + 1)),
+      bytes,
+      sha256: await sha256(file, bytes),
+    })
   }
   return hashes
+}
+
+/** All files, in order; names may be any bytes. */
+function filesBelow(dir: Buffer): Buffer[] {
+  const entries = readdirSync(dir, { withFileTypes: true, encoding: 'buffer' })
+  return entries
+    .sort((a, b) => Buffer.compare(a.name, b.name))
+    .flatMap((entry) => {
+      const path = joinPath(dir, entry.name)
+      return entry.isDirectory() ? filesBelow(path) : [path]
+    })
+}
+
+/** Bytes that are no UTF-8 as `\xe9`. */
+function shown(path: Buffer): string {
+  return quoted(path).slice(1, -1)
 }
 
 function usedBytes(slabDir: string): number {
@@ -33,7 +53,7 @@ function usedBytes(slabDir: string): number {
   }
 }
 
-async function sha256(file: string, bytes: number): Promise<string> {
+async function sha256(file: Buffer, bytes: number): Promise<string> {
   const hash = createHash('sha256')
   if (bytes > 0) for await (const piece of createReadStream(file, { end: bytes - 1 })) hash.update(piece)
   return hash.digest('hex')

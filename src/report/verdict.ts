@@ -35,8 +35,7 @@ export function verdictOf(
       text: 'A dry run: everything was translated, nothing was written.',
     }
   }
-  const seen =
-    verify === null ? 'It was not compared with its source.' : 'The comparison with its source found no differences.'
+  const seen = seenBy(verify)
   if (exitCode === 8 || errorCount > 0) {
     return {
       status: 'incomplete',
@@ -49,6 +48,14 @@ export function verdictOf(
     return { status: 'incomplete', exit_code: exitCode, text }
   }
   return { status: 'complete', exit_code: exitCode, text: `The run finished without errors. ${seen}` }
+}
+
+/** In the words of `verify` itself, which says of a part that it was no more. */
+function seenBy(verify: Report['verify']): string {
+  if (verify === null) return 'It was not compared with its source.'
+  const { notCompared } = verify.result
+  const isWhole = Array.isArray(notCompared) && notCompared.length === 0
+  return `The comparison with its source found no differences${isWhole ? '' : ' in what was compared'}.`
 }
 
 function capital(text: string): string {

@@ -1,6 +1,5 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { cortexPaths } from '../layout/paths.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { reportHtml } from './report-html.js'
 import type { Report } from './report-schema.js'
@@ -12,10 +11,4 @@ export function writeReport(dir: string, report: Report): string {
   const page = join(dir, 'report.html')
   writeWhole(page, reportHtml(report))
   return page
-}
-
-/** Removes the report of what a run is about to change. */
-export function removeReport(destDir: string): void {
-  for (const name of ['report.json', 'report.html'])
-    rmSync(join(cortexPaths(destDir).migration.dir, name), { force: true })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as z from 'zod/mini'
@@ -68,6 +68,19 @@ test('report takes a result of verify of this destination only, and hashes when 
   assert.ok(layer)
   const bytes = readFileSync(join(dest, layer.path)).subarray(0, layer.bytes)
   assert.equal(layer.sha256, createHash('sha256').update(bytes).digest('hex'))
+  // A file whose name is no UTF-8 is a file like any other.
+  writeFileSync(Buffer.concat([Buffer.from(join(dest, 'odd')), Buffer.from([0xe9])]), 'odd')
+  const hashed = reportSchema.parse(JSON.parse(synapseMigrator(['report', dest, '--sha256', '--json']).stdout)).sha256
+  const odd = hashed?.find(({ path }) => path === 'odd\\xe9')
+  assert.equal(odd?.sha256, createHash('sha256').update('odd').digest('hex'))
+  assert.equal(hashed?.length, (report.sha256?.length ?? 0) + 1)
+  // A sample is no more than one, and what was compared before the last run says nothing of it.
+  writeFileSync(file, synapseMigrator(['verify', '--src', src, '--dest', dest, '--json', '--sample', '2']).stdout)
+  const sampled = reportSchema.parse(JSON.parse(synapseMigrator(['report', dest, '--verify', file, '--json']).stdout))
+  assert.match(sampled.verdict.text, /found no differences in what was compared\.$/)
+  utimesSync(file, 1, 1)
+  const old = synapseMigrator(['report', dest, '--verify', file])
+  assert.deepEqual([old.status, /it is older than the last run/.test(old.stderr)], [2, true])
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), destDir: src }))
   const refused = synapseMigrator(['report', dest, '--verify', file])
   assert.deepEqual([refused.status, /it is about/.test(refused.stderr)], [2, true])
@@ -91,8 +104,13 @@ test('a refused run and a dry one write nothing at the destination, and their re
   const few = migrate('--src', src, '--dest', dest, '--migr-ops', 'dirn', '--report-dir', out)
   assert.deepEqual([few.status, reportOf(out).verdict.status], [0, 'incomplete'])
   assert.match(reportOf(out).verdict.text, /leave out steps cell, dmodel, hivelyr/)
-  const inside = migrate('--src', src, '--dest', dest, '--report-dir', join(src, 'report'))
-  assert.deepEqual([inside.status, existsSync(join(src, 'report'))], [2, false])
+  symlinkSync(src, join(dir, 'link'))
+  for (const path of [src, join(src, 'report'), join(dir, 'link', 'new', 'report')]) {
+    const before = readdirSync(src)
+    assert.equal(migrate('--src', src, '--dest', dest, '--report-dir', path).status, 2)
+    assert.equal(synapseMigrator(['report', dest, '--out', path]).status, 2)
+    assert.deepEqual(readdirSync(src), before)
+  }
 })
 
 test('a run that was killed has no report of an earlier one, and report says that it recorded no end', (t) => {

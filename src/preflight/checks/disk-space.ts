@@ -1,7 +1,7 @@
 import { formatBytes } from '../../bytes/size-text.js'
+import { nearestDir } from '../../file/real-path.js'
 import { copiedBytes } from '../../source/copied-bytes.js'
 import { type Check, problem, warning } from '../check.js'
-import { nearestDir } from '../system.js'
 
 /** The new layers take about as much room as the old ones, and sorting them as much again for a while. */
 export const diskSpace: Check = ({ source, options: { destDir, ops, fromLast }, sys, layerFacts }) => {

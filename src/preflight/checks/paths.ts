@@ -1,7 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
-import { sep } from 'node:path'
+import { isInside, realPath } from '../../file/real-path.js'
 import { type Check, problem } from '../check.js'
-import { realPath } from '../system.js'
 
 /** Neither directory may lie inside the other, links followed. */
 export const paths: Check = ({ source: { givenDir: dir }, options: { destDir } }) => {
@@ -13,8 +12,4 @@ export const paths: Check = ({ source: { givenDir: dir }, options: { destDir } }
   if (src === dest) return refused('source and destination are the same directory')
   if (isInside(dest, src)) return refused('the destination lies inside the source')
   return isInside(src, dest) ? refused('the source lies inside the destination') : []
-}
-
-function isInside(path: string, dir: string): boolean {
-  return path.startsWith(dir.endsWith(sep) ? dir : dir + sep)
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
+import { nearestDir } from '../../file/real-path.js'
 import { cortexPaths } from '../../layout/paths.js'
 import { type Check, problem } from '../check.js'
-import { nearestDir } from '../system.js'
 
 /** Directories that a finding names. */
 const MOST_LISTED = 3

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { withDefaults } from '../../src/api/run-options.js'
+import type { ParsedMigrate } from '../../src/cli/migrate-options.js'
+import { RunReport } from '../../src/cli/run-report.js'
+import { tempDir } from '../support/cortex.js'
+
+test('a run whose list of runs cannot be written is an error of the destination', async (t) => {
+  const destDir = join(tempDir(t), 'dest')
+  mkdirSync(destDir)
+  writeFileSync(join(destDir, 'migration'), 'in the way')
+  const lines: string[] = []
+  const options = withDefaults({ srcDir: '/nowhere', destDir })
+  const progress = { show: () => {} }
+  const report = new RunReport({} as ParsedMigrate, options, progress, (level, text) => lines.push(`${level} ${text}`))
+  assert.throws(() => report.begin(), { code: 'ERR_DEST', message: /^Cannot write to ".*dest": / })
+  await report.failed(new Error('broken'))
+  assert.deepEqual(lines, [])
+})
