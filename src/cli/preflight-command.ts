@@ -32,11 +32,10 @@ async function check(parsed: ParsedMigrate & { json?: boolean }): Promise<ExitCo
 
 /** A migration finds the lock by itself, and ends with a code of its own. */
 async function withLock(found: Preflight, destDir: string): Promise<Preflight> {
-  const { runLockHolder } = await import('../migrate/run-lock.js')
-  const holder = await runLockHolder(destDir, (text) => process.stderr.write(`${text}\n`))
-  if (holder === null) return found
-  const text = `Cannot migrate to "${destDir}": ${holder} is migrating to it`
-  return { ...found, problems: [...found.problems, { text, hint: 'wait for it to end, or stop it' }] }
+  const { heldByOther } = await import('../migrate/run-lock.js')
+  const held = await heldByOther(destDir, (text) => process.stderr.write(`${text}\n`))
+  if (held === null) return found
+  return { ...found, problems: [...found.problems, { text: held.message, hint: held.hint ?? '' }] }
 }
 
 function preflightText(found: Preflight, dirs: { srcDir: string; destDir: string }, paint: Paint): string {

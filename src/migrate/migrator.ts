@@ -14,7 +14,7 @@ import { cortexModel } from '../source/cortex-model.js'
 import { isLayerMissing, layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { warmFile } from '../source/warm-file.js'
-import type { MigrOp } from '../step/context.js'
+import { LAYER_STEPS, type MigrOp } from '../step/context.js'
 import { type Credits, makeCredits } from '../thread/chunk-sender.js'
 import { entries } from '../thread/entries.js'
 import { inTurn } from '../thread/in-turn.js'
@@ -32,7 +32,7 @@ import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
 import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
 import type { Progress } from './progress.js'
-import { refuseHeld, takeRunLock, traceOfRuns } from './run-lock.js'
+import { heldByOther, takeRunLock, traceOfRuns } from './run-lock.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
@@ -99,8 +99,8 @@ export class Migrator {
     for (const { text } of findings.warnings) log('WARNING', text)
     this.notes.push(...findings.notes)
     if (findings.problems.length > 0) {
-      await refuseHeld(options.destDir, (text) => log('WARNING', text))
-      throw refusal(findings.problems)
+      // What is found while another run writes there is that run's work.
+      throw (await heldByOther(options.destDir, (text) => log('WARNING', text))) ?? refusal(findings.problems)
     }
     this.skipped = findings.skipped
     if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
@@ -287,7 +287,7 @@ export class Migrator {
   }
 
   private async forgetEarlierRuns(writer: LayerWriterPort): Promise<void> {
-    for (const step of ['nodes', 'nodedata', 'splices'] as const) {
+    for (const step of LAYER_STEPS) {
       if (this.options.ops.has(step)) await writer.call('forget', { migrop: step, checkpoints: `${step}/` })
     }
     if (this.options.ops.has('nodes')) await writer.call('forget', { migrop: 'nexus', checkpoints: 'nexus/' })

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { atPath } from '../file/at-path.js'
@@ -37,29 +37,22 @@ export async function takeRunLock(destDir: string, tell: (text: string) => void)
 export function traceOfRuns(destDir: string): string {
   const { checkpoints, log } = cortexPaths(destDir).migration
   const facts = [checkpoints, log].map((slab) => {
-    const found = atPath(join(slab, 'data.mdb'))
-    if (found.kind === 'unreachable') {
-      throw new MigrationError('ERR_DEST', `Cannot migrate to "${destDir}": ${found.reason}`, { hint: found.hint })
+    const path = join(slab, 'data.mdb')
+    const at = atPath(path)
+    if (at.kind === 'unreachable') {
+      throw new MigrationError('ERR_DEST', `Cannot migrate to "${destDir}": ${at.reason}`, { hint: at.hint })
     }
-    return found.kind === 'absent' ? '-' : `${found.stats.ino} ${found.stats.size} ${found.stats.mtimeMs}`
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeNs}`
   })
   return facts.join(', ')
 }
 
-/** Who migrates to a destination now, in words, or null. Takes nothing. */
-export function runLockHolder(destDir: string, tell: (text: string) => void): Promise<string | null> {
-  return DirLock.holder(cortexPaths(destDir).migration.runLock, tell)
-}
-
-/**
- * What is found at a destination while another run writes it is that run's work.
- *
- * @throws {MigrationError} ERR_LOCKED when there is one
- */
-export async function refuseHeld(destDir: string, tell: (text: string) => void): Promise<void> {
-  const holder = await runLockHolder(destDir, tell)
-  if (holder === null) return
-  throw new MigrationError('ERR_LOCKED', `Cannot migrate to "${destDir}": ${holder} is migrating to it`, {
+/** What takeRunLock() would throw because another run writes the destination now, or null. Takes nothing. */
+export async function heldByOther(destDir: string, tell: (text: string) => void): Promise<MigrationError | null> {
+  const holder = await DirLock.holder(cortexPaths(destDir).migration.runLock, tell)
+  if (holder === null) return null
+  return new MigrationError('ERR_LOCKED', `Cannot migrate to "${destDir}": ${holder} is migrating to it`, {
     hint: 'Wait for it to end, or stop it',
   })
 }

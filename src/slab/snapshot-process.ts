@@ -19,7 +19,6 @@ const stdin = createInterface(process.stdin)
 const jobs = JSON.parse(await new Promise<string>((resolve) => stdin.once('line', resolve))) as SnapshotJob[]
 // Who asked is gone, killed perhaps, and somebody else may be writing the destination now. To exit would wait for a copy.
 stdin.once('close', () => process.kill(process.pid, 'SIGKILL'))
-await loadLmdb()
 for (const job of jobs) answer(await snapshot(job))
 stdin.removeAllListeners('close')
 process.stdin.destroy()
@@ -31,6 +30,7 @@ function answer(message: SnapshotAnswer): void {
 async function snapshot(job: SnapshotJob): Promise<SnapshotAnswer> {
   const partial = `${job.dest}.partial`
   try {
+    await loadLmdb()
     await whileAsked()
     rmSync(partial, { recursive: true, force: true })
     const rows = await copy(job, partial)

@@ -1,9 +1,9 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { atPath } from '../../file/at-path.js'
 import { cortexPaths } from '../../layout/paths.js'
+import { SOURCE_SLABS } from '../../layout/source-layer.js'
 import { type Check, warning } from '../check.js'
-
-const SLABS = ['layer', 'nodedata', 'splices'] as const
 
 /**
  * A wrong link makes a layer out of the slab of another one: it can be read, and nothing else would say that what was in
@@ -12,10 +12,12 @@ const SLABS = ['layer', 'nodedata', 'splices'] as const
 export const sharedSlabs: Check = ({ source, layers }) => {
   const users = new Map<string, { iden: string; slab: string }[]>()
   for (const { iden } of layers) {
-    for (const slab of SLABS) {
-      const found = atPath(join(cortexPaths(source.dir).layer(iden).slab(slab), 'data.mdb'))
-      if (found.kind !== 'file') continue
-      const file = `${found.stats.dev} ${found.stats.ino}`
+    for (const slab of SOURCE_SLABS) {
+      const path = join(cortexPaths(source.dir).layer(iden).slab(slab), 'data.mdb')
+      if (atPath(path).kind !== 'file') continue
+      // Inode numbers of some file systems need all of their 64 bits.
+      const { dev, ino } = statSync(path, { bigint: true })
+      const file = `${dev} ${ino}`
       users.set(file, [...(users.get(file) ?? []), { iden, slab }])
     }
   }
