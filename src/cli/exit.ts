@@ -1,11 +1,8 @@
 import { EXIT_MEANINGS, ExitCode, MigrationError } from '../errors.js'
+import { knownFailure } from '../file/system-failure.js'
 import { TelepathError } from '../telepath/errors.js'
 import { maskUrls } from '../telepath/url.js'
 
-/** What the system says when a disk takes no more. */
-const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']
-/** What it says when a process has too many open files. */
-const OPEN_FILE_ERRORS = ['EMFILE', 'ENFILE']
 const HELP_COLUMNS = 80
 
 /** Says on standard error what broke a command and what to do about it; returns the exit code. */
@@ -33,21 +30,8 @@ export function failureOf(error: unknown): Failure {
   }
   if (error instanceof TelepathError)
     return { exitCode: ExitCode.config, message: `A Cortex refused: ${error.message}` }
-  const { code = '', message = '' } = (error ?? {}) as NodeJS.ErrnoException
-  if (DISK_ERRORS.includes(code)) {
-    return {
-      exitCode: ExitCode.dest,
-      message: `Cannot write to the destination: ${message}`,
-      hint: 'Check its disk and its free space, then run the same command again; a migration continues with --from-last',
-    }
-  }
-  if (OPEN_FILE_ERRORS.includes(code)) {
-    return {
-      exitCode: ExitCode.dest,
-      message: `Cannot open another file: ${message}`,
-      hint: 'Raise the limit of open files (ulimit -n), or give fewer --workers; a migration continues with --from-last',
-    }
-  }
+  const known = knownFailure(error)
+  if (known !== null) return failureOf(known)
   const text = error instanceof Error ? String(error.stack) : String(error)
   return { exitCode: ExitCode.internal, message: maskUrls(text) }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { encode, type Value } from '../bytes/msgpack.js'
 import { ErrorCounts } from '../dest/error-counts.js'
 import { MigrationError } from '../errors.js'
+import { runError } from '../file/system-failure.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import type { Log } from '../log.js'
@@ -85,6 +86,8 @@ export class Migrator {
       const whole = { ...look, depth: 'whole' } as const
       const dryRun = withUpgrade(upgrade, whole, (dir) => this.dryRun(read(dir), layers, pool))
       return await orAborted(dryRun, aborted)
+    } catch (error) {
+      throw runError(error, options)
     } finally {
       running.close()
       await writer?.close()

@@ -1,5 +1,6 @@
 import { readCheckpoints } from '../dest/checkpoints.js'
 import { ErrorCounts, type ErrorKind } from '../dest/error-counts.js'
+import { runError } from '../file/system-failure.js'
 import type { Log } from '../log.js'
 import { layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { Progress } from '../migrate/progress.js'
@@ -53,9 +54,13 @@ export class Replay {
     const { options, log, progress } = this
     const { srcDir, destDir, modelFiles } = options
     const look = { srcDir, destDir, modelFiles, depth: 'whole', tell: (text: string) => log('INFO', text) } as const
-    return await withSource(look, (dir) =>
-      new Replay({ ...options, srcDir: dir }, log, progress).runOn(readSource(dir, destDir, srcDir)),
-    )
+    try {
+      return await withSource(look, (dir) =>
+        new Replay({ ...options, srcDir: dir }, log, progress).runOn(readSource(dir, destDir, srcDir)),
+      )
+    } catch (error) {
+      throw runError(error, options)
+    }
   }
 
   private async runOn(source: SourceCortex): Promise<ReplayReport> {

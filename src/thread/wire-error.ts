@@ -3,12 +3,18 @@ import { type ErrorCode, MigrationError } from '../errors.js'
 /** An error as data: a class of ours would come out of another thread as a bare Error. */
 export interface WireError {
   readonly code: ErrorCode | null
-  /** The system's name of an error that is none of ours, such as ENOSPC. */
-  readonly systemCode: string | null
+  /** What the system refused, where it is the system's error and none of ours. */
+  readonly system: SystemRefusal | null
   readonly message: string
   readonly hint: string | undefined
   readonly path: string | undefined
   readonly stack: string | undefined
+}
+
+/** The system's name of an error, such as ENOSPC, and of the call that met it. */
+interface SystemRefusal {
+  readonly code: string
+  readonly syscall: string | undefined
 }
 
 /** What a call to another thread comes back with. */
@@ -19,19 +25,23 @@ export function toWire(err: unknown): WireError {
   const isOurs = err instanceof MigrationError
   return {
     code: isOurs ? err.code : null,
-    systemCode: isOurs ? null : ((error as NodeJS.ErrnoException).code ?? null),
+    system: isOurs ? null : refusalOf(error),
     message: error.message,
     hint: isOurs ? err.hint : undefined,
-    path: isOurs ? err.path : undefined,
+    path: (error as NodeJS.ErrnoException).path,
     stack: error.stack,
   }
+}
+
+function refusalOf({ code, syscall }: NodeJS.ErrnoException): SystemRefusal | null {
+  return code === undefined ? null : { code, syscall }
 }
 
 export function fromWire(wire: WireError): Error {
   const { hint, path } = wire
   const options = { ...(hint === undefined ? {} : { hint }), ...(path === undefined ? {} : { path }) }
   const error = wire.code === null ? new Error(wire.message) : new MigrationError(wire.code, wire.message, options)
-  if (wire.systemCode !== null) Object.assign(error, { code: wire.systemCode })
+  if (wire.system !== null) Object.assign(error, wire.system, path === undefined ? {} : { path })
   if (wire.stack !== undefined) error.stack = wire.stack
   return error
 }

@@ -4,6 +4,7 @@ import { ErrorCounts } from '../dest/error-counts.js'
 import { readErrorRecords } from '../dest/error-records.js'
 import { hasRecord, migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
+import { runError } from '../file/system-failure.js'
 import { assertDestOf } from '../inspect/dest-state.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_SLABS } from '../layout/source-layer.js'
@@ -88,6 +89,8 @@ export async function verifyMigration(
     return await withSource(look, (dir) =>
       new Verifier({ ...options, srcDir: dir, givenDir: srcDir }, events, pool).run(),
     )
+  } catch (error) {
+    throw runError(error, options)
   } finally {
     await pool.close()
   }
