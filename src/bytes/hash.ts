@@ -60,15 +60,15 @@ export function xxh64(data: Uint8Array, seed = 0n): bigint {
 
 /** XXH64 of what is given piece by piece; the digest may be asked for at any time. */
 export class Xxh64 {
-  readonly #hash = xx.create64()
+  private readonly hash = xx.create64()
 
   update(piece: Uint8Array): void {
-    if (piece.length <= XXH64_BYTES) this.#hash.update(piece)
-    else for (let at = 0; at < piece.length; at += XXH64_BYTES) this.#hash.update(piece.subarray(at, at + XXH64_BYTES))
+    if (piece.length <= XXH64_BYTES) this.hash.update(piece)
+    else for (let at = 0; at < piece.length; at += XXH64_BYTES) this.hash.update(piece.subarray(at, at + XXH64_BYTES))
   }
 
   digest(): bigint {
-    return this.#hash.digest()
+    return this.hash.digest()
   }
 }
 

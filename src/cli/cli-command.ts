@@ -14,7 +14,7 @@ type Run<Options> = (options: Options, operands: string[]) => ExitCode | Promise
  * arguments in the same way, and end with one of the exit codes.
  */
 export class CliCommand extends Command {
-  #exitCode: ExitCode = ExitCode.ok
+  private exitCode: ExitCode = ExitCode.ok
 
   constructor(name?: string) {
     super(name)
@@ -35,7 +35,7 @@ export class CliCommand extends Command {
   runs<Options extends object>(run: Run<Options>): this {
     return this.action(async () => {
       const exitCode = await run(this.opts<Options>(), this.args)
-      this.#root.#exitCode = exitCode
+      this.root.exitCode = exitCode
     })
   }
 
@@ -62,7 +62,7 @@ export class CliCommand extends Command {
         args.filter((arg) => arg !== '--no-color'),
         { from: 'user' },
       )
-      return this.#exitCode
+      return this.exitCode
     } catch (error) {
       if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage
       return reportFailure(error)
@@ -81,16 +81,16 @@ export class CliCommand extends Command {
   }
 
   override error(message: string, options?: Parameters<Command['error']>[1]): never {
-    this.showHelpAfterError(`hint: ${this.#fullName} --help lists arguments and options`)
+    this.showHelpAfterError(`hint: ${this.fullName} --help lists arguments and options`)
     return super.error(message, options)
   }
 
-  get #root(): CliCommand {
-    return this.parent instanceof CliCommand ? this.parent.#root : this
+  private get root(): CliCommand {
+    return this.parent instanceof CliCommand ? this.parent.root : this
   }
 
-  get #fullName(): string {
-    return this.parent instanceof CliCommand ? `${this.parent.#fullName} ${this.name()}` : this.name()
+  private get fullName(): string {
+    return this.parent instanceof CliCommand ? `${this.parent.fullName} ${this.name()}` : this.name()
   }
 }
 

@@ -23,19 +23,19 @@ const MOST_DIFFERENCES = 100
  */
 export class RunReport {
   readonly samples: ThroughputSamples
-  readonly #dir: string | null
-  readonly #options: MigrateOptions
-  readonly #log: Log
-  readonly #run: RunRecord
-  #ownsDest = false
+  private readonly dir: string | null
+  private readonly options: MigrateOptions
+  private readonly log: Log
+  private readonly run: RunRecord
+  private ownsDest = false
 
   constructor(parsed: ParsedMigrate, options: MigrateOptions, progress: Progress, log: Log) {
     this.samples = new ThroughputSamples(progress)
-    this.#dir = parsed.reportDir ?? null
-    if (this.#dir !== null) refuseInSource(this.#dir, options.srcDir)
-    this.#options = options
-    this.#log = log
-    this.#run = startedRun({
+    this.dir = parsed.reportDir ?? null
+    if (this.dir !== null) refuseInSource(this.dir, options.srcDir)
+    this.options = options
+    this.log = log
+    this.run = startedRun({
       version: packageVersion(),
       isDryRun: options.dryRun,
       options: shownOptions(parsed, options),
@@ -45,25 +45,25 @@ export class RunReport {
 
   /** The run has the destination to itself from now on: what an earlier report says of it no longer holds. */
   begin(): void {
-    const { destDir } = this.#options
+    const { destDir } = this.options
     try {
       removeReport(destDir)
-      keepRun(destDir, this.#run)
+      keepRun(destDir, this.run)
     } catch (cause) {
       throw new MigrationError('ERR_DEST', `Cannot write to "${destDir}": ${(cause as Error).message}`, {
         cause,
         hint: 'Check the disk of the destination, its free space and its permissions',
       })
     }
-    this.#ownsDest = true
+    this.ownsDest = true
     // A signal ends the process at once: only what is done without waiting is done then.
     process.once('exit', (code) => {
-      if (this.#run.endedMs === null) this.#keep(code)
+      if (this.run.endedMs === null) this.keep(code)
     })
   }
 
   async finished(summary: MigrateSummary, verify: VerifyReport | null, exitCode: ExitCode): Promise<void> {
-    const run = this.#run
+    const run = this.run
     run.layers = summary.layers.map((layer) => ({ ...layer }))
     run.errorCount = summary.errorCount
     run.openErrorCount = summary.openErrorCount
@@ -74,55 +74,55 @@ export class RunReport {
     }))
     run.notes = [...summary.notes]
     run.verify = verify === null ? null : (verifyJson(verify, MOST_DIFFERENCES) as RunRecord['verify'])
-    await this.#end(exitCode)
+    await this.end(exitCode)
   }
 
   /** Notes what stopped the run. */
   async failed(error: unknown): Promise<void> {
     const { exitCode, message, hint = null } = failureOf(error)
-    this.#run.failure = { message, hint }
-    await this.#end(exitCode)
+    this.run.failure = { message, hint }
+    await this.end(exitCode)
   }
 
-  async #end(exitCode: ExitCode): Promise<void> {
-    if (!this.#keep(exitCode)) return
+  private async end(exitCode: ExitCode): Promise<void> {
+    if (!this.keep(exitCode)) return
     try {
-      await this.#write()
+      await this.write()
     } catch (error) {
-      this.#warn(error)
+      this.warn(error)
     }
   }
 
   /** Notes the end in the list of runs; false when that cannot be written. */
-  #keep(exitCode: number): boolean {
-    Object.assign(this.#run, { endedMs: Date.now(), exitCode, samples: this.samples.samples })
+  private keep(exitCode: number): boolean {
+    Object.assign(this.run, { endedMs: Date.now(), exitCode, samples: this.samples.samples })
     try {
-      if (this.#ownsDest) keepRun(this.#options.destDir, this.#run)
+      if (this.ownsDest) keepRun(this.options.destDir, this.run)
       return true
     } catch (error) {
-      this.#warn(error)
+      this.warn(error)
       return false
     }
   }
 
-  async #write(): Promise<void> {
-    const { destDir } = this.#options
+  private async write(): Promise<void> {
+    const { destDir } = this.options
     const [{ makeReport }, { writeReport }] = await Promise.all([
       import('../report/make-report.js'),
       import('../report/write-report.js'),
     ])
     const version = packageVersion()
-    const report = makeReport(destDir, this.#ownsDest ? { version } : { version, runs: [this.#run] })
+    const report = makeReport(destDir, this.ownsDest ? { version } : { version, runs: [this.run] })
     const dirs = [
-      ...(this.#ownsDest ? [cortexPaths(destDir).migration.dir] : []),
-      ...(this.#dir === null ? [] : [this.#dir]),
+      ...(this.ownsDest ? [cortexPaths(destDir).migration.dir] : []),
+      ...(this.dir === null ? [] : [this.dir]),
     ]
-    for (const dir of dirs) this.#log('INFO', `Wrote the report to ${writeReport(dir, report)}`)
+    for (const dir of dirs) this.log('INFO', `Wrote the report to ${writeReport(dir, report)}`)
   }
 
   /** That a report cannot be written changes nothing about the run. */
-  #warn(error: unknown): void {
-    this.#log('WARNING', `Cannot write the report: ${(error as Error).message}`)
+  private warn(error: unknown): void {
+    this.log('WARNING', `Cannot write the report: ${(error as Error).message}`)
   }
 }
 

@@ -33,11 +33,11 @@ export async function runSync(dirn: string, parsed: ParsedSync): Promise<ExitCod
 /** The service from its start to its end. */
 class Run {
   readonly end: Promise<ExitCode>
-  #signalled = false
-  #finish: (code: ExitCode) => void = () => {}
-  readonly #timer: NodeJS.Timeout | undefined
+  private signalled = false
+  private finish: (code: ExitCode) => void = () => {}
+  private readonly timer: NodeJS.Timeout | undefined
   /** What `--until-caught-up` ended with. */
-  #last: SyncState | undefined
+  private last: SyncState | undefined
 
   constructor(
     private readonly cell: SyncCell,
@@ -45,72 +45,72 @@ class Run {
     private readonly log: Log,
   ) {
     const done = new Promise<ExitCode>((resolve) => {
-      this.#finish = resolve
+      this.finish = resolve
     })
-    this.end = done.then((code) => this.#close(code))
-    process.on('SIGINT', this.#onSignal)
-    process.on('SIGTERM', this.#onSignal)
+    this.end = done.then((code) => this.close(code))
+    process.on('SIGINT', this.onSignal)
+    process.on('SIGTERM', this.onSignal)
     const writeState = () => {
-      this.#writeState().catch((error) => this.#finish(reportFailure(error)))
+      this.writeState().catch((error) => this.finish(reportFailure(error)))
     }
-    if (parsed.json) this.#timer = setInterval(writeState, STATE_LINE_MS)
-    this.#announce()
-    cell.failed.catch((error) => this.#finish(reportFailure(error)))
-    this.#work().catch((error) => this.#finish(reportFailure(error)))
+    if (parsed.json) this.timer = setInterval(writeState, STATE_LINE_MS)
+    this.announce()
+    cell.failed.catch((error) => this.finish(reportFailure(error)))
+    this.work().catch((error) => this.finish(reportFailure(error)))
   }
 
-  readonly #onSignal = (signal: NodeJS.Signals) => {
+  private readonly onSignal = (signal: NodeJS.Signals) => {
     const code = signal === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm
     // Whoever asks twice does not want to wait: nothing is lost, the next start goes on behind what was acknowledged.
-    if (this.#signalled) process.exit(code)
-    this.#signalled = true
-    this.#say(`Caught ${signal}, shutting down.`)
+    if (this.signalled) process.exit(code)
+    this.signalled = true
+    this.say(`Caught ${signal}, shutting down.`)
     // A service is ended by signals; one that was to catch up has not done what it was started for.
-    this.#finish(this.parsed.untilCaughtUp ? code : ExitCode.ok)
+    this.finish(this.parsed.untilCaughtUp ? code : ExitCode.ok)
   }
 
-  async #work(): Promise<void> {
+  private async work(): Promise<void> {
     const { service } = this.cell
-    if (this.parsed.start === 'file') this.#started(await service.startSyncFromFile())
-    if (this.parsed.start === 'last') this.#started(await service.startSyncFromLast())
+    if (this.parsed.start === 'file') this.started(await service.startSyncFromFile())
+    if (this.parsed.start === 'last') this.started(await service.startSyncFromLast())
     if (!this.parsed.untilCaughtUp) return
     const state = await service.untilCaughtUp()
-    this.#last = state
+    this.last = state
     if (state.canCutover) {
       this.log('INFO', 'Every layer is in sync, nothing keeps from cutting over', 'sync')
       if (this.parsed.stop) await service.stopSync()
-      this.#finish(ExitCode.ok)
+      this.finish(ExitCode.ok)
       return
     }
     for (const blocker of state.cutoverBlockers) this.log('WARNING', `Not ready to cut over: ${blocker}`, 'sync')
     if (this.parsed.stop) this.log('WARNING', 'The sync was not stopped, as it is not ready to cut over', 'sync')
-    this.#finish(ExitCode.quarantined)
+    this.finish(ExitCode.quarantined)
   }
 
-  #started(layers: readonly [string, number][]): void {
+  private started(layers: readonly [string, number][]): void {
     if (layers.length === 0) this.log('WARNING', 'No layer was ever started here: start from the offsets file', 'sync')
     for (const [iden, offset] of layers) this.log('INFO', `Sync of layer ${iden} started at offset ${offset}`, 'sync')
   }
 
-  async #close(code: ExitCode): Promise<ExitCode> {
-    clearInterval(this.#timer)
+  private async close(code: ExitCode): Promise<ExitCode> {
+    clearInterval(this.timer)
     try {
-      if (this.parsed.json) await this.#writeState(this.#last)
+      if (this.parsed.json) await this.writeState(this.last)
       await this.cell.close()
       return code
     } catch (error) {
       return reportFailure(error)
     } finally {
-      process.off('SIGINT', this.#onSignal)
-      process.off('SIGTERM', this.#onSignal)
+      process.off('SIGINT', this.onSignal)
+      process.off('SIGTERM', this.onSignal)
     }
   }
 
-  #announce(): void {
+  private announce(): void {
     const { telepath, https, name } = addresses(this.parsed)
-    this.#say(`...syncmigrator API (telepath): ${shownListenUrl(telepath)}`)
-    this.#say(`...syncmigrator API (https): ${https === null ? 'disabled' : httpsText(https)}`)
-    if (name !== undefined) this.#say(`...syncmigrator API (telepath name): ${name}`)
+    this.say(`...syncmigrator API (telepath): ${shownListenUrl(telepath)}`)
+    this.say(`...syncmigrator API (https): ${https === null ? 'disabled' : httpsText(https)}`)
+    if (name !== undefined) this.say(`...syncmigrator API (telepath name): ${name}`)
     const { ports } = this.cell
     this.log(
       'INFO',
@@ -120,12 +120,12 @@ class Run {
   }
 
   /** The reference's lines go to standard output, but for `--json`, which has it to itself. */
-  #say(line: string): void {
+  private say(line: string): void {
     const stream = this.parsed.json ? process.stderr : process.stdout
     stream.write(`${line}\n`)
   }
 
-  async #writeState(state?: SyncState): Promise<void> {
+  private async writeState(state?: SyncState): Promise<void> {
     process.stdout.write(`${JSON.stringify(stateJson(state ?? (await this.cell.service.ask())))}\n`)
   }
 }

@@ -10,8 +10,8 @@ export class DestCell {
   readonly guid: string
   hive: Hive
   readonly triggers: RowStore
-  readonly #hiveDb: RowStore
-  readonly #slab: SlabStore
+  private readonly hiveDb: RowStore
+  private readonly slab: SlabStore
 
   /** @throws {MigrationError} ERR_DEST when the destination is no Cortex directory */
   static async open(destDir: string): Promise<DestCell> {
@@ -34,25 +34,25 @@ export class DestCell {
 
   /** @param slab `cell.lmdb`, of a destination or a copy in memory */
   constructor(slab: SlabStore, guid: string) {
-    this.#slab = slab
+    this.slab = slab
     this.guid = guid
-    this.#hiveDb = slab.db('hive')
+    this.hiveDb = slab.db('hive')
     this.triggers = slab.db('triggers')
-    this.hive = Hive.from(this.#hiveDb.rows())
+    this.hive = Hive.from(this.hiveDb.rows())
   }
 
   /** Writes what changed in the hive, and what `also` writes, in one transaction. */
   commit(also: () => void = () => undefined): void {
     const { puts, deletes } = this.hive.changes()
-    this.#slab.write(() => {
-      for (const key of deletes) this.#hiveDb.delete(key)
-      for (const { key, value } of puts) this.#hiveDb.put(key, value)
+    this.slab.write(() => {
+      for (const key of deletes) this.hiveDb.delete(key)
+      for (const { key, value } of puts) this.hiveDb.put(key, value)
       also()
     })
-    this.hive = Hive.from(this.#hiveDb.rows())
+    this.hive = Hive.from(this.hiveDb.rows())
   }
 
   close(): Promise<void> {
-    return this.#slab.close()
+    return this.slab.close()
   }
 }

@@ -13,8 +13,8 @@ export interface Queue {
 
 /** The destination's `slabs/queues.lmdb`, the Storm queues of the Cortex. */
 export class DestQueues {
-  readonly #slab: SlabStore
-  readonly #meta: RowStore
+  private readonly slab: SlabStore
+  private readonly meta: RowStore
 
   static async open(destDir: string): Promise<DestQueues> {
     return new DestQueues(await Slab.open(cortexPaths(destDir).slab('queues')))
@@ -22,14 +22,14 @@ export class DestQueues {
 
   /** @param slab `queues.lmdb`, of a destination or a copy in memory */
   constructor(slab: SlabStore) {
-    this.#slab = slab
-    this.#meta = this.#db('meta')
+    this.slab = slab
+    this.meta = this.db('meta')
   }
 
   /** All queues in the order of their names' bytes. */
   list(): Queue[] {
-    const [sizes, offsets] = [this.#db('sizes'), this.#db('offs')]
-    return [...this.#meta.rows()].map(({ key, value }) => ({
+    const [sizes, offsets] = [this.db('sizes'), this.db('offs')]
+    return [...this.meta.rows()].map(({ key, value }) => ({
       name: nameOf(key),
       meta: decode(value),
       size: decoded(sizes.get(key)),
@@ -39,11 +39,11 @@ export class DestQueues {
 
   /** Gives every queue the number under which its items are stored, in the dbs where 2.x looks for it. */
   number(): void {
-    const names = [...this.#meta.rows()].map(({ key }) => latin1(key))
-    const given = new Map([...this.#db('abrv:name2abrv').rows()].map(({ key, value }) => [latin1(key), uint64(value)]))
-    const [numbers, byNumber] = [this.#db('abrv:byts2abrv'), this.#db('abrv:abrv2byts')]
-    this.#slab.db('reqid')
-    this.#slab.write(() => {
+    const names = [...this.meta.rows()].map(({ key }) => latin1(key))
+    const given = new Map([...this.db('abrv:name2abrv').rows()].map(({ key, value }) => [latin1(key), uint64(value)]))
+    const [numbers, byNumber] = [this.db('abrv:byts2abrv'), this.db('abrv:abrv2byts')]
+    this.slab.db('reqid')
+    this.slab.write(() => {
       numbers.clear()
       byNumber.clear()
       for (const { name, number } of numberQueues(names, given)) {
@@ -54,11 +54,11 @@ export class DestQueues {
   }
 
   close(): Promise<void> {
-    return this.#slab.close()
+    return this.slab.close()
   }
 
-  #db(name: string): RowStore {
-    return this.#slab.db(`cortex:queue:${name}`)
+  private db(name: string): RowStore {
+    return this.slab.db(`cortex:queue:${name}`)
   }
 }
 

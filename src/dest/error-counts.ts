@@ -15,22 +15,22 @@ export interface ErrorKind {
 
 /** Counts errors by step and kind; each value of node data that a record holds counts by itself. */
 export class ErrorCounts {
-  readonly #kinds = new Map<string, ErrorKind>()
-  readonly #accepted: AcceptedErrors | null
+  private readonly kindsById = new Map<string, ErrorKind>()
+  private readonly accepted: AcceptedErrors | null
 
   constructor(accepted: AcceptedErrors | null = null) {
-    this.#accepted = accepted
+    this.accepted = accepted
   }
 
   add(record: Pick<ErrorRecord, 'step' | 'code' | 'layer' | 'key' | 'val'>): void {
     const { step, code, val } = record
     const data = val instanceof PackMap ? val.get('nodedata') : undefined
     const id = `${step} ${code}`
-    const before = this.#kinds.get(id) ?? { step, code, errors: 0, accepted: 0 }
-    this.#kinds.set(id, {
+    const before = this.kindsById.get(id) ?? { step, code, errors: 0, accepted: 0 }
+    this.kindsById.set(id, {
       ...before,
       errors: before.errors + (data instanceof PackMap ? data.entries.length : 1),
-      accepted: before.accepted + (this.#accepted?.countOf(record) ?? 0),
+      accepted: before.accepted + (this.accepted?.countOf(record) ?? 0),
     })
   }
 
@@ -50,16 +50,16 @@ export class ErrorCounts {
 
   /** By step, the most first. */
   get kinds(): ErrorKind[] {
-    return this.#sorted(false)
+    return this.sorted(false)
   }
 
   /** What was recorded though nothing is missing. */
   get notes(): ErrorKind[] {
-    return this.#sorted(true)
+    return this.sorted(true)
   }
 
-  #sorted(areNotes: boolean): ErrorKind[] {
-    const kinds = [...this.#kinds.values()].filter(({ code }) => (errorKindInfo(code).isNote === true) === areNotes)
+  private sorted(areNotes: boolean): ErrorKind[] {
+    const kinds = [...this.kindsById.values()].filter(({ code }) => (errorKindInfo(code).isNote === true) === areNotes)
     return kinds.sort((a, b) => (a.step < b.step ? -1 : a.step > b.step ? 1 : b.errors - a.errors))
   }
 }

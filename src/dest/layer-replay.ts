@@ -39,14 +39,14 @@ export interface ReplayedNode {
  * it is, and a node is counted when its first row is stored, in the same transaction.
  */
 export class LayerReplay {
-  readonly #layer: Slab
-  readonly #nodedata: Slab
-  readonly #bybuid: Db
-  readonly #counts: Db
-  readonly #indexes: Readonly<Record<ReplayedIndexRow['db'], Db>>
-  readonly #abrvs: Readonly<Record<AbrvSpace, Abrvs>>
-  readonly #data: Db
-  readonly #datanames: Db
+  private readonly layer: Slab
+  private readonly nodedata: Slab
+  private readonly bybuid: Db
+  private readonly counts: Db
+  private readonly indexes: Readonly<Record<ReplayedIndexRow['db'], Db>>
+  private readonly abrvs: Readonly<Record<AbrvSpace, Abrvs>>
+  private readonly data: Db
+  private readonly datanames: Db
 
   static async open(destDir: string, iden: string): Promise<LayerReplay> {
     const open = (name: LayerSlab) => {
@@ -57,87 +57,87 @@ export class LayerReplay {
   }
 
   private constructor(layer: Slab, nodedata: Slab) {
-    this.#layer = layer
-    this.#nodedata = nodedata
-    this.#bybuid = layer.db('bybuid')
-    this.#counts = layer.db('count:forms')
+    this.layer = layer
+    this.nodedata = nodedata
+    this.bybuid = layer.db('bybuid')
+    this.counts = layer.db('count:forms')
     const index = (name: string) => layer.db(name, { dupSort: true })
-    this.#indexes = {
+    this.indexes = {
       byprop: index('byprop'),
       byarray: index('byarray'),
       bytag: index('bytag'),
       bytagprop: index('bytagprop'),
     }
-    this.#abrvs = {
+    this.abrvs = {
       propabrv: new Abrvs(layer, 'propabrv'),
       tagabrv: new Abrvs(layer, 'tagabrv'),
       tagpropabrv: new Abrvs(layer, 'tagpropabrv'),
     }
-    this.#data = nodedata.db('nodedata')
-    this.#datanames = nodedata.db('dataname', { dupSort: true })
+    this.data = nodedata.db('nodedata')
+    this.datanames = nodedata.db('dataname', { dupSort: true })
   }
 
   /** Durable when it returns: first the nodes with their indexes, then their node data. */
   add(nodes: readonly ReplayedNode[]): void {
-    this.#layer.write(() => {
-      for (const node of nodes) this.#addNode(node)
+    this.layer.write(() => {
+      for (const node of nodes) this.addNode(node)
     })
-    this.#nodedata.write(() => {
+    this.nodedata.write(() => {
       for (const { buid, data } of nodes) {
         for (const { name, value } of data) {
-          const abrv = this.#abrvs.propabrv.of(name)
-          this.#data.put(Buffer.concat([buid, abrv]), value)
-          this.#datanames.put(abrv, buid)
+          const abrv = this.abrvs.propabrv.of(name)
+          this.data.put(Buffer.concat([buid, abrv]), value)
+          this.datanames.put(abrv, buid)
         }
       }
     })
   }
 
   async close(): Promise<void> {
-    await this.#layer.close()
-    await this.#nodedata.close()
+    await this.layer.close()
+    await this.nodedata.close()
   }
 
-  #addNode({ buid, rows, form, index, data }: ReplayedNode): void {
-    if (form !== null && rows.length > 0 && this.#bybuid.get(rows[0].key) === undefined) this.#count(form)
-    for (const { key, value } of rows) this.#bybuid.put(key, value)
-    const { propabrv, tagabrv, tagpropabrv } = this.#abrvs
+  private addNode({ buid, rows, form, index, data }: ReplayedNode): void {
+    if (form !== null && rows.length > 0 && this.bybuid.get(rows[0].key) === undefined) this.count(form)
+    for (const { key, value } of rows) this.bybuid.put(key, value)
+    const { propabrv, tagabrv, tagpropabrv } = this.abrvs
     for (const row of index) {
       const name = (row.db === 'bytagprop' ? tagpropabrv : propabrv).of(row.name)
       const key = row.tag === null ? [name, row.index] : [tagabrv.of(row.tag), name, row.index]
-      this.#indexes[row.db].put(Buffer.concat(key), buid)
+      this.indexes[row.db].put(Buffer.concat(key), buid)
     }
     // Numbers of names are the layer's: they are given here, before the other slab uses them.
     for (const { name } of data) propabrv.of(name)
   }
 
-  #count(form: string): void {
+  private count(form: string): void {
     const key = Buffer.from(form)
-    const before = this.#counts.get(key)
-    this.#counts.put(key, int64(before === undefined ? 1n : Buffer.from(before).readBigInt64BE() + 1n))
+    const before = this.counts.get(key)
+    this.counts.put(key, int64(before === undefined ? 1n : Buffer.from(before).readBigInt64BE() + 1n))
   }
 }
 
 /** One space of abbreviations: numbers for names, and names for numbers. */
 class Abrvs {
-  readonly #byName: Db
-  readonly #byNumber: Db
-  #next: bigint
+  private readonly byName: Db
+  private readonly byNumber: Db
+  private next: bigint
 
   constructor(layer: Slab, space: AbrvSpace) {
-    this.#byName = layer.db(`${space}:byts2abrv`)
-    this.#byNumber = layer.db(`${space}:abrv2byts`)
-    const last = this.#byNumber.last()
-    this.#next = last === undefined ? 0n : Buffer.from(last.key).readBigInt64BE() + 1n
+    this.byName = layer.db(`${space}:byts2abrv`)
+    this.byNumber = layer.db(`${space}:abrv2byts`)
+    const last = this.byNumber.last()
+    this.next = last === undefined ? 0n : Buffer.from(last.key).readBigInt64BE() + 1n
   }
 
   /** The abbreviation of a name, a new one if it has none: then only inside `Slab.write()` of the layer. */
   of(name: Uint8Array): Uint8Array {
-    const known = this.#byName.get(name)
+    const known = this.byName.get(name)
     if (known !== undefined) return known
-    const abrv = int64(this.#next++)
-    this.#byName.put(name, abrv)
-    this.#byNumber.put(abrv, name)
+    const abrv = int64(this.next++)
+    this.byName.put(name, abrv)
+    this.byNumber.put(abrv, name)
     return abrv
   }
 }

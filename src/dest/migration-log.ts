@@ -26,8 +26,8 @@ export interface LogRecord {
 
 /** The migration log of a destination, `<dest>/migration/migr.lmdb`, in the layout that the reference reads and writes. */
 export class MigrationLog {
-  readonly #slab: SlabStore
-  readonly #db: RowStore
+  private readonly slab: SlabStore
+  private readonly db: RowStore
 
   static async open(destDir: string): Promise<MigrationLog> {
     assertSound(migrationLogPath(destDir))
@@ -37,15 +37,15 @@ export class MigrationLog {
 
   /** @param slab `migr.lmdb`, of a destination or in memory */
   constructor(slab: SlabStore) {
-    this.#slab = slab
-    this.#db = slab.db(LOG_DB)
+    this.slab = slab
+    this.db = slab.db(LOG_DB)
   }
 
   /** Stores records in one commit; a record of the same step, type and key is replaced. */
   put(...records: readonly LogRecord[]): void {
     if (records.length === 0) return
-    this.#slab.write(() => {
-      for (const record of records) this.#db.put(logKey(record), encode(record.val))
+    this.slab.write(() => {
+      for (const record of records) this.db.put(logKey(record), encode(record.val))
     })
   }
 
@@ -55,8 +55,8 @@ export class MigrationLog {
    */
   putErrors(records: readonly PackedRecord[]): void {
     if (records.length === 0) return
-    this.#slab.write(() => {
-      for (const record of records) this.#putError(record)
+    this.slab.write(() => {
+      for (const record of records) this.putError(record)
     })
   }
 
@@ -67,27 +67,27 @@ export class MigrationLog {
     keys: readonly Uint8Array[],
     records: readonly PackedRecord[],
   ): void {
-    this.#slab.write(() => {
+    this.slab.write(() => {
       for (const key of keys)
-        for (const migrop of steps) this.#dropError(logKey({ migrop, logtyp: 'error', key }), layer)
-      for (const record of records) this.#putError(record)
+        for (const migrop of steps) this.dropError(logKey({ migrop, logtyp: 'error', key }), layer)
+      for (const record of records) this.putError(record)
     })
   }
 
   /** The value of exactly this key, or undefined. */
   get(migrop: string, logtyp: string, key: string | Uint8Array): Value | undefined {
-    const value = this.#db.get(logKey({ migrop, logtyp, key }))
+    const value = this.db.get(logKey({ migrop, logtyp, key }))
     return value === undefined ? undefined : decode(value)
   }
 
-  #putError({ migrop, key, value }: PackedRecord): void {
+  private putError({ migrop, key, value }: PackedRecord): void {
     const at = logKey({ migrop, logtyp: 'error', key })
-    const before = this.#db.get(at)
-    this.#db.put(at, before === undefined ? value : withMore(before, value))
+    const before = this.db.get(at)
+    this.db.put(at, before === undefined ? value : withMore(before, value))
   }
 
-  #dropError(key: Uint8Array, layer: string): void {
-    const before = this.#db.get(key)
+  private dropError(key: Uint8Array, layer: string): void {
+    const before = this.db.get(key)
     if (before === undefined) return
     const first = decode(before)
     if (!(first instanceof PackMap)) return
@@ -95,25 +95,25 @@ export class MigrationLog {
     const all = [new PackMap(first.entries.filter(([name]) => name !== 'more')), ...(Array.isArray(more) ? more : [])]
     const kept = all.filter((value) => !(value instanceof PackMap && pyEquals(value.get('layer') ?? null, layer)))
     const [head, ...rest] = kept
-    if (head === undefined) this.#db.delete(key)
-    else if (rest.length === 0 || !(head instanceof PackMap)) this.#db.put(key, encode(head))
-    else this.#db.put(key, encode(new PackMap([...head.entries, ['more', rest]])))
+    if (head === undefined) this.db.delete(key)
+    else if (rest.length === 0 || !(head instanceof PackMap)) this.db.put(key, encode(head))
+    else this.db.put(key, encode(new PackMap([...head.entries, ['more', rest]])))
   }
 
   /** All records of a step and type in key order; without a type, or without both, of more. */
   *records(migrop?: string, logtyp?: string): Generator<LogRecord> {
-    yield* logRecords(this.#db.rows(), migrop, logtyp)
+    yield* logRecords(this.db.rows(), migrop, logtyp)
   }
 
   /** Removes the records of a step and type, or of those only the ones that `which` chooses; returns how many. */
   clear(migrop: string, logtyp: string, which: (record: LogRecord) => boolean = () => true): number {
     const gone = [...this.records(migrop, logtyp)].filter(which)
     if (gone.length === 0) return 0
-    return this.#slab.write(() => gone.filter((record) => this.#db.delete(logKey(record))).length)
+    return this.slab.write(() => gone.filter((record) => this.db.delete(logKey(record))).length)
   }
 
   close(): Promise<void> {
-    return this.#slab.close()
+    return this.slab.close()
   }
 }
 

@@ -23,8 +23,8 @@ export interface EditBatch {
  * The destination's `slabs/nexus.lmdb`, db `nexuslog`: int64(index) -> `[layer iden, "edits", [node edits, meta], {}, {}]`.
  */
 export class NexusLog {
-  readonly #slab: Slab
-  readonly #db: Db
+  private readonly slab: Slab
+  private readonly db: Db
 
   /** @param mapBytes how large the log may become; needed for `append()` only */
   static async open(destDir: string, mapBytes?: number): Promise<NexusLog> {
@@ -33,21 +33,21 @@ export class NexusLog {
   }
 
   private constructor(slab: Slab) {
-    this.#slab = slab
-    this.#db = slab.db(NEXUS_DB)
+    this.slab = slab
+    this.db = slab.db(NEXUS_DB)
   }
 
   /** Appends batches of node edits in one commit, meta `{time, user}`; each run appends again, as the reference does. */
   append(batches: Iterable<EditBatch>): void {
-    const last = this.#db.last()
+    const last = this.db.last()
     let next = last === undefined ? 0 : int(last.key) + (isReservation(last.value) ? 0 : 1)
-    this.#slab.write(() => {
+    this.slab.write(() => {
       for (const { layerIden, nodeEdits, timeMs, userIden } of batches) {
         const meta = new PackMap([
           ['time', timeMs],
           ['user', userIden],
         ])
-        this.#db.put(int64(next++), encode([layerIden, 'edits', [nodeEdits, meta], new PackMap([]), new PackMap([])]))
+        this.db.put(int64(next++), encode([layerIden, 'edits', [nodeEdits, meta], new PackMap([]), new PackMap([])]))
       }
     })
   }
@@ -63,13 +63,13 @@ export class NexusLog {
     const wanted = reservationRow(nextEdits)
     if (wanted === null) return null
     const { index, value } = wanted
-    const last = this.#db.last()
+    const last = this.db.last()
     const stale = last !== undefined && isReservation(last.value)
     // Behind a log of `--add-mode nexus` that reaches further nothing needs to be reserved.
     if (last !== undefined && !stale && int(last.key) >= index) return null
-    this.#slab.write(() => {
-      if (stale) this.#db.delete(last.key)
-      this.#db.put(int64(index), value)
+    this.slab.write(() => {
+      if (stale) this.db.delete(last.key)
+      this.db.put(int64(index), value)
     })
     return index
   }
@@ -77,7 +77,7 @@ export class NexusLog {
   /** Which of some nodes the log has edits of, and of which it has node data: buids in hex. */
   loggedOf(layerIden: string, buids: ReadonlySet<string>): { nodes: Set<string>; nodedata: Set<string> } {
     const found = { nodes: new Set<string>(), nodedata: new Set<string>() }
-    for (const { value } of this.#db.rows()) {
+    for (const { value } of this.db.rows()) {
       const [iden, , args] = decode(value) as Value[]
       const nodeEdits = iden === layerIden && Array.isArray(args) && Array.isArray(args[0]) ? args[0] : []
       for (const [buid, , edits] of nodeEdits as [Uint8Array, string, [number][]][]) {
@@ -89,7 +89,7 @@ export class NexusLog {
   }
 
   close(): Promise<void> {
-    return this.#slab.close()
+    return this.slab.close()
   }
 }
 

@@ -19,11 +19,15 @@ export interface RunDirs {
  */
 export function runError(error: unknown, { srcDir, destDir }: RunDirs): unknown {
   if (error instanceof MigrationError || !isSystemError(error)) return error
-  const options = { cause: error, hint: 'Check the disk and who may use it, then run the same command again' }
   const { path } = error
   if (path !== undefined && isIn(path, destDir)) return destFailure(error)
-  if (path !== undefined && isIn(path, srcDir))
-    return new MigrationError('ERR_SOURCE', `Cannot read the source: ${error.message}`, { ...options, path })
+  if (path !== undefined && isIn(path, srcDir)) {
+    return new MigrationError('ERR_SOURCE', `Cannot read the source: ${error.message}`, {
+      cause: error,
+      path,
+      hint: 'Check the disk and who may use it, then run the same command again',
+    })
+  }
   return knownFailure(error) ?? error
 }
 

@@ -54,11 +54,11 @@ const OLD_MS = 3_600_000
 export class DirLock {
   /** Rejects when somebody else has taken the lock, as after this process has stood still for long. */
   readonly lost: Promise<never>
-  readonly #path: string
-  readonly #token: string
-  readonly #fd: number
-  readonly #worker: Worker
-  readonly #released = new Int32Array(new SharedArrayBuffer(4))
+  private readonly path: string
+  private readonly token: string
+  private readonly fd: number
+  private readonly worker: Worker
+  private readonly released = new Int32Array(new SharedArrayBuffer(4))
 
   /**
    * @param path the lock's file, in a directory that exists
@@ -108,38 +108,38 @@ export class DirLock {
     use: LockUse,
     times: LockTimes,
   ) {
-    this.#path = path
-    this.#token = own.token
-    this.#fd = own.fd
+    this.path = path
+    this.token = own.token
+    this.fd = own.fd
     const lostText = `${use.refusal} any longer: another process took "${path}" while this one stood still`
     const workerData: HeartbeatData = {
       path,
       head: own.head,
       beatMs: times.beatMs,
-      released: this.#released,
+      released: this.released,
       lostText,
     }
-    this.#worker = new Worker(new URL('./heartbeat-thread.js', import.meta.url), { workerData })
-    this.#worker.unref()
+    this.worker = new Worker(new URL('./heartbeat-thread.js', import.meta.url), { workerData })
+    this.worker.unref()
     this.lost = new Promise((_, reject) => {
-      this.#worker.once('message', () =>
+      this.worker.once('message', () =>
         reject(new MigrationError('ERR_LOCKED', lostText, { hint: 'Let the other one end, then look at its result' })),
       )
-      this.#worker.once('error', reject)
+      this.worker.once('error', reject)
     })
     this.lost.catch(() => {})
   }
 
   /** Gives it back. Nothing of it is left. */
   release(): void {
-    if (Atomics.exchange(this.#released, 0, 1) !== 0) return
-    void this.#worker.terminate()
+    if (Atomics.exchange(this.released, 0, 1) !== 0) return
+    void this.worker.terminate()
     try {
-      if (readLockFile(this.#path)?.token === this.#token) rmSync(this.#path, { force: true })
+      if (readLockFile(this.path)?.token === this.token) rmSync(this.path, { force: true })
     } catch {
       // A disk that is gone: the next one finds that we are dead.
     }
-    closeSync(this.#fd)
+    closeSync(this.fd)
   }
 }
 

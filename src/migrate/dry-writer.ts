@@ -12,7 +12,7 @@ export class DryWriter implements LayerWriter {
   readonly port: LayerWriterPort = {
     call: async (method, args) => (this[method] as (args: unknown) => unknown).call(this, args) as never,
   }
-  readonly #records = new Map<string, readonly PackedRecord[]>()
+  private readonly records = new Map<string, readonly PackedRecord[]>()
 
   constructor(accepted: AcceptedErrors | null) {
     this.errors = new ErrorCounts(accepted)
@@ -26,7 +26,7 @@ export class DryWriter implements LayerWriter {
           release(credits, message.chunk.bytes.length)
           return
         }
-        this.#records.set(`${slab} ${stream}`, message.records)
+        this.records.set(`${slab} ${stream}`, message.records)
         const { entries, pageCount } = message.summary
         port.close()
         resolve({ entries, pages: pageCount })
@@ -37,8 +37,8 @@ export class DryWriter implements LayerWriter {
   async commit({ slab, streams }: Args<'commit'>): Promise<void> {
     for (const { stream } of streams) {
       const key = `${slab} ${stream}`
-      for (const record of this.#records.get(key) ?? []) this.errors.addPacked(record)
-      this.#records.delete(key)
+      for (const record of this.records.get(key) ?? []) this.errors.addPacked(record)
+      this.records.delete(key)
     }
   }
 

@@ -7,7 +7,7 @@ import { modelError, type NdefMap, type Opts, Type, type TypeModel } from './typ
 /** Values of one type; `uniq` leaves one of each, `sorted` orders them. */
 export class ArrayType extends Type {
   readonly stortype: number
-  readonly #item: Type
+  private readonly item: Type
 
   constructor(model: TypeModel, name: string, opts: Opts, subof: string | null) {
     super(model, name, opts, subof)
@@ -17,36 +17,36 @@ export class ArrayType extends Type {
     }
     const base = model.type(type)
     if (base === undefined) throw new ModelError('AttributeError', "'NoneType' object has no attribute 'clone'")
-    this.#item = model.clone(base, typeopts)
-    if (this.#item instanceof ArrayType) throw modelError('BadTypeDef', {})
-    this.stortype = ARRAY | this.#item.stortype
+    this.item = model.clone(base, typeopts)
+    if (this.item instanceof ArrayType) throw modelError('BadTypeDef', {})
+    this.stortype = ARRAY | this.item.stortype
   }
 
   override isNormed(value: Value): boolean {
     return (
-      Array.isArray(value) && !this.opts.uniq && !this.opts.sorted && value.every((item) => this.#item.isNormed(item))
+      Array.isArray(value) && !this.opts.uniq && !this.opts.sorted && value.every((item) => this.item.isNormed(item))
     )
   }
 
   /** The reference gives distinct values that it does not sort any order. */
   override keeps(value: Value): boolean {
-    if (!Array.isArray(value) || !value.every((item) => this.#item.keeps(item))) return false
+    if (!Array.isArray(value) || !value.every((item) => this.item.keeps(item))) return false
     if (this.opts.uniq && pySet(value).length !== value.length) return false
     return !this.opts.sorted || pyEquals(pySorted(value), value)
   }
 
   override get holdsNdefs(): boolean {
-    return this.#item.holdsNdefs
+    return this.item.holdsNdefs
   }
 
   override mapNdefs(value: Value, map: NdefMap): Value {
-    return Array.isArray(value) ? value.map((item) => this.#item.mapNdefs(item, map)) : value
+    return Array.isArray(value) ? value.map((item) => this.item.mapNdefs(item, map)) : value
   }
 
   protected override ofArray(items: readonly Value[]): Value {
-    let norms: readonly Value[] = items.map((item) => this.#item.normValue(item))
+    let norms: readonly Value[] = items.map((item) => this.item.normValue(item))
     // Forms of the items become nodes of their own by way of a set.
-    if (this.model.form(this.#item.name) !== undefined) pySet(norms)
+    if (this.model.form(this.item.name) !== undefined) pySet(norms)
     if (this.opts.uniq) norms = pySet(norms)
     return this.opts.sorted ? pySorted(norms) : [...norms]
   }

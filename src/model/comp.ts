@@ -8,7 +8,7 @@ type Field = readonly [string, string | readonly [string, Opts]]
 /** An array of one value of each field's type, in order; with `sepr` also a text of them. */
 export class Comp extends Type {
   readonly stortype = StorType.msgp
-  #types: (Type | undefined)[] = []
+  private types: (Type | undefined)[] = []
 
   override isNormed(value: Value): boolean {
     const { fields } = this
@@ -64,8 +64,8 @@ export class Comp extends Type {
 
   /** Fields may name types that come later in the model: they are looked up when first used. */
   private knownType(index: number): Type | undefined {
-    this.#types[index] ??= this.findType((this.fields as readonly Field[])[index][1])
-    return this.#types[index]
+    this.types[index] ??= this.findType((this.fields as readonly Field[])[index][1])
+    return this.types[index]
   }
 
   private findType(def: string | readonly [string, Opts]): Type | undefined {

@@ -9,8 +9,8 @@ import { type Opt, Type } from './type.js'
 /** A float with a lowest and a highest value; `minisvalid` and `maxisvalid` say whether they are in. */
 export class FloatType extends Type {
   readonly stortype = StorType.float64
-  readonly #min = boundOf(this.opts.min)
-  readonly #max = boundOf(this.opts.max)
+  private readonly min = boundOf(this.opts.min)
+  private readonly max = boundOf(this.opts.max)
 
   override isNormed(value: Value): boolean {
     return value instanceof Float && !Number.isNaN(value.value) && this.fault(value.value) === null
@@ -42,9 +42,9 @@ export class FloatType extends Type {
   private fault(value: number): string | null {
     const { minisvalid = true, maxisvalid = true } = this.opts
     // NaN compares to nothing.
-    const min = this.#min
+    const min = this.min
     if (min !== null && !(minisvalid ? value >= min.value : value > min.value)) return `value is below min=${min.text}`
-    const max = this.#max
+    const max = this.max
     if (max !== null && !(maxisvalid ? value <= max.value : value < max.value)) return `value is above max=${max.text}`
     return null
   }

@@ -9,7 +9,7 @@ const lowerHex = /^[0-9a-f]+$/
 /** An even number of hex digits; `size` says how many, 0 any. */
 export class Hex extends Type {
   readonly stortype = StorType.utf8
-  readonly #size: number
+  private readonly size: number
 
   constructor(model: TypeModel, name: string, opts: Opts, subof: string | null) {
     super(model, name, opts, subof)
@@ -17,18 +17,18 @@ export class Hex extends Type {
     if (size < 0) throw modelError('BadConfValu', { name: 'size', valu: size, mesg: 'Size must be > 0' })
     if (size % 2 !== 0)
       throw modelError('BadConfValu', { name: 'size', valu: size, mesg: 'Size must be a multiple of 2' })
-    this.#size = size
+    this.size = size
   }
 
   override isNormed(value: Value): boolean {
     if (typeof value !== 'string' || !lowerHex.test(value)) return false
-    return this.#size === 0 ? value.length % 2 === 0 : value.length === this.#size
+    return this.size === 0 ? value.length % 2 === 0 : value.length === this.size
   }
 
   protected override ofText(text: string): Value {
     const digits = hexDigits(text)
-    if (this.#size !== 0 && digits.length !== this.#size) {
-      throw synError('BadTypeValu', { valu: digits, reqwidth: this.#size, name: this.name, mesg: 'invalid width' })
+    if (this.size !== 0 && digits.length !== this.size) {
+      throw synError('BadTypeValu', { valu: digits, reqwidth: this.size, name: this.name, mesg: 'invalid width' })
     }
     return digits
   }

@@ -70,11 +70,11 @@ export class Model implements TypeModel {
   /** Types that are Python code of somebody's own: their values cannot be checked. */
   readonly opaqueTypes: string[] = []
 
-  readonly #defs = new Map<string, TypeDef>()
-  readonly #types = new Map<string, Type>()
-  readonly #clones = new Map<string, Type>()
-  readonly #additions: Addition[] = []
-  readonly #building = new Set<string>()
+  private readonly defs = new Map<string, TypeDef>()
+  private readonly types = new Map<string, Type>()
+  private readonly clones = new Map<string, Type>()
+  private readonly additions: Addition[] = []
+  private readonly building = new Set<string>()
 
   /** @param now what "now" is in a text, in ms since 1970; no stored value depends on it */
   private constructor(readonly now: number) {}
@@ -83,7 +83,7 @@ export class Model implements TypeModel {
     const model = new Model(options.now ?? 0)
     const { types, univs, forms } = load('./data/core.json') as CoreData
     for (const [name, [className, subof, opts]] of Object.entries(types)) {
-      model.#defs.set(name, { classes: [className], subof, opts, stortype: null })
+      model.defs.set(name, { classes: [className], subof, opts, stortype: null })
     }
     for (const [name, ref] of Object.entries(univs)) model.univs.set(name, new TypedProp(model, name, name, ref))
     for (const [name, props] of Object.entries(forms)) model.addForm(name, props)
@@ -98,13 +98,13 @@ export class Model implements TypeModel {
   }
 
   toJSON(): ModelData {
-    return { now: this.now, additions: this.#additions }
+    return { now: this.now, additions: this.additions }
   }
 
   type(name: string): Type | undefined {
-    const built = this.#types.get(name)
+    const built = this.types.get(name)
     if (built !== undefined) return built
-    const def = this.#defs.get(name)
+    const def = this.defs.get(name)
     return def === undefined ? undefined : this.build(name, def)
   }
 
@@ -120,10 +120,10 @@ export class Model implements TypeModel {
     const key = JSON.stringify([base.name, base.opts, opts], (_, value) =>
       typeof value === 'bigint' ? `${value}n` : value,
     )
-    let type = this.#clones.get(key)
+    let type = this.clones.get(key)
     if (type === undefined) {
-      type = this.construct(base.name, this.#defs.get(base.name) as TypeDef, { ...base.opts, ...opts })
-      this.#clones.set(key, type)
+      type = this.construct(base.name, this.defs.get(base.name) as TypeDef, { ...base.opts, ...opts })
+      this.clones.set(key, type)
     }
     return type
   }
@@ -146,7 +146,7 @@ export class Model implements TypeModel {
   /** @throws {ModelError} when a type of the file makes no sense */
   /** Names of the forms that model files have added. */
   ownForms(): string[] {
-    return this.#additions.flatMap((addition) => (addition.kind === 'file' ? Object.keys(addition.file.forms) : []))
+    return this.additions.flatMap((addition) => (addition.kind === 'file' ? Object.keys(addition.file.forms) : []))
   }
 
   addModelFile(file: ModelFile): void {
@@ -200,12 +200,12 @@ export class Model implements TypeModel {
     else if (addition.kind === 'prop') this.applyProp(addition.form, addition.name, addition.ref)
     else if (addition.kind === 'univ') this.applyUniv(`.${addition.name}`, addition.ref)
     else this.applyTagProp(addition.name, addition.ref)
-    this.#additions.push(addition)
+    this.additions.push(addition)
   }
 
   private applyFile(file: ModelFile): void {
-    const added = Object.entries(file.types).filter(([name]) => !this.#defs.has(name))
-    for (const [name, def] of added) this.#defs.set(name, def)
+    const added = Object.entries(file.types).filter(([name]) => !this.defs.has(name))
+    for (const [name, def] of added) this.defs.set(name, def)
     for (const [name] of added) this.type(name)
     for (const [name, ref] of Object.entries(file.univs)) if (!this.univs.has(name)) this.applyUniv(name, ref)
     for (const [name, ref] of Object.entries(file.tagProps)) if (!this.tagProps.has(name)) this.applyTagProp(name, ref)
@@ -218,7 +218,7 @@ export class Model implements TypeModel {
   }
 
   private addForm(name: string, props: Refs): void {
-    if (!this.#defs.has(name)) throw modelError('NoSuchType', { name })
+    if (!this.defs.has(name)) throw modelError('NoSuchType', { name })
     const form = new TypedForm(this, name)
     for (const univ of this.univs.values()) form.addProp(univ.name, (univ as TypedProp).ref)
     for (const [prop, ref] of Object.entries(props)) form.addProp(prop, ref)
@@ -260,14 +260,14 @@ export class Model implements TypeModel {
   }
 
   private build(name: string, def: TypeDef): Type {
-    if (this.#building.has(name)) throw new ModelError('RecursionError', `type "${name}" is made of itself`)
-    this.#building.add(name)
+    if (this.building.has(name)) throw new ModelError('RecursionError', `type "${name}" is made of itself`)
+    this.building.add(name)
     try {
       const type = this.construct(name, def, { ...this.parentOpts(def), ...def.opts })
-      this.#types.set(name, type)
+      this.types.set(name, type)
       return type
     } finally {
-      this.#building.delete(name)
+      this.building.delete(name)
     }
   }
 
@@ -286,7 +286,7 @@ export class Model implements TypeModel {
 
   /** The stortype of a base type's class. */
   private stortypeOf(className: string | undefined): number | null {
-    for (const [name, def] of this.#defs) {
+    for (const [name, def] of this.defs) {
       if (className !== undefined && def.subof === null && def.classes[0] === className)
         return this.type(name)?.stortype ?? null
     }
@@ -300,7 +300,7 @@ export class Model implements TypeModel {
 }
 
 class TypedProp implements Prop {
-  #type: Type | undefined
+  private cachedType: Type | undefined
 
   constructor(
     protected readonly model: Model,
@@ -310,8 +310,8 @@ class TypedProp implements Prop {
   ) {}
 
   get type(): Type {
-    this.#type ??= this.model.typeOf(this.ref)
-    return this.#type
+    this.cachedType ??= this.model.typeOf(this.ref)
+    return this.cachedType
   }
 
   get stortype(): number {
@@ -327,14 +327,14 @@ class TypedTagProp extends TypedProp implements TagProp {
 
 class TypedForm implements Form {
   readonly props = new Map<string, Prop>()
-  readonly #model: Model
-  #type: Type | undefined
+  private readonly model: Model
+  private cachedType: Type | undefined
 
   constructor(
     model: Model,
     readonly name: string,
   ) {
-    this.#model = model
+    this.model = model
   }
 
   get full(): string {
@@ -342,8 +342,8 @@ class TypedForm implements Form {
   }
 
   get type(): Type {
-    this.#type ??= this.#model.type(this.name) as Type
-    return this.#type
+    this.cachedType ??= this.model.type(this.name) as Type
+    return this.cachedType
   }
 
   get stortype(): number {
@@ -352,7 +352,7 @@ class TypedForm implements Form {
 
   addProp(name: string, ref: TypeDefRef): void {
     const full = name.startsWith('.') ? this.name + name : `${this.name}:${name}`
-    this.props.set(name, new TypedProp(this.#model, name, full, ref))
+    this.props.set(name, new TypedProp(this.model, name, full, ref))
   }
 }
 

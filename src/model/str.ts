@@ -12,18 +12,18 @@ const quiet = /^[!-@[-~]+$/
 /** A text; `lower`, `strip` and `onespace` change it, then `enums` ("a,b,c") and `regex` check it. */
 export class Str extends Type {
   readonly stortype: number = StorType.utf8
-  readonly #allowed: readonly string[] | null
-  readonly #pattern: Pattern | null
+  private readonly allowed: readonly string[] | null
+  private readonly pattern: Pattern | null
 
   constructor(model: TypeModel, name: string, opts: Opts, subof: string | null) {
     super(model, name, opts, subof)
     const { regex = null, enums = null } = opts as { regex?: string | null; enums?: string | null }
-    this.#pattern = regex === null ? null : compilePattern(regex)
-    this.#allowed = enums === null ? null : enums.split(',')
+    this.pattern = regex === null ? null : compilePattern(regex)
+    this.allowed = enums === null ? null : enums.split(',')
   }
 
   override isNormed(value: Value): boolean {
-    if (typeof value !== 'string' || this.#allowed !== null || this.#pattern !== null) return false
+    if (typeof value !== 'string' || this.allowed !== null || this.pattern !== null) return false
     const { lower: isLower, strip: isStripped, onespace } = this.opts
     return (!isLower && !isStripped && !onespace) || quiet.test(value)
   }
@@ -33,10 +33,10 @@ export class Str extends Type {
     if (this.opts.lower) norm = lower(norm)
     if (this.opts.strip) norm = strip(norm)
     if (this.opts.onespace) norm = words(norm).join(' ')
-    if (this.#allowed !== null && !this.#allowed.includes(norm)) {
+    if (this.allowed !== null && !this.allowed.includes(norm)) {
       throw synError('BadTypeValu', { valu: text, name: this.name, enums: null, mesg: 'Value not in enums' })
     }
-    if (this.#pattern !== null && this.#pattern.exec(norm) === null) throw this.bad('regex does not match', text)
+    if (this.pattern !== null && this.pattern.exec(norm) === null) throw this.bad('regex does not match', text)
     return norm
   }
 

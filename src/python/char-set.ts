@@ -21,18 +21,18 @@ export const unicodeTables = createRequire(import.meta.url)('./data/unicode.json
 
 /** A set of code points; unpacked when it is first asked. */
 export class CharSet {
-  #packed: string
-  #starts: number[] | undefined
-  #ends: number[] = []
+  private packed: string
+  private starts: number[] | undefined
+  private ends: number[] = []
 
   /** @param packed "first length first length …" in base 36, each first counted from the end of the range before */
   constructor(packed: string) {
-    this.#packed = packed
+    this.packed = packed
   }
 
   has(codePoint: number): boolean {
-    this.#starts ??= this.#unpack()
-    const starts = this.#starts
+    this.starts ??= this.unpack()
+    const starts = this.starts
     let low = 0
     let high = starts.length
     while (low < high) {
@@ -40,7 +40,7 @@ export class CharSet {
       if (starts[middle] <= codePoint) low = middle + 1
       else high = middle
     }
-    return low > 0 && codePoint < this.#ends[low - 1]
+    return low > 0 && codePoint < this.ends[low - 1]
   }
 
   /** Whether the first character of a text is in the set. */
@@ -50,27 +50,27 @@ export class CharSet {
 
   /** The ranges as the inside of a regular expression's class, for use with the `u` flag. */
   get classText(): string {
-    this.#starts ??= this.#unpack()
-    return this.#starts.map((start, i) => `${escaped(start)}-${escaped(this.#ends[i] - 1)}`).join('')
+    this.starts ??= this.unpack()
+    return this.starts.map((start, i) => `${escaped(start)}-${escaped(this.ends[i] - 1)}`).join('')
   }
 
   /** As classText, for all other characters. */
   get complementText(): string {
-    this.#starts ??= this.#unpack()
-    const starts = [...this.#starts, 0x110000]
-    const ends = [0, ...this.#ends]
+    this.starts ??= this.unpack()
+    const starts = [...this.starts, 0x110000]
+    const ends = [0, ...this.ends]
     return starts.map((start, i) => (start > ends[i] ? `${escaped(ends[i])}-${escaped(start - 1)}` : '')).join('')
   }
 
-  #unpack(): number[] {
+  private unpack(): number[] {
     const starts: number[] = []
-    const numbers = this.#packed.split(' ')
+    const numbers = this.packed.split(' ')
     let end = 0
     for (let i = 0; i < numbers.length; i += 2) {
       const start = end + Number.parseInt(numbers[i], 36)
       end = start + Number.parseInt(numbers[i + 1], 36)
       starts.push(start)
-      this.#ends.push(end)
+      this.ends.push(end)
     }
     return starts
   }

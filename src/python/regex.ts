@@ -64,20 +64,20 @@ function compile(source: string, behind: string): Pattern {
 
 class Translator {
   readonly flags: Flags = { ignoreCase: false, multiline: false, dotAll: false, verbose: false, ascii: false }
-  readonly #chars: string[]
-  #pos = 0
-  #groups = 0
-  readonly #source: string
+  private readonly chars: string[]
+  private pos = 0
+  private groups = 0
+  private readonly source: string
 
   constructor(source: string) {
-    this.#source = source
-    this.#chars = [...source]
+    this.source = source
+    this.chars = [...source]
     for (const match of source.matchAll(/\(\?([imsxuaLfwV01]+)\)/g)) this.setFlags(match[1])
   }
 
   translate(): string {
     const translated = this.alternatives()
-    if (this.#pos < this.#chars.length) throw this.refused('unbalanced parenthesis')
+    if (this.pos < this.chars.length) throw this.refused('unbalanced parenthesis')
     return translated
   }
 
@@ -88,7 +88,7 @@ class Translator {
       out += last
       last = ''
     }
-    while (this.#pos < this.#chars.length && this.#chars[this.#pos] !== ')') {
+    while (this.pos < this.chars.length && this.chars[this.pos] !== ')') {
       const quantifier = this.quantifier()
       if (quantifier !== null) {
         if (last === '') throw this.refused('nothing to repeat')
@@ -107,9 +107,9 @@ class Translator {
 
   /** `*`, `+`, `?` or `{n,m}` where the pattern stands, or null. */
   private quantifier(): string | null {
-    const char = this.#chars[this.#pos]
+    const char = this.chars[this.pos]
     if (char === '*' || char === '+' || char === '?') {
-      this.#pos++
+      this.pos++
       return char
     }
     if (char !== '{') return null
@@ -118,12 +118,12 @@ class Translator {
       if (/^\{[eids0-9<]/.test(this.rest())) throw this.refused('fuzzy matching')
       return null
     }
-    this.#pos += whole.length
+    this.pos += whole.length
     return `{${from === '' ? '0' : from}${comma}${to}}`
   }
 
   private atom(): string {
-    const char = this.#chars[this.#pos++]
+    const char = this.chars[this.pos++]
     switch (char) {
       case '|':
         return '|'
@@ -152,7 +152,7 @@ class Translator {
   }
 
   private comment(): string {
-    while (this.#pos < this.#chars.length && this.#chars[this.#pos] !== '\n') this.#pos++
+    while (this.pos < this.chars.length && this.chars[this.pos] !== '\n') this.pos++
     return ''
   }
 
@@ -160,7 +160,7 @@ class Translator {
     if (!this.next('?')) return this.capture('(')
     const [whole, name] = /^(?:P?<([A-Za-z_]\w*)>)/.exec(this.rest()) ?? []
     if (whole !== undefined && name !== undefined) {
-      this.#pos += whole.length
+      this.pos += whole.length
       return this.capture(`(?<${name}>`)
     }
     if (this.next('P=')) return `\\k<${this.until(')')}>`
@@ -177,7 +177,7 @@ class Translator {
   private flagGroup(): string {
     const [whole, on, off = '', end] = /^([imsxuaLfwV01]*)(?:-([imsx]+))?([:)])/.exec(this.rest()) ?? []
     if (whole === undefined || on + off === '') throw this.refused(`group (?${this.rest().slice(0, 8)}`)
-    this.#pos += whole.length
+    this.pos += whole.length
     if (end === ')') return ''
     const before = { ...this.flags }
     this.setFlags(on)
@@ -189,7 +189,7 @@ class Translator {
   }
 
   private capture(head: string): string {
-    this.#groups++
+    this.groups++
     return `${head}${this.inside()})`
   }
 
@@ -201,12 +201,12 @@ class Translator {
 
   /** A group that gives nothing back: JavaScript's lookahead does not. */
   private atomic(inner: string): string {
-    const name = `atomic${this.#pos}`
+    const name = `atomic${this.pos}`
     return `(?:(?=(?<${name}>${inner}))\\k<${name}>)`
   }
 
   private escape(): string {
-    const char = this.#chars[this.#pos++]
+    const char = this.chars[this.pos++]
     switch (char) {
       case undefined:
         throw this.refused('bad escape at the end')
@@ -232,7 +232,7 @@ class Translator {
       if (this.flags.ascii) throw this.refused('a property of ASCII alone')
       const [whole] = /^\{\^?[\w=: ]+\}/.exec(this.rest()) ?? []
       if (whole === undefined) throw this.refused('property')
-      this.#pos += whole.length
+      this.pos += whole.length
       const negated = whole[1] === '^' ? (char === 'p' ? 'P' : 'p') : char
       return `\\${negated}${whole.replace('^', '').replace(':', '=')}`
     }
@@ -247,23 +247,23 @@ class Translator {
   private codePoint(width: number): string {
     const hex = this.rest().slice(0, width)
     if (!new RegExp(`^[0-9a-fA-F]{${width}}$`).test(hex)) throw this.refused('incomplete escape')
-    this.#pos += width
+    this.pos += width
     return `\\u{${Number.parseInt(hex, 16).toString(16)}}`
   }
 
   private octal(): string {
     const [digits] = /^[0-7]{0,2}/.exec(this.rest()) as unknown as [string]
-    this.#pos += digits.length
+    this.pos += digits.length
     return `\\u{${Number.parseInt(`0${digits}`, 8).toString(16)}}`
   }
 
   private backReference(first: string): string {
     const more = /^[0-9]?/.exec(this.rest())?.[0] ?? ''
-    this.#pos += more.length
+    this.pos += more.length
     const number = Number(first + more)
-    if (number > this.#groups) throw this.refused('unknown group')
+    if (number > this.groups) throw this.refused('unknown group')
     // Groups that make others atomic are groups too, and would count.
-    if (this.#source.includes('?>') || /[*+?}]\+/.test(this.#source)) throw this.refused('numbered and atomic groups')
+    if (this.source.includes('?>') || /[*+?}]\+/.test(this.source)) throw this.refused('numbered and atomic groups')
     return `(?:\\${number})`
   }
 
@@ -273,14 +273,14 @@ class Translator {
     // A bracket that comes first is a character.
     if (this.next(']')) out += '\\]'
     while (!this.next(']')) {
-      if (this.#pos >= this.#chars.length) throw this.refused('unterminated character set')
+      if (this.pos >= this.chars.length) throw this.refused('unterminated character set')
       const [posix, name] = /^\[:(\w+):\]/.exec(this.rest()) ?? []
       if (posix !== undefined && name !== undefined && posixClasses[name] !== undefined) {
-        this.#pos += posix.length
+        this.pos += posix.length
         out += posixClasses[name]
         continue
       }
-      const char = this.#chars[this.#pos++]
+      const char = this.chars[this.pos++]
       if (char === '\\') out += this.classEscape()
       else if (char === '-') out += this.isRange(out) ? '-' : '\\-'
       else out += quotedInClass(char)
@@ -289,14 +289,14 @@ class Translator {
   }
 
   private classEscape(): string {
-    const char = this.#chars[this.#pos++]
+    const char = this.chars[this.pos++]
     if (char === 'b') return '\\x08'
     return this.escapedChar(char, (inner, negated) => (negated ? this.complementOf(char) : inner))
   }
 
   /** Whether a "-" in a class stands between two characters. */
   private isRange(before: string): boolean {
-    return before !== '' && !/\\[pP]\{[^}]*\}$/.test(before) && this.#chars[this.#pos] !== ']'
+    return before !== '' && !/\\[pP]\{[^}]*\}$/.test(before) && this.chars[this.pos] !== ']'
   }
 
   private classOf(letter: string): string {
@@ -327,24 +327,24 @@ class Translator {
 
   private next(text: string): boolean {
     if (!this.rest().startsWith(text)) return false
-    this.#pos += text.length
+    this.pos += text.length
     return true
   }
 
   private until(char: string): string {
-    const start = this.#pos
-    while (this.#pos < this.#chars.length && this.#chars[this.#pos] !== char) this.#pos++
-    const text = this.#chars.slice(start, this.#pos).join('')
+    const start = this.pos
+    while (this.pos < this.chars.length && this.chars[this.pos] !== char) this.pos++
+    const text = this.chars.slice(start, this.pos).join('')
     if (!this.next(char)) throw this.refused(`missing ${char}`)
     return text
   }
 
   private rest(): string {
-    return this.#chars.slice(this.#pos).join('')
+    return this.chars.slice(this.pos).join('')
   }
 
   private refused(what: string): ModelError {
-    return new ModelError('error', `Cannot translate pattern "${this.#source}": ${what} at position ${this.#pos}`)
+    return new ModelError('error', `Cannot translate pattern "${this.source}": ${what} at position ${this.pos}`)
   }
 }
 

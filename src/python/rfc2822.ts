@@ -19,56 +19,56 @@ export function parseAddress(field: string): MailAddress {
 
 /** Walks over the field; every method starts where the one before it stopped. */
 class Parser {
-  readonly #field: string
-  #pos = 0
-  #comments: string[] = []
+  private readonly field: string
+  private pos = 0
+  private comments: string[] = []
 
   constructor(field: string) {
-    this.#field = field
+    this.field = field
   }
 
   first(): MailAddress {
-    if (this.#atEnd) return { name: '', address: '' }
+    if (this.atEnd) return { name: '', address: '' }
     return this.addresses()[0] ?? { name: '', address: '' }
   }
 
   /** One address, or those of a group. */
   private addresses(): MailAddress[] {
-    this.#comments = []
+    this.comments = []
     this.skipSpace()
-    const start = this.#pos
-    const comments = this.#comments
+    const start = this.pos
+    const comments = this.comments
     const phrases = this.phrases()
     this.skipSpace()
     const found = this.behindPhrases(phrases, start, comments)
     this.skipSpace()
-    if (this.#char === ',') this.#pos++
+    if (this.char === ',') this.pos++
     return found
   }
 
   private behindPhrases(phrases: string[], start: number, comments: string[]): MailAddress[] {
-    const char = this.#char
+    const char = this.char
     if (char === '.' || char === '@') {
       // A bare address: it is read again from its start.
-      this.#pos = start
-      this.#comments = comments
+      this.pos = start
+      this.comments = comments
       const address = this.addrSpec()
-      return [{ name: this.#comments.join(' '), address }]
+      return [{ name: this.comments.join(' '), address }]
     }
     if (char === ':') return this.group()
     if (char === '<') return [this.route(phrases)]
-    if (phrases.length > 0) return [{ name: this.#comments.join(' '), address: phrases[0] }]
-    if (char !== '' && SPECIALS.includes(char)) this.#pos++
+    if (phrases.length > 0) return [{ name: this.comments.join(' '), address: phrases[0] }]
+    if (char !== '' && SPECIALS.includes(char)) this.pos++
     return []
   }
 
   private group(): MailAddress[] {
     const found: MailAddress[] = []
-    this.#pos++
-    while (!this.#atEnd) {
+    this.pos++
+    while (!this.atEnd) {
       this.skipSpace()
-      if (this.#char === ';') {
-        this.#pos++
+      if (this.char === ';') {
+        this.pos++
         break
       }
       found.push(...this.addresses())
@@ -79,28 +79,28 @@ class Parser {
   private route(phrases: string[]): MailAddress {
     const address = this.routeAddress()
     const name = phrases.join(' ')
-    return { name: this.#comments.length > 0 ? `${name} (${this.#comments.join(' ')})` : name, address }
+    return { name: this.comments.length > 0 ? `${name} (${this.comments.join(' ')})` : name, address }
   }
 
   /** What is between "<" and ">", without the route. */
   private routeAddress(): string {
     let isRoute = false
-    this.#pos++
+    this.pos++
     this.skipSpace()
-    while (!this.#atEnd) {
+    while (!this.atEnd) {
       if (isRoute) {
         this.domain()
         isRoute = false
-      } else if (this.#char === '>') {
-        this.#pos++
+      } else if (this.char === '>') {
+        this.pos++
         break
-      } else if (this.#char === '@') {
-        this.#pos++
+      } else if (this.char === '@') {
+        this.pos++
         isRoute = true
-      } else if (this.#char === ':') this.#pos++
+      } else if (this.char === ':') this.pos++
       else {
         const address = this.addrSpec()
-        this.#pos++
+        this.pos++
         return address
       }
       this.skipSpace()
@@ -114,24 +114,24 @@ class Parser {
       if (parts.length > 0 && strip(parts[parts.length - 1]) === '') parts.pop()
     }
     this.skipSpace()
-    while (!this.#atEnd) {
+    while (!this.atEnd) {
       let keepsSpace = true
-      if (this.#char === '.') {
+      if (this.char === '.') {
         dropSpace()
         parts.push('.')
-        this.#pos++
+        this.pos++
         keepsSpace = false
-      } else if (this.#char === '"') {
+      } else if (this.char === '"') {
         parts.push(`"${this.quoted().replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`)
-      } else if (ATOM_ENDS.includes(this.#char)) {
+      } else if (ATOM_ENDS.includes(this.char)) {
         dropSpace()
         break
       } else parts.push(this.atom(ATOM_ENDS))
       const space = this.skipSpace()
       if (keepsSpace && space !== '') parts.push(space)
     }
-    if (this.#char !== '@') return parts.join('')
-    this.#pos++
+    if (this.char !== '@') return parts.join('')
+    this.pos++
     this.skipSpace()
     const domain = this.domain()
     return domain === '' ? '' : `${parts.join('')}@${domain}`
@@ -139,15 +139,15 @@ class Parser {
 
   private domain(): string {
     let domain = ''
-    while (!this.#atEnd) {
-      if (SPACE.includes(this.#char)) this.#pos++
-      else if (this.#char === '(') this.#comments.push(this.comment())
-      else if (this.#char === '[') domain += `[${this.delimited(']\r', false)}]`
-      else if (this.#char === '.') {
-        this.#pos++
+    while (!this.atEnd) {
+      if (SPACE.includes(this.char)) this.pos++
+      else if (this.char === '(') this.comments.push(this.comment())
+      else if (this.char === '[') domain += `[${this.delimited(']\r', false)}]`
+      else if (this.char === '.') {
+        this.pos++
         domain += '.'
-      } else if (this.#char === '@') return ''
-      else if (ATOM_ENDS.includes(this.#char)) break
+      } else if (this.char === '@') return ''
+      else if (ATOM_ENDS.includes(this.char)) break
       else domain += this.atom(ATOM_ENDS)
     }
     return domain
@@ -155,20 +155,20 @@ class Parser {
 
   private phrases(): string[] {
     const phrases: string[] = []
-    while (!this.#atEnd) {
-      if (FOLDING_SPACE.includes(this.#char)) this.#pos++
-      else if (this.#char === '"') phrases.push(this.quoted())
-      else if (this.#char === '(') this.#comments.push(this.comment())
-      else if (PHRASE_ENDS.includes(this.#char)) break
+    while (!this.atEnd) {
+      if (FOLDING_SPACE.includes(this.char)) this.pos++
+      else if (this.char === '"') phrases.push(this.quoted())
+      else if (this.char === '(') this.comments.push(this.comment())
+      else if (PHRASE_ENDS.includes(this.char)) break
       else phrases.push(this.atom(PHRASE_ENDS))
     }
     return phrases
   }
 
   private atom(ends: string): string {
-    const start = this.#pos
-    while (!this.#atEnd && !ends.includes(this.#char)) this.#pos++
-    return this.#field.slice(start, this.#pos)
+    const start = this.pos
+    while (!this.atEnd && !ends.includes(this.char)) this.pos++
+    return this.field.slice(start, this.pos)
   }
 
   private quoted(): string {
@@ -182,24 +182,24 @@ class Parser {
   /** What is behind the character here up to one of `ends`; a backslash takes the next character as it is. */
   private delimited(ends: string, hasComments: boolean): string {
     let out = ''
-    this.#pos++
+    this.pos++
     let isEscaped = false
-    while (!this.#atEnd) {
-      const char = this.#char
+    while (!this.atEnd) {
+      const char = this.char
       if (isEscaped) isEscaped = false
       else if (ends.includes(char)) {
-        this.#pos++
+        this.pos++
         break
       } else if (hasComments && char === '(') {
         out += this.comment()
         continue
       } else if (char === '\\') {
         isEscaped = true
-        this.#pos++
+        this.pos++
         continue
       }
       out += char
-      this.#pos++
+      this.pos++
     }
     return out
   }
@@ -207,22 +207,22 @@ class Parser {
   /** Skips white space, which it returns without line ends, and keeps the comments in it. */
   private skipSpace(): string {
     let space = ''
-    while (!this.#atEnd) {
-      if (FOLDING_SPACE.includes(this.#char)) {
-        if (SPACE.includes(this.#char)) space += this.#char
-        this.#pos++
-      } else if (this.#char === '(') this.#comments.push(this.comment())
+    while (!this.atEnd) {
+      if (FOLDING_SPACE.includes(this.char)) {
+        if (SPACE.includes(this.char)) space += this.char
+        this.pos++
+      } else if (this.char === '(') this.comments.push(this.comment())
       else break
     }
     return space
   }
 
-  get #atEnd(): boolean {
-    return this.#pos >= this.#field.length
+  private get atEnd(): boolean {
+    return this.pos >= this.field.length
   }
 
   /** The character here; '' at the end. */
-  get #char(): string {
-    return this.#field[this.#pos] ?? ''
+  private get char(): string {
+    return this.field[this.pos] ?? ''
   }
 }

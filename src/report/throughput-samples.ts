@@ -15,26 +15,26 @@ interface Phase {
 
 /** Passes progress on, and notes now and then how far each phase has come. */
 export class ThroughputSamples implements Progress {
-  readonly #inner: Progress
-  readonly #startedMs = performance.now()
-  readonly #phases = new Map<string, Phase>()
+  private readonly inner: Progress
+  private readonly startedMs = performance.now()
+  private readonly phases = new Map<string, Phase>()
 
   constructor(inner: Progress) {
-    this.#inner = inner
+    this.inner = inner
   }
 
   show(event: ProgressEvent): void {
-    this.#inner.show(event)
+    this.inner.show(event)
     const { phase, layer, done, unit } = event
-    const known: Phase = this.#phases.get(phase) ?? {
+    const known: Phase = this.phases.get(phase) ?? {
       intervalMs: FIRST_INTERVAL_MS,
       dueMs: 0,
       doneBy: new Map(),
       samples: [],
     }
-    this.#phases.set(phase, known)
+    this.phases.set(phase, known)
     known.doneBy.set(layer, done)
-    const elapsedMs = Math.round(performance.now() - this.#startedMs)
+    const elapsedMs = Math.round(performance.now() - this.startedMs)
     if (elapsedMs < known.dueMs) return
     known.dueMs = elapsedMs + known.intervalMs
     const sum = [...known.doneBy.values()].reduce((total, count) => total + count, 0)
@@ -46,6 +46,6 @@ export class ThroughputSamples implements Progress {
 
   /** All that was noted, phase by phase. */
   get samples(): RunRecord['samples'] {
-    return [...this.#phases.values()].flatMap(({ samples }) => samples)
+    return [...this.phases.values()].flatMap(({ samples }) => samples)
   }
 }

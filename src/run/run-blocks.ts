@@ -35,22 +35,22 @@ export function roomFor(length: number): number {
 
 /** Reads content of runs; a file may stay open between reads, or is open only during one. */
 export class RunReader {
-  readonly #seed: bigint
-  #fd: number | null = null
+  private readonly seed: bigint
+  private fd: number | null = null
 
   constructor(readonly path: string) {
-    this.#seed = runSeed(path)
+    this.seed = runSeed(path)
   }
 
   /** Keeps the file open until `close()`. */
   open(): this {
-    this.#fd ??= openSync(this.path, 'r')
+    this.fd ??= openSync(this.path, 'r')
     return this
   }
 
   close(): void {
-    if (this.#fd !== null) closeSync(this.#fd)
-    this.#fd = null
+    if (this.fd !== null) closeSync(this.fd)
+    this.fd = null
   }
 
   /**
@@ -62,10 +62,10 @@ export class RunReader {
   read(position: number, length: number, buf: Buffer): number {
     const first = Math.floor(position / CONTENT_BYTES)
     const blocks = Math.ceil((position + length) / CONTENT_BYTES) - first
-    this.#readBlocks(first, blocks, buf)
+    this.readBlocks(first, blocks, buf)
     for (let i = 0; i < blocks; i++) {
       const at = i * RUN_BLOCK_BYTES
-      const digest = digestOf(buf, at, this.#seed, first + i)
+      const digest = digestOf(buf, at, this.seed, first + i)
       if (digest !== buf.readBigUInt64LE(at + CONTENT_BYTES)) {
         throw this.damaged(`block ${first + i} (bytes ${(first + i) * RUN_BLOCK_BYTES} to …) has another checksum`)
       }
@@ -79,8 +79,8 @@ export class RunReader {
     return damagedRun(this.path, found)
   }
 
-  #readBlocks(first: number, count: number, buf: Buffer): void {
-    const fd = this.#fd ?? openSync(this.path, 'r')
+  private readBlocks(first: number, count: number, buf: Buffer): void {
+    const fd = this.fd ?? openSync(this.path, 'r')
     const bytes = count * RUN_BLOCK_BYTES
     try {
       for (let got = 0; got < bytes; ) {
@@ -89,7 +89,7 @@ export class RunReader {
         got += n
       }
     } finally {
-      if (this.#fd === null) closeSync(fd)
+      if (this.fd === null) closeSync(fd)
     }
   }
 }

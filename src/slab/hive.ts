@@ -18,10 +18,10 @@ const NULL_VALUE = encode(null)
  * msgpack. It is read whole, changed in memory, and `changes()` gives the rows to write.
  */
 export class Hive {
-  readonly #root: HiveNode = { value: undefined, kids: new Map() }
+  private readonly root: HiveNode = { value: undefined, kids: new Map() }
   /** Rows whose key is no text: no Cortex can open such a hive, nothing here can name them. */
-  #unnamedCount = 0
-  readonly #before = new Map<string, Uint8Array>()
+  private unnamed = 0
+  private readonly before = new Map<string, Uint8Array>()
 
   /** Takes all rows of the db. */
   static from(rows: Iterable<Row>): Hive {
@@ -29,17 +29,17 @@ export class Hive {
     for (const { key, value } of rows) {
       const path = pathOf(key)
       if (path === null) {
-        hive.#unnamedCount++
+        hive.unnamed++
         continue
       }
-      hive.#before.set(path.join('\0'), value)
-      hive.#open(path).value = value
+      hive.before.set(path.join('\0'), value)
+      hive.open(path).value = value
     }
     return hive
   }
 
   get unnamedCount(): number {
-    return this.#unnamedCount
+    return this.unnamed
   }
 
   /**
@@ -48,7 +48,7 @@ export class Hive {
    * @throws {MigrationError} ERR_SLAB_CORRUPT when it is damaged
    */
   get(path: HivePath): Value | undefined {
-    const value = this.#find(path)?.value
+    const value = this.find(path)?.value
     return value === undefined ? undefined : decoded(path, value)
   }
 
@@ -60,21 +60,21 @@ export class Hive {
 
   /** Whether the node has a value or anything below it. */
   has(path: HivePath): boolean {
-    return this.#find(path) !== undefined
+    return this.find(path) !== undefined
   }
 
   /** Names of the children, in key order for those that were read, then in order of addition. */
   children(path: HivePath): string[] {
-    return [...(this.#find(path)?.kids.keys() ?? [])]
+    return [...(this.find(path)?.kids.keys() ?? [])]
   }
 
   set(path: HivePath, value: Value): void {
-    this.#open(path).value = encode(value)
+    this.open(path).value = encode(value)
   }
 
   /** Removes a node with all that is below it; returns its value. */
   remove(path: HivePath): Value | undefined {
-    const parent = this.#find(path.slice(0, -1))
+    const parent = this.find(path.slice(0, -1))
     const node = parent?.kids.get(path[path.length - 1])
     if (parent === undefined || node === undefined) return undefined
     parent.kids.delete(path[path.length - 1])
@@ -83,40 +83,40 @@ export class Hive {
 
   /** Copies a tree over another; nodes in between get an explicit null, as when Synapse stores a tree. */
   copyTree(from: HivePath, to: HivePath): void {
-    const source = this.#find(from)
+    const source = this.find(from)
     if (source === undefined) return
-    const target = this.#open(to)
+    const target = this.open(to)
     target.value = source.value ?? NULL_VALUE
     for (const name of source.kids.keys()) this.copyTree([...from, name], [...to, name])
   }
 
   /** Sets null where nothing is set. */
   setNull(path: HivePath): void {
-    const node = this.#open(path)
+    const node = this.open(path)
     node.value ??= NULL_VALUE
   }
 
   /** The rows that differ from what was read. */
   changes(): { puts: Row[]; deletes: Uint8Array[] } {
     const now = new Map<string, Uint8Array>()
-    collect(this.#root, [], now)
+    collect(this.root, [], now)
     const puts: Row[] = []
     for (const [path, value] of now) {
-      const before = this.#before.get(path)
+      const before = this.before.get(path)
       if (before === undefined || Buffer.compare(before, value) !== 0) puts.push({ key: utf8(path), value })
     }
-    const deletes = [...this.#before.keys()].filter((path) => !now.has(path)).map(utf8)
+    const deletes = [...this.before.keys()].filter((path) => !now.has(path)).map(utf8)
     return { puts, deletes }
   }
 
-  #find(path: HivePath): HiveNode | undefined {
-    let node: HiveNode | undefined = this.#root
+  private find(path: HivePath): HiveNode | undefined {
+    let node: HiveNode | undefined = this.root
     for (const name of path) node = node?.kids.get(name)
     return node
   }
 
-  #open(path: HivePath): HiveNode {
-    let node = this.#root
+  private open(path: HivePath): HiveNode {
+    let node = this.root
     for (const name of path) {
       let kid = node.kids.get(name)
       if (kid === undefined) {

@@ -3,41 +3,41 @@ import type { Row, RowStore, SlabStore } from './slab.js'
 
 /** A copy of a slab in memory: a db is read when it is first asked for, and what is written stays there. */
 export class MemorySlab implements SlabStore {
-  readonly #source: SlabReader | null
-  readonly #dbs = new Map<string, MemoryDb>()
+  private readonly source: SlabReader | null
+  private readonly dbs = new Map<string, MemoryDb>()
 
   /** @param source the slab to copy, or null for an empty one; it stays open for as long as dbs are asked for */
   constructor(source: SlabReader | null) {
-    this.#source = source
+    this.source = source
   }
 
   db(name: string): RowStore {
-    let db = this.#dbs.get(name)
+    let db = this.dbs.get(name)
     if (db === undefined) {
-      db = new MemoryDb(this.#source?.db(name)?.rows() ?? [])
-      this.#dbs.set(name, db)
+      db = new MemoryDb(this.source?.db(name)?.rows() ?? [])
+      this.dbs.set(name, db)
     }
     return db
   }
 
   /** The names of its dbs, sorted. */
   dbNames(): string[] {
-    const names = new Set([...(this.#source?.dbNames() ?? []), ...this.#dbs.keys()])
+    const names = new Set([...(this.source?.dbNames() ?? []), ...this.dbs.keys()])
     return [...names].sort()
   }
 
   isDupSort(name: string): boolean {
-    return this.#source?.db(name)?.dupSort ?? false
+    return this.source?.db(name)?.dupSort ?? false
   }
 
   /** The rows of a db in key order; those of one that nobody has asked for come from the source one by one. */
   rows(name: string): Iterable<Row> {
-    return this.#dbs.get(name)?.rows() ?? this.#source?.db(name)?.rows() ?? []
+    return this.dbs.get(name)?.rows() ?? this.source?.db(name)?.rows() ?? []
   }
 
   /** The plain rows of its unnamed db. */
   mainRows(): Row[] {
-    return this.#source?.mainRows() ?? []
+    return this.source?.mainRows() ?? []
   }
 
   write<T>(action: () => T): T {
@@ -49,30 +49,30 @@ export class MemorySlab implements SlabStore {
 
 class MemoryDb implements RowStore {
   /** By key, as latin1: such texts sort as their bytes do. */
-  readonly #rows = new Map<string, Row>()
+  private readonly rowsByKey = new Map<string, Row>()
 
   constructor(rows: Iterable<Row>) {
     for (const row of rows) this.put(row.key, row.value)
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#rows.get(latin1(key))?.value
+    return this.rowsByKey.get(latin1(key))?.value
   }
 
   *rows(): Generator<Row> {
-    for (const key of [...this.#rows.keys()].sort()) yield this.#rows.get(key) as Row
+    for (const key of [...this.rowsByKey.keys()].sort()) yield this.rowsByKey.get(key) as Row
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#rows.set(latin1(key), { key, value })
+    this.rowsByKey.set(latin1(key), { key, value })
   }
 
   delete(key: Uint8Array): boolean {
-    return this.#rows.delete(latin1(key))
+    return this.rowsByKey.delete(latin1(key))
   }
 
   clear(): void {
-    this.#rows.clear()
+    this.rowsByKey.clear()
   }
 }
 

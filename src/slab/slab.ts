@@ -53,9 +53,9 @@ const opened = new Set<string>()
  */
 export class Slab implements SlabStore {
   readonly path: string
-  readonly #root: RootDatabase<Buffer, Buffer>
-  readonly #dbs = new Map<string, Db>()
-  #writing = false
+  private readonly root: RootDatabase<Buffer, Buffer>
+  private readonly dbs = new Map<string, Db>()
+  private writing = false
 
   /**
    * Opens a slab directory (`…/cell.lmdb`) for reading and writing and makes it with its options file when it is missing.
@@ -95,29 +95,27 @@ export class Slab implements SlabStore {
 
   private constructor(path: string, root: RootDatabase<Buffer, Buffer>) {
     this.path = path
-    this.#root = root
+    this.root = root
   }
 
   /** Opens a named db, and creates it when it is missing. */
   db(name: string, options: { dupSort?: boolean } = {}): Db {
     const dupSort = options.dupSort ?? false
-    const known = this.#dbs.get(name)
+    const known = this.dbs.get(name)
     if (known !== undefined) {
       assert(known.dupSort === dupSort, () => `db "${name}" was opened with dupSort ${known.dupSort}`)
       return known
     }
-    const store = this.#open(name, dupSort)
-    const db = new Db(name, dupSort, store, () => this.#writing)
-    this.#dbs.set(name, db)
+    const store = this.openDb(name, dupSort)
+    const db = new Db(name, dupSort, store, () => this.writing)
+    this.dbs.set(name, db)
     return db
   }
 
   /** Making a db is a transaction of its own. */
-  #open(name: string, dupSort: boolean): Database<Buffer, Buffer> {
+  private openDb(name: string, dupSort: boolean): Database<Buffer, Buffer> {
     try {
-      return uncut(() =>
-        this.#root.openDB<Buffer, Buffer>({ name, dupSort, encoding: 'binary', keyEncoding: 'binary' }),
-      )
+      return uncut(() => this.root.openDB<Buffer, Buffer>({ name, dupSort, encoding: 'binary', keyEncoding: 'binary' }))
     } catch (cause) {
       const message = `Cannot open db "${name}" of slab "${this.path}": ${(cause as Error).message}`
       throw new MigrationError('ERR_DEST', message, {
@@ -130,7 +128,7 @@ export class Slab implements SlabStore {
   /** The names of the slab's dbs, sorted. */
   dbNames(): string[] {
     const names: string[] = []
-    for (const { key } of rowsOf(this.#root)) names.push(Buffer.from(key).toString('utf8'))
+    for (const { key } of rowsOf(this.root)) names.push(Buffer.from(key).toString('utf8'))
     return names
   }
 
@@ -141,11 +139,11 @@ export class Slab implements SlabStore {
    * @throws {MigrationError} ERR_DEST when LMDB cannot commit, as when the map or the disk is full
    */
   write<T>(action: () => T): T {
-    assert(!this.#writing, () => `write() inside of write() on "${this.path}"`)
-    this.#writing = true
+    assert(!this.writing, () => `write() inside of write() on "${this.path}"`)
+    this.writing = true
     let failed: { error: unknown } | undefined
     const transaction = () =>
-      this.#root.transactionSync(() => {
+      this.root.transactionSync(() => {
         try {
           return action()
         } catch (error) {
@@ -163,12 +161,12 @@ export class Slab implements SlabStore {
         hint: 'check the free space of the destination; nothing of this transaction was written',
       })
     } finally {
-      this.#writing = false
+      this.writing = false
     }
   }
 
   close(): Promise<void> {
-    return this.#root.close()
+    return this.root.close()
   }
 }
 
@@ -176,30 +174,30 @@ export class Slab implements SlabStore {
 export class Db implements RowStore {
   readonly name: string
   readonly dupSort: boolean
-  readonly #store: Database<Buffer, Buffer>
-  readonly #writing: () => boolean
+  private readonly store: Database<Buffer, Buffer>
+  private readonly writing: () => boolean
 
   constructor(name: string, dupSort: boolean, store: Database<Buffer, Buffer>, writing: () => boolean) {
     this.name = name
     this.dupSort = dupSort
-    this.#store = store
-    this.#writing = writing
+    this.store = store
+    this.writing = writing
   }
 
   /** The value of a key (of a dupSort db its first one), or undefined. */
   get(key: Uint8Array): Uint8Array | undefined {
-    const value = this.#store.get(asBuffer(key))
+    const value = this.store.get(asBuffer(key))
     return value === undefined ? undefined : new Uint8Array(value)
   }
 
   /** All rows in key order. */
   rows(): Generator<Row> {
-    return rowsOf(this.#store)
+    return rowsOf(this.store)
   }
 
   /** The last row in key order, or undefined. */
   last(): Row | undefined {
-    for (const { key, value } of this.#store.getRange({ reverse: true, limit: 1 })) {
+    for (const { key, value } of this.store.getRange({ reverse: true, limit: 1 })) {
       return { key: new Uint8Array(key), value: new Uint8Array(value) }
     }
     return undefined
@@ -207,32 +205,32 @@ export class Db implements RowStore {
 
   /** How many rows there are. */
   get entries(): number {
-    return (this.#store.getStats() as { entryCount: number }).entryCount
+    return (this.store.getStats() as { entryCount: number }).entryCount
   }
 
   /** Stores a row; a dupSort db keeps the values that the key already has. Only inside `Slab.write()`. */
   put(key: Uint8Array, value: Uint8Array): void {
-    this.#checkWrite(key, value)
-    const stored = this.#store.putSync(asBuffer(key), asBuffer(value)) as unknown
+    this.checkWrite(key, value)
+    const stored = this.store.putSync(asBuffer(key), asBuffer(value)) as unknown
     if (stored !== true) throw new MigrationError('ERR_DEST', `Cannot store ${hex(key)} in db "${this.name}"`)
   }
 
   /** Removes a key with all its values, or of a dupSort db one value; says whether it was there. */
   delete(key: Uint8Array, value?: Uint8Array): boolean {
-    assert(this.#writing(), () => `delete from "${this.name}" outside of a transaction`)
+    assert(this.writing(), () => `delete from "${this.name}" outside of a transaction`)
     return value === undefined
-      ? this.#store.removeSync(asBuffer(key))
-      : this.#store.removeSync(asBuffer(key), asBuffer(value))
+      ? this.store.removeSync(asBuffer(key))
+      : this.store.removeSync(asBuffer(key), asBuffer(value))
   }
 
   /** Removes all rows. */
   clear(): void {
-    assert(this.#writing(), () => `clear of "${this.name}" outside of a transaction`)
-    this.#store.clearSync()
+    assert(this.writing(), () => `clear of "${this.name}" outside of a transaction`)
+    this.store.clearSync()
   }
 
-  #checkWrite(key: Uint8Array, value: Uint8Array): void {
-    assert(this.#writing(), () => `put to "${this.name}" outside of a transaction`)
+  private checkWrite(key: Uint8Array, value: Uint8Array): void {
+    assert(this.writing(), () => `put to "${this.name}" outside of a transaction`)
     const keyFits = key.length >= 1 && key.length <= MAX_KEY_BYTES
     if (keyFits && !(this.dupSort && value.length > MAX_KEY_BYTES)) return
     const what = keyFits ? `value of ${value.length} bytes` : `key of ${key.length} bytes`

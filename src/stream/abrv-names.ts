@@ -7,10 +7,10 @@ const known = new WeakMap<SlabReader, AbrvNames>()
 
 /** The abbreviations of a layer of the destination: 8 bytes in the keys of its indexes, for a property's or tag's name. */
 export class AbrvNames {
-  readonly #props: Map<string, Uint8Array>
-  readonly #tags: Map<string, Uint8Array>
-  readonly #tagProps: Map<string, Uint8Array>
-  readonly #propNames: Map<string, Uint8Array>
+  private readonly props: Map<string, Uint8Array>
+  private readonly tags: Map<string, Uint8Array>
+  private readonly tagProps: Map<string, Uint8Array>
+  private readonly propNames: Map<string, Uint8Array>
 
   /** Read once per reader. */
   static of(layer: SlabReader): AbrvNames {
@@ -20,27 +20,27 @@ export class AbrvNames {
   }
 
   private constructor(layer: SlabReader) {
-    this.#props = table(layer, 'propabrv:byts2abrv')
-    this.#tags = table(layer, 'tagabrv:byts2abrv')
-    this.#tagProps = table(layer, 'tagpropabrv:byts2abrv')
-    this.#propNames = table(layer, 'propabrv:abrv2byts')
+    this.props = table(layer, 'propabrv:byts2abrv')
+    this.tags = table(layer, 'tagabrv:byts2abrv')
+    this.tagProps = table(layer, 'tagpropabrv:byts2abrv')
+    this.propNames = table(layer, 'propabrv:abrv2byts')
   }
 
   prop(name: Uint8Array): Uint8Array {
-    return this.#props.get(latin1(name)) ?? NONE
+    return this.props.get(latin1(name)) ?? NONE
   }
 
   tag(name: Uint8Array): Uint8Array {
-    return this.#tags.get(latin1(name)) ?? NONE
+    return this.tags.get(latin1(name)) ?? NONE
   }
 
   tagProp(name: Uint8Array): Uint8Array {
-    return this.#tagProps.get(latin1(name)) ?? NONE
+    return this.tagProps.get(latin1(name)) ?? NONE
   }
 
   /** The packed name behind an abbreviation, or the abbreviation itself. */
   propName(abrv: Uint8Array): Uint8Array {
-    return this.#propNames.get(latin1(abrv)) ?? abrv
+    return this.propNames.get(latin1(abrv)) ?? abrv
   }
 }
 

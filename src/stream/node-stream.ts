@@ -77,43 +77,43 @@ export class NodeStream {
   readonly unresolved: Uint8Array[] = []
   readonly nodeRows: RangeScan
   readonly dataRows: RangeScan
-  readonly #layer: SlabReader
-  readonly #translator: NodeTranslator
-  readonly #finder: FormFinder
-  readonly #mapPartial: boolean
-  readonly #shortKey: ShortKey
-  readonly #dataBuid = new Uint8Array(BUID_BYTES)
-  #owners = 0
+  private readonly layer: SlabReader
+  private readonly translator: NodeTranslator
+  private readonly finder: FormFinder
+  private readonly mapPartial: boolean
+  private readonly shortKey: ShortKey
+  private readonly dataBuid = new Uint8Array(BUID_BYTES)
+  private owners = 0
   /** Whether `node` holds the node before, of the same range. */
-  #hasLast = false
+  private hasLast = false
 
   /** @throws {MigrationError} when a slab cannot be read or has no `bybuid` */
   constructor(source: NodeSource, translator: NodeTranslator, shortKey: ShortKey) {
-    this.#layer = openSource(source.layerPath)
-    this.nodeRows = scanOf(this.#layer)
+    this.layer = openSource(source.layerPath)
+    this.nodeRows = scanOf(this.layer)
     this.dataRows = source.nodedataPath === null ? new RangeScan(null, '') : scanOf(openSource(source.nodedataPath))
-    this.#translator = translator
-    this.#finder = new FormFinder(source.otherLayerPaths.map(openSource), new Map(source.knownForms))
-    this.#mapPartial = source.mapPartial
-    this.#shortKey = shortKey
+    this.translator = translator
+    this.finder = new FormFinder(source.otherLayerPaths.map(openSource), new Map(source.knownForms))
+    this.mapPartial = source.mapPartial
+    this.shortKey = shortKey
   }
 
   /** Goes to the rows of `[start, end)`; null is unbounded. */
   seek(start: Uint8Array | null, end: Uint8Array | null): void {
     this.nodeRows.seek(start, end)
     this.dataRows.seek(start, end)
-    this.#hasLast = false
+    this.hasLast = false
   }
 
   /** Takes the next node. @throws {MigrationError} when the source is damaged */
   next(): boolean {
     const { nodeRows, dataRows } = this
     while (nodeRows.isOpen || dataRows.isOpen) {
-      if (nodeRows.isOpen && nodeRows.keyBytes < BUID_BYTES) this.#short('nodes', nodeRows)
-      else if (dataRows.isOpen && dataRows.keyBytes < BUID_BYTES) this.#short('nodedata', dataRows)
+      if (nodeRows.isOpen && nodeRows.keyBytes < BUID_BYTES) this.short('nodes', nodeRows)
+      else if (dataRows.isOpen && dataRows.keyBytes < BUID_BYTES) this.short('nodedata', dataRows)
       else {
-        if (dataRows.isOpen && (!nodeRows.isOpen || dataRows.comesBefore(nodeRows, BUID_BYTES))) this.#takeDataOnly()
-        else this.#takeNode()
+        if (dataRows.isOpen && (!nodeRows.isOpen || dataRows.comesBefore(nodeRows, BUID_BYTES))) this.takeDataOnly()
+        else this.takeNode()
         return true
       }
     }
@@ -124,60 +124,60 @@ export class NodeStream {
   writeRows(sink: RowSink): void {
     const { form } = this
     if (form === null) return
-    const { rows } = this.#translator
+    const { rows } = this.translator
     if (this.hasNode) rows.writeTo(this.node, sink)
     if ((this.hasNode && rows.hasForm) || this.dataCount > 0) rows.writeForm(this.buid, form, sink)
   }
 
-  #takeNode(): void {
+  private takeNode(): void {
     const { node } = this
-    this.#readNode()
+    this.readNode()
     this.buid = node.buid
-    this.#addOwner()
+    this.addOwner()
     const formRow = node.formRow()
     this.formRow = formRow
-    const known = formRow < 0 && this.#mapPartial ? this.#finder.find(node.buid) : null
+    const known = formRow < 0 && this.mapPartial ? this.finder.find(node.buid) : null
     this.known = known
     if (formRow < 0 && known === null) this.unresolved.push(Uint8Array.from(node.buid))
-    const outcome = this.#translator.translate(node, this.owner, known)
+    const outcome = this.translator.translate(node, this.owner, known)
     this.outcome = outcome
-    this.form = outcome === null || outcome.kept ? this.#translator.rows.form : null
-    this.#takeData()
+    this.form = outcome === null || outcome.kept ? this.translator.rows.form : null
+    this.takeData()
     // Read only where it is told of: a name costs a text.
     this.claimed = outcome === null && this.lostData.length === 0 ? null : (node.formName() ?? known)
   }
 
   /** Node data of a buid that has no other row in this layer. */
-  #takeDataOnly(): void {
+  private takeDataOnly(): void {
     const { buf, keyStart } = this.dataRows.cursor
-    const buid = this.#dataBuid
+    const buid = this.dataBuid
     for (let i = 0; i < BUID_BYTES; i++) buid[i] = buf[keyStart + i]
     this.hasNode = false
     this.buid = buid
-    this.#addOwner()
+    this.addOwner()
     this.formRow = -1
     this.outcome = null
-    this.claimed = this.#mapPartial ? this.#finder.find(buid) : null
+    this.claimed = this.mapPartial ? this.finder.find(buid) : null
     this.known = this.claimed
     if (this.claimed === null) this.unresolved.push(Uint8Array.from(buid))
-    this.form = this.claimed === null ? null : this.#translator.plan(this.claimed)
-    this.#takeData()
+    this.form = this.claimed === null ? null : this.translator.plan(this.claimed)
+    this.takeData()
   }
 
-  #readNode(): void {
+  private readNode(): void {
     const { node, nodeRows } = this
     const { cursor } = nodeRows
-    if (this.#hasLast && !nodeRows.isAbove(node.buid)) throw this.#layer.corrupt('its keys are out of order')
+    if (this.hasLast && !nodeRows.isAbove(node.buid)) throw this.layer.corrupt('its keys are out of order')
     node.begin(cursor.buf, cursor.keyStart)
     do {
       const nameStart = cursor.keyStart + BUID_BYTES
       node.add(cursor.buf, nameStart, cursor.keyEnd, cursor.valueBuf, cursor.valueStart, cursor.valueEnd)
     } while (nodeRows.next() && nodeRows.keyBytes >= BUID_BYTES && node.has(cursor.buf, cursor.keyStart))
     this.hasNode = true
-    this.#hasLast = true
+    this.hasLast = true
   }
 
-  #takeData(): void {
+  private takeData(): void {
     this.dataCount = 0
     if (this.lostData.length > 0) this.lostData = []
     const { dataRows, buid, form } = this
@@ -197,14 +197,14 @@ export class NodeStream {
     }
   }
 
-  #short(step: 'nodes' | 'nodedata', scan: RangeScan): void {
-    this.#shortKey(step, scan.cursor.key(), scan.cursor.value())
+  private short(step: 'nodes' | 'nodedata', scan: RangeScan): void {
+    this.shortKey(step, scan.cursor.key(), scan.cursor.value())
     scan.next()
   }
 
-  #addOwner(): void {
-    this.owner = this.#owners++
-    if (this.#owners * BUID_BYTES > this.buids.length) {
+  private addOwner(): void {
+    this.owner = this.owners++
+    if (this.owners * BUID_BYTES > this.buids.length) {
       const grown = new Uint8Array(this.buids.length * 2)
       grown.set(this.buids)
       this.buids = grown

@@ -2,30 +2,30 @@ import type { RowCursor, SlabReader } from '../page/page-reader.js'
 
 /** Rows of one database whose keys lie in `[start, end)`; null is unbounded. A database that is not there has none. */
 export class RangeScan {
-  readonly #cursor: RowCursor | null
-  #end: Uint8Array | null = null
+  private readonly openCursor: RowCursor | null
+  private end: Uint8Array | null = null
   isOpen = false
   /** Rows passed so far. */
   rows = 0
 
   constructor(slab: SlabReader | null, db: string) {
-    this.#cursor = slab?.db(db)?.cursor() ?? null
+    this.openCursor = slab?.db(db)?.cursor() ?? null
   }
 
   /** The row it stands on. */
   get cursor(): RowCursor {
-    if (this.#cursor === null) throw new RangeError('Cannot read a row of a scan that is not open')
-    return this.#cursor
+    if (this.openCursor === null) throw new RangeError('Cannot read a row of a scan that is not open')
+    return this.openCursor
   }
 
   seek(start: Uint8Array | null, end: Uint8Array | null): void {
-    this.#end = end
-    this.isOpen = this.#cursor?.seek(start) === true && this.#isWithin()
+    this.end = end
+    this.isOpen = this.openCursor?.seek(start) === true && this.isWithin()
   }
 
   next(): boolean {
     this.rows++
-    this.isOpen = this.cursor.next() && this.#isWithin()
+    this.isOpen = this.cursor.next() && this.isWithin()
     return this.isOpen
   }
 
@@ -84,7 +84,7 @@ export class RangeScan {
     return true
   }
 
-  #isWithin(): boolean {
-    return this.#end === null || this.compareKey(this.#end, this.#end.length) < 0
+  private isWithin(): boolean {
+    return this.end === null || this.compareKey(this.end, this.end.length) < 0
   }
 }

@@ -14,7 +14,7 @@ export interface DigestTable {
 /** Digests rows of an index database, whatever their order: XXH64 over each, summed up by the first bits of the hash. */
 export class RowDigest {
   readonly table: DigestTable = { counts: new Float64Array(BUCKETS), sums: new BigUint64Array(BUCKETS) }
-  readonly #row = Buffer.alloc(MOST_ROW_BYTES)
+  private readonly row = Buffer.alloc(MOST_ROW_BYTES)
 
   /** Adds the row; returns its bucket. */
   add(
@@ -25,7 +25,7 @@ export class RowDigest {
     valueStart: number,
     valueEnd: number,
   ): number {
-    const row = this.#row
+    const row = this.row
     const keyBytes = keyEnd - keyStart
     row[0] = keyBytes & 0xff
     row[1] = keyBytes >> 8

@@ -56,62 +56,62 @@ export function extractSplices(args: SpliceExtractArgs): SpliceExtractResult {
 const PROGRESS_SPLICES = 1 << 16
 
 class RangeExtractor {
-  readonly #args: SpliceExtractArgs
-  readonly #translator: SpliceTranslator
-  readonly #key = Buffer.alloc(8)
-  readonly #gaps: [number, number][] = []
-  #missing = 0
-  #rows = 0
-  #translated = 0
-  #failures = 0
-  #firstOffset: number | null = null
-  #lastOffset: number | null = null
-  #unreported = 0
+  private readonly args: SpliceExtractArgs
+  private readonly translator: SpliceTranslator
+  private readonly key = Buffer.alloc(8)
+  private readonly gaps: [number, number][] = []
+  private missing = 0
+  private rows = 0
+  private translated = 0
+  private failures = 0
+  private firstOffset: number | null = null
+  private lastOffset: number | null = null
+  private unreported = 0
 
   constructor(args: SpliceExtractArgs) {
-    this.#args = args
-    this.#translator = new SpliceTranslator(args.stortypes, {
+    this.args = args
+    this.translator = new SpliceTranslator(args.stortypes, {
       nodeEdit: ({ buf, rowStart, end, splices }) => {
-        writeKey(this.#key, this.#rows++)
-        this.#translated += splices
-        args.rows.add(this.#key, 0, 8, buf, rowStart, end)
+        writeKey(this.key, this.rows++)
+        this.translated += splices
+        args.rows.add(this.key, 0, 8, buf, rowStart, end)
       },
       failure: (failure) => {
-        this.#failures++
+        this.failures++
         args.failure(failure)
       },
     })
   }
 
   run(cursor: RowCursor | null): SpliceExtractResult {
-    if (cursor !== null) this.#read(cursor)
-    this.#translator.flush()
-    this.#report()
+    if (cursor !== null) this.read(cursor)
+    this.translator.flush()
+    this.report()
     return {
-      rows: this.#rows,
-      translated: this.#translated,
-      failures: this.#failures,
-      firstOffset: this.#firstOffset,
-      lastOffset: this.#lastOffset,
-      missing: this.#missing,
-      gaps: this.#gaps,
+      rows: this.rows,
+      translated: this.translated,
+      failures: this.failures,
+      firstOffset: this.firstOffset,
+      lastOffset: this.lastOffset,
+      missing: this.missing,
+      gaps: this.gaps,
     }
   }
 
-  #read(cursor: RowCursor): void {
-    const { start, end } = this.#args
-    const translator = this.#translator
+  private read(cursor: RowCursor): void {
+    const { start, end } = this.args
+    const translator = this.translator
     let leading = start > 0
     let expected = start
     let last = -1
     // From the splice before the range: only it tells whether the first one starts a group.
     for (let more = cursor.seek(start === 0 ? null : keyOf(start - 1)); more; more = cursor.next()) {
-      const offset = this.#offset(cursor)
+      const offset = this.offset(cursor)
       if (offset < 0) {
-        this.#failKey(cursor, expected)
+        this.failKey(cursor, expected)
         continue
       }
-      if (offset <= last) throw outOfOrder(this.#args.slabPath, offset, last)
+      if (offset <= last) throw outOfOrder(this.args.slabPath, offset, last)
       last = offset
       const { valueBuf, valueStart, valueEnd } = cursor
       if (offset < start) {
@@ -119,39 +119,39 @@ class RangeExtractor {
         continue
       }
       if (end !== null && offset >= end) {
-        this.#gap(expected, end)
+        this.gap(expected, end)
         expected = end
         if (leading || !translator.continues(offset, valueBuf, valueStart, valueEnd)) return
       } else {
-        this.#gap(expected, offset)
+        this.gap(expected, offset)
         expected = offset + 1
         leading &&= translator.pass(offset, valueBuf, valueStart, valueEnd)
         if (leading) continue
       }
-      this.#firstOffset ??= offset
-      this.#lastOffset = offset
+      this.firstOffset ??= offset
+      this.lastOffset = offset
       translator.add(offset, valueBuf, valueStart, valueEnd)
-      if (++this.#unreported === PROGRESS_SPLICES) this.#report()
+      if (++this.unreported === PROGRESS_SPLICES) this.report()
     }
-    if (end !== null) this.#gap(expected, end)
+    if (end !== null) this.gap(expected, end)
   }
 
   /** The row's offset, or -1: keys that are no offset are in no log that 0.1.x has written. */
-  #offset({ buf, keyStart, keyEnd }: RowCursor): number {
+  private offset({ buf, keyStart, keyEnd }: RowCursor): number {
     if (keyEnd - keyStart !== 8) return -1
     const high = uint32(buf, keyStart)
     return high < 0x20_0000 ? high * 0x1_0000_0000 + uint32(buf, keyStart + 4) : -1
   }
 
   /** Reports a row that has no offset under the offset expected at its place. */
-  #failKey(cursor: RowCursor, expected: number): void {
-    const { start, end } = this.#args
+  private failKey(cursor: RowCursor, expected: number): void {
+    const { start, end } = this.args
     const key = cursor.key()
     const isBefore = start > 0 && Buffer.compare(key, keyOf(start)) < 0
     const isBehind = end !== null && Buffer.compare(key, keyOf(end)) >= 0
     if (isBefore || isBehind) return
-    this.#failures++
-    this.#args.failure({
+    this.failures++
+    this.args.failure({
       offset: expected,
       code: 'ROW',
       message: `Cannot read splice: its key ${Buffer.from(key).toString('hex')} is no offset`,
@@ -161,15 +161,15 @@ class RangeExtractor {
     })
   }
 
-  #gap(start: number, end: number): void {
+  private gap(start: number, end: number): void {
     if (start >= end) return
-    this.#missing += end - start
-    if (this.#gaps.length < MOST_GAPS) this.#gaps.push([start, end])
+    this.missing += end - start
+    if (this.gaps.length < MOST_GAPS) this.gaps.push([start, end])
   }
 
-  #report(): void {
-    if (this.#unreported > 0) this.#args.progress?.(this.#unreported)
-    this.#unreported = 0
+  private report(): void {
+    if (this.unreported > 0) this.args.progress?.(this.unreported)
+    this.unreported = 0
   }
 }
 

@@ -53,52 +53,52 @@ export function untilStopped<T>(promise: Promise<T>, signal: AbortSignal): Promi
 
 /** Pauses between attempts: doubled each time up to a cap, and spread, so that many layers do not knock at once. */
 export class Backoff {
-  readonly #random: () => number
-  readonly #firstMs: number
-  readonly #capMs: number
-  #failures = 0
+  private readonly random: () => number
+  private readonly firstMs: number
+  private readonly capMs: number
+  private failureCount = 0
 
   constructor(random: () => number, firstMs: number, capMs: number) {
-    this.#random = random
-    this.#firstMs = firstMs
-    this.#capMs = capMs
+    this.random = random
+    this.firstMs = firstMs
+    this.capMs = capMs
   }
 
   /** Attempts since the last success. */
   get failures(): number {
-    return this.#failures
+    return this.failureCount
   }
 
   nextMs(): number {
-    const ms = Math.min(this.#capMs, this.#firstMs * 2 ** Math.min(this.#failures++, 30))
-    return ms * (0.5 + this.#random() / 2)
+    const ms = Math.min(this.capMs, this.firstMs * 2 ** Math.min(this.failureCount++, 30))
+    return ms * (0.5 + this.random() / 2)
   }
 
   reset(): void {
-    this.#failures = 0
+    this.failureCount = 0
   }
 }
 
 /** A promise that is settled from outside. */
 export class Signal {
-  #resolve: () => void = () => {}
-  #promise: Promise<void>
+  private resolve: () => void = () => {}
+  private promise: Promise<void>
 
   constructor() {
-    this.#promise = new Promise((resolve) => {
-      this.#resolve = resolve
+    this.promise = new Promise((resolve) => {
+      this.resolve = resolve
     })
   }
 
   /** Resolves at the next `notify()`. */
   wait(): Promise<void> {
-    return this.#promise
+    return this.promise
   }
 
   notify(): void {
-    this.#resolve()
-    this.#promise = new Promise((resolve) => {
-      this.#resolve = resolve
+    this.resolve()
+    this.promise = new Promise((resolve) => {
+      this.resolve = resolve
     })
   }
 }

@@ -11,8 +11,8 @@ const STALE_MS = 20_000
  * push the same changes at times of their own, and an older value may win.
  */
 export class OtherWriters {
-  #seenAt: number | null = null
-  #count = 0
+  private seenAt: number | null = null
+  private count = 0
 
   /** @param now by `clock.elapsed()` */
   async look(dest: DestPeer, now: number): Promise<void> {
@@ -22,18 +22,18 @@ export class OtherWriters {
         const items = session instanceof PackMap ? session.get('items') : undefined
         return items instanceof PackMap && items.entries.some(([, name]) => String(name).endsWith('.LayerApi'))
       })
-      this.#count = Math.max(0, open.length - dest.openLayers)
+      this.count = Math.max(0, open.length - dest.openLayers)
     } catch (error) {
       // Who is away is a blocker of its own, and who may not ask knows no more than before.
-      if (sortFailure(error) !== 'link') this.#count = 0
+      if (sortFailure(error) !== 'link') this.count = 0
       return
     }
-    this.#seenAt = this.#count === 0 ? null : (this.#seenAt ?? now)
+    this.seenAt = this.count === 0 ? null : (this.seenAt ?? now)
   }
 
   blockers(now: number): Blocker[] {
-    if (this.#seenAt === null) return []
-    const text = `${this.#count === 1 ? '1 other connection has' : `${this.#count} other connections have`} a layer of the destination open: perhaps a second sync service writes to it: end it`
-    return [{ text, passes: now - this.#seenAt < STALE_MS }]
+    if (this.seenAt === null) return []
+    const text = `${this.count === 1 ? '1 other connection has' : `${this.count} other connections have`} a layer of the destination open: perhaps a second sync service writes to it: end it`
+    return [{ text, passes: now - this.seenAt < STALE_MS }]
   }
 }

@@ -18,10 +18,10 @@ export const REFUSED_PAUSE_MS = 5_000
 
 /** One of the two Cortexes: opened when it is needed, and again when its connection has ended. */
 class Peer {
-  readonly #url: string | undefined
-  readonly #role: 'source' | 'destination'
-  readonly #openCortex: OpenCortex
-  #cortex: Promise<RemoteCortex> | null = null
+  private readonly url: string | undefined
+  private readonly role: 'source' | 'destination'
+  private readonly openCortex: OpenCortex
+  private cortex: Promise<RemoteCortex> | null = null
   version: readonly number[] | null = null
   /** Counts the connections: as long as it stays and works, the Cortex was not restarted. */
   connection = 0
@@ -29,19 +29,19 @@ class Peer {
   openLayers = 0
 
   constructor(role: 'source' | 'destination', url: string | undefined, openCortex: OpenCortex) {
-    this.#role = role
-    this.#url = url
-    this.#openCortex = openCortex
+    this.role = role
+    this.url = url
+    this.openCortex = openCortex
   }
 
   /** @throws {MigrationError} when there is no url or the Cortex is of the wrong kind; LinkDown, TelepathError */
   open(): Promise<RemoteCortex> {
-    if (this.#cortex !== null) return this.#cortex
-    const opening = this.#open()
-    this.#cortex = opening
+    if (this.cortex !== null) return this.cortex
+    const opening = this.connect()
+    this.cortex = opening
     // Only its own end makes room for the next: another one may have been opened since.
     const forget = () => {
-      if (this.#cortex === opening) this.#cortex = null
+      if (this.cortex === opening) this.cortex = null
     }
     opening.then((cortex) => cortex.closed.then(forget), forget)
     return opening
@@ -63,28 +63,28 @@ class Peer {
 
   /** Ends the connection; the next `open()` makes a new one. */
   close(): void {
-    const cortex = this.#cortex
-    this.#cortex = null
+    const cortex = this.cortex
+    this.cortex = null
     cortex?.then((opened) => opened.close()).catch(() => {})
   }
 
-  async #open(): Promise<RemoteCortex> {
-    const option = this.#role === 'source' ? 'src' : 'dest'
-    if (this.#url === undefined) {
-      throw new MigrationError('ERR_CONFIG', `Cannot open the ${this.#role}: no url is configured`, {
+  private async connect(): Promise<RemoteCortex> {
+    const option = this.role === 'source' ? 'src' : 'dest'
+    if (this.url === undefined) {
+      throw new MigrationError('ERR_CONFIG', `Cannot open the ${this.role}: no url is configured`, {
         hint: `give its telepath url with --${option}, SYN_SYNCMIGRATOR_${option.toUpperCase()} or in cell.yaml`,
       })
     }
-    const cortex = await this.#openCortex(this.#url)
+    const cortex = await this.openCortex(this.url)
     const [major, minor] = cortex.version
     const isOld = major === 0 && minor === 1
     const isNew = (major === 0 && minor === 2) || major === 2
-    if (this.#role === 'source' ? !isOld : !isNew) {
+    if (this.role === 'source' ? !isOld : !isNew) {
       await cortex.close()
-      const expected = this.#role === 'source' ? '0.1.x' : '0.2.x or 2.x'
+      const expected = this.role === 'source' ? '0.1.x' : '0.2.x or 2.x'
       throw new MigrationError(
         'ERR_CONFIG',
-        `Cannot use ${cortex.shownUrl} as ${this.#role}: its version is ${cortex.version.join('.')}, expected ${expected}`,
+        `Cannot use ${cortex.shownUrl} as ${this.role}: its version is ${cortex.version.join('.')}, expected ${expected}`,
         { hint: 'perhaps --src and --dest are exchanged' },
       )
     }
@@ -120,13 +120,13 @@ export interface DestOptions {
  * after a restart even while nothing is pushed.
  */
 export class DestPeer extends Peer {
-  readonly #options: DestOptions
-  readonly #ready = new Signal()
-  #isReady = false
-  #watcher: { readonly abort: AbortController; readonly done: Promise<void> } | null = null
-  #model: DictModel | null = null
-  #modelLoadedAt = Number.NEGATIVE_INFINITY
-  #loading: Promise<void> | null = null
+  private readonly options: DestOptions
+  private readonly readySignal = new Signal()
+  private isReady = false
+  private watcher: { readonly abort: AbortController; readonly done: Promise<void> } | null = null
+  private loadedModel: DictModel | null = null
+  private modelLoadedAt = Number.NEGATIVE_INFINITY
+  private loading: Promise<void> | null = null
   /** Counts the models, so that whoever translates knows that there is a new one. */
   modelVersion = 0
   migrationMode: boolean | null = null
@@ -137,30 +137,30 @@ export class DestPeer extends Peer {
 
   constructor(options: DestOptions) {
     super('destination', options.config.dest, options.openCortex)
-    this.#options = options
+    this.options = options
   }
 
   get model(): DictModel {
-    return this.#model ?? EMPTY_MODEL
+    return this.loadedModel ?? EMPTY_MODEL
   }
 
   /** Connects, switches migration mode and compares the models once, for a start that tells what is wrong. */
   async prepare(): Promise<void> {
-    await this.#applyMode()
+    await this.applyMode()
     await this.reloadModel()
   }
 
   /** Keeps the connection and the mode from now on; `prepare()` need not have succeeded. */
   watch(): void {
-    if (this.#watcher !== null) return
+    if (this.watcher !== null) return
     const abort = new AbortController()
-    this.#watcher = { abort, done: this.#watch(abort.signal) }
+    this.watcher = { abort, done: this.watchUntil(abort.signal) }
   }
 
   async unwatch(): Promise<void> {
-    const watcher = this.#watcher
-    this.#watcher = null
-    this.#isReady = false
+    const watcher = this.watcher
+    this.watcher = null
+    this.isReady = false
     watcher?.abort.abort(END)
     await watcher?.done
   }
@@ -186,22 +186,22 @@ export class DestPeer extends Peer {
    */
   async ready(signal: AbortSignal): Promise<void> {
     for (;;) {
-      while (!this.#isReady) await untilStopped(this.#ready.wait(), signal)
+      while (!this.isReady) await untilStopped(this.readySignal.wait(), signal)
       try {
-        await untilStopped(this.#applyMode(), signal)
+        await untilStopped(this.applyMode(), signal)
         return
       } catch (error) {
         if (error instanceof Stopped) throw error
-        this.#isReady = false
-        this.#failed(error)
+        this.isReady = false
+        this.failed(error)
         this.close()
       }
     }
   }
 
   /** Switches the mode as the operator's override says, or on when there is none. */
-  async #applyMode(): Promise<void> {
-    if (this.#options.override() === false) {
+  private async applyMode(): Promise<void> {
+    if (this.options.override() === false) {
       await this.open()
       return
     }
@@ -210,7 +210,7 @@ export class DestPeer extends Peer {
 
   /** @throws {MigrationError} when the destination does not know the call and must not go on without; LinkDown, TelepathError */
   async setMode(on: boolean): Promise<void> {
-    const { config, log } = this.#options
+    const { config, log } = this.options
     try {
       const cortex = await this.open()
       await (on ? cortex.enableMigrationMode() : cortex.disableMigrationMode())
@@ -235,7 +235,7 @@ export class DestPeer extends Peer {
    * @returns whether it asked
    */
   async freshenModel(): Promise<boolean> {
-    if (this.#options.clock.elapsed() - this.#modelLoadedAt < MODEL_RELOAD_MS) return false
+    if (this.options.clock.elapsed() - this.modelLoadedAt < MODEL_RELOAD_MS) return false
     await this.reloadModel(true)
     return true
   }
@@ -246,27 +246,27 @@ export class DestPeer extends Peer {
    * @param needsSource whether it is of no use without the source's model
    */
   reloadModel(needsSource = false): Promise<void> {
-    this.#loading ??= this.#reloadModel(needsSource).finally(() => {
-      this.#loading = null
+    this.loading ??= this.loadModel(needsSource).finally(() => {
+      this.loading = null
     })
-    return this.#loading
+    return this.loading
   }
 
-  async #reloadModel(needsSource: boolean): Promise<void> {
+  private async loadModel(needsSource: boolean): Promise<void> {
     const cortex = await this.open()
     const before = new DictModel(await cortex.getModelDict())
-    this.#model = before
+    this.loadedModel = before
     this.modelVersion++
-    if (await this.#syncExtensions(cortex, before, needsSource)) {
-      this.#model = new DictModel(await cortex.getModelDict())
+    if (await this.syncExtensions(cortex, before, needsSource)) {
+      this.loadedModel = new DictModel(await cortex.getModelDict())
       this.modelVersion++
     }
-    this.#modelLoadedAt = this.#options.clock.elapsed()
+    this.modelLoadedAt = this.options.clock.elapsed()
   }
 
   /** Says whether something was added. */
-  async #syncExtensions(cortex: RemoteCortex, dest: DictModel, needsSource: boolean): Promise<boolean> {
-    const { source, config, log } = this.#options
+  private async syncExtensions(cortex: RemoteCortex, dest: DictModel, needsSource: boolean): Promise<boolean> {
+    const { source, config, log } = this.options
     let sourceModel: DictModel
     try {
       sourceModel = await source.model()
@@ -299,26 +299,26 @@ export class DestPeer extends Peer {
     return added
   }
 
-  async #watch(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options
+  private async watchUntil(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.options
     const links = new Backoff(random, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
     const refusals = new Backoff(random, REFUSED_PAUSE_MS, LONGEST_PAUSE_MS)
     while (!signal.aborted) {
       try {
         const cortex = await untilStopped(this.open(), signal)
-        await untilStopped(this.#applyMode(), signal)
-        if (this.#model === null) await untilStopped(this.reloadModel(), signal)
+        await untilStopped(this.applyMode(), signal)
+        if (this.loadedModel === null) await untilStopped(this.reloadModel(), signal)
         this.trouble = null
-        this.#isReady = true
-        this.#ready.notify()
+        this.isReady = true
+        this.readySignal.notify()
         links.reset()
         refusals.reset()
         await untilStopped(cortex.closed, signal)
-        this.#isReady = false
+        this.isReady = false
         this.migrationMode = null
       } catch (error) {
         if (error instanceof Stopped) return
-        const refused = this.#failed(error)
+        const refused = this.failed(error)
         this.close()
         await clock.sleep((refused ? refusals : links).nextMs(), signal)
       }
@@ -326,9 +326,9 @@ export class DestPeer extends Peer {
   }
 
   /** Notes why the destination cannot be used; says whether it refused, so that trying again soon is of no use. */
-  #failed(error: unknown): boolean {
+  private failed(error: unknown): boolean {
     const message = (error as Error).message
-    if (this.trouble !== message) this.#options.log.warn(`The destination cannot be used now: ${message}`)
+    if (this.trouble !== message) this.options.log.warn(`The destination cannot be used now: ${message}`)
     this.trouble = message
     return sortFailure(error) !== 'link'
   }

@@ -52,25 +52,25 @@ export const createSyncService: CreateSyncService = (parts) => new LayerSyncs(pa
 
 /** All layers of one service; see `SyncService`. Goes on by itself when it was syncing at the end of the last process. */
 export class LayerSyncs implements SyncService {
-  readonly #parts: Parts
-  readonly #ground: Ground
-  readonly #source: SourcePeer
-  readonly #dest: DestPeer
-  readonly #budget: ByteBudget
-  readonly #layers = new Map<string, LayerSync>()
-  #last: Promise<unknown> = Promise.resolve()
-  #unsynced: Unsynced = NOTHING_UNSYNCED
-  readonly #others = new OtherWriters()
-  #resumeOrder: Promise<void> = Promise.resolve()
+  private readonly parts: Parts
+  private readonly ground: Ground
+  private readonly source: SourcePeer
+  private readonly dest: DestPeer
+  private readonly budget: ByteBudget
+  private readonly layers = new Map<string, LayerSync>()
+  private last: Promise<unknown> = Promise.resolve()
+  private unsynced: Unsynced = NOTHING_UNSYNCED
+  private readonly others = new OtherWriters()
+  private resumeOrder: Promise<void> = Promise.resolve()
 
   constructor(parts: Parts, ground: Ground = { clock: systemClock, random: Math.random }) {
-    this.#parts = parts
-    this.#ground = ground
+    this.parts = parts
+    this.ground = ground
     const { config, store, openCortex, log } = parts
-    this.#budget = new ByteBudget(config.queueBytes)
-    this.#source = new SourcePeer(config.src, openCortex)
-    this.#dest = new DestPeer({
-      source: this.#source,
+    this.budget = new ByteBudget(config.queueBytes)
+    this.source = new SourcePeer(config.src, openCortex)
+    this.dest = new DestPeer({
+      source: this.source,
       config,
       openCortex,
       clock: ground.clock,
@@ -78,51 +78,46 @@ export class LayerSyncs implements SyncService {
       log,
       override: () => store.migrationModeOverride(),
     })
-    if (store.syncing()) this.#resumeOrder = this.#exclusive(() => this.#resume())
-    else if (store.migrationModeOverride() === true) this.#dest.watch()
+    if (store.syncing()) this.resumeOrder = this.exclusive(() => this.resume())
+    else if (store.migrationModeOverride() === true) this.dest.watch()
   }
 
   /** The first work after a restart, for tests. */
   get resumed(): Promise<void> {
-    return this.#resumeOrder
+    return this.resumeOrder
   }
 
   async ask(): Promise<SyncState> {
-    const { clock } = this.#ground
+    const { clock } = this.ground
     const askedAt = clock.elapsed()
     const timer = new AbortController()
-    const layers = [...this.#layers.values()]
-    const answers = Promise.all([...layers.map((layer) => layer.ask(askedAt, timer.signal)), this.#lookForUnsynced()])
+    const layers = [...this.layers.values()]
+    const answers = Promise.all([...layers.map((layer) => layer.ask(askedAt, timer.signal)), this.lookForUnsynced()])
     await Promise.race([answers, clock.sleep(ASK_MS, timer.signal)])
     timer.abort(END)
-    return this.#state(new Set(layers.filter((layer) => !layer.isPolledSince(askedAt)).map(({ iden }) => iden)))
+    return this.stateOf(new Set(layers.filter((layer) => !layer.isPolledSince(askedAt)).map(({ iden }) => iden)))
   }
 
-  async #lookForUnsynced(): Promise<void> {
-    if (!this.#isSyncing() || this.#dest.trouble !== null) return
-    await this.#others.look(this.#dest, this.#ground.clock.elapsed())
-    this.#unsynced = await findUnsynced(
-      this.#source,
-      this.#dest,
-      [...this.#layers.keys()],
-      this.#parts.config.skipLayers,
-    )
+  private async lookForUnsynced(): Promise<void> {
+    if (!this.isSyncing() || this.dest.trouble !== null) return
+    await this.others.look(this.dest, this.ground.clock.elapsed())
+    this.unsynced = await findUnsynced(this.source, this.dest, [...this.layers.keys()], this.parts.config.skipLayers)
   }
 
   state(): SyncState {
-    return this.#state(new Set())
+    return this.stateOf(new Set())
   }
 
-  #state(unanswered: ReadonlySet<string>): SyncState {
-    const { store } = this.#parts
-    const dest = this.#dest
-    const layers = this.#layerStates()
+  private stateOf(unanswered: ReadonlySet<string>): SyncState {
+    const { store } = this.parts
+    const dest = this.dest
+    const layers = this.layerStates()
     const syncing = store.syncing()
     const blockers = blockersOf({
       syncing,
       layers,
       unanswered,
-      others: [...this.#unsynced.blockers, ...this.#others.blockers(this.#ground.clock.elapsed())],
+      others: [...this.unsynced.blockers, ...this.others.blockers(this.ground.clock.elapsed())],
     })
     const polled = layers.map(({ polledAt }) => polledAt)
     return {
@@ -131,20 +126,20 @@ export class LayerSyncs implements SyncService {
       migrationModeOverride: store.migrationModeOverride(),
       migrationMode: dest.migrationMode,
       migrationModeError: dest.migrationModeError,
-      sourceVersion: this.#source.version,
+      sourceVersion: this.source.version,
       destVersion: dest.version,
       canCutover: blockers.length === 0,
       blockers,
       cutoverBlockers: blockers.map(({ text }) => text),
       polledAt: polled.length === 0 || polled.includes(null) ? null : Math.min(...(polled as number[])),
-      notCarried: [...NOT_CARRIED, ...dest.modelNotes, ...this.#unknown()],
+      notCarried: [...NOT_CARRIED, ...dest.modelNotes, ...this.unknown()],
     }
   }
 
   startSyncFromFile(): Promise<[iden: string, offset: number][]> {
-    return this.#exclusive(async () => {
-      const starts = readOffsetsFile(this.#parts.config.offsfile)
-      return this.#start(
+    return this.exclusive(async () => {
+      const starts = readOffsetsFile(this.parts.config.offsfile)
+      return this.start(
         starts.map(([iden]) => iden),
         () => starts,
         true,
@@ -153,44 +148,44 @@ export class LayerSyncs implements SyncService {
   }
 
   startSyncFromLast(): Promise<[iden: string, offset: number][]> {
-    return this.#exclusive(async () => {
-      const idens = this.#parts.store.layers().map(([iden]) => iden)
-      return idens.length === 0 ? [] : this.#start(idens, () => this.#lastOffsets(), false)
+    return this.exclusive(async () => {
+      const idens = this.parts.store.layers().map(([iden]) => iden)
+      return idens.length === 0 ? [] : this.start(idens, () => this.lastOffsets(), false)
     })
   }
 
   stopSync(): Promise<string[]> {
-    return this.#exclusive(async () => {
-      const { store, log } = this.#parts
+    return this.exclusive(async () => {
+      const { store, log } = this.parts
       await store.setSyncing(false)
-      const stopped = await this.#stopLayers()
-      await this.#dest.unwatch()
-      this.#source.close()
+      const stopped = await this.stopLayers()
+      await this.dest.unwatch()
+      this.source.close()
       if (stopped.length > 0 && store.migrationModeOverride() !== true) {
-        await this.#dest.setMode(false).catch((error) => log.error(modeFailure('Disabling', error)))
+        await this.dest.setMode(false).catch((error) => log.error(modeFailure('Disabling', error)))
       }
-      if (store.migrationModeOverride() === true) this.#dest.watch()
-      else this.#dest.close()
+      if (store.migrationModeOverride() === true) this.dest.watch()
+      else this.dest.close()
       if (stopped.length > 0) log.info('Sync stopped')
       return stopped
     })
   }
 
   enableMigrationMode(): Promise<string | null> {
-    return this.#override(true, true)
+    return this.override(true, true)
   }
 
   disableMigrationMode(): Promise<string | null> {
-    return this.#override(false, false)
+    return this.override(false, false)
   }
 
   automaticMigrationMode(): Promise<string | null> {
-    return this.#override(null, this.#parts.store.syncing())
+    return this.override(null, this.parts.store.syncing())
   }
 
   errors(iden?: string, limit = Number.POSITIVE_INFINITY): SyncError[] {
     const found: SyncError[] = []
-    for (const error of this.#parts.store.errors(iden)) {
+    for (const error of this.parts.store.errors(iden)) {
       if (found.length >= limit) break
       found.push(error)
     }
@@ -198,12 +193,12 @@ export class LayerSyncs implements SyncService {
   }
 
   async retryErrors(iden?: string): Promise<RetryResult> {
-    const { store } = this.#parts
+    const { store } = this.parts
     const idens = [...new Set([...store.errors(iden)].map(({ layer }) => layer))]
-    const running = idens.map((each) => this.#layers.get(each)).filter((layer) => layer?.isRunning === true)
+    const running = idens.map((each) => this.layers.get(each)).filter((layer) => layer?.isRunning === true)
     const results = await Promise.all(running.map((layer) => (layer as LayerSync).retry()))
-    const stopped = idens.filter((each) => this.#layers.get(each)?.isRunning !== true)
-    if (stopped.length > 0) results.push(await this.#exclusive(() => this.#retryStopped(stopped)))
+    const stopped = idens.filter((each) => this.layers.get(each)?.isRunning !== true)
+    if (stopped.length > 0) results.push(await this.exclusive(() => this.retryStopped(stopped)))
     return {
       applied: results.reduce((sum, { applied }) => sum + applied, 0),
       failed: results.reduce((sum, { failed }) => sum + failed, 0),
@@ -211,9 +206,9 @@ export class LayerSyncs implements SyncService {
   }
 
   async untilCaughtUp(): Promise<SyncState> {
-    await this.#resumeOrder
-    await this.#last
-    const layers = [...this.#layers.values()]
+    await this.resumeOrder
+    await this.last
+    const layers = [...this.layers.values()]
     if (layers.length === 0) {
       throw new MigrationError('ERR_USAGE', 'Cannot wait for the sync: it was not started', {
         hint: 'start it from the offsets file or from last',
@@ -224,17 +219,17 @@ export class LayerSyncs implements SyncService {
       const failure = layers.map((layer) => layer.failure).find((each) => each !== null)
       if (failure) throw failure
       if (state.blockers.every(({ passes }) => !passes)) return state
-      await this.#ground.clock.sleep(CAUGHT_UP_MS, NEVER)
+      await this.ground.clock.sleep(CAUGHT_UP_MS, NEVER)
     }
   }
 
   close(): Promise<void> {
-    return this.#exclusive(async () => {
-      const { store, log } = this.#parts
-      const stopped = await this.#stopLayers()
-      await this.#dest.unwatch()
-      this.#source.close()
-      this.#dest.close()
+    return this.exclusive(async () => {
+      const { store, log } = this.parts
+      const stopped = await this.stopLayers()
+      await this.dest.unwatch()
+      this.source.close()
+      this.dest.close()
       if (stopped.length > 0 && store.migrationModeOverride() !== false) {
         log.info('Migration mode stays on at the destination, as the sync goes on when the service is started again')
       }
@@ -242,173 +237,173 @@ export class LayerSyncs implements SyncService {
   }
 
   /** Checks everything before it changes anything, and stops these layers if they run. */
-  async #start(
+  private async start(
     idens: readonly string[],
     starts: () => [iden: string, offset: number][],
     resetErrors: boolean,
   ): Promise<[iden: string, offset: number][]> {
     try {
-      await this.#checkDest(idens)
-      await this.#checkSource(idens)
-      await this.#prepareDest()
+      await this.checkDest(idens)
+      await this.checkSource(idens)
+      await this.prepareDest()
     } catch (error) {
-      if (!this.#isSyncing()) {
-        this.#dest.close()
-        this.#source.close()
+      if (!this.isSyncing()) {
+        this.dest.close()
+        this.source.close()
       }
       throw error
     }
-    await this.#stopLayers(idens)
-    const { store } = this.#parts
+    await this.stopLayers(idens)
+    const { store } = this.parts
     const found = starts()
     // What the limit of errors has ended: the errors before it may have the same cause.
     const retry = new Set(idens.filter((iden) => !resetErrors && store.halted(iden)))
     await store.startLayers(found, resetErrors)
     await store.setSyncing(true)
-    this.#dest.watch()
-    for (const [iden, offset] of found) this.#layer(iden).start(offset, retry.has(iden))
+    this.dest.watch()
+    for (const [iden, offset] of found) this.layer(iden).start(offset, retry.has(iden))
     return found
   }
 
-  async #resume(): Promise<void> {
-    const starts = this.#lastOffsets()
-    const { store, log } = this.#parts
+  private async resume(): Promise<void> {
+    const starts = this.lastOffsets()
+    const { store, log } = this.parts
     log.info(`Going on with ${starts.length} layers that were in sync when the service ended`)
-    this.#dest.watch()
+    this.dest.watch()
     for (const [iden, offset] of starts) {
       if (store.halted(iden)) {
-        this.#layer(iden).halted(`Error limit reached at offset ${store.pushOffset(iden)}: start from last to go on`)
+        this.layer(iden).halted(`Error limit reached at offset ${store.pushOffset(iden)}: start from last to go on`)
         continue
       }
       await store.startLayers([[iden, offset]], false)
-      this.#layer(iden).start(offset)
+      this.layer(iden).start(offset)
     }
   }
 
-  async #stopLayers(idens: readonly string[] = [...this.#layers.keys()]): Promise<string[]> {
-    const layers = idens.map((iden) => this.#layers.get(iden)).filter((layer) => layer !== undefined)
+  private async stopLayers(idens: readonly string[] = [...this.layers.keys()]): Promise<string[]> {
+    const layers = idens.map((iden) => this.layers.get(iden)).filter((layer) => layer !== undefined)
     const had = await Promise.all(layers.map((layer) => layer.stop()))
     return layers.filter((_, i) => had[i]).map((layer) => layer.iden)
   }
 
-  #lastOffsets(): [iden: string, offset: number][] {
-    const { store } = this.#parts
+  private lastOffsets(): [iden: string, offset: number][] {
+    const { store } = this.parts
     return store.layers().map(([iden]) => [iden, store.settledOffset(iden)])
   }
 
-  #layer(iden: string): LayerSync {
-    let layer = this.#layers.get(iden)
+  private layer(iden: string): LayerSync {
+    let layer = this.layers.get(iden)
     if (layer === undefined) {
-      const { config, store, log } = this.#parts
+      const { config, store, log } = this.parts
       layer = new LayerSync({
         iden,
         config,
         store,
-        source: this.#source,
-        dest: this.#dest,
-        budget: this.#budget,
+        source: this.source,
+        dest: this.dest,
+        budget: this.budget,
         log,
-        ...this.#ground,
+        ...this.ground,
       })
-      this.#layers.set(iden, layer)
+      this.layers.set(iden, layer)
     }
     return layer
   }
 
-  async #checkDest(idens: readonly string[]): Promise<void> {
+  private async checkDest(idens: readonly string[]): Promise<void> {
     try {
-      for (const iden of idens) await closing(this.#dest.openLayer(iden))
+      for (const iden of idens) await closing(this.dest.openLayer(iden))
     } catch (error) {
       throw cannotStart('destination', error)
     }
   }
 
   /** The first change at the destination, when nothing else can fail the start any more. */
-  async #prepareDest(): Promise<void> {
+  private async prepareDest(): Promise<void> {
     try {
-      await this.#dest.prepare()
+      await this.dest.prepare()
     } catch (error) {
-      if (!this.#isSyncing() && this.#dest.migrationMode && this.#parts.store.migrationModeOverride() !== true) {
-        await this.#dest.setMode(false).catch((failure) => this.#parts.log.error(modeFailure('Disabling', failure)))
+      if (!this.isSyncing() && this.dest.migrationMode && this.parts.store.migrationModeOverride() !== true) {
+        await this.dest.setMode(false).catch((failure) => this.parts.log.error(modeFailure('Disabling', failure)))
       }
       throw cannotStart('destination', error)
     }
   }
 
   /** A source that is away for now is waited for; one that refuses is not. */
-  async #checkSource(idens: readonly string[]): Promise<void> {
+  private async checkSource(idens: readonly string[]): Promise<void> {
     try {
-      for (const iden of idens) await closing(this.#source.openLayer(iden))
+      for (const iden of idens) await closing(this.source.openLayer(iden))
     } catch (error) {
       if (!(error instanceof MigrationError) && sortFailure(error) === 'link') {
-        this.#parts.log.warn(`The source cannot be reached now and is waited for: ${(error as Error).message}`)
+        this.parts.log.warn(`The source cannot be reached now and is waited for: ${(error as Error).message}`)
         return
       }
       throw cannotStart('source', error)
     }
   }
 
-  async #retryStopped(idens: readonly string[]): Promise<RetryResult> {
-    const { store } = this.#parts
+  private async retryStopped(idens: readonly string[]): Promise<RetryResult> {
+    const { store } = this.parts
     let [applied, failed] = [0, 0]
-    const isSyncing = this.#isSyncing()
+    const isSyncing = this.isSyncing()
     try {
-      await this.#dest.prepare()
+      await this.dest.prepare()
       for (const iden of idens) {
-        const layer = this.#layer(iden)
+        const layer = this.layer(iden)
         const result = await (layer.isRunning ? layer.retry() : layer.retryStopped())
         applied += result.applied
         failed += result.failed
       }
     } finally {
       if (!isSyncing && store.migrationModeOverride() !== true) {
-        await this.#dest.setMode(false).catch((error) => this.#parts.log.error(modeFailure('Disabling', error)))
-        this.#dest.close()
-        this.#source.close()
+        await this.dest.setMode(false).catch((error) => this.parts.log.error(modeFailure('Disabling', error)))
+        this.dest.close()
+        this.source.close()
       }
     }
     return { applied, failed }
   }
 
   /** What could not be looked for. */
-  #unknown(): string[] {
-    const troubles = [this.#unsynced.trouble, ...[...this.#layers.values()].map((layer) => layer.unwatched)]
+  private unknown(): string[] {
+    const troubles = [this.unsynced.trouble, ...[...this.layers.values()].map((layer) => layer.unwatched)]
     return [...new Set(troubles.filter((trouble) => trouble !== null))]
   }
 
-  #isSyncing(): boolean {
-    return [...this.#layers.values()].some((layer) => layer.isRunning)
+  private isSyncing(): boolean {
+    return [...this.layers.values()].some((layer) => layer.isRunning)
   }
 
-  #override(override: boolean | null, on: boolean): Promise<string | null> {
-    return this.#exclusive(async () => {
-      const { store } = this.#parts
+  private override(override: boolean | null, on: boolean): Promise<string | null> {
+    return this.exclusive(async () => {
+      const { store } = this.parts
       await store.setMigrationModeOverride(override)
       try {
-        await this.#dest.setMode(on)
-        if (override === true) this.#dest.watch()
+        await this.dest.setMode(on)
+        if (override === true) this.dest.watch()
         return null
       } catch (error) {
         return modeFailure(on ? 'Enabling' : 'Disabling', error)
       } finally {
-        if (!this.#isSyncing() && override !== true) {
-          await this.#dest.unwatch()
-          this.#dest.close()
+        if (!this.isSyncing() && override !== true) {
+          await this.dest.unwatch()
+          this.dest.close()
         }
       }
     })
   }
 
   /** Starts, stops and switches come one after the other. */
-  #exclusive<T>(action: () => Promise<T>): Promise<T> {
-    const run = this.#last.then(action, action)
-    this.#last = run.catch(() => {})
+  private exclusive<T>(action: () => Promise<T>): Promise<T> {
+    const run = this.last.then(action, action)
+    this.last = run.catch(() => {})
     return run
   }
 
-  #layerStates(): LayerState[] {
-    const states = this.#parts.store.layers().map(([iden]) => this.#layer(iden).state())
-    const { trouble } = this.#dest
+  private layerStates(): LayerState[] {
+    const states = this.parts.store.layers().map(([iden]) => this.layer(iden).state())
+    const { trouble } = this.dest
     if (trouble === null) return states
     const note = `The destination cannot be used now: ${trouble}`
     return states.map((state) =>

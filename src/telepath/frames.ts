@@ -8,69 +8,69 @@ import { MsgpackError } from '../bytes/msgpack.js'
  * when they lie within one, else of a buffer of their own. What the bytes mean (text, depth) is for the decoder to check.
  */
 export class FrameSplitter {
-  #buf: Uint8Array = EMPTY
+  private buf: Uint8Array = EMPTY
   /** Whether `#buf` was allocated here, and not by the socket. */
-  #own = false
-  #end = 0
+  private own = false
+  private end = 0
   /** Where the object under way starts, and up to where it was scanned. */
-  #start = 0
-  #pos = 0
+  private start = 0
+  private pos = 0
   /** Values still to come until the object is complete. */
-  #open = 1
+  private open = 1
 
   constructor(public maxBytes: number) {}
 
   /** Bytes of an object that has begun and not ended. */
   get pendingBytes(): number {
-    return this.#end - this.#start
+    return this.end - this.start
   }
 
   /**
    * @throws {MsgpackError} for a byte that starts no value, and an object beyond `maxBytes`; the stream is then lost
    */
   push(chunk: Uint8Array): Uint8Array[] {
-    this.#append(chunk)
+    this.append(chunk)
     const frames: Uint8Array[] = []
-    while (this.#scan()) {
-      frames.push(this.#buf.subarray(this.#start, this.#pos))
-      this.#start = this.#pos
-      this.#open = 1
+    while (this.scan()) {
+      frames.push(this.buf.subarray(this.start, this.pos))
+      this.start = this.pos
+      this.open = 1
     }
     return frames
   }
 
-  #append(chunk: Uint8Array): void {
-    const rest = this.#end - this.#start
+  private append(chunk: Uint8Array): void {
+    const rest = this.end - this.start
     if (rest === 0) {
-      this.#pos -= this.#start
-      this.#start = 0
-      this.#buf = chunk
-      this.#own = false
-      this.#end = chunk.length
+      this.pos -= this.start
+      this.start = 0
+      this.buf = chunk
+      this.own = false
+      this.end = chunk.length
       return
     }
     const need = rest + chunk.length
     // Frames that were handed out are views of the old buffer: it may be appended to, but not moved within.
-    if (this.#buf.length - this.#end < chunk.length || !this.#own) {
-      const double = this.#start === 0 && this.#own ? Math.min(2 * this.#buf.length, this.maxBytes) : 0
+    if (this.buf.length - this.end < chunk.length || !this.own) {
+      const double = this.start === 0 && this.own ? Math.min(2 * this.buf.length, this.maxBytes) : 0
       const grown = new Uint8Array(Math.max(need, double))
-      grown.set(this.#buf.subarray(this.#start, this.#end))
-      this.#buf = grown
-      this.#own = true
-      this.#pos -= this.#start
-      this.#end = rest
-      this.#start = 0
+      grown.set(this.buf.subarray(this.start, this.end))
+      this.buf = grown
+      this.own = true
+      this.pos -= this.start
+      this.end = rest
+      this.start = 0
     }
-    this.#buf.set(chunk, this.#end)
-    this.#end += chunk.length
+    this.buf.set(chunk, this.end)
+    this.end += chunk.length
   }
 
   /** Moves `#pos` to the end of the object under way; false when more bytes are needed. */
-  #scan(): boolean {
-    const buf = this.#buf
-    const end = this.#end
-    let pos = this.#pos
-    let open = this.#open
+  private scan(): boolean {
+    const buf = this.buf
+    const end = this.end
+    let pos = this.pos
+    let open = this.open
     while (open > 0) {
       if (pos >= end) break
       const head = HEAD[buf[pos]]
@@ -83,14 +83,14 @@ export class FrameSplitter {
       else if (tag >= 0xdc && tag <= 0xdf) open += (tag >= 0xde ? 2 : 1) * length(buf, pos, head)
       else pos += payload(buf, pos, head)
       pos += head
-      if (pos - this.#start + open > this.maxBytes) throw this.#tooLong()
+      if (pos - this.start + open > this.maxBytes) throw this.tooLong()
     }
-    this.#pos = pos
-    this.#open = open
+    this.pos = pos
+    this.open = open
     return open === 0 && pos <= end
   }
 
-  #tooLong(): MsgpackError {
+  private tooLong(): MsgpackError {
     return new MsgpackError(`it is longer than ${this.maxBytes} bytes`)
   }
 }

@@ -26,28 +26,28 @@ const LOG_MS = 10_000
  * time however many there are.
  */
 export class GuestList {
-  readonly #limits: GuestLimits
-  readonly #log: (message: string) => void
-  readonly #guests = new Map<Socket, Guest>()
+  private readonly limits: GuestLimits
+  private readonly log: (message: string) => void
+  private readonly guests = new Map<Socket, Guest>()
   /** A TLS socket is another object than the connection below it. */
-  readonly #byPeer = new Map<string, Guest>()
-  readonly #counts = new Map<string, number>()
+  private readonly byPeer = new Map<string, Guest>()
+  private readonly counts = new Map<string, number>()
   /** Oldest first, of all and of each address. */
-  readonly #strangers = new Set<Guest>()
-  readonly #strangersOf = new Map<string, Set<Guest>>()
-  readonly #sweeper: NodeJS.Timeout
-  #droppedSinceLog = 0
-  #loggedMs = Number.NEGATIVE_INFINITY
+  private readonly strangers = new Set<Guest>()
+  private readonly strangersOf = new Map<string, Set<Guest>>()
+  private readonly sweeper: NodeJS.Timeout
+  private droppedSinceLog = 0
+  private loggedMs = Number.NEGATIVE_INFINITY
 
   /** @param log told of what was dropped for want of room, now and then */
   constructor(limits: GuestLimits, log: (message: string) => void) {
-    this.#limits = limits
-    this.#log = log
-    this.#sweeper = setInterval(() => this.#sweep(), Math.min(SWEEP_MS, limits.introductionMs)).unref()
+    this.limits = limits
+    this.log = log
+    this.sweeper = setInterval(() => this.sweep(), Math.min(SWEEP_MS, limits.introductionMs)).unref()
   }
 
   get size(): number {
-    return this.#guests.size
+    return this.guests.size
   }
 
   /** Stands in front of a server: a connection for which there is no room never comes to it, nor to TLS. */
@@ -55,88 +55,88 @@ export class GuestList {
     const listeners = server.listeners('connection')
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => {
-      if (this.#admit(socket)) for (const listener of listeners) listener.call(server, socket)
+      if (this.admit(socket)) for (const listener of listeners) listener.call(server, socket)
     })
   }
 
   /** The one at the other end has shown a password or a session. @param socket the connection, or its TLS socket */
   introduce(socket: Socket): void {
-    const guest = this.#guests.get(socket) ?? this.#byPeer.get(peerOf(socket) ?? '')
-    if (guest !== undefined) this.#forgetStranger(guest)
+    const guest = this.guests.get(socket) ?? this.byPeer.get(peerOf(socket) ?? '')
+    if (guest !== undefined) this.forgetStranger(guest)
   }
 
   /** Stops looking for strangers; connections stay. */
   close(): void {
-    clearInterval(this.#sweeper)
+    clearInterval(this.sweeper)
   }
 
-  #admit(socket: Socket): boolean {
+  private admit(socket: Socket): boolean {
     const address = addressOf(socket)
-    if (!this.#makeRoom(address)) {
+    if (!this.makeRoom(address)) {
       socket.destroy()
       return false
     }
     const guest = { socket, address, peer: peerOf(socket), sinceMs: performance.now() }
-    this.#guests.set(socket, guest)
-    if (guest.peer !== null) this.#byPeer.set(guest.peer, guest)
-    this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1)
-    this.#strangers.add(guest)
-    const same = this.#strangersOf.get(address) ?? new Set()
-    this.#strangersOf.set(address, same.add(guest))
-    socket.once('close', () => this.#remove(guest))
+    this.guests.set(socket, guest)
+    if (guest.peer !== null) this.byPeer.set(guest.peer, guest)
+    this.counts.set(address, (this.counts.get(address) ?? 0) + 1)
+    this.strangers.add(guest)
+    const same = this.strangersOf.get(address) ?? new Set()
+    this.strangersOf.set(address, same.add(guest))
+    socket.once('close', () => this.remove(guest))
     return true
   }
 
-  #makeRoom(address: string): boolean {
-    const isFullOfSame = (this.#counts.get(address) ?? 0) >= this.#limits.perAddress
-    if (!isFullOfSame && this.#guests.size < this.#limits.all) return true
-    const [oldest] = (isFullOfSame ? this.#strangersOf.get(address) : this.#strangers) ?? []
-    this.#logDropped(address, oldest?.address)
+  private makeRoom(address: string): boolean {
+    const isFullOfSame = (this.counts.get(address) ?? 0) >= this.limits.perAddress
+    if (!isFullOfSame && this.guests.size < this.limits.all) return true
+    const [oldest] = (isFullOfSame ? this.strangersOf.get(address) : this.strangers) ?? []
+    this.logDropped(address, oldest?.address)
     if (oldest === undefined) return false
-    this.#drop(oldest)
+    this.drop(oldest)
     return true
   }
 
-  #logDropped(address: string, dropped: string | undefined): void {
-    this.#droppedSinceLog++
+  private logDropped(address: string, dropped: string | undefined): void {
+    this.droppedSinceLog++
     const nowMs = performance.now()
-    if (nowMs - this.#loggedMs < LOG_MS) return
+    if (nowMs - this.loggedMs < LOG_MS) return
     const what =
       dropped === undefined ? 'refused the new one' : `dropped the oldest of ${dropped} that had not logged in`
-    this.#log(
-      `Too many connections, the last from ${address}: ${what} (${this.#droppedSinceLog} since the last such line)`,
+    this.log(
+      `Too many connections, the last from ${address}: ${what} (${this.droppedSinceLog} since the last such line)`,
     )
-    this.#loggedMs = nowMs
-    this.#droppedSinceLog = 0
+    this.loggedMs = nowMs
+    this.droppedSinceLog = 0
   }
 
-  #sweep(): void {
-    const oldestMs = performance.now() - this.#limits.introductionMs
-    for (const guest of this.#strangers) {
+  private sweep(): void {
+    const oldestMs = performance.now() - this.limits.introductionMs
+    for (const guest of this.strangers) {
       if (guest.sinceMs >= oldestMs) return
-      this.#drop(guest)
+      this.drop(guest)
     }
   }
 
-  #drop(guest: Guest): void {
-    this.#remove(guest)
+  private drop(guest: Guest): void {
+    this.remove(guest)
     guest.socket.destroy()
   }
 
-  #remove(guest: Guest): void {
-    if (!this.#guests.delete(guest.socket)) return
-    if (guest.peer !== null && this.#byPeer.get(guest.peer) === guest) this.#byPeer.delete(guest.peer)
-    this.#forgetStranger(guest)
-    const left = (this.#counts.get(guest.address) ?? 0) - 1
-    if (left > 0) this.#counts.set(guest.address, left)
-    else this.#counts.delete(guest.address)
+  private remove(guest: Guest): void {
+    if (!this.guests.delete(guest.socket)) return
+    if (guest.peer !== null && this.byPeer.get(guest.peer) === guest) this.byPeer.delete(guest.peer)
+    this.forgetStranger(guest)
+    const left = (this.counts.get(guest.address) ?? 0) - 1
+    if (left > 0) this.counts.set(guest.address, left)
+    else this.counts.delete(guest.address)
   }
 
-  #forgetStranger(guest: Guest): void {
-    this.#strangers.delete(guest)
-    const same = this.#strangersOf.get(guest.address)
+  private forgetStranger(guest: Guest): void {
+    this.strangers.delete(guest)
+    const same = this.strangersOf.get(guest.address)
     same?.delete(guest)
-    if (same?.size === 0) this.#strangersOf.delete(guest.address)
+    if (same?.size === 0) this.strangersOf.delete(guest.address)
   }
 }
 

@@ -20,73 +20,73 @@ export class Link {
   /** Undefined after `close()` or when the peer ended, else why it went down. Never rejects. */
   readonly closed: Promise<LinkDown | undefined>
   readonly peer: string
-  #receivedBytes = 0
-  readonly #splitter: FrameSplitter
-  #frames: Uint8Array[] = []
-  #taken = 0
-  #waitingBytes = 0
-  #wake: (() => void) | null = null
-  #drained: (() => void)[] = []
-  #state: 'open' | 'closed' = 'open'
-  #failure: LinkDown | undefined
-  #silenceMs = 0
-  #wentSilent = false
-  #pendingSinceMs: number | null = null
-  #resolveClosed: (failure: LinkDown | undefined) => void = () => {}
+  private received = 0
+  private readonly splitter: FrameSplitter
+  private frames: Uint8Array[] = []
+  private taken = 0
+  private waitingBytes = 0
+  private wake: (() => void) | null = null
+  private drained: (() => void)[] = []
+  private state: 'open' | 'closed' = 'open'
+  private failure: LinkDown | undefined
+  private silenceMs = 0
+  private isSilent = false
+  private partialSinceMs: number | null = null
+  private resolveClosed: (failure: LinkDown | undefined) => void = () => {}
 
   constructor(
     private readonly socket: Socket,
     options: LinkOptions,
   ) {
     this.peer = options.peer
-    this.#splitter = new FrameSplitter(options.maxFrameBytes)
+    this.splitter = new FrameSplitter(options.maxFrameBytes)
     this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve
+      this.resolveClosed = resolve
     })
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
-    socket.on('data', (chunk) => this.#receive(chunk))
-    socket.on('drain', () => this.#release())
-    socket.on('timeout', () => this.#silent())
+    socket.on('data', (chunk) => this.receive(chunk))
+    socket.on('drain', () => this.release())
+    socket.on('timeout', () => this.silent())
     socket.on('error', (error) =>
-      this.#end(new LinkDown(`Lost the connection to ${this.peer}: ${error.message}`, error)),
+      this.end(new LinkDown(`Lost the connection to ${this.peer}: ${error.message}`, error)),
     )
-    socket.on('end', () => this.#end(undefined))
-    socket.on('close', () => this.#end(undefined))
+    socket.on('end', () => this.end(undefined))
+    socket.on('close', () => this.end(undefined))
   }
 
   get isOpen(): boolean {
-    return this.#state === 'open'
+    return this.state === 'open'
   }
 
   /** Bytes received so far: whether a request was answered at all. */
   get receivedBytes(): number {
-    return this.#receivedBytes
+    return this.received
   }
 
   /** Whether it was given up because nothing came, see `expectWithin()`. */
   get wentSilent(): boolean {
-    return this.#wentSilent
+    return this.isSilent
   }
 
   /** Whether it is open and everything that was received has been taken. */
   get isQuiet(): boolean {
-    return this.isOpen && this.#waitingBytes === 0 && this.#splitter.pendingBytes === 0
+    return this.isOpen && this.waitingBytes === 0 && this.splitter.pendingBytes === 0
   }
 
   /** Since when, by `performance.now()`, a message that has begun waits for its rest; null when none does, or the delay is ours. */
   get pendingSinceMs(): number | null {
-    return this.#waitingBytes > 0 ? null : this.#pendingSinceMs
+    return this.waitingBytes > 0 ? null : this.partialSinceMs
   }
 
   /** Changes how long a message may be, from the next bytes on. */
   limitFrames(maxFrameBytes: number): void {
-    this.#splitter.maxBytes = maxFrameBytes
+    this.splitter.maxBytes = maxFrameBytes
   }
 
   /** Fails the link when nothing moves for so long although the peer's turn it is; 0: waits for ever. */
   expectWithin(silenceMs: number): void {
-    this.#silenceMs = silenceMs
+    this.silenceMs = silenceMs
     this.socket.setTimeout(silenceMs)
   }
 
@@ -96,14 +96,14 @@ export class Link {
    * @throws {LinkDown}
    */
   async send(...parts: Uint8Array[]): Promise<void> {
-    if (!this.isOpen) throw this.#down()
+    if (!this.isOpen) throw this.down()
     this.socket.cork()
     let roomy = true
     for (const part of parts) roomy = this.socket.write(part)
     this.socket.uncork()
     if (roomy) return
-    await new Promise<void>((resolve) => this.#drained.push(resolve))
-    if (!this.isOpen) throw this.#down()
+    await new Promise<void>((resolve) => this.drained.push(resolve))
+    if (!this.isOpen) throw this.down()
   }
 
   /**
@@ -115,52 +115,52 @@ export class Link {
     for (;;) {
       const frame = this.take()
       if (frame) return frame
-      if (this.#failure) throw this.#failure
+      if (this.failure) throw this.failure
       if (!this.isOpen) return undefined
       await new Promise<void>((resolve) => {
-        this.#wake = resolve
+        this.wake = resolve
       })
     }
   }
 
   /** The next object if it is there already. */
   take(): Uint8Array | undefined {
-    if (this.#taken === this.#frames.length) return undefined
-    const frame = this.#frames[this.#taken++]
-    this.#waitingBytes -= frame.length
-    if (this.#taken === this.#frames.length) {
-      this.#frames = []
-      this.#taken = 0
+    if (this.taken === this.frames.length) return undefined
+    const frame = this.frames[this.taken++]
+    this.waitingBytes -= frame.length
+    if (this.taken === this.frames.length) {
+      this.frames = []
+      this.taken = 0
     }
-    if (this.#waitingBytes < HIGH_WATER_BYTES / 2 && this.socket.isPaused() && this.isOpen) {
+    if (this.waitingBytes < HIGH_WATER_BYTES / 2 && this.socket.isPaused() && this.isOpen) {
       this.socket.resume()
-      if (this.#silenceMs > 0) this.socket.setTimeout(this.#silenceMs)
+      if (this.silenceMs > 0) this.socket.setTimeout(this.silenceMs)
     }
     return frame
   }
 
   close(): void {
-    this.#frames = []
-    this.#taken = 0
-    this.#end(undefined)
+    this.frames = []
+    this.taken = 0
+    this.end(undefined)
   }
 
   /** Ends the link for a reason that `next()` and `closed` then tell. */
   fail(message: string, cause?: unknown): void {
-    this.#end(new LinkDown(message, cause))
+    this.end(new LinkDown(message, cause))
   }
 
-  #receive(chunk: Uint8Array): void {
+  private receive(chunk: Uint8Array): void {
     if (!this.isOpen) return
-    this.#receivedBytes += chunk.length
+    this.received += chunk.length
     try {
-      const frames = this.#splitter.push(chunk)
+      const frames = this.splitter.push(chunk)
       for (const frame of frames) {
-        this.#frames.push(frame)
-        this.#waitingBytes += frame.length
+        this.frames.push(frame)
+        this.waitingBytes += frame.length
       }
-      if (this.#splitter.pendingBytes === 0) this.#pendingSinceMs = null
-      else if (frames.length > 0 || this.#pendingSinceMs === null) this.#pendingSinceMs = performance.now()
+      if (this.splitter.pendingBytes === 0) this.partialSinceMs = null
+      else if (frames.length > 0 || this.partialSinceMs === null) this.partialSinceMs = performance.now()
     } catch (error) {
       if (!(error instanceof MsgpackError)) throw error
       this.fail(
@@ -169,40 +169,40 @@ export class Link {
       )
       return
     }
-    if (this.#waitingBytes > HIGH_WATER_BYTES) this.socket.pause()
-    this.#notify()
+    if (this.waitingBytes > HIGH_WATER_BYTES) this.socket.pause()
+    this.notify()
   }
 
-  #silent(): void {
+  private silent(): void {
     // What has arrived and was not taken yet is our own delay.
-    if (this.#waitingBytes > 0) return
-    this.#wentSilent = true
-    this.fail(`Dropped the connection to ${this.peer}: nothing came for ${this.#silenceMs / 1000} s`)
+    if (this.waitingBytes > 0) return
+    this.isSilent = true
+    this.fail(`Dropped the connection to ${this.peer}: nothing came for ${this.silenceMs / 1000} s`)
   }
 
-  #end(failure: LinkDown | undefined): void {
-    if (this.#state !== 'open') return
-    this.#state = 'closed'
-    this.#failure = failure
+  private end(failure: LinkDown | undefined): void {
+    if (this.state !== 'open') return
+    this.state = 'closed'
+    this.failure = failure
     this.socket.destroy()
-    this.#notify()
-    this.#release()
-    this.#resolveClosed(failure)
+    this.notify()
+    this.release()
+    this.resolveClosed(failure)
   }
 
-  #down(): LinkDown {
-    return this.#failure ?? new LinkDown(`Lost the connection to ${this.peer}: it was closed`)
+  private down(): LinkDown {
+    return this.failure ?? new LinkDown(`Lost the connection to ${this.peer}: it was closed`)
   }
 
-  #notify(): void {
-    const wake = this.#wake
-    this.#wake = null
+  private notify(): void {
+    const wake = this.wake
+    this.wake = null
     wake?.()
   }
 
-  #release(): void {
-    const waiting = this.#drained
-    this.#drained = []
+  private release(): void {
+    const waiting = this.drained
+    this.drained = []
     for (const resolve of waiting) resolve()
   }
 }

@@ -72,28 +72,28 @@ interface Guest {
 
 /** A telepath server: shares objects over tcp, ssl and unix sockets, protocol 3.0 with t2 tasks. */
 export class TelepathServer<U> {
-  readonly #limits: ServerLimits
-  readonly #listeners = new Set<Server>()
-  readonly #guests: GuestList
-  readonly #links = new Set<Link>()
-  readonly #sessions = new Map<string, ServerSession<U>>()
-  readonly #sweeper: NodeJS.Timeout
+  private readonly limits: ServerLimits
+  private readonly listeners = new Set<Server>()
+  private readonly guests: GuestList
+  private readonly links = new Set<Link>()
+  private readonly sessionsById = new Map<string, ServerSession<U>>()
+  private readonly sweeper: NodeJS.Timeout
 
   constructor(private readonly parts: ServerParts<U>) {
-    this.#limits = { ...LIMITS, ...parts.limits }
-    const { linksPerPeer: perAddress, links: all, introductionMs } = this.#limits
-    this.#guests = new GuestList({ perAddress, all, introductionMs }, (message) => parts.log('warn', message))
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    this.limits = { ...LIMITS, ...parts.limits }
+    const { linksPerPeer: perAddress, links: all, introductionMs } = this.limits
+    this.guests = new GuestList({ perAddress, all, introductionMs }, (message) => parts.log('warn', message))
+    this.sweeper = setInterval(() => this.sweep(), SWEEP_MS).unref()
   }
 
   /** How many links and sessions there are. */
   get counts(): { readonly links: number; readonly sessions: number } {
-    return { links: this.#guests.size, sessions: this.#sessions.size }
+    return { links: this.guests.size, sessions: this.sessionsById.size }
   }
 
   /** Who is connected. */
   sessions(): { readonly peer: string; readonly user: U }[] {
-    return [...this.#sessions.values()].map(({ peer, user }) => ({ peer, user }))
+    return [...this.sessionsById.values()].map(({ peer, user }) => ({ peer, user }))
   }
 
   /**
@@ -107,9 +107,9 @@ export class TelepathServer<U> {
       await this.listenAtSocket(end.file)
       return null
     }
-    const greet = (socket: Socket) => this.#greet(socket, false)
-    const listener = end.kind === 'ssl' ? this.#tlsListener(url, greet) : createServer(greet)
-    await this.#open(listener, showUrl(url), () => listener.listen(end.port, end.host))
+    const greet = (socket: Socket) => this.greet(socket, false)
+    const listener = end.kind === 'ssl' ? this.tlsListener(url, greet) : createServer(greet)
+    await this.open(listener, showUrl(url), () => listener.listen(end.port, end.host))
     return (listener.address() as AddressInfo).port
   }
 
@@ -121,12 +121,12 @@ export class TelepathServer<U> {
    */
   async listenAtSocket(file: string): Promise<void> {
     const { path, release } = shortSocketPath(file)
-    const listener = createServer((socket) => this.#greet(socket, true))
+    const listener = createServer((socket) => this.greet(socket, true))
     listener.once('close', release)
     try {
       // A process that was killed leaves its socket, at which nobody answers.
       if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && !(await isAnswered(path))) rmSync(path)
-      await this.#open(listener, file, () => listener.listen(path))
+      await this.open(listener, file, () => listener.listen(path))
     } catch (error) {
       release()
       throw error
@@ -134,65 +134,65 @@ export class TelepathServer<U> {
     chmodSync(path, 0o600)
   }
 
-  async #open(listener: Server, shown: string, listen: () => void): Promise<void> {
-    this.#guests.guard(listener)
+  private async open(listener: Server, shown: string, listen: () => void): Promise<void> {
+    this.guests.guard(listener)
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject).once('listening', resolve)
       listen()
     })
     listener.on('error', (error) => this.parts.log('error', `Listening at ${shown} failed`, error))
-    this.#listeners.add(listener)
+    this.listeners.add(listener)
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#sweeper)
-    this.#guests.close()
-    const closing = [...this.#listeners].map((each) => new Promise((resolve) => each.close(resolve)))
-    for (const link of this.#links) link.close()
+    clearInterval(this.sweeper)
+    this.guests.close()
+    const closing = [...this.listeners].map((each) => new Promise((resolve) => each.close(resolve)))
+    for (const link of this.links) link.close()
     await Promise.all(closing)
   }
 
-  #tlsListener(url: TelepathUrl, greet: (socket: Socket) => void): Server {
-    const options = { ...serverTls(url, this.parts.certDirs ?? []), handshakeTimeout: this.#limits.introductionMs }
+  private tlsListener(url: TelepathUrl, greet: (socket: Socket) => void): Server {
+    const options = { ...serverTls(url, this.parts.certDirs ?? []), handshakeTimeout: this.limits.introductionMs }
     return createTlsServer(options, greet).on('tlsClientError', (error, socket) => {
       this.parts.log('debug', `A TLS handshake at ${showUrl(url)} failed: ${error.message}`)
       socket.destroy()
     })
   }
 
-  #greet(socket: Socket, unix: boolean): void {
+  private greet(socket: Socket, unix: boolean): void {
     const peer = unix ? 'unix' : `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort}`
-    const link = new Link(socket, { peer, maxFrameBytes: this.#limits.maxFirstFrameBytes })
-    this.#links.add(link)
-    link.closed.then(() => this.#links.delete(link))
-    this.#serve({ link, socket, unix, strange: 0 }).catch((error) => {
+    const link = new Link(socket, { peer, maxFrameBytes: this.limits.maxFirstFrameBytes })
+    this.links.add(link)
+    link.closed.then(() => this.links.delete(link))
+    this.serve({ link, socket, unix, strange: 0 }).catch((error) => {
       if (!(error instanceof LinkDown)) this.parts.log('error', `Serving ${peer} failed`, error)
       link.close()
     })
   }
 
-  #sweep(): void {
-    const oldestMs = performance.now() - this.#limits.frameMs
-    for (const link of this.#links) {
+  private sweep(): void {
+    const oldestMs = performance.now() - this.limits.frameMs
+    for (const link of this.links) {
       if (link.pendingSinceMs !== null && link.pendingSinceMs < oldestMs) link.close()
     }
   }
 
   /** One message after the other: a client keeps to one call per link, and one that does not has to wait. */
-  async #serve(guest: Guest): Promise<void> {
+  private async serve(guest: Guest): Promise<void> {
     for (;;) {
       const frame = await guest.link.next()
       if (frame === undefined) return
       // Each is answered, and a link that never shows anything would keep the server busy.
-      if (guest.strange++ >= this.#limits.strangerMessages) return guest.link.close()
-      const { type, info } = this.#read(guest, frame)
-      if (type === 'tele:syn') await this.#synchronize(guest, info)
-      else if (type === 't2:init') await this.#run(guest, info)
+      if (guest.strange++ >= this.limits.strangerMessages) return guest.link.close()
+      const { type, info } = this.read(guest, frame)
+      if (type === 'tele:syn') await this.synchronize(guest, info)
+      else if (type === 't2:init') await this.run(guest, info)
       else this.parts.log('debug', `Ignored a message of ${guest.link.peer}: its type is not known`)
     }
   }
 
-  #read(guest: Guest, frame: Uint8Array): Message {
+  private read(guest: Guest, frame: Uint8Array): Message {
     try {
       return decodeMessage(frame)
     } catch (error) {
@@ -201,24 +201,24 @@ export class TelepathServer<U> {
     }
   }
 
-  async #synchronize(guest: Guest, info: PackMap): Promise<void> {
+  private async synchronize(guest: Guest, info: PackMap): Promise<void> {
     const { link } = guest
     const reply: [string, Value][] = [['vers', [...TELE_VERS]]]
     try {
-      const session = await this.#authenticate(guest, info)
+      const session = await this.authenticate(guest, info)
       const sess = randomBytes(16).toString('hex')
-      this.#sessions.set(sess, session)
-      link.closed.then(() => this.#sessions.delete(sess))
-      this.#introduce(guest)
+      this.sessionsById.set(sess, session)
+      link.closed.then(() => this.sessionsById.delete(sess))
+      this.introduce(guest)
       reply.push(['retn', [true, null]], ['sharinfo', sharinfoOf(session.shared)], ['sess', sess])
     } catch (error) {
       // The link stays: the client is the one to close it, and the sweep does when it does not.
-      reply.push(['retn', [false, this.#failure(error, link.peer)]])
+      reply.push(['retn', [false, this.failure(error, link.peer)]])
     }
     await link.send(encode(['tele:syn', new PackMap(reply)]))
   }
 
-  async #authenticate(guest: Guest, info: PackMap): Promise<ServerSession<U>> {
+  private async authenticate(guest: Guest, info: PackMap): Promise<ServerSession<U>> {
     const vers = info.get('vers')
     if (!Array.isArray(vers) || vers[0] !== TELE_VERS[0]) {
       throw TelepathError.of('BadMesgVers', { vers: vers ?? null, myvers: [...TELE_VERS] })
@@ -230,16 +230,16 @@ export class TelepathServer<U> {
     return { user, peer: guest.link.peer, shared: this.parts.open(share, path, user) }
   }
 
-  async #run(guest: Guest, info: PackMap): Promise<void> {
+  private async run(guest: Guest, info: PackMap): Promise<void> {
     const { link } = guest
     const sess = info.get('sess')
     const name = info.get('name') ?? null
-    const session = typeof sess === 'string' ? this.#sessions.get(sess) : undefined
+    const session = typeof sess === 'string' ? this.sessionsById.get(sess) : undefined
     if (!session || name !== null) {
-      await this.#reply(link, 't2:fini', [false, this.#failure(TelepathError.of('NoSuchObj', { name }), link.peer)])
+      await this.reply(link, 't2:fini', [false, this.failure(TelepathError.of('NoSuchObj', { name }), link.peer)])
       return
     }
-    this.#introduce(guest)
+    this.introduce(guest)
     let started: Value | undefined | AsyncIterable<Value> | Iterable<Value>
     let yields = false
     try {
@@ -251,37 +251,37 @@ export class TelepathServer<U> {
       yields = 'yields' in found
       started = 'yields' in found ? found.yields(caller, ...bound) : await found.run(caller, ...bound)
     } catch (error) {
-      await this.#reply(link, 't2:fini', [false, this.#failure(error, link.peer)])
+      await this.reply(link, 't2:fini', [false, this.failure(error, link.peer)])
       return
     }
-    if (yields) await this.#yield(link, started as AsyncIterable<Value>)
-    else await this.#reply(link, 't2:fini', [true, (started as Value | undefined) ?? null])
+    if (yields) await this.yield(link, started as AsyncIterable<Value>)
+    else await this.reply(link, 't2:fini', [true, (started as Value | undefined) ?? null])
   }
 
-  async #yield(link: Link, items: AsyncIterable<Value>): Promise<void> {
+  private async yield(link: Link, items: AsyncIterable<Value>): Promise<void> {
     await link.send(encode(['t2:genr', new PackMap([])]))
     try {
-      for await (const item of items) await this.#reply(link, 't2:yield', [true, item])
+      for await (const item of items) await this.reply(link, 't2:yield', [true, item])
     } catch (error) {
       if (error instanceof LinkDown && !link.isOpen) throw error
-      await this.#reply(link, 't2:yield', [false, this.#failure(error, link.peer)])
+      await this.reply(link, 't2:yield', [false, this.failure(error, link.peer)])
       return
     }
-    await this.#reply(link, 't2:yield', null)
+    await this.reply(link, 't2:yield', null)
   }
 
-  #reply(link: Link, type: string, retn: Value): Promise<void> {
+  private reply(link: Link, type: string, retn: Value): Promise<void> {
     return link.send(encode([type, new PackMap([['retn', retn]])]))
   }
 
-  #introduce(guest: Guest): void {
+  private introduce(guest: Guest): void {
     guest.strange = Number.NEGATIVE_INFINITY
-    this.#guests.introduce(guest.socket)
-    guest.link.limitFrames(this.#limits.maxFrameBytes)
+    this.guests.introduce(guest.socket)
+    guest.link.limitFrames(this.limits.maxFrameBytes)
   }
 
   /** A failure as it goes to the client, `[name, info]`; what is a bug of ours is logged and told in general terms. */
-  #failure(error: unknown, peer: string): Value {
+  private failure(error: unknown, peer: string): Value {
     if (error instanceof TelepathError) return [error.name, error.info]
     const name = error instanceof LinkDown ? 'LinkErr' : error instanceof BadUrl ? 'BadUrl' : 'SynErr'
     const told = error instanceof MigrationError || error instanceof LinkDown || error instanceof BadUrl

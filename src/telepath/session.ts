@@ -37,9 +37,9 @@ const MOST_IDLE_LINKS = 4
 export class Session {
   /** Undefined after `close()`, else why the session ended. Never rejects. */
   readonly closed: Promise<LinkDown | undefined>
-  readonly #idle: Link[] = []
-  readonly #busy = new Set<Link>()
-  #closing = false
+  private readonly idle: Link[] = []
+  private readonly busy = new Set<Link>()
+  private closing = false
 
   constructor(
     readonly url: TelepathUrl,
@@ -47,22 +47,22 @@ export class Session {
     private readonly main: Link,
     private readonly sess: string,
   ) {
-    this.closed = this.#watchMain()
+    this.closed = this.watchMain()
   }
 
   get links(): { readonly idle: number; readonly busy: number } {
-    return { idle: this.#idle.length, busy: this.#busy.size }
+    return { idle: this.idle.length, busy: this.busy.size }
   }
 
   async close(): Promise<void> {
-    this.#closing = true
+    this.closing = true
     this.main.close()
     await this.closed
   }
 
   /** One call; `read` makes the result from the one message of the reply. */
   async request<T>(todo: Todo, read: (link: Link, type: string, frame: Uint8Array) => T): Promise<T> {
-    const { link, type, frame } = await this.#ask(todo)
+    const { link, type, frame } = await this.ask(todo)
     let complete = type === 't2:fini' || type === 't2:share'
     try {
       return read(link, type, frame)
@@ -70,13 +70,13 @@ export class Session {
       if (error instanceof LinkDown) complete = false
       throw error
     } finally {
-      this.#giveBack(link, complete)
+      this.giveBack(link, complete)
     }
   }
 
   /** The raw items of a generator. */
   async *items(todo: Todo): AsyncGenerator<Uint8Array> {
-    const { link, type, frame } = await this.#ask(todo)
+    const { link, type, frame } = await this.ask(todo)
     let complete = type === 't2:fini'
     try {
       if (type === 't2:fini') {
@@ -99,7 +99,7 @@ export class Session {
         yield retn.raw
       }
     } finally {
-      this.#giveBack(link, complete)
+      this.giveBack(link, complete)
     }
   }
 
@@ -108,10 +108,10 @@ export class Session {
   }
 
   /** Sends a call and waits for the first message of its reply. */
-  async #ask(todo: Todo): Promise<{ link: Link; type: string; frame: Uint8Array }> {
+  private async ask(todo: Todo): Promise<{ link: Link; type: string; frame: Uint8Array }> {
     const request = initMessage(todo.method, todo.args, todo.kwargs, todo.iden, this.sess)
     for (;;) {
-      const { link, pooled } = await this.#takeLink()
+      const { link, pooled } = await this.takeLink()
       const before = link.receivedBytes
       try {
         link.expectWithin(this.options.silenceMs)
@@ -119,7 +119,7 @@ export class Session {
         const frame = await nextOf(link)
         return { link, frame, type: checked(link, () => messageType(frame)) }
       } catch (error) {
-        this.#giveBack(link, false)
+        this.giveBack(link, false)
         // A server may close an idle link just when it is taken: one that ended without a byte is not the last word.
         const ended = error instanceof LinkDown && link.receivedBytes === before && !link.wentSilent
         if (!pooled || !ended || !this.main.isOpen) throw error
@@ -127,49 +127,49 @@ export class Session {
     }
   }
 
-  async #takeLink(): Promise<{ link: Link; pooled: boolean }> {
-    await this.#mustBeOpen()
-    let pooled = this.#idle.shift()
+  private async takeLink(): Promise<{ link: Link; pooled: boolean }> {
+    await this.mustBeOpen()
+    let pooled = this.idle.shift()
     while (pooled && !pooled.isQuiet) {
       pooled.close() // what an idle link has received is no reply to the next call
-      pooled = this.#idle.shift()
+      pooled = this.idle.shift()
     }
     const link = pooled ?? (await dial(this.url, this.options))
-    this.#busy.add(link)
-    if (!this.main.isOpen) this.#giveBack(link, false)
-    await this.#mustBeOpen()
+    this.busy.add(link)
+    if (!this.main.isOpen) this.giveBack(link, false)
+    await this.mustBeOpen()
     return { link, pooled: pooled !== undefined }
   }
 
-  async #mustBeOpen(): Promise<void> {
+  private async mustBeOpen(): Promise<void> {
     if (this.main.isOpen) return
     throw (await this.closed) ?? new LinkDown(`Cannot call ${showUrl(this.url)}: it was closed`)
   }
 
-  #giveBack(link: Link, complete: boolean): void {
-    this.#busy.delete(link)
-    if (!complete || !link.isQuiet || !this.main.isOpen || this.#idle.length >= MOST_IDLE_LINKS) {
+  private giveBack(link: Link, complete: boolean): void {
+    this.busy.delete(link)
+    if (!complete || !link.isQuiet || !this.main.isOpen || this.idle.length >= MOST_IDLE_LINKS) {
       link.close()
       return
     }
     link.expectWithin(0)
-    this.#idle.push(link)
+    this.idle.push(link)
     link.closed.then(() => {
-      const at = this.#idle.indexOf(link)
-      if (at >= 0) this.#idle.splice(at, 1)
+      const at = this.idle.indexOf(link)
+      if (at >= 0) this.idle.splice(at, 1)
     })
   }
 
   /** Nothing comes over the main link after the handshake; its end is the end of all. */
-  async #watchMain(): Promise<LinkDown | undefined> {
+  private async watchMain(): Promise<LinkDown | undefined> {
     const drain = async () => {
       while (await this.main.next());
     }
     drain().catch(() => {}) // `closed` tells
     const failure = await this.main.closed
     const lost = failure ?? new LinkDown(`Lost the connection to ${showUrl(this.url)}: it was closed`)
-    for (const link of [...this.#idle, ...this.#busy]) link.fail(lost.message, lost.cause)
-    return this.#closing ? undefined : lost
+    for (const link of [...this.idle, ...this.busy]) link.fail(lost.message, lost.cause)
+    return this.closing ? undefined : lost
   }
 }
 

@@ -14,10 +14,10 @@ interface Running {
  * it again as long as it lasts: whether to wait or to stop is for the operator to decide.
  */
 export class RunningTasks {
-  readonly #running = new Set<Running>()
-  readonly #timer: NodeJS.Timeout
-  #newsMs: number
-  #saidMs = 0
+  private readonly running = new Set<Running>()
+  private readonly timer: NodeJS.Timeout
+  private newsMs: number
+  private saidMs = 0
 
   /**
    * @param warn takes a sentence for the operator
@@ -28,38 +28,38 @@ export class RunningTasks {
     private readonly quietMs: number = quietFromEnv(),
     private readonly now: () => number = Date.now,
   ) {
-    this.#newsMs = now()
-    this.#timer = setInterval(() => this.look(), Math.min(quietMs / 4, 2 ** 31 - 1))
-    this.#timer.unref()
+    this.newsMs = now()
+    this.timer = setInterval(() => this.look(), Math.min(quietMs / 4, 2 ** 31 - 1))
+    this.timer.unref()
   }
 
   /** Notes that a task has begun; what is returned is called when it has ended. */
   begin(name: string, input: unknown): () => void {
     const running = { what: describe(name, input), sinceMs: this.now() }
-    this.#newsMs = running.sinceMs
-    this.#running.add(running)
+    this.newsMs = running.sinceMs
+    this.running.add(running)
     return () => {
-      this.#newsMs = this.now()
-      this.#running.delete(running)
+      this.newsMs = this.now()
+      this.running.delete(running)
     }
   }
 
   /** Warns if there is reason to; a timer calls it. */
   look(): void {
     const now = this.now()
-    if (this.#running.size === 0 || now - Math.max(this.#newsMs, this.#saidMs) < this.quietMs) return
-    this.#saidMs = now
-    const all = [...this.#running].sort((a, b) => a.sinceMs - b.sinceMs)
+    if (this.running.size === 0 || now - Math.max(this.newsMs, this.saidMs) < this.quietMs) return
+    this.saidMs = now
+    const all = [...this.running].sort((a, b) => a.sinceMs - b.sinceMs)
     const listed = all.slice(0, MOST_LISTED).map(({ what, sinceMs }) => `${what} (${time(now - sinceMs)})`)
     if (all.length > listed.length) listed.push(`${all.length - listed.length} more`)
     this.warn(
-      `No thread has reported anything for ${time(now - this.#newsMs)}. Still running: ${listed.join(', ')}. ` +
+      `No thread has reported anything for ${time(now - this.newsMs)}. Still running: ${listed.join(', ')}. ` +
         'If it is no slow disk, stop the run and go on with --from-last',
     )
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    clearInterval(this.timer)
   }
 }
 

@@ -8,20 +8,20 @@ const SLOTS = 256
 
 /** Buids of the ndefs that were asked for last. */
 export class BuidCache {
-  readonly #ndefs: (Uint8Array | undefined)[] = new Array(SLOTS)
-  readonly #buids: Uint8Array[] = new Array(SLOTS)
+  private readonly ndefs: (Uint8Array | undefined)[] = new Array(SLOTS)
+  private readonly buids: Uint8Array[] = new Array(SLOTS)
 
   /** SHA-256 over the ndef `buf[0, length)` as Synapse's own encoder writes it. */
   get(buf: Uint8Array, length: number): Uint8Array {
     const slot = slotOf(buf, length)
-    const known = this.#ndefs[slot]
-    if (known !== undefined && equalSpans(known, 0, known.length, buf, 0, length)) return this.#buids[slot]
+    const known = this.ndefs[slot]
+    if (known !== undefined && equalSpans(known, 0, known.length, buf, 0, length)) return this.buids[slot]
     // A copy in any case: a Buffer's own slice() is a view.
     const ndef = new Uint8Array(length)
     ndef.set(buf.subarray(0, length))
     const buid = sha256(isCanonical(ndef, 0, length) ? ndef : encode(decode(ndef)))
-    this.#ndefs[slot] = ndef
-    this.#buids[slot] = buid
+    this.ndefs[slot] = ndef
+    this.buids[slot] = buid
     return buid
   }
 }

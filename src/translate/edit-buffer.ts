@@ -9,7 +9,7 @@ export class EditBuffer {
   /** Makes room for `bytes` more. */
   reserve(bytes: number): void {
     const need = this.length + bytes
-    if (need > this.buf.length) this.#grow(need)
+    if (need > this.buf.length) this.grow(need)
   }
 
   byte(value: number): void {
@@ -42,7 +42,7 @@ export class EditBuffer {
     this.buf[this.length++] = value & 0xff
   }
 
-  #grow(need: number): void {
+  private grow(need: number): void {
     const grown = Buffer.allocUnsafeSlow(Math.max(need, this.buf.length * 2))
     grown.set(this.buf.subarray(0, this.length))
     this.buf = grown

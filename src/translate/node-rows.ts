@@ -42,21 +42,21 @@ export class NodeRows<Form extends RowForm = RowForm> {
   form: Form | null = null
   /** Whether the node has anything but its form row, so that Synapse has written the row of flag 09. */
   hasForm = false
-  readonly #flags: number[] = []
+  private readonly flags: number[] = []
   /** Numbers of the source's rows. */
-  readonly #sources: number[] = []
+  private readonly sourceOf: number[] = []
   /** First byte of the name within the source row's name. */
-  readonly #nameSkips: number[] = []
-  readonly #valuEnds: number[] = []
+  private readonly nameSkips: number[] = []
+  private readonly valuEnds: number[] = []
   /** msgpack of the stortype; null for tags, whose value has none. */
-  readonly #stors: (Uint8Array | null)[] = []
-  readonly #key = Buffer.alloc(KEY_ROOM_BYTES)
-  readonly #keyView = viewOf(this.#key)
-  #value = Buffer.alloc(1 << 12)
-  #valueView = viewOf(this.#value)
+  private readonly stors: (Uint8Array | null)[] = []
+  private readonly key = Buffer.alloc(KEY_ROOM_BYTES)
+  private readonly keyView = viewOf(this.key)
+  private value = Buffer.alloc(1 << 12)
+  private valueView = viewOf(this.value)
   /** The source page that was read last. */
-  #page: Uint8Array = this.#value
-  #pageView = this.#valueView
+  private page: Uint8Array = this.value
+  private pageView = this.valueView
 
   begin(): void {
     this.count = 0
@@ -66,23 +66,23 @@ export class NodeRows<Form extends RowForm = RowForm> {
 
   add(flag: number, source: number, nameSkip: number, valuEnd: number, stor: Uint8Array | null): void {
     const at = this.count++
-    this.#flags[at] = flag
-    this.#sources[at] = source
-    this.#nameSkips[at] = nameSkip
-    this.#valuEnds[at] = valuEnd
-    this.#stors[at] = stor
+    this.flags[at] = flag
+    this.sourceOf[at] = source
+    this.nameSkips[at] = nameSkip
+    this.valuEnds[at] = valuEnd
+    this.stors[at] = stor
   }
 
   /** Puts the rows in key order. `same` is called for two rows of the same key, with the source row of one. */
   sort(node: SourceNode, same: (source: number) => void): void {
-    const name = (at: number) => node.name(this.#sources[at]).subarray(this.#nameSkips[at])
+    const name = (at: number) => node.name(this.sourceOf[at]).subarray(this.nameSkips[at])
     const order = Array.from({ length: this.count }, (_, at) => at)
     order.sort((a, b) => {
-      const diff = this.#flags[a] - this.#flags[b] || Buffer.compare(name(a), name(b))
-      if (diff === 0) same(this.#sources[a])
+      const diff = this.flags[a] - this.flags[b] || Buffer.compare(name(a), name(b))
+      if (diff === 0) same(this.sourceOf[a])
       return diff
     })
-    for (const list of [this.#flags, this.#sources, this.#nameSkips, this.#valuEnds, this.#stors] as unknown[][]) {
+    for (const list of [this.flags, this.sourceOf, this.nameSkips, this.valuEnds, this.stors] as unknown[][]) {
       const copy = list.slice(0, this.count)
       order.forEach((from, to) => {
         list[to] = copy[from]
@@ -92,69 +92,69 @@ export class NodeRows<Form extends RowForm = RowForm> {
 
   /** The numbers of the source's rows that are in one of these. */
   sources(): Set<number> {
-    return new Set(this.#sources.slice(0, this.count))
+    return new Set(this.sourceOf.slice(0, this.count))
   }
 
   /** Hands over the node's rows but that of flag 09. */
   writeTo(node: SourceNode, sink: RowSink): void {
-    this.#key.set(node.buid)
-    for (let at = 0; at < this.count; at++) this.#write(at, node, sink)
+    this.key.set(node.buid)
+    for (let at = 0; at < this.count; at++) this.write(at, node, sink)
   }
 
   /** Hands over the row of flag 09. */
   writeForm(buid: Uint8Array, form: RowForm, sink: RowSink): void {
-    this.#key.set(buid)
-    this.#key[BUID_BYTES] = Flag.form
-    sink.add(this.#key, 0, BUID_BYTES + 1, form.nameUtf8, 0, form.nameUtf8.length)
+    this.key.set(buid)
+    this.key[BUID_BYTES] = Flag.form
+    sink.add(this.key, 0, BUID_BYTES + 1, form.nameUtf8, 0, form.nameUtf8.length)
   }
 
-  #write(at: number, node: SourceNode, sink: RowSink): void {
-    const key = this.#key
-    const i = this.#sources[at]
-    const flag = this.#flags[at]
+  private write(at: number, node: SourceNode, sink: RowSink): void {
+    const key = this.key
+    const i = this.sourceOf[at]
+    const flag = this.flags[at]
     key[BUID_BYTES] = flag
     let keyEnd = BUID_BYTES + 1
     if (flag !== Flag.ndef) {
       const nameBuf = node.nameBuf[i]
-      const nameStart = node.nameStart[i] + this.#nameSkips[at]
+      const nameStart = node.nameStart[i] + this.nameSkips[at]
       const nameEnd = node.nameEnd[i]
-      copySpan(key, this.#keyView, keyEnd, nameBuf, this.#viewOf(nameBuf), nameStart, nameEnd)
+      copySpan(key, this.keyView, keyEnd, nameBuf, this.viewOf(nameBuf), nameStart, nameEnd)
       keyEnd += nameEnd - nameStart
     }
     const rowBuf = node.rowBuf[i]
     const valuStart = node.valuStart(i)
-    const valuEnd = this.#valuEnds[at]
-    const stor = this.#stors[at]
+    const valuEnd = this.valuEnds[at]
+    const stor = this.stors[at]
     if (stor === null) {
       sink.add(key, 0, keyEnd, rowBuf, valuStart, valuEnd)
       return
     }
     const { form } = this
-    this.#makeRoom(valuEnd - valuStart + stor.length + 1 + 64 + (form?.nameBytes.length ?? 0))
-    const value = this.#value
+    this.makeRoom(valuEnd - valuStart + stor.length + 1 + 64 + (form?.nameBytes.length ?? 0))
+    const value = this.value
     let end = 0
     if (flag === Flag.ndef && form !== null) {
       value[end++] = TRIPLE
       value.set(form.nameBytes, end)
       end += form.nameBytes.length
     } else value[end++] = PAIR
-    copySpan(value, this.#valueView, end, rowBuf, this.#viewOf(rowBuf), valuStart, valuEnd)
+    copySpan(value, this.valueView, end, rowBuf, this.viewOf(rowBuf), valuStart, valuEnd)
     end += valuEnd - valuStart
     for (let n = 0; n < stor.length; n++) value[end++] = stor[n]
     sink.add(key, 0, keyEnd, value, 0, end)
   }
 
-  #makeRoom(bytes: number): void {
-    if (bytes <= this.#value.length) return
-    this.#value = Buffer.alloc(bytes * 2)
-    this.#valueView = viewOf(this.#value)
+  private makeRoom(bytes: number): void {
+    if (bytes <= this.value.length) return
+    this.value = Buffer.alloc(bytes * 2)
+    this.valueView = viewOf(this.value)
   }
 
-  #viewOf(buf: Uint8Array): DataView {
-    if (buf !== this.#page) {
-      this.#page = buf
-      this.#pageView = keptViewOf(buf)
+  private viewOf(buf: Uint8Array): DataView {
+    if (buf !== this.page) {
+      this.page = buf
+      this.pageView = keptViewOf(buf)
     }
-    return this.#pageView
+    return this.pageView
   }
 }

@@ -107,18 +107,18 @@ export class SpliceReader {
   ndefId = 0
   provId = 0
 
-  #ids = 0
-  #buf: Uint8Array = new Uint8Array(0)
-  #view = viewOf(this.#buf)
+  private ids = 0
+  private buf: Uint8Array = new Uint8Array(0)
+  private view = viewOf(this.buf)
   /** What was in the usual splice before: its ndef, and its user and prov with their keys. */
-  #ndefBuf = new Uint8Array(256)
-  #ndefView = viewOf(this.#ndefBuf)
-  #ndefBytes = 0
-  #formBytes = 0
-  #lastNdefId = 0
-  readonly #tail = new Uint8Array(TAIL_BYTES)
-  readonly #tailView = viewOf(this.#tail)
-  #lastProvId = 0
+  private ndefBuf = new Uint8Array(256)
+  private ndefView = viewOf(this.ndefBuf)
+  private ndefBytes = 0
+  private formBytes = 0
+  private lastNdefId = 0
+  private readonly tail = new Uint8Array(TAIL_BYTES)
+  private readonly tailView = viewOf(this.tail)
+  private lastProvId = 0
 
   /**
    * Reads the splice that fills `buf[start, end)`.
@@ -127,10 +127,10 @@ export class SpliceReader {
    */
   read(buf: Uint8Array, start: number, end: number): string | null {
     try {
-      if (this.#readUsual(buf, start, end)) return null
-      this.ndefId = ++this.#ids
-      this.provId = ++this.#ids
-      return this.#read(buf, start, end)
+      if (this.readUsual(buf, start, end)) return null
+      this.ndefId = ++this.ids
+      this.provId = ++this.ids
+      return this.readFields(buf, start, end)
     } catch (error) {
       if (error instanceof MsgpackError) return `Cannot decode splice: ${error.message}`
       throw error
@@ -143,13 +143,13 @@ export class SpliceReader {
    *
    * @returns false for any other layout, of which nothing is told
    */
-  #readUsual(buf: Uint8Array, start: number, end: number): boolean {
+  private readUsual(buf: Uint8Array, start: number, end: number): boolean {
     if (end - start < LEAST_USUAL_BYTES || buf[start] !== 0x92) return false
-    if (buf !== this.#buf) {
-      this.#buf = buf
-      this.#view = viewOf(buf)
+    if (buf !== this.buf) {
+      this.buf = buf
+      this.view = viewOf(buf)
     }
-    const view = this.#view
+    const view = this.view
     const kind = usualKind(view, start + 1)
     if (kind < 0) return false
     const info = start + 2 + (view.getUint8(start + 1) & 0x1f)
@@ -159,15 +159,15 @@ export class SpliceReader {
     const tail = end - TAIL_BYTES
     const time = tail - TIME_ENTRY_BYTES
     if (view.getUint8(time) !== 0xa4 || view.getInt32(time + 1, true) !== WORD.time) return false
-    if (view.getUint8(time + 5) !== 0xcf || !this.#usualTail(tail)) return false
+    if (view.getUint8(time + 5) !== 0xcf || !this.usualTail(tail)) return false
     const ndef = info + 6
-    const ndefEnd = this.#usualNdef(ndef, time)
-    if (ndefEnd < 0 || !this.#usualEntries(ndefEnd, time, items - USUAL_KEYS)) return false
+    const ndefEnd = this.usualNdef(ndef, time)
+    if (ndefEnd < 0 || !this.usualEntries(ndefEnd, time, items - USUAL_KEYS)) return false
     this.kind = kind
     this.ndefStart = ndef
     this.ndefEnd = ndefEnd
     this.formStart = ndef + 1
-    this.formEnd = ndef + 1 + this.#formBytes
+    this.formEnd = ndef + 1 + this.formBytes
     this.valueStart = this.formEnd
     this.valueEnd = ndefEnd
     this.timeKey = time
@@ -179,52 +179,52 @@ export class SpliceReader {
     this.provKey = tail + PROV_ENTRY_BYTES
     this.provStart = tail + PROV_ENTRY_BYTES + 5
     this.provEnd = end
-    this.ndefId = this.#lastNdefId
-    this.provId = this.#lastProvId
+    this.ndefId = this.lastNdefId
+    this.provId = this.lastProvId
     return true
   }
 
   /** Whether user and prov with their keys are at `tail`. */
-  #usualTail(tail: number): boolean {
-    const view = this.#view
-    const known = this.#tailView
+  private usualTail(tail: number): boolean {
+    const view = this.view
+    const known = this.tailView
     if (sameSpans(view, tail, known, 0, TAIL_BYTES)) return true
     const prov = tail + PROV_ENTRY_BYTES
     if (!isIden(view, tail, WORD.user) || !isIden(view, prov, WORD.prov)) return false
-    if (!sameSpans(view, prov, known, PROV_ENTRY_BYTES, PROV_ENTRY_BYTES)) this.#lastProvId = ++this.#ids
-    copySpan(this.#tail, known, 0, this.#buf, view, tail, tail + TAIL_BYTES)
+    if (!sameSpans(view, prov, known, PROV_ENTRY_BYTES, PROV_ENTRY_BYTES)) this.lastProvId = ++this.ids
+    copySpan(this.tail, known, 0, this.buf, view, tail, tail + TAIL_BYTES)
     return true
   }
 
   /** The end of the ndef, -1 when it is no `[form, value]`. */
-  #usualNdef(start: number, limit: number): number {
-    const bytes = this.#ndefBytes
-    if (bytes > 0 && start + bytes <= limit && sameSpans(this.#view, start, this.#ndefView, 0, bytes))
+  private usualNdef(start: number, limit: number): number {
+    const bytes = this.ndefBytes
+    if (bytes > 0 && start + bytes <= limit && sameSpans(this.view, start, this.ndefView, 0, bytes))
       return start + bytes
-    return this.#newNdef(start, limit)
+    return this.newNdef(start, limit)
   }
 
-  #newNdef(start: number, limit: number): number {
-    const buf = this.#buf
+  private newNdef(start: number, limit: number): number {
+    const buf = this.buf
     if (buf[start] !== 0x92 || !isText(buf, start + 1)) return -1
     const end = skipOr(buf, start, limit)
     const bytes = end - start
     if (bytes < 4) return -1
-    if (bytes > this.#ndefBuf.length) {
-      this.#ndefBuf = new Uint8Array(2 * bytes)
-      this.#ndefView = viewOf(this.#ndefBuf)
+    if (bytes > this.ndefBuf.length) {
+      this.ndefBuf = new Uint8Array(2 * bytes)
+      this.ndefView = viewOf(this.ndefBuf)
     }
-    copySpan(this.#ndefBuf, this.#ndefView, 0, buf, this.#view, start, end)
-    this.#ndefBytes = bytes
-    this.#formBytes = skip(buf, start + 1, limit) - start - 1
-    this.#lastNdefId = ++this.#ids
+    copySpan(this.ndefBuf, this.ndefView, 0, buf, this.view, start, end)
+    this.ndefBytes = bytes
+    this.formBytes = skip(buf, start + 1, limit) - start - 1
+    this.lastNdefId = ++this.ids
     return end
   }
 
   /** Notes the entries between ndef and time: false unless there are so many, all known, and nothing else. */
-  #usualEntries(start: number, end: number, count: number): boolean {
-    const buf = this.#buf
-    const view = this.#view
+  private usualEntries(start: number, end: number, count: number): boolean {
+    const buf = this.buf
+    const view = this.view
     this.propStart = -1
     this.tagStart = -1
     this.valuStart = -1
@@ -265,23 +265,23 @@ export class SpliceReader {
     return pos === end
   }
 
-  #read(buf: Uint8Array, start: number, end: number): string | null {
+  private readFields(buf: Uint8Array, start: number, end: number): string | null {
     const items = arrayHead(buf, start, end)
     if (items < 2) return 'Cannot read splice: it is no [type, info] pair'
     const typeStart = bodyOf(buf, start)
     const infoStart = skip(buf, typeStart, end)
-    let stop = this.#info(buf, infoStart, end)
+    let stop = this.info(buf, infoStart, end)
     if (stop < 0) return 'Cannot read splice: its info is no map'
     for (let i = 2; i < items; i++) stop = skip(buf, stop, end)
     if (stop !== end) return `Cannot decode splice: ${end - stop} bytes behind the value`
     this.kind = kindOf(buf, typeStart, infoStart)
     if (this.ndefStart < 0) return 'Cannot read splice: it has no ndef'
-    if (!this.#ndef(buf)) return 'Cannot read splice: its ndef is no [form, value] pair'
+    if (!this.ndef(buf)) return 'Cannot read splice: its ndef is no [form, value] pair'
     return null
   }
 
-  #info(buf: Uint8Array, start: number, end: number): number {
-    this.#clear()
+  private info(buf: Uint8Array, start: number, end: number): number {
+    this.clear()
     const count = mapHead(buf, start, end)
     if (count < 0) return -1
     let pos = bodyOf(buf, start)
@@ -291,14 +291,14 @@ export class SpliceReader {
       const isShort = (tag === 0xa4 || tag === 0xa3) && pos + 5 < end
       const keyEnd = isShort ? pos + 1 + (tag & 0x1f) : skip(buf, pos, end)
       const valueEnd = skip(buf, keyEnd, end)
-      if (!this.#entry(buf, pos, keyEnd, valueEnd) && isShort) skip(buf, pos, end)
+      if (!this.entry(buf, pos, keyEnd, valueEnd) && isShort) skip(buf, pos, end)
       pos = valueEnd
     }
     return pos
   }
 
   /** Notes the value of a key, if it is one of those that are known. */
-  #entry(buf: Uint8Array, key: number, start: number, end: number): boolean {
+  private entry(buf: Uint8Array, key: number, start: number, end: number): boolean {
     const tag = buf[key]
     const name = key + 1
     if (tag === 0xa3) {
@@ -357,7 +357,7 @@ export class SpliceReader {
     }
   }
 
-  #ndef(buf: Uint8Array): boolean {
+  private ndef(buf: Uint8Array): boolean {
     if (arrayHead(buf, this.ndefStart, this.ndefEnd) !== 2) return false
     this.formStart = bodyOf(buf, this.ndefStart)
     if (!isText(buf, this.formStart)) return false
@@ -367,7 +367,7 @@ export class SpliceReader {
     return true
   }
 
-  #clear(): void {
+  private clear(): void {
     this.ndefStart = -1
     this.propStart = -1
     this.tagStart = -1

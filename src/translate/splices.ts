@@ -81,62 +81,62 @@ const NO_ID = -1
  * Values are passed through as they are, so that nothing is lost; the layout is that of migration spec 2.13 and 3.8.
  */
 export class SpliceTranslator {
-  readonly #sink: SpliceSink
-  readonly #stortypes: StortypeCache
-  readonly #tagProps: (() => Iterable<readonly [string, number]>) | undefined
-  readonly #names: OldNames | undefined
-  readonly #splice = new SpliceReader()
-  readonly #buids = new BuidCache()
+  private readonly sink: SpliceSink
+  private readonly stortypes: StortypeCache
+  private readonly tagProps: (() => Iterable<readonly [string, number]>) | undefined
+  private readonly names: OldNames | undefined
+  private readonly splice = new SpliceReader()
+  private readonly buids = new BuidCache()
   /** The ndef and prov of the splice before, with the reader's numbers for them; a length of 0 is none. */
-  readonly #ndef = new EditBuffer()
-  readonly #prov = new EditBuffer()
-  #ndefId = NO_ID
-  #provId = NO_ID
+  private readonly ndef = new EditBuffer()
+  private readonly prov = new EditBuffer()
+  private ndefId = NO_ID
+  private provId = NO_ID
   /** Room for the node edit's head, then the edits; the head is put in front of them when their number is known. */
-  readonly #edits = new EditBuffer()
-  readonly #meta = new EditBuffer()
+  private readonly edits = new EditBuffer()
+  private readonly meta = new EditBuffer()
   /** The ndef that edits are for: `#ndef`, or what that is today. */
-  #edited = this.#ndef
-  readonly #today = new EditBuffer()
+  private edited = this.ndef
+  private readonly today = new EditBuffer()
   /** Where the form's msgpack starts in `#edited`. */
-  #formOffset = 0
-  #formBytes = 0
-  #form: FormEntry | null = null
-  #editCount = 0
-  #spliceCount = 0
-  #nextOffset = 0
-  #firstOffset = 0
-  #lastOffset = 0
-  #deletions: { propBytes: Uint8Array; stortype: number }[] | null = null
+  private formOffset = 0
+  private formBytes = 0
+  private form: FormEntry | null = null
+  private editCount = 0
+  private spliceCount = 0
+  private nextOffset = 0
+  private firstOffset = 0
+  private lastOffset = 0
+  private deletions: { propBytes: Uint8Array; stortype: number }[] | null = null
   /** The splice that is translated: `#buf[#start, #end)`. */
-  #offset = 0
-  #buf: Uint8Array = new Uint8Array(0)
-  #view: DataView = keptViewOf(this.#buf)
-  #start = 0
-  #end = 0
+  private offset = 0
+  private buf: Uint8Array = new Uint8Array(0)
+  private view: DataView = keptViewOf(this.buf)
+  private start = 0
+  private end = 0
 
   constructor(stortypes: StortypeSource, sink: SpliceSink, options: SpliceOptions = {}) {
-    this.#names = stortypes.names
-    this.#stortypes = new StortypeCache(stortypes)
-    this.#sink = sink
-    this.#tagProps = options.tagProps
+    this.names = stortypes.names
+    this.stortypes = new StortypeCache(stortypes)
+    this.sink = sink
+    this.tagProps = options.tagProps
   }
 
   /** Translates the splice in `buf[start, end)`; nothing of `buf` is kept. */
   add(offset: number, buf: Uint8Array, start: number, end: number): void {
-    this.#take(offset, buf, start, end)
-    const unreadable = this.#splice.read(buf, start, end)
+    this.take(offset, buf, start, end)
+    const unreadable = this.splice.read(buf, start, end)
     if (unreadable !== null) {
       this.flush()
-      this.#fail('ROW', unreadable)
+      this.fail('ROW', unreadable)
       return
     }
-    if (!this.#continues()) {
+    if (!this.continuesEdit()) {
       this.flush()
-      this.#enterNode()
+      this.enterNode()
     }
-    this.#note()
-    this.#edit()
+    this.note()
+    this.edit()
   }
 
   /**
@@ -145,144 +145,142 @@ export class SpliceTranslator {
    * @returns whether it goes on with the group of the splice before
    */
   pass(offset: number, buf: Uint8Array, start: number, end: number): boolean {
-    assert(this.#spliceCount === 0, () => 'a splice was passed over within a group')
-    this.#take(offset, buf, start, end)
-    const readable = this.#splice.read(buf, start, end) === null
-    const continues = readable && this.#continues()
+    assert(this.spliceCount === 0, () => 'a splice was passed over within a group')
+    this.take(offset, buf, start, end)
+    const readable = this.splice.read(buf, start, end) === null
+    const continues = readable && this.continuesEdit()
     if (!continues) this.flush()
-    if (!continues && readable) this.#enterNode()
-    if (readable) this.#note()
+    if (!continues && readable) this.enterNode()
+    if (readable) this.note()
     return continues
   }
 
   /** Whether a splice would go on with the group of the one before; nothing is noted. */
   continues(offset: number, buf: Uint8Array, start: number, end: number): boolean {
-    this.#take(offset, buf, start, end)
-    return this.#splice.read(buf, start, end) === null && this.#continues()
+    this.take(offset, buf, start, end)
+    return this.splice.read(buf, start, end) === null && this.continuesEdit()
   }
 
   /** Ends the group; the next splice starts a new one. */
   flush(): void {
-    if (this.#editCount > 0) this.#sink.nodeEdit(this.#finish())
-    this.#editCount = 0
-    this.#spliceCount = 0
-    this.#ndef.length = 0
-    this.#prov.length = 0
-    this.#ndefId = NO_ID
-    this.#provId = NO_ID
+    if (this.editCount > 0) this.sink.nodeEdit(this.finish())
+    this.editCount = 0
+    this.spliceCount = 0
+    this.ndef.length = 0
+    this.prov.length = 0
+    this.ndefId = NO_ID
+    this.provId = NO_ID
   }
 
   /** Asks for every stortype anew, after the model has changed. */
   modelChanged(): void {
-    this.#stortypes.clear()
-    this.#deletions = null
-    const { buf } = this.#edited
-    if (this.#ndef.length > 0)
-      this.#form = this.#stortypes.form(buf, this.#formOffset, this.#formOffset + this.#formBytes)
+    this.stortypes.clear()
+    this.deletions = null
+    const { buf } = this.edited
+    if (this.ndef.length > 0) this.form = this.stortypes.form(buf, this.formOffset, this.formOffset + this.formBytes)
   }
 
-  #take(offset: number, buf: Uint8Array, start: number, end: number): void {
-    this.#offset = offset
-    if (buf !== this.#buf) {
-      this.#buf = buf
-      this.#view = keptViewOf(buf)
+  private take(offset: number, buf: Uint8Array, start: number, end: number): void {
+    this.offset = offset
+    if (buf !== this.buf) {
+      this.buf = buf
+      this.view = keptViewOf(buf)
     }
-    this.#start = start
-    this.#end = end
+    this.start = start
+    this.end = end
   }
 
-  #continues(): boolean {
-    if (this.#offset !== this.#nextOffset) return false
-    const splice = this.#splice
-    const ndef = this.#ndef
+  private continuesEdit(): boolean {
+    if (this.offset !== this.nextOffset) return false
+    const splice = this.splice
+    const ndef = this.ndef
     const isSame =
-      splice.ndefId === this.#ndefId ||
-      equalSpans(ndef.buf, 0, ndef.length, this.#buf, splice.ndefStart, splice.ndefEnd)
+      splice.ndefId === this.ndefId || equalSpans(ndef.buf, 0, ndef.length, this.buf, splice.ndefStart, splice.ndefEnd)
     if (!isSame) return false
-    const prov = this.#prov
-    if (prov.length === 0 || splice.provId === this.#provId) return true
-    return splice.provStart >= 0 && equalSpans(prov.buf, 0, prov.length, this.#buf, splice.provStart, splice.provEnd)
+    const prov = this.prov
+    if (prov.length === 0 || splice.provId === this.provId) return true
+    return splice.provStart >= 0 && equalSpans(prov.buf, 0, prov.length, this.buf, splice.provStart, splice.provEnd)
   }
 
-  #enterNode(): void {
-    const { ndefStart, ndefEnd, formStart, formEnd, ndefId } = this.#splice
-    this.#ndef.length = 0
-    this.#ndef.span(this.#buf, ndefStart, ndefEnd, this.#view)
-    this.#ndefId = ndefId
-    this.#edited = this.#ndef
-    this.#formOffset = formStart - ndefStart
-    this.#formBytes = formEnd - formStart
-    this.#form = this.#stortypes.form(this.#buf, formStart, formEnd)
-    if (this.#form.isOld) this.#enterOldNode()
+  private enterNode(): void {
+    const { ndefStart, ndefEnd, formStart, formEnd, ndefId } = this.splice
+    this.ndef.length = 0
+    this.ndef.span(this.buf, ndefStart, ndefEnd, this.view)
+    this.ndefId = ndefId
+    this.edited = this.ndef
+    this.formOffset = formStart - ndefStart
+    this.formBytes = formEnd - formStart
+    this.form = this.stortypes.form(this.buf, formStart, formEnd)
+    if (this.form.isOld) this.enterOldNode()
   }
 
   /** Groups are told apart by the bytes of the splices, edits are for the node of today. */
-  #enterOldNode(): void {
-    const { buf, length } = this.#ndef
-    const now = this.#names?.ndef(Uint8Array.from(buf.subarray(0, length))) ?? null
+  private enterOldNode(): void {
+    const { buf, length } = this.ndef
+    const now = this.names?.ndef(Uint8Array.from(buf.subarray(0, length))) ?? null
     if (now === null) return
-    const today = this.#today
+    const today = this.today
     today.length = 0
     today.span(now, 0, now.length)
-    this.#edited = today
-    this.#formOffset = 1
-    this.#formBytes = skip(now, 1) - 1
-    this.#form = this.#stortypes.form(today.buf, 1, 1 + this.#formBytes)
+    this.edited = today
+    this.formOffset = 1
+    this.formBytes = skip(now, 1) - 1
+    this.form = this.stortypes.form(today.buf, 1, 1 + this.formBytes)
   }
 
-  #note(): void {
-    this.#nextOffset = this.#offset + 1
-    const { provStart, provEnd, provId } = this.#splice
-    if (provId === this.#provId) return
-    const buf = this.#buf
-    const prov = this.#prov
+  private note(): void {
+    this.nextOffset = this.offset + 1
+    const { provStart, provEnd, provId } = this.splice
+    if (provId === this.provId) return
+    const buf = this.buf
+    const prov = this.prov
     if (provStart < 0 || buf[provStart] === 0xc0) {
       prov.length = 0
-      this.#provId = NO_ID
+      this.provId = NO_ID
       return
     }
     prov.length = 0
-    prov.span(buf, provStart, provEnd, this.#view)
-    this.#provId = provId
+    prov.span(buf, provStart, provEnd, this.view)
+    this.provId = provId
   }
 
-  #edit(): void {
-    const { kind } = this.#splice
-    const form = this.#form as FormEntry
+  private edit(): void {
+    const { kind } = this.splice
+    const form = this.form as FormEntry
     if (form.stortype < 0) {
       const old = OLD_FORMS.has(form.name)
       const message = `Unable to determine stortype type for form ${form.name}${older(old)}`
-      this.#fail('FORM', message, form.name, old)
+      this.fail('FORM', message, form.name, old)
       return
     }
     if (kind === SpliceKind.unknown) {
-      this.#fail('EDIT', 'Unrecognized splice edit')
+      this.fail('EDIT', 'Unrecognized splice edit')
       return
     }
     if (kind <= SpliceKind.nodeDel) {
-      this.#begin(kind, 2)
-      if (this.#edited === this.#ndef) {
-        this.#edits.span(this.#buf, this.#splice.valueStart, this.#splice.valueEnd, this.#view)
-      } else this.#edits.span(this.#today.buf, this.#formOffset + this.#formBytes, this.#today.length)
-      this.#edits.uint16(form.stortype)
-      this.#close()
+      this.begin(kind, 2)
+      if (this.edited === this.ndef) {
+        this.edits.span(this.buf, this.splice.valueStart, this.splice.valueEnd, this.view)
+      } else this.edits.span(this.today.buf, this.formOffset + this.formBytes, this.today.length)
+      this.edits.uint16(form.stortype)
+      this.close()
       return
     }
-    const wrong = this.#wrongInfo()
+    const wrong = this.wrongInfo()
     if (wrong !== null) {
-      this.#fail('EDIT', `Cannot translate splice: ${wrong}`)
+      this.fail('EDIT', `Cannot translate splice: ${wrong}`)
       return
     }
-    if (kind === SpliceKind.tagAdd) this.#tagAdd()
-    else if (kind === SpliceKind.tagDel) this.#tagDel()
-    else if (kind <= SpliceKind.propDel) this.#prop(form)
-    else this.#tagProp()
+    if (kind === SpliceKind.tagAdd) this.tagAdd()
+    else if (kind === SpliceKind.tagDel) this.tagDel()
+    else if (kind <= SpliceKind.propDel) this.prop(form)
+    else this.tagProp()
   }
 
   /** What is missing or of a wrong kind in the info of a splice that is no node:add or node:del. */
-  #wrongInfo(): string | null {
-    const { kind, propStart, tagStart, valuStart } = this.#splice
-    const buf = this.#buf
+  private wrongInfo(): string | null {
+    const { kind, propStart, tagStart, valuStart } = this.splice
+    const buf = this.buf
     const isTag = kind >= SpliceKind.tagAdd
     if (isTag && (tagStart < 0 || !isText(buf, tagStart))) return 'its tag is no text'
     const hasProp = kind <= SpliceKind.propDel || kind >= SpliceKind.tagPropSet
@@ -293,156 +291,156 @@ export class SpliceTranslator {
     return null
   }
 
-  #prop(form: FormEntry): void {
-    const { kind, propStart, propEnd, valuStart, valuEnd } = this.#splice
-    const buf = this.#buf
-    const stortype = this.#stortypes.prop(form, buf, propStart, propEnd)
-    if ((stortype < 0 || form.isOld || this.#edited !== this.#ndef) && this.#oldProp(form)) return
+  private prop(form: FormEntry): void {
+    const { kind, propStart, propEnd, valuStart, valuEnd } = this.splice
+    const buf = this.buf
+    const stortype = this.stortypes.prop(form, buf, propStart, propEnd)
+    if ((stortype < 0 || form.isOld || this.edited !== this.ndef) && this.oldProp(form)) return
     if (stortype < 0) {
       const subject = `${form.name}:${nameOf(buf, propStart, propEnd)}`
       const old = OLD_PROPS.has(subject)
-      this.#fail('STORTYPE', `Unable to determine stortype type for prop ${subject}${older(old)}`, subject, old)
+      this.fail('STORTYPE', `Unable to determine stortype type for prop ${subject}${older(old)}`, subject, old)
       return
     }
     const isSet = kind === SpliceKind.propSet
     if (isSet && isUnstorable(buf, valuStart, stortype)) {
-      this.#fail('NULL', 'Cannot translate splice: its valu is null')
+      this.fail('NULL', 'Cannot translate splice: its valu is null')
       return
     }
-    this.#begin(kind, isSet ? 4 : 3)
-    const edits = this.#edits
-    edits.span(buf, propStart, propEnd, this.#view)
-    edits.spanOrNull(buf, valuStart, valuEnd, this.#view)
+    this.begin(kind, isSet ? 4 : 3)
+    const edits = this.edits
+    edits.span(buf, propStart, propEnd, this.view)
+    edits.spanOrNull(buf, valuStart, valuEnd, this.view)
     // The layer looks up the old value itself.
     if (isSet) edits.byte(0xc0)
     edits.uint16(stortype)
-    this.#close()
+    this.close()
   }
 
   /** Translates a splice of a prop that has another name or value today; says whether it is one. */
-  #oldProp(form: FormEntry): boolean {
-    const { kind, propStart, propEnd, valuStart, valuEnd } = this.#splice
-    const buf = this.#buf
+  private oldProp(form: FormEntry): boolean {
+    const { kind, propStart, propEnd, valuStart, valuEnd } = this.splice
+    const buf = this.buf
     const valu = valuStart < 0 ? null : Uint8Array.from(buf.subarray(valuStart, valuEnd))
-    const now = this.#names?.prop(form.name, nameOf(buf, propStart, propEnd), valu) ?? null
+    const now = this.names?.prop(form.name, nameOf(buf, propStart, propEnd), valu) ?? null
     if (now === null) return false
-    const stortype = this.#stortypes.prop(form, now.name, 0, now.name.length)
+    const stortype = this.stortypes.prop(form, now.name, 0, now.name.length)
     const isSet = kind === SpliceKind.propSet
     if (stortype < 0 || (isSet && now.valu !== null && isUnstorable(now.valu, 0, stortype))) return false
-    this.#begin(kind, isSet ? 4 : 3)
-    const edits = this.#edits
+    this.begin(kind, isSet ? 4 : 3)
+    const edits = this.edits
     edits.span(now.name, 0, now.name.length)
     if (now.valu === null) edits.byte(0xc0)
     else edits.span(now.valu, 0, now.valu.length)
     if (isSet) edits.byte(0xc0)
     edits.uint16(stortype)
-    this.#close()
+    this.close()
     return true
   }
 
-  #tagAdd(): void {
-    const { tagStart, tagEnd, valuStart, valuEnd, oldvStart, oldvEnd } = this.#splice
-    const buf = this.#buf
-    const view = this.#view
-    this.#begin(SpliceKind.tagAdd, 3)
-    this.#edits.span(buf, tagStart, tagEnd, view)
-    this.#edits.span(buf, valuStart, valuEnd, view)
-    this.#edits.spanOrNull(buf, oldvStart, oldvEnd, view)
-    this.#close()
+  private tagAdd(): void {
+    const { tagStart, tagEnd, valuStart, valuEnd, oldvStart, oldvEnd } = this.splice
+    const buf = this.buf
+    const view = this.view
+    this.begin(SpliceKind.tagAdd, 3)
+    this.edits.span(buf, tagStart, tagEnd, view)
+    this.edits.span(buf, valuStart, valuEnd, view)
+    this.edits.spanOrNull(buf, oldvStart, oldvEnd, view)
+    this.close()
   }
 
-  #tagDel(): void {
-    const { tagStart, tagEnd, valuStart, valuEnd } = this.#splice
-    const buf = this.#buf
-    const view = this.#view
-    const edits = this.#edits
-    this.#count()
-    for (const { propBytes, stortype } of this.#tagPropDeletions()) {
-      this.#open(SpliceKind.tagPropDel, 4)
+  private tagDel(): void {
+    const { tagStart, tagEnd, valuStart, valuEnd } = this.splice
+    const buf = this.buf
+    const view = this.view
+    const edits = this.edits
+    this.count()
+    for (const { propBytes, stortype } of this.tagPropDeletions()) {
+      this.open(SpliceKind.tagPropDel, 4)
       edits.span(buf, tagStart, tagEnd, view)
       edits.span(propBytes, 0, propBytes.length)
       edits.byte(0xc0)
       edits.uint16(stortype)
-      this.#close()
+      this.close()
     }
-    this.#open(SpliceKind.tagDel, 2)
+    this.open(SpliceKind.tagDel, 2)
     edits.span(buf, tagStart, tagEnd, view)
     edits.spanOrNull(buf, valuStart, valuEnd, view)
-    this.#close()
+    this.close()
   }
 
-  #tagProp(): void {
-    const { kind, tagStart, tagEnd, propStart, propEnd, valuStart, valuEnd, curvStart, curvEnd } = this.#splice
-    const buf = this.#buf
-    const view = this.#view
-    const stortype = this.#stortypes.tagProp(buf, propStart, propEnd)
+  private tagProp(): void {
+    const { kind, tagStart, tagEnd, propStart, propEnd, valuStart, valuEnd, curvStart, curvEnd } = this.splice
+    const buf = this.buf
+    const view = this.view
+    const stortype = this.stortypes.tagProp(buf, propStart, propEnd)
     if (stortype < 0) {
       const prop = nameOf(buf, propStart, propEnd)
       const subject = `${nameOf(buf, tagStart, tagEnd)}:${prop}`
-      this.#fail('STORTYPE', `Unable to determine stortype type for tag prop ${subject}`, prop)
+      this.fail('STORTYPE', `Unable to determine stortype type for tag prop ${subject}`, prop)
       return
     }
     const isSet = kind === SpliceKind.tagPropSet
     if (isSet && isUnstorable(buf, valuStart, stortype)) {
-      this.#fail('NULL', 'Cannot translate splice: its valu is null')
+      this.fail('NULL', 'Cannot translate splice: its valu is null')
       return
     }
-    this.#begin(kind, isSet ? 5 : 4)
-    const edits = this.#edits
+    this.begin(kind, isSet ? 5 : 4)
+    const edits = this.edits
     edits.span(buf, tagStart, tagEnd, view)
     edits.span(buf, propStart, propEnd, view)
     edits.spanOrNull(buf, valuStart, valuEnd, view)
     if (isSet) edits.spanOrNull(buf, curvStart, curvEnd, view)
     edits.uint16(stortype)
-    this.#close()
+    this.close()
   }
 
-  #tagPropDeletions(): { propBytes: Uint8Array; stortype: number }[] {
-    this.#deletions ??= [...(this.#tagProps?.() ?? [])].map(([prop, stortype]) => ({
+  private tagPropDeletions(): { propBytes: Uint8Array; stortype: number }[] {
+    this.deletions ??= [...(this.tagProps?.() ?? [])].map(([prop, stortype]) => ({
       propBytes: encode(prop),
       stortype,
     }))
-    return this.#deletions
+    return this.deletions
   }
 
   /** Counts the splice in and opens its edit. */
-  #begin(kind: number, infoItems: number): void {
-    this.#count()
-    this.#open(kind, infoItems)
+  private begin(kind: number, infoItems: number): void {
+    this.count()
+    this.open(kind, infoItems)
   }
 
-  #count(): void {
-    if (this.#spliceCount === 0) {
-      const headBytes = NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES
-      this.#edits.length = 0
-      this.#edits.reserve(headBytes)
-      this.#edits.length = headBytes
-      this.#firstOffset = this.#offset
-      this.#noteMeta()
+  private count(): void {
+    if (this.spliceCount === 0) {
+      const headBytes = NODE_EDIT_HEAD_BYTES + this.formBytes + MOST_ARRAY_HEAD_BYTES
+      this.edits.length = 0
+      this.edits.reserve(headBytes)
+      this.edits.length = headBytes
+      this.firstOffset = this.offset
+      this.noteMeta()
     }
-    this.#spliceCount++
-    this.#lastOffset = this.#offset
+    this.spliceCount++
+    this.lastOffset = this.offset
   }
 
   /** Opens an edit, `[kind, [`. */
-  #open(kind: number, infoItems: number): void {
-    this.#editCount++
-    const edits = this.#edits
+  private open(kind: number, infoItems: number): void {
+    this.editCount++
+    const edits = this.edits
     edits.byte(0x93)
     edits.byte(kind)
     edits.byte(0x90 | infoItems)
   }
 
   /** Closes an edit: no dependent edits. */
-  #close(): void {
-    this.#edits.byte(0x90)
+  private close(): void {
+    this.edits.byte(0x90)
   }
 
-  #noteMeta(): void {
-    const buf = this.#buf
-    const view = this.#view
-    const { timeKey, timeStart, timeEnd, userKey, userStart, userEnd, provKey, provStart, provEnd } = this.#splice
-    const meta = this.#meta
+  private noteMeta(): void {
+    const buf = this.buf
+    const view = this.view
+    const { timeKey, timeStart, timeEnd, userKey, userStart, userEnd, provKey, provStart, provEnd } = this.splice
+    const meta = this.meta
     meta.length = 0
     // The usual place of all three, side by side and once.
     const isUsual = timeKey >= 0 && timeEnd === userKey && userEnd === provKey
@@ -464,17 +462,17 @@ export class SpliceTranslator {
     }
   }
 
-  #finish(): NodeEdit {
-    const edits = this.#edits
+  private finish(): NodeEdit {
+    const edits = this.edits
     const metaStart = edits.length
-    edits.span(this.#meta.buf, 0, this.#meta.length, this.#meta.view)
+    edits.span(this.meta.buf, 0, this.meta.length, this.meta.view)
     const { buf } = edits
-    let pos = NODE_EDIT_HEAD_BYTES + this.#formBytes + MOST_ARRAY_HEAD_BYTES
-    pos = putArrayHeadBefore(buf, pos, this.#editCount)
-    pos -= this.#formBytes
-    buf.set(this.#edited.buf.subarray(this.#formOffset, this.#formOffset + this.#formBytes), pos)
+    let pos = NODE_EDIT_HEAD_BYTES + this.formBytes + MOST_ARRAY_HEAD_BYTES
+    pos = putArrayHeadBefore(buf, pos, this.editCount)
+    pos -= this.formBytes
+    buf.set(this.edited.buf.subarray(this.formOffset, this.formOffset + this.formBytes), pos)
     pos -= 32
-    buf.set(this.#buids.get(this.#edited.buf, this.#edited.length), pos)
+    buf.set(this.buids.get(this.edited.buf, this.edited.length), pos)
     buf[--pos] = 0x20
     buf[--pos] = 0xc4
     buf[--pos] = 0x93
@@ -487,15 +485,15 @@ export class SpliceTranslator {
       editStart,
       metaStart,
       end: edits.length,
-      firstOffset: this.#firstOffset,
-      lastOffset: this.#lastOffset,
-      splices: this.#spliceCount,
+      firstOffset: this.firstOffset,
+      lastOffset: this.lastOffset,
+      splices: this.spliceCount,
     }
   }
 
-  #fail(code: SpliceFailCode, message: string, subject = '', oldModel = false): void {
-    const splice = Uint8Array.from(this.#buf.subarray(this.#start, this.#end))
-    this.#sink.failure({ offset: this.#offset, code, message, subject, oldModel, splice })
+  private fail(code: SpliceFailCode, message: string, subject = '', oldModel = false): void {
+    const splice = Uint8Array.from(this.buf.subarray(this.start, this.end))
+    this.sink.failure({ offset: this.offset, code, message, subject, oldModel, splice })
   }
 }
 

@@ -68,25 +68,25 @@ export interface FormEntry {
 
 /** Remembers what a source of stortypes answered, by the msgpack of names: it is asked once per splice. -1 is "not in the model". */
 export class StortypeCache {
-  readonly #source: StortypeSource
-  #forms = new SpanMap<FormEntry>()
-  #tagProps = new SpanMap<number>()
+  private readonly source: StortypeSource
+  private forms = new SpanMap<FormEntry>()
+  private tagProps = new SpanMap<number>()
 
   constructor(source: StortypeSource) {
-    this.#source = source
+    this.source = source
   }
 
   form(buf: Uint8Array, start: number, end: number): FormEntry {
-    let entry = this.#forms.get(buf, start, end)
+    let entry = this.forms.get(buf, start, end)
     if (entry === undefined) {
       const name = nameOf(buf, start, end)
       entry = {
         name,
-        stortype: this.#source.formStortype(name) ?? -1,
-        isOld: this.#source.names?.isOld(name) ?? false,
+        stortype: this.source.formStortype(name) ?? -1,
+        isOld: this.source.names?.isOld(name) ?? false,
         props: new SpanMap(),
       }
-      this.#forms.add(buf, start, end, entry)
+      this.forms.add(buf, start, end, entry)
     }
     return entry
   }
@@ -94,25 +94,25 @@ export class StortypeCache {
   prop(form: FormEntry, buf: Uint8Array, start: number, end: number): number {
     let stortype = form.props.get(buf, start, end)
     if (stortype === undefined) {
-      stortype = this.#source.propStortype(form.name, nameOf(buf, start, end)) ?? -1
+      stortype = this.source.propStortype(form.name, nameOf(buf, start, end)) ?? -1
       form.props.add(buf, start, end, stortype)
     }
     return stortype
   }
 
   tagProp(buf: Uint8Array, start: number, end: number): number {
-    let stortype = this.#tagProps.get(buf, start, end)
+    let stortype = this.tagProps.get(buf, start, end)
     if (stortype === undefined) {
-      stortype = this.#source.tagPropStortype(nameOf(buf, start, end)) ?? -1
-      this.#tagProps.add(buf, start, end, stortype)
+      stortype = this.source.tagPropStortype(nameOf(buf, start, end)) ?? -1
+      this.tagProps.add(buf, start, end, stortype)
     }
     return stortype
   }
 
   /** Forgets everything, after the model has changed. */
   clear(): void {
-    this.#forms = new SpanMap()
-    this.#tagProps = new SpanMap()
+    this.forms = new SpanMap()
+    this.tagProps = new SpanMap()
   }
 }
 

@@ -13,28 +13,28 @@ export type RowUpgrade = (form: string, rows: readonly OldRow[]) => readonly Old
  * there may be more of them than memory holds. A node costs about 80 bytes.
  */
 export class ChangedNodes {
-  readonly #from = new ByteIndex()
-  #to = new Uint8Array(1 << 10)
-  readonly #forms: (string | null)[] = []
+  private readonly from = new ByteIndex()
+  private to = new Uint8Array(1 << 10)
+  private readonly forms: (string | null)[] = []
 
   get size(): number {
-    return this.#from.size
+    return this.from.size
   }
 
   has(buid: Uint8Array): boolean {
-    return this.#from.find(buid, 0, BUID_BYTES) >= 0
+    return this.from.find(buid, 0, BUID_BYTES) >= 0
   }
 
   /** @param form null when only its place changes */
   add(from: Uint8Array, to: Uint8Array, form: string | null): void {
-    const at = this.#from.add(from, 0, BUID_BYTES) * BUID_BYTES
-    if (at + BUID_BYTES > this.#to.length) {
-      const grown = new Uint8Array(this.#to.length * 2)
-      grown.set(this.#to)
-      this.#to = grown
+    const at = this.from.add(from, 0, BUID_BYTES) * BUID_BYTES
+    if (at + BUID_BYTES > this.to.length) {
+      const grown = new Uint8Array(this.to.length * 2)
+      grown.set(this.to)
+      this.to = grown
     }
-    this.#to.set(to, at)
-    this.#forms.push(form)
+    this.to.set(to, at)
+    this.forms.push(form)
   }
 
   /**
@@ -42,27 +42,27 @@ export class ChangedNodes {
    * when 0.1.58 moves it over the other.
    */
   write(slab: SlabReader, upgrade: RowUpgrade, put: PutRow): void {
-    const order = this.#inOrder()
+    const order = this.inOrder()
     const seeker = new NodeRows(slab)
     const base = findNodeRows(slab)?.cursor() ?? null
     let isOpen = base?.seek(null) ?? false
     let next = 0
     while (isOpen || next < order.length) {
-      const to = next < order.length ? this.#toOf(order[next]) : null
+      const to = next < order.length ? this.toOf(order[next]) : null
       const isBefore = to === null ? -1 : base !== null && isOpen ? compareToBuid(base, to) : 1
       if (base !== null && isOpen && isBefore < 0) {
-        if (!this.#isGone(base)) put(base.key(), base.value())
+        if (!this.isGone(base)) put(base.key(), base.value())
         isOpen = base.next()
         continue
       }
       const merged = new Map<string, OldRow>()
       while (base !== null && isOpen && to !== null && compareToBuid(base, to) === 0) {
-        if (!this.#isGone(base)) setRow(merged, { name: base.key().subarray(BUID_BYTES), value: base.value() })
+        if (!this.isGone(base)) setRow(merged, { name: base.key().subarray(BUID_BYTES), value: base.value() })
         isOpen = base.next()
       }
-      for (; to !== null && next < order.length && same(this.#toOf(order[next]), to); next++) {
-        const form = this.#forms[order[next]]
-        const rows = seeker.of(this.#fromOf(order[next]))
+      for (; to !== null && next < order.length && same(this.toOf(order[next]), to); next++) {
+        const form = this.forms[order[next]]
+        const rows = seeker.of(this.fromOf(order[next]))
         for (const row of form === null ? rows : upgrade(form, rows)) setRow(merged, row)
       }
       for (const key of [...merged.keys()].sort()) {
@@ -72,35 +72,35 @@ export class ChangedNodes {
     }
   }
 
-  #isGone({ buf, keyStart, keyEnd }: RowCursor): boolean {
-    return keyEnd - keyStart >= BUID_BYTES && this.#from.find(buf, keyStart, keyStart + BUID_BYTES) >= 0
+  private isGone({ buf, keyStart, keyEnd }: RowCursor): boolean {
+    return keyEnd - keyStart >= BUID_BYTES && this.from.find(buf, keyStart, keyStart + BUID_BYTES) >= 0
   }
 
   /** Numbers of the nodes, in the order of the places that they go to; of one place in the order in which they were added. */
-  #inOrder(): Uint32Array {
+  private inOrder(): Uint32Array {
     const order = Uint32Array.from({ length: this.size }, (_, i) => i)
-    return order.sort((a, b) => Buffer.compare(this.#toOf(a), this.#toOf(b)) || a - b)
+    return order.sort((a, b) => Buffer.compare(this.toOf(a), this.toOf(b)) || a - b)
   }
 
-  #toOf(i: number): Uint8Array {
-    return this.#to.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
+  private toOf(i: number): Uint8Array {
+    return this.to.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
   }
 
-  #fromOf(i: number): Uint8Array {
-    return this.#from.list.bytes.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
+  private fromOf(i: number): Uint8Array {
+    return this.from.list.bytes.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
   }
 }
 
 /** Reads the rows of single nodes. */
 export class NodeRows {
-  readonly #cursor: RowCursor | null
+  private readonly cursor: RowCursor | null
 
   constructor(slab: SlabReader) {
-    this.#cursor = findNodeRows(slab)?.cursor() ?? null
+    this.cursor = findNodeRows(slab)?.cursor() ?? null
   }
 
   of(buid: Uint8Array): OldRow[] {
-    const cursor = this.#cursor
+    const cursor = this.cursor
     const rows: OldRow[] = []
     if (cursor === null) return rows
     for (let more = cursor.seek(buid); more && compareToBuid(cursor, buid) === 0; more = cursor.next()) {

@@ -3,34 +3,34 @@ import { ByteIndex } from '../bytes/byte-index.js'
 
 /** Where nodes went whose buid an upgrade changes: 64 bytes for each, whatever their number. */
 export class MovedBuids {
-  readonly #before = new ByteIndex()
-  #after = new Uint8Array(1 << 10)
+  private readonly before = new ByteIndex()
+  private after = new Uint8Array(1 << 10)
 
   get size(): number {
-    return this.#before.size
+    return this.before.size
   }
 
   /** The same node in another layer goes to the same place. */
   add(before: Uint8Array, after: Uint8Array): void {
-    if (this.#before.find(before, 0, BUID_BYTES) >= 0) return
-    const at = this.#before.add(before, 0, BUID_BYTES) * BUID_BYTES
-    if (at + BUID_BYTES > this.#after.length) {
-      const grown = new Uint8Array(this.#after.length * 2)
-      grown.set(this.#after)
-      this.#after = grown
+    if (this.before.find(before, 0, BUID_BYTES) >= 0) return
+    const at = this.before.add(before, 0, BUID_BYTES) * BUID_BYTES
+    if (at + BUID_BYTES > this.after.length) {
+      const grown = new Uint8Array(this.after.length * 2)
+      grown.set(this.after)
+      this.after = grown
     }
-    this.#after.set(after, at)
+    this.after.set(after, at)
   }
 
   /** The buid after the upgrade; null when it stays. */
   get(buid: Uint8Array): Uint8Array | null {
-    const number = this.#before.find(buid, 0, BUID_BYTES)
-    return number < 0 ? null : this.#after.subarray(number * BUID_BYTES, (number + 1) * BUID_BYTES)
+    const number = this.before.find(buid, 0, BUID_BYTES)
+    return number < 0 ? null : this.after.subarray(number * BUID_BYTES, (number + 1) * BUID_BYTES)
   }
 
   /** Buids of before, in the order in which they were added. */
   *buids(): Generator<Uint8Array> {
-    const { bytes } = this.#before.list
+    const { bytes } = this.before.list
     for (let i = 0; i < this.size; i++) yield bytes.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
   }
 }

@@ -36,27 +36,27 @@ export function compareTree(options: TreeOptions): TreeResult {
 }
 
 class TreeComparison {
-  readonly #options: TreeOptions
-  readonly #differences: CellDifference[] = []
-  readonly #notCompared: string[] = []
-  #files = 0
+  private readonly options: TreeOptions
+  private readonly differences: CellDifference[] = []
+  private readonly notCompared: string[] = []
+  private files = 0
 
   constructor(options: TreeOptions) {
-    this.#options = options
+    this.options = options
   }
 
   run(): TreeResult {
-    const { srcDir, destDir, startedBy, expected } = this.#options
-    const wanted = new Map(this.#list(srcDir).map((entry) => [nameOf(entry), entry.kind]))
+    const { srcDir, destDir, startedBy, expected } = this.options
+    const wanted = new Map(this.list(srcDir).map((entry) => [nameOf(entry), entry.kind]))
     for (const [path, content] of expected.files.changed) {
       const name = Buffer.from(path).toString('latin1')
       if (content === null) wanted.delete(name)
       else wanted.set(name, 'file')
     }
     if (expected.hasQueues) wanted.set('slabs/queues.lmdb', 'slab')
-    const found = this.#list(destDir)
+    const found = this.list(destDir)
     const there = new Map(found.map((entry) => [nameOf(entry), entry.kind]))
-    for (const [name, kind] of wanted) this.#entry(name, kind, there)
+    for (const [name, kind] of wanted) this.entry(name, kind, there)
     const own = new Set<string>()
     for (const [name, kind] of there) {
       const [top] = name.split('/')
@@ -65,54 +65,54 @@ class TreeComparison {
         ELSEWHERE.includes(top) ||
         name === 'slabs' ||
         name === NEXUS ||
-        this.#isOptions(name, wanted)
+        this.isOptions(name, wanted)
       )
         continue
       // What has no namesake in the source the step dirn leaves alone.
       if (top !== 'slabs' && !wanted.has(top)) own.add(top)
-      else if (startedBy === null) this.#differs('extra', name, `the ${kind}`)
+      else if (startedBy === null) this.differs('extra', name, `the ${kind}`)
     }
-    for (const name of own) this.#notCompared.push(`"${text(name)}", which is not of the source`)
+    for (const name of own) this.notCompared.push(`"${text(name)}", which is not of the source`)
     const slabs = [...wanted]
       .filter(([name, kind]) => kind === 'slab' && there.get(name) === 'slab' && !MADE_SLABS.includes(name))
       .map(([name]) => text(name))
     return {
-      files: this.#files,
+      files: this.files,
       slabs: slabs
-        .filter((name) => this.#canOpen(name))
+        .filter((name) => this.canOpen(name))
         .map((name) => ({ name, source: join(srcDir, name), dest: join(destDir, name) })),
-      differences: this.#differences,
-      notCompared: this.#notCompared,
+      differences: this.differences,
+      notCompared: this.notCompared,
     }
   }
 
-  #list(dir: string): CopiedFile[] {
+  private list(dir: string): CopiedFile[] {
     const entries: CopiedFile[] = []
     for (const entry of copiedFiles(dir)) {
       if (!('reason' in entry)) entries.push(entry)
-      else if (entry.kind === 'lost') this.#notCompared.push(entry.reason)
+      else if (entry.kind === 'lost') this.notCompared.push(entry.reason)
     }
     return entries
   }
 
-  #entry(name: string, kind: CopiedFile['kind'], there: ReadonlyMap<string, CopiedFile['kind']>): void {
-    const found = this.#foundName(name)
-    if (kind === 'file') this.#files++
-    if (there.get(found) !== kind) this.#differs('missing', name, `the ${kind}`)
-    else if (kind === 'file' && !this.#isSame(name, found)) this.#differs('different', name, 'the content')
+  private entry(name: string, kind: CopiedFile['kind'], there: ReadonlyMap<string, CopiedFile['kind']>): void {
+    const found = this.foundName(name)
+    if (kind === 'file') this.files++
+    if (there.get(found) !== kind) this.differs('missing', name, `the ${kind}`)
+    else if (kind === 'file' && !this.isSame(name, found)) this.differs('different', name, 'the content')
   }
 
   /** Each run of the step hiveauth writes its hierarchy under a name of its own: the last one counts. */
-  #foundName(name: string): string {
+  private foundName(name: string): string {
     if (!/^migration\/authhier_-?\d+\.mpk$/.test(name)) return name
-    const { dir } = cortexPaths(this.#options.destDir).migration
+    const { dir } = cortexPaths(this.options.destDir).migration
     const names = existsSync(dir) ? readdirSync(dir) : []
     const times = names.flatMap((file) => /^authhier_(\d+)\.mpk$/.exec(file)?.[1] ?? []).map(Number)
     return times.length === 0 ? name : `migration/authhier_${Math.max(...times)}.mpk`
   }
 
-  #isSame(name: string, found: string): boolean {
-    const { srcDir, destDir, expected } = this.#options
+  private isSame(name: string, found: string): boolean {
+    const { srcDir, destDir, expected } = this.options
     const content = expected.files.changed.get(text(name))
     if (content !== undefined)
       return content !== null && Buffer.compare(content, readFileSync(pathOf(destDir, found))) === 0
@@ -120,22 +120,22 @@ class TreeComparison {
   }
 
   /** Options files of slabs: the program makes one for each slab that it writes to. */
-  #isOptions(name: string, wanted: ReadonlyMap<string, unknown>): boolean {
+  private isOptions(name: string, wanted: ReadonlyMap<string, unknown>): boolean {
     const slab = name.replace(/\.opts\.yaml$/, '.lmdb')
     if (slab === name || !(wanted.has(slab) || MADE_SLABS.includes(slab))) return false
-    this.#files++
-    return readFileSync(pathOf(this.#options.destDir, name), 'utf8') === NO_OPTIONS
+    this.files++
+    return readFileSync(pathOf(this.options.destDir, name), 'utf8') === NO_OPTIONS
   }
 
   /** Slabs are opened by text. */
-  #canOpen(name: string): boolean {
+  private canOpen(name: string): boolean {
     const isText = !name.includes('\ufffd')
-    if (!isText) this.#notCompared.push(`slab "${name}": its name is not UTF-8`)
+    if (!isText) this.notCompared.push(`slab "${name}": its name is not UTF-8`)
     return isText
   }
 
-  #differs(kind: CellDifference['kind'], name: string, row: string): void {
-    this.#differences.push({ kind, place: text(name), buid: null, row, expected: null, found: null })
+  private differs(kind: CellDifference['kind'], name: string, row: string): void {
+    this.differences.push({ kind, place: text(name), buid: null, row, expected: null, found: null })
   }
 }
 

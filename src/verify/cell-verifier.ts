@@ -58,12 +58,12 @@ export function verifyCell(options: CellVerifierOptions, pool: TaskPool): Promis
 }
 
 class CellVerifier {
-  readonly #differences: CellDifference[] = []
-  #more = 0
-  #rows = 0
-  #files = 0
-  #slabs = 0
-  readonly #notCompared: string[] = []
+  private readonly differences: CellDifference[] = []
+  private more = 0
+  private rows = 0
+  private files = 0
+  private slabs = 0
+  private readonly notCompared: string[] = []
 
   constructor(
     private readonly options: CellVerifierOptions,
@@ -71,23 +71,23 @@ class CellVerifier {
   ) {}
 
   async run(): Promise<CellResult> {
-    const log = this.#readLog()
-    if (this.options.isOurs) await this.#ours(log)
-    else this.#foreign(log)
+    const log = this.readLog()
+    if (this.options.isOurs) await this.ours(log)
+    else this.foreign(log)
     return {
       report: {
-        compared: this.#rows,
-        files: this.#files,
-        slabs: this.#slabs,
-        differenceCount: this.#differences.length + this.#more,
+        compared: this.rows,
+        files: this.files,
+        slabs: this.slabs,
+        differenceCount: this.differences.length + this.more,
       },
-      differences: this.#differences,
-      notCompared: this.#notCompared,
+      differences: this.differences,
+      notCompared: this.notCompared,
     }
   }
 
   /** A Cortex that this program has migrated: every row is known. */
-  async #ours(log: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  private async ours(log: ReadonlyMap<string, Uint8Array>): Promise<void> {
     const { srcDir, destDir, cellGuid, layers, startedBy, withFiles } = this.options
     const dedicated = log.get('hivelyr\0conf\0dedicated')
     const expected = await expectedCell({
@@ -95,34 +95,34 @@ class CellVerifier {
       destDir,
       cellGuid,
       layers,
-      steps: this.#doneSteps(log),
+      steps: this.doneSteps(log),
       destDedicated: dedicated !== undefined && Buffer.compare(dedicated, yes) === 0,
     })
     try {
       const paths = cortexPaths(destDir)
-      await this.#slab('cell', paths.slab('cell'), expected.cell)
-      if (expected.hasQueues) await this.#slab('queues', paths.slab('queues'), expected.queues)
-      await this.#slab('log', paths.migration.log, expected.log)
-      this.#layerLog(log)
-      if (withFiles) this.#layerFiles()
-      if (withFiles) await this.#tree(expected)
-      if (withFiles) await this.#nexus(expected)
-      if (!withFiles) this.#notCompared.push('files, the axon, the nexus log, and other slabs that are only copied')
+      await this.slab('cell', paths.slab('cell'), expected.cell)
+      if (expected.hasQueues) await this.slab('queues', paths.slab('queues'), expected.queues)
+      await this.slab('log', paths.migration.log, expected.log)
+      this.layerLog(log)
+      if (withFiles) this.layerFiles()
+      if (withFiles) await this.tree(expected)
+      if (withFiles) await this.nexus(expected)
+      if (!withFiles) this.notCompared.push('files, the axon, the nexus log, and other slabs that are only copied')
     } finally {
       expected.close()
     }
     if (startedBy !== null)
-      this.#notCompared.push(`what Synapse ${startedBy} has added since: files, databases, and rows of copied slabs`)
+      this.notCompared.push(`what Synapse ${startedBy} has added since: files, databases, and rows of copied slabs`)
   }
 
   /** What another tool has made differs in places; what must hold whatever made it is known. */
-  #foreign(log: ReadonlyMap<string, Uint8Array>): void {
+  private foreign(log: ReadonlyMap<string, Uint8Array>): void {
     const { srcDir, destDir } = this.options
-    const { compared, differences } = hiveDifferences({ srcDir, destDir, steps: this.#doneSteps(log) })
-    this.#rows += compared
-    this.#differences.push(...differences)
-    this.#offsets(log)
-    this.#notCompared.push(
+    const { compared, differences } = hiveDifferences({ srcDir, destDir, steps: this.doneSteps(log) })
+    this.rows += compared
+    this.differences.push(...differences)
+    this.offsets(log)
+    this.notCompared.push(
       'the hive row by row, as another tool has made it: only that nothing of the source is lost, and that names belong together',
       'statistics and versions of the layers in the migration log, migration/migrvers.yaml',
       'queue numbers, files, the axon, the nexus log, and other slabs that are only copied',
@@ -130,44 +130,44 @@ class CellVerifier {
   }
 
   /** What the migration log and the reports say of the layers. */
-  #layerLog(log: ReadonlyMap<string, Uint8Array>): void {
+  private layerLog(log: ReadonlyMap<string, Uint8Array>): void {
     const { destDir, layerFacts: layers } = this.options
-    this.#offsets(log)
+    this.offsets(log)
     // A log that cannot be read is told where it is compared.
     if (log.size === 0) return
     const { rows, differences } = layerRecords(log, layers)
-    this.#rows += rows
-    this.#differences.push(...differences)
-    const done = new Set<MigrOp>(this.#stepsOf(log))
+    this.rows += rows
+    this.differences.push(...differences)
+    const done = new Set<MigrOp>(this.stepsOf(log))
     if (layers.some(({ withNodes }) => withNodes)) done.add('nodes')
     if (layers.some(({ withNodedata }) => withNodedata)) done.add('nodedata')
     if (layers.some(({ withSplices }) => withSplices)) done.add('splices')
-    this.#differences.push(...versionsDifferences({ destDir, log, layers }, done))
+    this.differences.push(...versionsDifferences({ destDir, log, layers }, done))
   }
 
   /** A sync starts from there. */
-  #offsets(log: ReadonlyMap<string, Uint8Array>): void {
+  private offsets(log: ReadonlyMap<string, Uint8Array>): void {
     const { destDir, layerFacts: layers } = this.options
-    this.#differences.push(...offsetsDifferences({ destDir, log, layers }))
+    this.differences.push(...offsetsDifferences({ destDir, log, layers }))
   }
 
-  #layerFiles(): void {
+  private layerFiles(): void {
     const { destDir, layers, startedBy } = this.options
     const strange = [...strangeLayerFiles(destDir, layers)]
-    if (startedBy === null) for (const { kind, name, what } of strange) this.#differs(kind, name, what)
+    if (startedBy === null) for (const { kind, name, what } of strange) this.differs(kind, name, what)
     else if (strange.length > 0)
-      this.#notCompared.push(
+      this.notCompared.push(
         `what Synapse ${startedBy} may have made or changed below layers: ${strange.map(({ name }) => name).join(', ')}`,
       )
   }
 
-  async #slab(name: CellSlabName, path: string, expected: MemorySlab): Promise<void> {
+  private async slab(name: CellSlabName, path: string, expected: MemorySlab): Promise<void> {
     if (!SlabReader.exists(path)) {
-      this.#differs('missing', basename(path), 'the slab')
+      this.differs('missing', basename(path), 'the slab')
       return
     }
-    await this.#pages(path, basename(path))
-    await this.#readable(basename(path), () => {
+    await this.pages(path, basename(path))
+    await this.readable(basename(path), () => {
       const slab = SlabReader.open(path)
       try {
         const { rows, differences, notCompared } = cellRows(
@@ -176,100 +176,100 @@ class CellVerifier {
           new MemorySlab(slab),
           this.options.startedBy,
         )
-        this.#rows += rows
-        this.#differences.push(...differences)
-        this.#notCompared.push(...notCompared)
+        this.rows += rows
+        this.differences.push(...differences)
+        this.notCompared.push(...notCompared)
       } finally {
         slab.close()
       }
     })
   }
 
-  async #tree(expected: ExpectedCell): Promise<void> {
+  private async tree(expected: ExpectedCell): Promise<void> {
     const { srcDir, destDir, startedBy } = this.options
     const { files, slabs, differences, notCompared } = compareTree({ srcDir, destDir, startedBy, expected })
-    this.#files += files
-    this.#differences.push(...differences)
-    this.#notCompared.push(...notCompared)
+    this.files += files
+    this.differences.push(...differences)
+    this.notCompared.push(...notCompared)
     for (const { source, dest, name } of slabs) {
-      await this.#pages(dest, name)
-      await this.#readable(name, async () => {
+      await this.pages(dest, name)
+      await this.readable(name, async () => {
         const result = await this.pool.run('compareSlab', { source, dest, isStarted: startedBy !== null })
-        this.#slabs++
-        this.#copied(name, result)
+        this.slabs++
+        this.copied(name, result)
       })
     }
   }
 
-  async #nexus({ cell }: ExpectedCell): Promise<void> {
+  private async nexus({ cell }: ExpectedCell): Promise<void> {
     const { srcDir, destDir, nexusLayers, nodeEdits, startedBy } = this.options
     const name = 'nexus.lmdb'
     const [source, dest] = [srcDir, destDir].map((dir) => cortexPaths(dir).slab('nexus'))
-    if (startedBy !== null) this.#notCompared.push(`the nexus log, to which Synapse ${startedBy} writes`)
+    if (startedBy !== null) this.notCompared.push(`the nexus log, to which Synapse ${startedBy} writes`)
     if (startedBy !== null) return
     const hive = Hive.from(cell.rows('hive'))
     const layers = nexusLayers.map((iden) => ({
       iden,
       userIden: String(hive.get(['cortex', 'layers', iden, 'creator']) ?? ''),
     }))
-    if (SlabReader.exists(dest)) await this.#pages(dest, name)
-    await this.#readable(name, async () => {
+    if (SlabReader.exists(dest)) await this.pages(dest, name)
+    await this.readable(name, async () => {
       const result = await this.pool.run('verifyNexus', { destDir, source, dest, layers, nodeEdits })
-      this.#rows += result.rows
-      this.#copied(name, result)
+      this.rows += result.rows
+      this.copied(name, result)
     })
   }
 
-  #copied(place: string, result: Pick<CompareSlabResult, 'differences' | 'differenceCount'>): void {
-    for (const difference of result.differences) this.#differences.push({ ...difference, place, buid: null })
-    this.#more += result.differenceCount - result.differences.length
+  private copied(place: string, result: Pick<CompareSlabResult, 'differences' | 'differenceCount'>): void {
+    for (const difference of result.differences) this.differences.push({ ...difference, place, buid: null })
+    this.more += result.differenceCount - result.differences.length
   }
 
-  async #pages(path: string, place: string): Promise<void> {
-    await this.#readable(place, async () => {
+  private async pages(path: string, place: string): Promise<void> {
+    await this.readable(place, async () => {
       const { complaints, complaintCount } = await this.pool.run('walkSlab', { path })
-      for (const row of complaints) this.#differs('different', place, row)
-      this.#more += complaintCount - complaints.length
+      for (const row of complaints) this.differs('different', place, row)
+      this.more += complaintCount - complaints.length
     })
   }
 
   /** A slab of the destination that cannot be read is a difference. */
-  async #readable(place: string, read: () => void | Promise<void>): Promise<void> {
+  private async readable(place: string, read: () => void | Promise<void>): Promise<void> {
     try {
       await read()
     } catch (error) {
       const damage =
         damageOf(error, this.options.destDir) ?? (error instanceof MsgpackError ? destDamageOf(error) : null)
       if (damage === null) throw error
-      this.#differs('different', place, damage)
+      this.differs('different', place, damage)
     }
   }
 
-  #differs(kind: CellDifference['kind'], place: string, row: string): void {
-    if (this.#differences.some((known) => known.place === place && known.row === row)) return
-    this.#differences.push({ kind, place, row, buid: null, expected: null, found: null })
+  private differs(kind: CellDifference['kind'], place: string, row: string): void {
+    if (this.differences.some((known) => known.place === place && known.row === row)) return
+    this.differences.push({ kind, place, row, buid: null, expected: null, found: null })
   }
 
   /** Without a log that can be read all steps count as done: what they make must be there. */
-  #doneSteps(log: ReadonlyMap<string, Uint8Array>): Set<MigrOp> {
-    const done = this.#stepsOf(log)
+  private doneSteps(log: ReadonlyMap<string, Uint8Array>): Set<MigrOp> {
+    const done = this.stepsOf(log)
     const { layerFacts } = this.options
     const left: MigrOp[] = Object.values<Step>(CELL_STEPS).flatMap(({ name }) => (done.has(name) ? [] : [name]))
     const isLeft = (has: (layer: LayerFacts) => boolean) => layerFacts.length > 0 && !layerFacts.some(has)
     if (isLeft(({ withNodes }) => withNodes)) left.push('nodes')
     if (isLeft(({ withNodedata }) => withNodedata)) left.push('nodedata')
     if (isLeft(({ withSplices }) => withSplices)) left.push('splices')
-    if (left.length > 0) this.#notCompared.push(`what the steps ${left.join(', ')} make: they were not run`)
+    if (left.length > 0) this.notCompared.push(`what the steps ${left.join(', ')} make: they were not run`)
     return done
   }
 
-  #stepsOf(log: ReadonlyMap<string, Uint8Array>): Set<MigrOp> {
+  private stepsOf(log: ReadonlyMap<string, Uint8Array>): Set<MigrOp> {
     const isDone = (name: string) => [...log.keys()].some((key) => key.startsWith(`${name}\0prog\0`))
     const names = Object.values<Step>(CELL_STEPS).map(({ name }) => name)
     return new Set(names.filter((name) => log.size === 0 || isDone(name)))
   }
 
-  #readLog(): Map<string, Uint8Array> {
+  private readLog(): Map<string, Uint8Array> {
     const path = cortexPaths(this.options.destDir).migration.log
     if (!SlabReader.exists(path)) return new Map()
     try {

@@ -6,33 +6,33 @@ import type { CellFiles } from '../dest/cell-files.js'
 export class CopiedFiles implements CellFiles {
   /** What steps have written, and null for what they have taken away, by paths below the destination. */
   readonly changed = new Map<string, Uint8Array | null>()
-  readonly #srcDir: string
-  readonly #destDir: string
+  private readonly srcDir: string
+  private readonly destDir: string
 
   constructor(srcDir: string, destDir: string) {
-    this.#srcDir = srcDir
-    this.#destDir = destDir
+    this.srcDir = srcDir
+    this.destDir = destDir
   }
 
   read(path: string): string | null {
-    const bytes = this.#bytes(relative(this.#destDir, path))
+    const bytes = this.bytes(relative(this.destDir, path))
     return bytes === null ? null : Buffer.from(bytes).toString('utf8')
   }
 
   write(path: string, content: string | Uint8Array): void {
-    this.changed.set(relative(this.#destDir, path), Buffer.from(content))
+    this.changed.set(relative(this.destDir, path), Buffer.from(content))
   }
 
   move(from: string, to: string): void {
-    const [before, after] = [relative(this.#destDir, from), relative(this.#destDir, to)]
-    this.changed.set(after, this.#bytes(before))
+    const [before, after] = [relative(this.destDir, from), relative(this.destDir, to)]
+    this.changed.set(after, this.bytes(before))
     this.changed.set(before, null)
   }
 
-  #bytes(name: string): Uint8Array | null {
+  private bytes(name: string): Uint8Array | null {
     const changed = this.changed.get(name)
     if (changed !== undefined) return changed
-    const path = join(this.#srcDir, name)
+    const path = join(this.srcDir, name)
     return existsSync(path) ? readFileSync(path) : null
   }
 }

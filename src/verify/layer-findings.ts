@@ -6,19 +6,19 @@ import type { VerifyProgress } from './verify-progress.js'
 /** How far the comparison of one layer has come, and what it has found. */
 export class LayerFindings {
   readonly state: LayerState
-  readonly #iden: string
-  readonly #destDir: string
-  readonly #progress: VerifyProgress
+  private readonly iden: string
+  private readonly destDir: string
+  private readonly progress: VerifyProgress
 
   constructor(iden: string, destDir: string, progress: VerifyProgress) {
     this.state = progress.layer(iden, newState)
-    this.#iden = iden
-    this.#destDir = destDir
-    this.#progress = progress
+    this.iden = iden
+    this.destDir = destDir
+    this.progress = progress
   }
 
   save(done = false): void {
-    this.#progress.save(this.#iden, this.state, done)
+    this.progress.save(this.iden, this.state, done)
   }
 
   /** A slab of the destination that cannot be read is a difference; one of the source is the end. */
@@ -26,7 +26,7 @@ export class LayerFindings {
     try {
       return await read()
     } catch (error) {
-      const damage = damageOf(error, this.#destDir)
+      const damage = damageOf(error, this.destDir)
       if (damage === null) throw error
       this.state.isCountExact = false
       // Many parts may come upon the same page.
@@ -38,12 +38,12 @@ export class LayerFindings {
 
   differs(difference: Omit<Difference, 'layer'>): void {
     this.state.differenceCount++
-    this.state.differences.push({ ...difference, layer: this.#iden })
+    this.state.differences.push({ ...difference, layer: this.iden })
   }
 
   /** Notes what of this layer nobody has looked at, and why. */
   leavesOut(what: string, why: string): void {
-    const text = `${what} of layer ${this.#iden}: ${why}`
+    const text = `${what} of layer ${this.iden}: ${why}`
     if (!this.state.notCompared.includes(text)) this.state.notCompared.push(text)
   }
 

@@ -12,7 +12,7 @@ export class FakeSync implements SyncService {
   modeFailure: string | null = null
   syncing = false
   resolveCaughtUp: () => void = () => {}
-  readonly #caughtUp = new Promise<void>((resolve) => {
+  private readonly caughtUp = new Promise<void>((resolve) => {
     this.resolveCaughtUp = resolve
   })
 
@@ -38,31 +38,31 @@ export class FakeSync implements SyncService {
   }
 
   async startSyncFromFile(): Promise<[string, number][]> {
-    return this.#start('startSyncFromFile')
+    return this.start('startSyncFromFile')
   }
 
   async startSyncFromLast(): Promise<[string, number][]> {
-    return this.#start('startSyncFromLast')
+    return this.start('startSyncFromLast')
   }
 
   async stopSync(): Promise<string[]> {
-    this.#note('stopSync')
+    this.note('stopSync')
     this.syncing = false
     return this.layers.map(({ iden }) => iden)
   }
 
   async enableMigrationMode(): Promise<string | null> {
-    this.#note('enableMigrationMode')
+    this.note('enableMigrationMode')
     return this.modeFailure
   }
 
   async disableMigrationMode(): Promise<string | null> {
-    this.#note('disableMigrationMode')
+    this.note('disableMigrationMode')
     return this.modeFailure
   }
 
   async automaticMigrationMode(): Promise<string | null> {
-    this.#note('automaticMigrationMode')
+    this.note('automaticMigrationMode')
     return this.modeFailure
   }
 
@@ -71,26 +71,26 @@ export class FakeSync implements SyncService {
   }
 
   async retryErrors(): Promise<{ applied: number; failed: number }> {
-    this.#note('retryErrors')
+    this.note('retryErrors')
     return { applied: this.known.length, failed: 0 }
   }
 
   async untilCaughtUp(): Promise<SyncState> {
-    await this.#caughtUp
+    await this.caughtUp
     return this.state()
   }
 
   async close(): Promise<void> {
-    this.#note('close')
+    this.note('close')
   }
 
-  #start(method: string): [string, number][] {
-    this.#note(method)
+  private start(method: string): [string, number][] {
+    this.note(method)
     this.syncing = true
     return this.layers.map(({ iden, pullOffset }) => [iden, pullOffset])
   }
 
-  #note(method: string): void {
+  private note(method: string): void {
     this.calls.push(method)
     if (this.failure) throw this.failure
   }

@@ -8,16 +8,16 @@ export type StormMessage = [string, Record<string, unknown>]
 
 /** A Cortex of a real release, in a process of its own, at `tcp://root:secret@127.0.0.1:<port>/`. */
 export class RealCortex {
-  #answers: ((line: string) => void)[] = []
-  #stderr = ''
-  readonly #ended: Promise<void>
+  private answers: ((line: string) => void)[] = []
+  private stderr = ''
+  private readonly ended: Promise<void>
 
   /** @param env added to the environment */
   static async start(release: Release, dir: string, port = 0, env: NodeJS.ProcessEnv = {}): Promise<RealCortex> {
     const args = ['-W', 'ignore', `${ORACLE_SCRIPTS}/serve_cortex.py`, dir, String(port)]
     const child = spawn(pythonOf(release), args, { env: { ...process.env, ...env } })
     const cortex = new RealCortex(child)
-    const { port: bound, err } = JSON.parse(await cortex.#line())
+    const { port: bound, err } = JSON.parse(await cortex.line())
     if (err !== undefined) throw new Error(err)
     cortex.port = bound
     return cortex
@@ -27,13 +27,13 @@ export class RealCortex {
 
   private constructor(private readonly child: ChildProcessWithoutNullStreams) {
     child.stdin.on('error', () => {}) // told by its end
-    createInterface(child.stdout).on('line', (line) => this.#answers.shift()?.(line))
+    createInterface(child.stdout).on('line', (line) => this.answers.shift()?.(line))
     child.stderr.setEncoding('utf8').on('data', (text) => {
-      this.#stderr += text
+      this.stderr += text
     })
-    this.#ended = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       child.on('close', () => {
-        for (const each of this.#answers.splice(0)) each(JSON.stringify({ err: `the Cortex ended:\n${this.#stderr}` }))
+        for (const each of this.answers.splice(0)) each(JSON.stringify({ err: `the Cortex ended:\n${this.stderr}` }))
         resolve()
       })
     })
@@ -45,11 +45,11 @@ export class RealCortex {
 
   /** What it has logged. */
   get log(): string {
-    return this.#stderr
+    return this.stderr
   }
 
   async storm(text: string): Promise<StormMessage[]> {
-    return (await this.#ask({ storm: text })) as StormMessage[]
+    return (await this.ask({ storm: text })) as StormMessage[]
   }
 
   /** What Storm printed; a Storm error is thrown. */
@@ -62,34 +62,34 @@ export class RealCortex {
 
   /** Listens at another address; returns its port. */
   async listen(url: string): Promise<number> {
-    return (await this.#ask({ listen: url })) as number
+    return (await this.ask({ listen: url })) as number
   }
 
   call(method: string, ...args: unknown[]): Promise<unknown> {
-    return this.#ask({ call: [method, ...args] })
+    return this.ask({ call: [method, ...args] })
   }
 
   async stop(): Promise<void> {
     this.child.stdin.end()
-    await this.#ended
+    await this.ended
   }
 
   kill(): Promise<void> {
     this.child.kill('SIGKILL')
-    return this.#ended
+    return this.ended
   }
 
-  async #ask(todo: object): Promise<unknown> {
-    if (this.child.exitCode !== null) throw new Error(`the Cortex has ended:\n${this.#stderr}`)
-    const line = this.#line()
+  private async ask(todo: object): Promise<unknown> {
+    if (this.child.exitCode !== null) throw new Error(`the Cortex has ended:\n${this.stderr}`)
+    const line = this.line()
     this.child.stdin.write(`${JSON.stringify(todo)}\n`)
     const { ok, err } = JSON.parse(await line)
     if (err !== undefined) throw new Error(err)
     return ok
   }
 
-  #line(): Promise<string> {
-    return new Promise((resolve) => this.#answers.push(resolve))
+  private line(): Promise<string> {
+    return new Promise((resolve) => this.answers.push(resolve))
   }
 }
 

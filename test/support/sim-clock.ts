@@ -2,22 +2,22 @@ import type { Clock } from '../../src/sync/clock.js'
 
 /** Time that runs only when nothing else can. */
 export class SimClock implements Clock {
-  #now: number
-  #timers: { readonly at: number; readonly id: number; readonly fire: () => void }[] = []
-  #ids = 0
+  private nowMs: number
+  private timers: { readonly at: number; readonly id: number; readonly fire: () => void }[] = []
+  private ids = 0
   /** By how much somebody has set the clock. */
   setByMs = 0
 
   constructor(now = 1_600_000_000_000) {
-    this.#now = now
+    this.nowMs = now
   }
 
   now(): number {
-    return this.#now + this.setByMs
+    return this.nowMs + this.setByMs
   }
 
   elapsed(): number {
-    return this.#now
+    return this.nowMs
   }
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
@@ -41,20 +41,20 @@ export class SimClock implements Clock {
 
   /** Calls `fire` when time has come; returns how to cancel that. */
   after(ms: number, fire: () => void): () => void {
-    const timer = { at: this.#now + Math.max(0, ms), id: this.#ids++, fire }
+    const timer = { at: this.nowMs + Math.max(0, ms), id: this.ids++, fire }
     let low = 0
-    let high = this.#timers.length
+    let high = this.timers.length
     while (low < high) {
       const middle = (low + high) >> 1
-      const other = this.#timers[middle]
+      const other = this.timers[middle]
       // Latest first: the next one is taken from the end.
       if (other.at > timer.at || (other.at === timer.at && other.id > timer.id)) low = middle + 1
       else high = middle
     }
-    this.#timers.splice(low, 0, timer)
+    this.timers.splice(low, 0, timer)
     return () => {
-      const at = this.#timers.indexOf(timer)
-      if (at >= 0) this.#timers.splice(at, 1)
+      const at = this.timers.indexOf(timer)
+      if (at >= 0) this.timers.splice(at, 1)
     }
   }
 
@@ -71,14 +71,14 @@ export class SimClock implements Clock {
       settled = true
     })
     watched.catch(() => {})
-    const end = this.#now + mostMs
+    const end = this.nowMs + mostMs
     for (;;) {
       await new Promise<void>((resolve) => setImmediate(resolve))
       if (settled) return watched
-      const timer = this.#timers.pop()
+      const timer = this.timers.pop()
       if (timer === undefined) throw new Error('the simulation stands still')
       if (timer.at > end) throw new Error(`not done after ${mostMs} ms`)
-      this.#now = Math.max(this.#now, timer.at)
+      this.nowMs = Math.max(this.nowMs, timer.at)
       timer.fire()
     }
   }

@@ -29,14 +29,14 @@ export interface Faults {
 
 /** A process: when it has ended nothing that it had opened answers any more. */
 export class Process {
-  #alive = true
+  private alive = true
 
   get isAlive(): boolean {
-    return this.#alive
+    return this.alive
   }
 
   kill(): void {
-    this.#alive = false
+    this.alive = false
   }
 }
 
@@ -54,7 +54,7 @@ export class SimCortex {
   denied: ReadonlySet<'mode' | 'push' | 'splices'> = new Set()
   hasEditIndex = true
   modelReads = 0
-  readonly #links = new Set<SimLink>()
+  private readonly links = new Set<SimLink>()
   /** Splices by layer (0.1.x). */
   readonly logs = new Map<string, RawSplice[]>()
   /** When each of them was made, for a source that loses the newest. */
@@ -125,7 +125,7 @@ export class SimCortex {
 
   /** Loses every connection. */
   cut(): void {
-    for (const link of [...this.#links]) link.fail(new LinkDown('cut'))
+    for (const link of [...this.links]) link.fail(new LinkDown('cut'))
   }
 
   async open(peer: Process): Promise<RemoteCortex> {
@@ -138,8 +138,8 @@ export class SimCortex {
     if (!this.isUp) throw new LinkDown('connection refused')
     if (this.faults.random() < this.faults.lossRate) throw new LinkDown('no route')
     if (this.refusal !== null) throw this.refusal
-    const link = new SimLink(() => this.#links.delete(link))
-    this.#links.add(link)
+    const link = new SimLink(() => this.links.delete(link))
+    this.links.add(link)
     return link
   }
 
@@ -181,11 +181,11 @@ class SimLink {
   failure: Error | null = null
   isClosed = false
   readonly closed: Promise<Error | undefined>
-  #settle: (why: Error | undefined) => void = () => {}
+  private settle: (why: Error | undefined) => void = () => {}
 
   constructor(private readonly ended: () => void) {
     this.closed = new Promise((resolve) => {
-      this.#settle = resolve
+      this.settle = resolve
     })
   }
 
@@ -193,14 +193,14 @@ class SimLink {
     if (this.failure !== null || this.isClosed) return
     this.failure = error
     this.ended()
-    this.#settle(error)
+    this.settle(error)
   }
 
   close(): void {
     if (this.failure !== null || this.isClosed) return
     this.isClosed = true
     this.ended()
-    this.#settle(undefined)
+    this.settle(undefined)
   }
 
   check(): void {
@@ -224,7 +224,7 @@ class SimRemote implements RemoteCortex {
   }
 
   getModelDict(): Promise<Value> {
-    return this.#call(() => {
+    return this.act(() => {
       if (this.cortex.modelRefusal !== null) throw this.cortex.modelRefusal
       this.cortex.modelReads++
       return this.cortex.model
@@ -232,11 +232,11 @@ class SimRemote implements RemoteCortex {
   }
 
   enableMigrationMode(): Promise<void> {
-    return this.#call(() => this.#mode(true))
+    return this.act(() => this.mode(true))
   }
 
   disableMigrationMode(): Promise<void> {
-    return this.#call(() => this.#mode(false))
+    return this.act(() => this.mode(false))
   }
 
   async openLayer(iden: string): Promise<RemoteLayer> {
@@ -249,7 +249,7 @@ class SimRemote implements RemoteCortex {
   }
 
   call(method: string, ...args: Value[]): Promise<Value> {
-    return this.#call(() => {
+    return this.act(() => {
       const { cortex } = this
       if (method === 'listHiveKey') {
         return (args[0] as string[])[1] === 'layers' ? cortex.hiveLayers : [...cortex.views.keys()]
@@ -304,13 +304,13 @@ class SimRemote implements RemoteCortex {
     this.link.close()
   }
 
-  #mode(on: boolean): void {
+  private mode(on: boolean): void {
     this.cortex.check('mode', 'User is not an admin.')
     if (!this.cortex.hasMigrationMode) throw TelepathError.of('NoSuchMeth', { name: 'enableMigrationMode' })
     this.cortex.migrationMode = on
   }
 
-  #call<T>(effect: () => T): Promise<T> {
+  private act<T>(effect: () => T): Promise<T> {
     return this.cortex.call(this.link, this.peer, effect)
   }
 }
@@ -356,7 +356,7 @@ class SimLayer implements RemoteLayer {
     await cortex.storing(this.iden)
     cortex.mostPushesAtOnce = Math.max(cortex.mostPushesAtOnce, ++cortex.pushesAtOnce)
     try {
-      await cortex.call(this.link, this.peer, () => this.#apply(decode(nodeedits) as Value[], decode(meta) as PackMap))
+      await cortex.call(this.link, this.peer, () => this.apply(decode(nodeedits) as Value[], decode(meta) as PackMap))
     } finally {
       cortex.pushesAtOnce--
     }
@@ -373,7 +373,7 @@ class SimLayer implements RemoteLayer {
     this.link.close()
   }
 
-  #apply(nodeedits: Value[], meta: PackMap): void {
+  private apply(nodeedits: Value[], meta: PackMap): void {
     this.cortex.check('push', 'User must have permission layer.write')
     const applied = this.cortex.applied.get(this.iden) as Applied[]
     if (!this.cortex.migrationMode) this.cortex.pushedWithoutMigrationMode++
@@ -429,9 +429,9 @@ export function modelDict(
 
 /** The `OffsetStore` in memory; writes become durable later, in order, and a crash loses those that are not. */
 export class SimStore implements OffsetStore {
-  readonly #durable: ((state: StoreState) => unknown)[] = []
-  readonly #state: StoreState
-  #pending = Promise.resolve()
+  private readonly changes: ((state: StoreState) => unknown)[] = []
+  private readonly state: StoreState
+  private pending = Promise.resolve()
   writes = 0
 
   constructor(
@@ -441,15 +441,15 @@ export class SimStore implements OffsetStore {
     readonly durable: StoreState = emptyState(),
     private readonly onAdvance: (iden: string, offset: number, durable: StoreState) => void = () => {},
   ) {
-    this.#state = structuredClone(durable)
+    this.state = structuredClone(durable)
   }
 
   layers(): [string, number][] {
-    return [...this.#state.layers]
+    return [...this.state.layers]
   }
 
   startLayers(starts: readonly (readonly [string, number])[], resetErrors: boolean): Promise<void> {
-    return this.#write((state) => {
+    return this.write((state) => {
       for (const [iden, offset] of starts) {
         state.layers.set(iden, offset)
         state.pull.set(iden, offset)
@@ -463,23 +463,23 @@ export class SimStore implements OffsetStore {
   }
 
   pullOffset(iden: string): number {
-    return this.#state.pull.get(iden) ?? 0
+    return this.state.pull.get(iden) ?? 0
   }
 
   pushOffset(iden: string): number {
-    return this.#state.push.get(iden) ?? 0
+    return this.state.push.get(iden) ?? 0
   }
 
   setPullOffset(iden: string, offset: number): Promise<void> {
-    return this.#write((state) => state.pull.set(iden, offset))
+    return this.write((state) => state.pull.set(iden, offset))
   }
 
   settledOffset(iden: string): number {
-    return Math.min(this.pushOffset(iden), this.#state.settled.get(iden) ?? 0)
+    return Math.min(this.pushOffset(iden), this.state.settled.get(iden) ?? 0)
   }
 
   advance(iden: string, offset: number, errors: readonly SyncError[], settled: number): Promise<void> {
-    return this.#write((state) => {
+    return this.write((state) => {
       state.push.set(iden, offset)
       state.settled.set(iden, settled)
       for (const error of errors) state.errors.set(keyOf(iden, error.offset), error)
@@ -488,30 +488,30 @@ export class SimStore implements OffsetStore {
   }
 
   anchors(iden: string): readonly Anchor[] {
-    return this.#state.anchors.get(iden) ?? []
+    return this.state.anchors.get(iden) ?? []
   }
 
   setAnchors(iden: string, anchors: readonly Anchor[]): Promise<void> {
-    return this.#write((state) => state.anchors.set(iden, anchors))
+    return this.write((state) => state.anchors.set(iden, anchors))
   }
 
   nodesChecked(iden: string): number | null {
-    return this.#state.nodesChecked.get(iden) ?? null
+    return this.state.nodesChecked.get(iden) ?? null
   }
 
   setNodesChecked(iden: string, time: number): Promise<void> {
-    return this.#write((state) => state.nodesChecked.set(iden, time))
+    return this.write((state) => state.nodesChecked.set(iden, time))
   }
 
   *errors(iden?: string, from = 0): Iterable<SyncError> {
-    for (const key of [...this.#state.errors.keys()].sort()) {
-      const error = this.#state.errors.get(key) as SyncError
+    for (const key of [...this.state.errors.keys()].sort()) {
+      const error = this.state.errors.get(key) as SyncError
       if ((iden === undefined || error.layer === iden) && error.offset >= from) yield error
     }
   }
 
   error(iden: string, offset: number): SyncError | undefined {
-    return this.#state.errors.get(keyOf(iden, offset))
+    return this.state.errors.get(keyOf(iden, offset))
   }
 
   errorCount(iden: string): number {
@@ -519,55 +519,55 @@ export class SimStore implements OffsetStore {
   }
 
   removeError(iden: string, offset: number): Promise<void> {
-    return this.#write((state) => state.errors.delete(keyOf(iden, offset)))
+    return this.write((state) => state.errors.delete(keyOf(iden, offset)))
   }
 
   halted(iden: string): boolean {
-    return this.#state.halted.has(iden)
+    return this.state.halted.has(iden)
   }
 
   setHalted(iden: string): Promise<void> {
-    return this.#write((state) => state.halted.add(iden))
+    return this.write((state) => state.halted.add(iden))
   }
 
   migrationModeOverride(): boolean | null {
-    return this.#state.override
+    return this.state.override
   }
 
   setMigrationModeOverride(value: boolean | null): Promise<void> {
-    return this.#write((state) => {
+    return this.write((state) => {
       state.override = value
     })
   }
 
   syncing(): boolean {
-    return this.#state.syncing
+    return this.state.syncing
   }
 
   setSyncing(value: boolean): Promise<void> {
-    return this.#write((state) => {
+    return this.write((state) => {
       state.syncing = value
     })
   }
 
-  #write(change: (state: StoreState) => unknown): Promise<void> {
+  private write(change: (state: StoreState) => unknown): Promise<void> {
     this.writes++
-    change(this.#state)
-    this.#durable.push(change)
-    const at = this.#durable.length
-    this.#pending = this.#pending.then(() => this.#commit(at))
-    return this.#pending
+    change(this.state)
+    this.changes.push(change)
+    const at = this.changes.length
+    this.pending = this.pending.then(() => this.commit(at))
+    return this.pending
   }
 
   /** Whatever waits is committed together. */
-  async #commit(upTo: number): Promise<void> {
-    if (this.#committed >= upTo) return
+  private async commit(upTo: number): Promise<void> {
+    if (this.committed >= upTo) return
     await this.clock.wait(this.delayMs())
     if (!this.peer.isAlive) await new Promise(() => {})
-    for (; this.#committed < this.#durable.length; this.#committed++) this.#durable[this.#committed](this.durable)
+    for (; this.committed < this.changes.length; this.committed++) this.changes[this.committed](this.durable)
   }
 
-  #committed = 0
+  private committed = 0
 }
 
 export interface StoreState {

@@ -75,7 +75,7 @@ function rowsWithout(others: readonly string[], rows: readonly string[], side: R
 
 /** `sync_020` in a process of its own. */
 export class ServiceProcess {
-  #child: ChildProcess | null = null
+  private child: ChildProcess | null = null
 
   private constructor(
     private readonly args: readonly string[],
@@ -108,7 +108,7 @@ export class ServiceProcess {
 
   async start(): Promise<void> {
     const child = spawn(process.execPath, [SERVICE, ...this.args], { stdio: ['ignore', 'pipe', 'pipe'] })
-    this.#child = child
+    this.child = child
     const log = createWriteStream(this.logPath, { flags: 'a' })
     child.stderr.pipe(log)
     await new Promise<void>((resolve, reject) => {
@@ -118,20 +118,20 @@ export class ServiceProcess {
   }
 
   get pid(): number {
-    return this.#child?.pid ?? 0
+    return this.child?.pid ?? 0
   }
 
   async kill(): Promise<void> {
-    await this.#end('SIGKILL')
+    await this.end('SIGKILL')
   }
 
   async stop(): Promise<void> {
-    await this.#end('SIGTERM')
+    await this.end('SIGTERM')
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child
-    this.#child = null
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.child
+    this.child = null
     if (child === null || child.exitCode !== null) return
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill(signal)

@@ -172,9 +172,9 @@ function renamed(message: Uint8Array, sessions: Map<string, string>): Uint8Array
 
 /** A bare connection that speaks bytes. */
 class Client {
-  #frames: Uint8Array[] = []
-  #wake = () => {}
-  readonly #splitter = new FrameSplitter(1 << 26)
+  private frames: Uint8Array[] = []
+  private wake = () => {}
+  private readonly splitter = new FrameSplitter(1 << 26)
   ended = false
 
   static async open(port: number): Promise<Client> {
@@ -186,12 +186,12 @@ class Client {
   constructor(readonly socket: Socket) {
     socket.on('error', () => {})
     socket.on('data', (data) => {
-      this.#frames.push(...this.#splitter.push(data))
-      this.#wake()
+      this.frames.push(...this.splitter.push(data))
+      this.wake()
     })
     socket.on('close', () => {
       this.ended = true
-      this.#wake()
+      this.wake()
     })
   }
 
@@ -200,19 +200,19 @@ class Client {
   }
 
   async next(): Promise<Uint8Array> {
-    while (this.#frames.length === 0) {
+    while (this.frames.length === 0) {
       assert.ok(!this.ended, 'the server closed the connection')
       await new Promise<void>((resolve) => {
-        this.#wake = resolve
+        this.wake = resolve
       })
     }
-    return this.#frames.shift() as Uint8Array
+    return this.frames.shift() as Uint8Array
   }
 
   async closed(): Promise<void> {
     while (!this.ended) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve
+        this.wake = resolve
       })
     }
   }

@@ -55,95 +55,95 @@ export function extractNodes(input: NodeExtractInput): NodeExtractCounts {
 }
 
 class NodeExtract {
-  readonly #input: NodeExtractInput
-  readonly #translator: NodeTranslator
-  readonly #stream: NodeStream
-  readonly #builder: LeafBuilder
-  readonly #sender: ChunkSender
-  readonly #records: PackedRecord[] = []
-  readonly #data = new NodedataRows()
-  readonly #forms = new FormCounts()
-  #nodes = 0
-  #migrated = 0
-  #reduced = 0
-  #errors = 0
+  private readonly input: NodeExtractInput
+  private readonly translator: NodeTranslator
+  private readonly stream: NodeStream
+  private readonly builder: LeafBuilder
+  private readonly sender: ChunkSender
+  private readonly records: PackedRecord[] = []
+  private readonly data = new NodedataRows()
+  private readonly forms = new FormCounts()
+  private nodes = 0
+  private migrated = 0
+  private reduced = 0
+  private errors = 0
 
   constructor(input: NodeExtractInput) {
-    this.#input = input
-    this.#translator = workerTranslator(input.model, { checks: input.checks, layer: input.layer })
-    this.#stream = new NodeStream(input, this.#translator, (step, key, value) => this.#shortKey(step, key, value))
-    this.#sender = new ChunkSender(input.port, input.stream, input.credits)
-    this.#builder = new LeafBuilder({ dupSort: false, emit: (chunk) => this.#sender.send(chunk) })
+    this.input = input
+    this.translator = workerTranslator(input.model, { checks: input.checks, layer: input.layer })
+    this.stream = new NodeStream(input, this.translator, (step, key, value) => this.shortKey(step, key, value))
+    this.sender = new ChunkSender(input.port, input.stream, input.credits)
+    this.builder = new LeafBuilder({ dupSort: false, emit: (chunk) => this.sender.send(chunk) })
   }
 
   run(): NodeExtractCounts {
-    const stream = this.#stream
-    stream.seek(this.#input.start, this.#input.end)
-    this.#readAll()
-    const { entries } = this.#finish()
+    const stream = this.stream
+    stream.seek(this.input.start, this.input.end)
+    this.readAll()
+    const { entries } = this.finish()
     return {
-      partition: this.#input.partition,
+      partition: this.input.partition,
       sourceRows: stream.nodeRows.rows,
       nodedataRows: stream.dataRows.rows,
-      nodes: this.#nodes,
-      migrated: this.#migrated,
-      reduced: this.#reduced,
-      nodedataMigrated: this.#data.count,
-      errorCount: this.#errors,
-      sourceForms: this.#forms.entries(),
-      forms: [...this.#translator.formCounts],
+      nodes: this.nodes,
+      migrated: this.migrated,
+      reduced: this.reduced,
+      nodedataMigrated: this.data.count,
+      errorCount: this.errors,
+      sourceForms: this.forms.entries(),
+      forms: [...this.translator.formCounts],
       rows: entries,
-      lastBuid: this.#nodes > 0 ? Uint8Array.from(stream.node.buid) : null,
+      lastBuid: this.nodes > 0 ? Uint8Array.from(stream.node.buid) : null,
       unresolved: Buffer.concat(stream.unresolved),
     }
   }
 
   /** The loop alone: what follows it is not in the code that V8 optimizes while it runs, and has to discard at its end. */
-  #readAll(): void {
-    const stream = this.#stream
+  private readAll(): void {
+    const stream = this.stream
     while (stream.next()) {
-      if (stream.hasNode) this.#count()
-      if (stream.dataCount > 0) this.#takeData()
-      if (stream.lostData.length > 0) this.#loseData()
-      stream.writeRows(this.#builder)
+      if (stream.hasNode) this.count()
+      if (stream.dataCount > 0) this.takeData()
+      if (stream.lostData.length > 0) this.loseData()
+      stream.writeRows(this.builder)
     }
   }
 
-  #count(): void {
-    const { node, formRow, outcome, form, known } = this.#stream
-    this.#nodes++
-    if (formRow >= 0) this.#forms.add(node.nameBuf[formRow], node.nameStart[formRow] + 1, node.nameEnd[formRow])
-    if (form !== null) this.#migrated++
+  private count(): void {
+    const { node, formRow, outcome, form, known } = this.stream
+    this.nodes++
+    if (formRow >= 0) this.forms.add(node.nameBuf[formRow], node.nameStart[formRow] + 1, node.nameEnd[formRow])
+    if (form !== null) this.migrated++
     if (outcome === null) return
-    this.#errors++
-    if (form !== null) this.#reduced++
-    this.#records.push(nodeRecord(this.#input.layer, node, outcome.failure, outcome.kept, known))
+    this.errors++
+    if (form !== null) this.reduced++
+    this.records.push(nodeRecord(this.input.layer, node, outcome.failure, outcome.kept, known))
   }
 
-  #takeData(): void {
-    const { owner, dataCount, dataNames, dataValues } = this.#stream
-    const { propNames } = this.#translator
-    for (let i = 0; i < dataCount; i++) this.#data.add(owner, propNames.id(dataNames[i]), dataValues[i])
+  private takeData(): void {
+    const { owner, dataCount, dataNames, dataValues } = this.stream
+    const { propNames } = this.translator
+    for (let i = 0; i < dataCount; i++) this.data.add(owner, propNames.id(dataNames[i]), dataValues[i])
   }
 
-  #loseData(): void {
-    if (!isLeftOver(this.#input, this.#stream)) this.#errors += this.#stream.lostData.length
-    this.#records.push(nodedataRecord(this.#input, this.#stream))
+  private loseData(): void {
+    if (!isLeftOver(this.input, this.stream)) this.errors += this.stream.lostData.length
+    this.records.push(nodedataRecord(this.input, this.stream))
   }
 
-  #shortKey(step: 'nodes' | 'nodedata', key: Uint8Array, value: Uint8Array): void {
-    this.#errors++
-    this.#records.push(shortKeyRecord(this.#input.layer, step, key, value))
+  private shortKey(step: 'nodes' | 'nodedata', key: Uint8Array, value: Uint8Array): void {
+    this.errors++
+    this.records.push(shortKeyRecord(this.input.layer, step, key, value))
   }
 
-  #finish(): LeafSummary {
-    const input = this.#input
-    const translator = this.#translator
-    const { buids } = this.#stream
-    const data = this.#data
-    const summary = this.#builder.finish()
+  private finish(): LeafSummary {
+    const input = this.input
+    const translator = this.translator
+    const { buids } = this.stream
+    const data = this.data
+    const summary = this.builder.finish()
     if (input.runPath === null) {
-      this.#sender.end(summary, this.#records)
+      this.sender.end(summary, this.records)
       return summary
     }
     const { props, tags, tagProps, tagForms } = translator.ranks(data.names)
@@ -164,7 +164,7 @@ class NodeExtract {
       nodedata: { start, end: run.position, count: data.count },
       extra: summary,
     })
-    this.#sender.end(summary, this.#records)
+    this.sender.end(summary, this.records)
     return summary
   }
 }

@@ -26,25 +26,25 @@ export function replayNodes(input: ReplayNodesInput): ReplayNodesResult {
 }
 
 class NodeReplay {
-  readonly #input: ReplayNodesInput
-  readonly #translator: NodeTranslator
-  readonly #stream: NodeStream
+  private readonly input: ReplayNodesInput
+  private readonly translator: NodeTranslator
+  private readonly stream: NodeStream
 
   constructor(input: ReplayNodesInput) {
-    this.#input = input
-    this.#translator = workerTranslator(input.model, { checks: input.checks, layer: input.layer })
+    this.input = input
+    this.translator = workerTranslator(input.model, { checks: input.checks, layer: input.layer })
     // A key too short for a buid is no node's, and stays recorded.
-    this.#stream = new NodeStream(input, this.#translator, () => {})
+    this.stream = new NodeStream(input, this.translator, () => {})
   }
 
   run(): ReplayNodesResult {
-    const nodes = this.#input.buids.map((buid) => this.#replay(buid))
-    return { nodes, unresolved: Buffer.concat(this.#stream.unresolved) }
+    const nodes = this.input.buids.map((buid) => this.replay(buid))
+    return { nodes, unresolved: Buffer.concat(this.stream.unresolved) }
   }
 
-  #replay(buid: Uint8Array): ReplayedNode {
-    const stream = this.#stream
-    this.#translator.reset()
+  private replay(buid: Uint8Array): ReplayedNode {
+    const stream = this.stream
+    this.translator.reset()
     stream.seek(buid, buidAfter(buid))
     if (!stream.next()) return { buid, rows: [], form: null, index: [], data: [], errors: [] }
     const { form, formRow, dataCount, dataNames, dataValues } = stream
@@ -57,20 +57,20 @@ class NodeReplay {
     const data = Array.from({ length: dataCount }, (_, i) => ({ name: dataNames[i], value: dataValues[i] }))
     // A node with a form row is counted where it was migrated.
     const added = formRow >= 0 && form !== null ? form.name : null
-    return { buid, rows, form: added, index: this.#indexRows(), data, errors: this.#errors() }
+    return { buid, rows, form: added, index: this.indexRows(), data, errors: this.errors() }
   }
 
-  #errors(): PackedRecord[] {
-    const { layer } = this.#input
-    const { node, outcome, known, lostData } = this.#stream
+  private errors(): PackedRecord[] {
+    const { layer } = this.input
+    const { node, outcome, known, lostData } = this.stream
     const errors: PackedRecord[] = []
     if (outcome !== null) errors.push(nodeRecord(layer, node, outcome.failure, outcome.kept, known))
-    if (lostData.length > 0) errors.push(nodedataRecord(this.#input, this.#stream))
+    if (lostData.length > 0) errors.push(nodedataRecord(this.input, this.stream))
     return errors
   }
 
-  #indexRows(): ReplayedIndexRow[] {
-    const { byprop, byarray, bytag, bytagprop, propNames, tagNames, tagPropNames, tagForms } = this.#translator
+  private indexRows(): ReplayedIndexRow[] {
+    const { byprop, byarray, bytag, bytagprop, propNames, tagNames, tagPropNames, tagForms } = this.translator
     const prop = (group: number) => propNames.name(group)
     return [
       ...rowsOf(byprop, (group, index) => ({ db: 'byprop', name: prop(group), tag: null, index })),

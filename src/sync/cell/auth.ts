@@ -23,12 +23,12 @@ const ROLES = ['auth', 'roles']
  */
 export class Auth {
   constructor(private readonly hive: Hive) {
-    const all = this.#idenOf(ROLES, 'all') ?? newIden()
-    const root = this.#idenOf(USERS, 'root')
-    if (!this.#idenOf(ROLES, 'all')) hive.set([[[...ROLES, all], 'all']])
-    if (!root) this.#create('root')
+    const all = this.idenOf(ROLES, 'all') ?? newIden()
+    const root = this.idenOf(USERS, 'root')
+    if (!this.idenOf(ROLES, 'all')) hive.set([[[...ROLES, all], 'all']])
+    if (!root) this.create('root')
     // As in Synapse, root can neither be locked out nor demoted for longer than to the next start.
-    this.#set(this.root.iden, { admin: true, locked: false })
+    this.set(this.root.iden, { admin: true, locked: false })
   }
 
   get root(): User {
@@ -36,7 +36,7 @@ export class Auth {
   }
 
   byName(name: string): User | undefined {
-    const iden = this.#idenOf(USERS, name)
+    const iden = this.idenOf(USERS, name)
     return iden === undefined ? undefined : this.byIden(iden)
   }
 
@@ -81,16 +81,16 @@ export class Auth {
       throw TelepathError.of('BadArg', { mesg: 'Password must be a string' })
     }
     const salt = newIden()
-    this.#set(iden, { passwd: [salt, guid([salt, passwd])] })
+    this.set(iden, { passwd: [salt, guid([salt, passwd])] })
   }
 
   /** @throws {TelepathError} DupUserName, BadArg */
   add(name: Value | undefined, passwd: Value | undefined, email: Value | undefined): User {
     if (typeof name !== 'string' || name === '') throw TelepathError.of('BadArg', { mesg: 'A user needs a name' })
     if (this.byName(name)) throw TelepathError.of('DupUserName', { name })
-    const iden = this.#create(name)
+    const iden = this.create(name)
     if (passwd !== undefined && passwd !== null) this.setPasswd(iden, passwd)
-    if (typeof email === 'string') this.#set(iden, { email })
+    if (typeof email === 'string') this.set(iden, { email })
     return this.must(iden)
   }
 
@@ -100,7 +100,7 @@ export class Auth {
   }
 
   setInfo(iden: string, info: { admin?: boolean; locked?: boolean; archived?: boolean; email?: string | null }): void {
-    this.#set(iden, info)
+    this.set(iden, info)
   }
 
   /** A user as Synapse shows one, without its password. */
@@ -120,9 +120,9 @@ export class Auth {
     ])
   }
 
-  #create(name: string): string {
+  private create(name: string): string {
     const iden = newIden()
-    const all = this.#idenOf(ROLES, 'all')
+    const all = this.idenOf(ROLES, 'all')
     this.hive.set([
       [[...USERS, iden], name],
       [[...USERS, iden, 'roles'], all === undefined ? [] : [all]],
@@ -130,12 +130,12 @@ export class Auth {
     return iden
   }
 
-  #set(iden: string, info: Record<string, Value>): void {
+  private set(iden: string, info: Record<string, Value>): void {
     const changed = Object.entries(info).filter(([key, value]) => !isSame(this.hive.get([...USERS, iden, key]), value))
     if (changed.length > 0) this.hive.set(changed.map(([key, value]) => [[...USERS, iden, key], value]))
   }
 
-  #idenOf(path: readonly string[], name: string): string | undefined {
+  private idenOf(path: readonly string[], name: string): string | undefined {
     return this.hive.names(path).find((iden) => this.hive.get([...path, iden]) === name)
   }
 }

@@ -47,16 +47,16 @@ export interface CellOptions {
 /** The sync service with everything around it: state, users, telepath, status page. */
 export class SyncCell {
   readonly auth: Auth
-  readonly #logins: Logins
-  readonly #slabs: readonly Slab[]
-  readonly #store: LmdbOffsetStore
-  readonly #telepath: TelepathServer<string>
-  readonly #options: CellOptions
-  #http: StatusServer | null = null
-  #service: SyncService | null = null
-  #methods: Methods = new Map()
-  #telepathPort: number | null = null
-  #fail: (error: unknown) => void = () => {}
+  private readonly logins: Logins
+  private readonly slabs: readonly Slab[]
+  private readonly store: LmdbOffsetStore
+  private readonly telepath: TelepathServer<string>
+  private readonly options: CellOptions
+  private http: StatusServer | null = null
+  private startedService: SyncService | null = null
+  private methods: Methods = new Map()
+  private telepathPort: number | null = null
+  private fail: (error: unknown) => void = () => {}
   /** Rejects when the service cannot go on, as when its state cannot be written. */
   readonly failed: Promise<never>
 
@@ -77,33 +77,33 @@ export class SyncCell {
       throw error
     }
     try {
-      await cell.#listen()
+      await cell.listen()
     } catch (error) {
       await cell.close()
       throw error
     }
-    cell.#start()
+    cell.start()
     return cell
   }
 
   private constructor(options: CellOptions, slabs: readonly Slab[]) {
-    this.#options = options
-    this.#slabs = slabs
+    this.options = options
+    this.slabs = slabs
     this.failed = new Promise((_, reject) => {
-      this.#fail = reject
+      this.fail = reject
     })
     this.failed.catch(() => {})
-    options.dir.lock.lost.catch((error) => this.#fail(error))
+    options.dir.lock.lost.catch((error) => this.fail(error))
     const hive = new Hive(slabs[0])
     this.auth = new Auth(hive)
-    this.#logins = new Logins(this.auth, options.log)
+    this.logins = new Logins(this.auth, options.log)
     if (options.config.authPasswd !== undefined) this.auth.setPasswd(this.auth.root.iden, options.config.authPasswd)
-    this.#store = new LmdbOffsetStore(slabs[1], hive, (error) => this.#fail(error))
-    this.#telepath = new TelepathServer<string>({
+    this.store = new LmdbOffsetStore(slabs[1], hive, (error) => this.fail(error))
+    this.telepath = new TelepathServer<string>({
       hasShare: (share) => share === '*' || share === options.name,
       authenticate: async (auth, { unix, socket }) =>
-        (unix ? this.#local(auth) : await this.#remote(auth, addressOf(socket))).iden,
-      open: (_, path) => this.#shared(path),
+        (unix ? this.local(auth) : await this.remote(auth, addressOf(socket))).iden,
+      open: (_, path) => this.shared(path),
       certDirs: [join(options.dir.path, 'certs')],
       log: (level, message, cause) => {
         if (level === 'error') options.log.error(message, cause)
@@ -113,71 +113,71 @@ export class SyncCell {
   }
 
   get service(): SyncService {
-    if (!this.#service) throw TelepathError.of('NotReady', { mesg: `${SERVICE_NAME} is starting` })
-    return this.#service
+    if (!this.startedService) throw TelepathError.of('NotReady', { mesg: `${SERVICE_NAME} is starting` })
+    return this.startedService
   }
 
   /** The telepath port, null for a unix socket; the port of the status page, null without one. */
   get ports(): { readonly telepath: number | null; readonly https: number | null } {
-    return { telepath: this.#telepathPort, https: this.#http?.port ?? null }
+    return { telepath: this.telepathPort, https: this.http?.port ?? null }
   }
 
   /** Ends the sync at a safe point, then everything else. */
   async close(): Promise<void> {
-    await this.#service?.close()
-    await this.#http?.close()
-    await this.#telepath.close()
-    await this.#store.flush().catch(() => {})
-    for (const slab of this.#slabs) await slab.close()
-    this.#options.dir.lock.release()
+    await this.startedService?.close()
+    await this.http?.close()
+    await this.telepath.close()
+    await this.store.flush().catch(() => {})
+    for (const slab of this.slabs) await slab.close()
+    this.options.dir.lock.release()
   }
 
-  async #listen(): Promise<void> {
-    const { dir, https, log, telepath } = this.#options
+  private async listen(): Promise<void> {
+    const { dir, https, log, telepath } = this.options
     if (https !== null) {
-      this.#http = await StatusServer.listen({
+      this.http = await StatusServer.listen({
         at: https,
         dir,
-        logins: this.#logins,
+        logins: this.logins,
         state: () => this.service.ask(),
         log,
       })
     }
     const url = telepathUrl(telepath)
-    this.#telepathPort = await listening(showUrl(url), () => this.#telepath.listen(url))
-    await listening(dir.socket, () => this.#telepath.listenAtSocket(dir.socket))
+    this.telepathPort = await listening(showUrl(url), () => this.telepath.listen(url))
+    await listening(dir.socket, () => this.telepath.listenAtSocket(dir.socket))
   }
 
-  #start(): void {
-    const { config, createSyncService, dir, log, openCortex, version } = this.#options
-    const service = createSyncService({ config, store: this.#store, openCortex, log })
-    this.#service = service
-    this.#methods = apiMethods({
+  private start(): void {
+    const { config, createSyncService, dir, log, openCortex, version } = this.options
+    const service = createSyncService({ config, store: this.store, openCortex, log })
+    this.startedService = service
+    this.methods = apiMethods({
       service,
       auth: this.auth,
       cellIden: dir.iden,
       version,
-      sessions: () => this.#telepath.sessions(),
+      sessions: () => this.telepath.sessions(),
     })
   }
 
-  async #remote(auth: { name: string; passwd: Value } | null, address: string): Promise<User> {
+  private async remote(auth: { name: string; passwd: Value } | null, address: string): Promise<User> {
     if (auth === null) throw TelepathError.of('AuthDeny', { mesg: 'Unable to find cell user' })
-    return await this.#logins.login(address, auth.name, auth.passwd)
+    return await this.logins.login(address, auth.name, auth.passwd)
   }
 
   /** Who may open the socket owns the directory, and could read and write everything in it. */
-  #local(auth: { name: string } | null): User {
+  private local(auth: { name: string } | null): User {
     if (auth === null) return this.auth.root
     const user = this.auth.byName(auth.name)
     if (!user) throw TelepathError.of('NoSuchUser', { name: auth.name, mesg: `No such user: ${auth.name}.` })
     return user
   }
 
-  #shared(path: readonly string[]): Shared<string> {
+  private shared(path: readonly string[]): Shared<string> {
     if (path.length > 0) throw TelepathError.of('NoSuchPath', { path: [...path] })
-    if (!this.#service) throw TelepathError.of('NotReady', { mesg: `${SERVICE_NAME} is starting` })
-    return { classes: CLASSES, version: SYNAPSE_VERSION, methods: this.#methods }
+    if (!this.startedService) throw TelepathError.of('NotReady', { mesg: `${SERVICE_NAME} is starting` })
+    return { classes: CLASSES, version: SYNAPSE_VERSION, methods: this.methods }
   }
 }
 

@@ -32,16 +32,16 @@ const MOST_KEPT = 10_000
  * password is let in, and starts afresh.
  */
 export class Logins {
-  readonly #auth: Auth
-  readonly #log: SyncLog
-  readonly #clock: GuessClock
+  private readonly auth: Auth
+  private readonly log: SyncLog
+  private readonly clock: GuessClock
   /** Least recently failed first. */
-  readonly #failures = new Map<string, Failures>()
+  private readonly failures = new Map<string, Failures>()
 
   constructor(auth: Auth, log: SyncLog, clock: GuessClock = { nowMs: () => performance.now(), wait: sleep }) {
-    this.#auth = auth
-    this.#log = log
-    this.#clock = clock
+    this.auth = auth
+    this.log = log
+    this.clock = clock
   }
 
   /**
@@ -50,51 +50,51 @@ export class Logins {
    */
   async login(address: string, name: string, passwd: Value): Promise<User> {
     // Names of users that do not exist are the guesser's choice, and may be a password that was typed at the wrong place.
-    const isKnown = this.#auth.byName(name) !== undefined
+    const isKnown = this.auth.byName(name) !== undefined
     const who = isKnown ? `user "${name}"` : 'a user that does not exist'
     const key = `${address} ${isKnown ? name : ''}`
-    await this.#turn(key, who, address)
+    await this.turn(key, who, address)
     try {
-      const user = this.#auth.login(name, passwd)
-      this.#failures.delete(key)
+      const user = this.auth.login(name, passwd)
+      this.failures.delete(key)
       return user
     } catch (error) {
-      if (error instanceof TelepathError) this.#note(key, who, address)
+      if (error instanceof TelepathError) this.note(key, who, address)
       throw error
     }
   }
 
-  async #turn(key: string, who: string, address: string): Promise<void> {
-    const failures = this.#failures.get(key)
+  private async turn(key: string, who: string, address: string): Promise<void> {
+    const failures = this.failures.get(key)
     if (failures === undefined) return
-    const nowMs = this.#clock.nowMs()
+    const nowMs = this.clock.nowMs()
     if (nowMs - failures.lastMs > MEMORY_MS) {
-      this.#failures.delete(key)
+      this.failures.delete(key)
       return
     }
     const waitMs = failures.nextMs - nowMs
     if (waitMs > MOST_WAIT_MS) {
-      this.#log.debug(`Refused a login of ${who} from ${address}: others are waiting`)
+      this.log.debug(`Refused a login of ${who} from ${address}: others are waiting`)
       const seconds = Math.ceil(waitMs / 1000)
       throw TelepathError.of('AuthDeny', { mesg: `Too many wrong passwords: try again in ${seconds} s`, wait: seconds })
     }
     failures.nextMs = Math.max(nowMs, failures.nextMs) + pauseMs(failures.count)
-    if (waitMs > 0) await this.#clock.wait(waitMs)
+    if (waitMs > 0) await this.clock.wait(waitMs)
   }
 
-  #note(key: string, who: string, address: string): void {
-    const nowMs = this.#clock.nowMs()
-    const known = this.#failures.get(key)
+  private note(key: string, who: string, address: string): void {
+    const nowMs = this.clock.nowMs()
+    const known = this.failures.get(key)
     const count = (known?.count ?? 0) + 1
     // Behind all others.
-    this.#failures.delete(key)
-    this.#failures.set(key, { count, lastMs: nowMs, nextMs: Math.max(known?.nextMs ?? 0, nowMs + pauseMs(count)) })
-    for (const oldest of this.#failures.keys()) {
-      if (this.#failures.size <= MOST_KEPT) break
-      this.#failures.delete(oldest)
+    this.failures.delete(key)
+    this.failures.set(key, { count, lastMs: nowMs, nextMs: Math.max(known?.nextMs ?? 0, nowMs + pauseMs(count)) })
+    for (const oldest of this.failures.keys()) {
+      if (this.failures.size <= MOST_KEPT) break
+      this.failures.delete(oldest)
     }
     const more = count < FREE_FAILURES ? '' : `, ${count} in a row: the next has to wait for ${pauseMs(count) / 1000} s`
-    this.#log.warn(`Wrong password for ${who} from ${address}${more}`)
+    this.log.warn(`Wrong password for ${who} from ${address}${more}`)
   }
 }
 

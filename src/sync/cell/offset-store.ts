@@ -30,21 +30,21 @@ type Write = () => void
  * and in the hive the layers with their start offsets, and the override of the migration mode.
  */
 export class LmdbOffsetStore implements OffsetStore {
-  readonly #pull: OffsetDb
-  readonly #push: OffsetDb
-  readonly #settled: OffsetDb
-  readonly #counts: OffsetDb
-  readonly #checked: OffsetDb
-  readonly #errors: Db
-  readonly #anchors: Db
-  readonly #anchorsNow = new Map<string, readonly Anchor[]>()
+  private readonly pull: OffsetDb
+  private readonly push: OffsetDb
+  private readonly settled: OffsetDb
+  private readonly counts: OffsetDb
+  private readonly checked: OffsetDb
+  private readonly errorsDb: Db
+  private readonly anchorsDb: Db
+  private readonly anchorsNow = new Map<string, readonly Anchor[]>()
   /** Keys of the records by layer, so that nothing has to be read to count or to look for one. */
-  readonly #errorKeys = new Map<string, Set<string>>()
-  readonly #unwritten = new Map<string, Uint8Array>()
-  #pending: Write[] = []
-  #commit: Promise<void> | null = null
-  #commitNow = () => {}
-  #broken: { readonly error: unknown } | null = null
+  private readonly errorKeys = new Map<string, Set<string>>()
+  private readonly unwritten = new Map<string, Uint8Array>()
+  private pending: Write[] = []
+  private commit: Promise<void> | null = null
+  private commitNow = () => {}
+  private broken: { readonly error: unknown } | null = null
 
   /** `onBroken` is told once when a commit fails; every later write fails too, so that none overtakes a lost one. */
   constructor(
@@ -52,14 +52,14 @@ export class LmdbOffsetStore implements OffsetStore {
     private readonly hive: Hive,
     private readonly onBroken: (error: unknown) => void,
   ) {
-    this.#pull = new OffsetDb(slab.db('pull_offs'), keyOf)
-    this.#push = new OffsetDb(slab.db('push_offs'), keyOf)
-    this.#settled = new OffsetDb(slab.db('settled_offs'), keyOf)
-    this.#checked = new OffsetDb(slab.db('nodes_checked'), keyOf)
-    this.#counts = new OffsetDb(slab.db('count:errors'), (iden) => Buffer.from(iden))
-    this.#errors = slab.db('errors')
-    this.#anchors = slab.db('anchors')
-    for (const { key } of this.#errors.rows()) this.#keysOf(Buffer.from(key).toString('hex', 0, 16)).add(hexOf(key))
+    this.pull = new OffsetDb(slab.db('pull_offs'), keyOf)
+    this.push = new OffsetDb(slab.db('push_offs'), keyOf)
+    this.settled = new OffsetDb(slab.db('settled_offs'), keyOf)
+    this.checked = new OffsetDb(slab.db('nodes_checked'), keyOf)
+    this.counts = new OffsetDb(slab.db('count:errors'), (iden) => Buffer.from(iden))
+    this.errorsDb = slab.db('errors')
+    this.anchorsDb = slab.db('anchors')
+    for (const { key } of this.errorsDb.rows()) this.keysOf(Buffer.from(key).toString('hex', 0, 16)).add(hexOf(key))
   }
 
   layers(): [iden: string, startOffset: number][] {
@@ -68,13 +68,13 @@ export class LmdbOffsetStore implements OffsetStore {
 
   async startLayers(starts: readonly (readonly [iden: string, offset: number])[], resetErrors: boolean): Promise<void> {
     const writes = starts.flatMap(([iden, offset]) => [
-      this.#pull.set(iden, offset),
-      this.#push.set(iden, offset),
-      this.#settled.set(iden, offset),
-      ...(resetErrors ? [...this.#resetErrors(iden), this.#putAnchors(iden, [])] : []),
+      this.pull.set(iden, offset),
+      this.push.set(iden, offset),
+      this.settled.set(iden, offset),
+      ...(resetErrors ? [...this.resetErrors(iden), this.putAnchors(iden, [])] : []),
     ])
-    const done = this.#queue(...writes)
-    this.#commitNow()
+    const done = this.queue(...writes)
+    this.commitNow()
     await done
     // Last: a layer without offsets would start at 0, one with offsets that is not listed does nothing.
     this.hive.set(
@@ -86,21 +86,21 @@ export class LmdbOffsetStore implements OffsetStore {
   }
 
   pullOffset(iden: string): number {
-    return this.#pull.get(iden)
+    return this.pull.get(iden)
   }
 
   pushOffset(iden: string): number {
-    return this.#push.get(iden)
+    return this.push.get(iden)
   }
 
   setPullOffset(iden: string, offset: number): Promise<void> {
-    return this.#queue(this.#pull.set(iden, offset))
+    return this.queue(this.pull.set(iden, offset))
   }
 
   settledOffset(iden: string): number {
-    const pushOffset = this.#push.get(iden)
+    const pushOffset = this.push.get(iden)
     // The reference's push offset is behind the splice that ended its last group, which it had not pushed yet.
-    return Math.min(pushOffset, this.#settled.find(iden) ?? Math.max(0, pushOffset - 1))
+    return Math.min(pushOffset, this.settled.find(iden) ?? Math.max(0, pushOffset - 1))
   }
 
   advance(
@@ -109,53 +109,53 @@ export class LmdbOffsetStore implements OffsetStore {
     errors: readonly SyncError[] = [],
     settledOffset = pushOffset,
   ): Promise<void> {
-    const records = errors.map((error) => this.#putError(error))
-    const count = errors.length > 0 ? [this.#counts.set(iden, this.#keysOf(iden).size)] : []
-    return this.#queue(...records, ...count, this.#push.set(iden, pushOffset), this.#settled.set(iden, settledOffset))
+    const records = errors.map((error) => this.putError(error))
+    const count = errors.length > 0 ? [this.counts.set(iden, this.keysOf(iden).size)] : []
+    return this.queue(...records, ...count, this.push.set(iden, pushOffset), this.settled.set(iden, settledOffset))
   }
 
   anchors(iden: string): readonly Anchor[] {
-    const now = this.#anchorsNow.get(iden)
+    const now = this.anchorsNow.get(iden)
     if (now !== undefined) return now
-    const stored = this.#anchors.get(keyOf(iden))
+    const stored = this.anchorsDb.get(keyOf(iden))
     return stored === undefined ? [] : decodeAnchors(stored)
   }
 
   setAnchors(iden: string, anchors: readonly Anchor[]): Promise<void> {
-    return this.#queue(this.#putAnchors(iden, anchors))
+    return this.queue(this.putAnchors(iden, anchors))
   }
 
   nodesChecked(iden: string): number | null {
-    return this.#checked.find(iden) ?? null
+    return this.checked.find(iden) ?? null
   }
 
   setNodesChecked(iden: string, time: number): Promise<void> {
-    return this.#queue(this.#checked.set(iden, Math.max(0, Math.floor(time))))
+    return this.queue(this.checked.set(iden, Math.max(0, Math.floor(time))))
   }
 
   *errors(iden?: string, from = 0): Iterable<SyncError> {
-    const keys = iden === undefined ? [...this.#errorKeys.values()].flatMap((set) => [...set]) : [...this.#keysOf(iden)]
+    const keys = iden === undefined ? [...this.errorKeys.values()].flatMap((set) => [...set]) : [...this.keysOf(iden)]
     for (const key of keys.sort()) {
-      const error = this.#readError(key)
+      const error = this.readError(key)
       if (error && error.offset >= from) yield error
     }
   }
 
   error(iden: string, offset: number): SyncError | undefined {
     const key = errorKey(iden, offset)
-    return this.#keysOf(iden).has(key) ? this.#readError(key) : undefined
+    return this.keysOf(iden).has(key) ? this.readError(key) : undefined
   }
 
   /** The reference counts on when it writes over a record, so its own count may be the larger one. */
   errorCount(iden: string): number {
-    return this.#counts.get(iden)
+    return this.counts.get(iden)
   }
 
   async removeError(iden: string, offset: number): Promise<void> {
     const key = errorKey(iden, offset)
-    if (!this.#keysOf(iden).has(key)) return
-    const write = this.#removeError(iden, key)
-    await this.#queue(write, this.#counts.set(iden, this.#keysOf(iden).size))
+    if (!this.keysOf(iden).has(key)) return
+    const write = this.dropError(iden, key)
+    await this.queue(write, this.counts.set(iden, this.keysOf(iden).size))
   }
 
   halted(iden: string): boolean {
@@ -185,87 +185,87 @@ export class LmdbOffsetStore implements OffsetStore {
 
   /** Commits what waits, now. */
   async flush(): Promise<void> {
-    const commit = this.#commit
-    this.#commitNow()
+    const commit = this.commit
+    this.commitNow()
     await commit
   }
 
-  #queue(...writes: Write[]): Promise<void> {
-    if (this.#broken) return Promise.reject(this.#broken.error)
-    this.#pending.push(...writes)
-    if (this.#commit) return this.#commit
+  private queue(...writes: Write[]): Promise<void> {
+    if (this.broken) return Promise.reject(this.broken.error)
+    this.pending.push(...writes)
+    if (this.commit) return this.commit
     const commit = new Promise<void>((resolve, reject) => {
-      this.#commitNow = () => {
+      this.commitNow = () => {
         clearTimeout(timer)
-        this.#commitNow = () => {}
-        this.#commit = null
+        this.commitNow = () => {}
+        this.commit = null
         try {
-          this.#write()
+          this.write()
           resolve()
         } catch (error) {
           reject(error)
         }
       }
-      const timer = setTimeout(() => this.#commitNow(), COMMIT_MS)
+      const timer = setTimeout(() => this.commitNow(), COMMIT_MS)
     })
     // Few callers wait for a commit: its failure is told once, to the one who can end the service.
     commit.catch((error) => {
-      this.#broken = { error }
+      this.broken = { error }
       this.onBroken(error)
     })
-    this.#commit = commit
+    this.commit = commit
     return commit
   }
 
-  #write(): void {
-    const writes = this.#pending
-    this.#pending = []
+  private write(): void {
+    const writes = this.pending
+    this.pending = []
     this.slab.write(() => {
       for (const write of writes) write()
     })
   }
 
-  #keysOf(iden: string): Set<string> {
-    let keys = this.#errorKeys.get(iden)
+  private keysOf(iden: string): Set<string> {
+    let keys = this.errorKeys.get(iden)
     if (!keys) {
       keys = new Set()
-      this.#errorKeys.set(iden, keys)
+      this.errorKeys.set(iden, keys)
     }
     return keys
   }
 
-  #resetErrors(iden: string): Write[] {
-    const removals = [...this.#keysOf(iden)].map((key) => this.#removeError(iden, key))
-    return [...removals, this.#counts.set(iden, 0)]
+  private resetErrors(iden: string): Write[] {
+    const removals = [...this.keysOf(iden)].map((key) => this.dropError(iden, key))
+    return [...removals, this.counts.set(iden, 0)]
   }
 
-  #putAnchors(iden: string, anchors: readonly Anchor[]): Write {
-    this.#anchorsNow.set(iden, anchors)
+  private putAnchors(iden: string, anchors: readonly Anchor[]): Write {
+    this.anchorsNow.set(iden, anchors)
     const bytes = encode(anchors.map(({ offset, digest, index }) => [offset, digest, index]))
-    return () => this.#anchors.put(keyOf(iden), bytes)
+    return () => this.anchorsDb.put(keyOf(iden), bytes)
   }
 
-  #putError(error: SyncError): Write {
+  private putError(error: SyncError): Write {
     const key = errorKey(error.layer, error.offset)
     const value = encodeError(error)
-    this.#keysOf(error.layer).add(key)
-    this.#unwritten.set(key, value)
+    this.keysOf(error.layer).add(key)
+    this.unwritten.set(key, value)
     return () => {
-      this.#errors.put(Buffer.from(key, 'hex'), value)
-      if (this.#unwritten.get(key) === value) this.#unwritten.delete(key)
+      this.errorsDb.put(Buffer.from(key, 'hex'), value)
+      if (this.unwritten.get(key) === value) this.unwritten.delete(key)
     }
   }
 
-  #removeError(iden: string, key: string): Write {
-    this.#keysOf(iden).delete(key)
-    this.#unwritten.delete(key)
+  private dropError(iden: string, key: string): Write {
+    this.keysOf(iden).delete(key)
+    this.unwritten.delete(key)
     return () => {
-      this.#errors.delete(Buffer.from(key, 'hex'))
+      this.errorsDb.delete(Buffer.from(key, 'hex'))
     }
   }
 
-  #readError(key: string): SyncError | undefined {
-    const bytes = this.#unwritten.get(key) ?? this.#errors.get(Buffer.from(key, 'hex'))
+  private readError(key: string): SyncError | undefined {
+    const bytes = this.unwritten.get(key) ?? this.errorsDb.get(Buffer.from(key, 'hex'))
     const offset = Number(BigInt(`0x${key.slice(32)}`))
     return bytes === undefined ? undefined : decodeError(key.slice(0, 32), offset, bytes)
   }
@@ -273,7 +273,7 @@ export class LmdbOffsetStore implements OffsetStore {
 
 /** Numbers by layer, the newest in memory and later in the db. */
 class OffsetDb {
-  readonly #now = new Map<string, number>()
+  private readonly now = new Map<string, number>()
 
   constructor(
     private readonly db: Db,
@@ -285,7 +285,7 @@ class OffsetDb {
   }
 
   find(iden: string): number | undefined {
-    const now = this.#now.get(iden)
+    const now = this.now.get(iden)
     if (now !== undefined) return now
     const stored = this.db.get(this.keyOf(iden))
     return stored === undefined ? undefined : Number(Buffer.from(stored).readBigUInt64BE())
@@ -293,7 +293,7 @@ class OffsetDb {
 
   /** Shows a number from now on; the write that is returned stores the one of then. */
   set(iden: string, value: number): Write {
-    this.#now.set(iden, value)
+    this.now.set(iden, value)
     const bytes = Buffer.alloc(8)
     bytes.writeBigUInt64BE(BigInt(value))
     return () => this.db.put(this.keyOf(iden), bytes)

@@ -40,10 +40,10 @@ type Handler = (response: ServerResponse) => void | Promise<void>
  */
 export class StatusServer {
   readonly port: number
-  readonly #server: Server
-  readonly #guests: GuestList
-  readonly #parts: StatusServerParts
-  readonly #routes: ReadonlyMap<string, Handler>
+  private readonly server: Server
+  private readonly guests: GuestList
+  private readonly parts: StatusServerParts
+  private readonly routes: ReadonlyMap<string, Handler>
 
   /** @throws {MigrationError} ERR_CONFIG when the port is taken, or certificate and key do not fit */
   static async listen(parts: StatusServerParts): Promise<StatusServer> {
@@ -78,18 +78,18 @@ export class StatusServer {
   }
 
   private constructor(server: Server, guests: GuestList, parts: StatusServerParts) {
-    this.#server = server
-    this.#guests = guests
-    this.#parts = parts
+    this.server = server
+    this.guests = guests
+    this.parts = parts
     this.port = (server.address() as AddressInfo).port
     server.on('tlsClientError', (error) => parts.log.debug(`A TLS handshake of https failed: ${error.message}`))
     server.on('request', (request, response) => {
-      this.#answer(request, response).catch((error) => {
+      this.answer(request, response).catch((error) => {
         if (!response.headersSent) send(response, 500, 'text/plain', 'internal error, see the log of the service\n')
         parts.log.error(`Answering ${request.method} over https failed`, error)
       })
     })
-    this.#routes = new Map<string, Handler>([
+    this.routes = new Map<string, Handler>([
       ['/', async (response) => send(response, 200, 'text/html', statusPage(await parts.state()))],
       [
         '/metrics',
@@ -101,18 +101,18 @@ export class StatusServer {
   }
 
   async close(): Promise<void> {
-    this.#guests.close()
-    const closed = new Promise((resolve) => this.#server.close(resolve))
-    this.#server.closeAllConnections()
+    this.guests.close()
+    const closed = new Promise((resolve) => this.server.close(resolve))
+    this.server.closeAllConnections()
     await closed
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '/').replace(/\?.*$/s, '')
     const { method } = request
     if (path === '/api/v1/active' && method === 'GET') return ok(response, { active: true })
-    if (!(await this.#mayLook(request, response))) return
-    const handler = this.#routes.get(path)
+    if (!(await this.mayLook(request, response))) return
+    const handler = this.routes.get(path)
     if (!handler) return failed(response, 404, 'NoSuchPath', 'There is no such page')
     if (method !== 'GET' && method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD')
@@ -122,14 +122,14 @@ export class StatusServer {
   }
 
   /** Whether a user of the service asks; anybody else gets an answer here. */
-  async #mayLook(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  private async mayLook(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const basic = request.headers.authorization?.match(/^Basic ([A-Za-z0-9+/=]+)$/i)?.[1] ?? ''
     const text = Buffer.from(basic, 'base64').toString('utf8')
     const colon = text.indexOf(':')
     try {
       if (colon >= 0) {
-        await this.#parts.logins.login(addressOf(request.socket), text.slice(0, colon), text.slice(colon + 1))
-        this.#guests.introduce(request.socket)
+        await this.parts.logins.login(addressOf(request.socket), text.slice(0, colon), text.slice(colon + 1))
+        this.guests.introduce(request.socket)
         return true
       }
     } catch (error) {

@@ -6,20 +6,20 @@ import { type OffsetSplice, packNodeEdits, type Translated, Translation } from '
 
 /** Stores node edits in a layer of the destination, and finds those that it cannot store. */
 export class EditPusher {
-  readonly #iden: string
-  readonly #model: () => DictModel
+  private readonly iden: string
+  private readonly model: () => DictModel
 
   constructor(iden: string, model: () => DictModel) {
-    this.#iden = iden
-    this.#model = model
+    this.iden = iden
+    this.model = model
   }
 
   /** Pushes pieces of equal meta; what remains is an error per splice. */
   async push(layer: RemoteLayer, items: readonly Translated[]): Promise<SyncError[]> {
-    const errors = items.flatMap(({ failures }) => failures.map((failure) => this.#errorOf(failure)))
+    const errors = items.flatMap(({ failures }) => failures.map((failure) => this.errorOf(failure)))
     const edits = items.filter(({ nodeEdit }) => nodeEdit !== null)
-    if (edits.length === 0 || (edits.length > 1 && (await this.#pushTogether(layer, edits)))) return errors
-    for (const item of edits) errors.push(...(await this.#pushItem(layer, item)))
+    if (edits.length === 0 || (edits.length > 1 && (await this.pushTogether(layer, edits)))) return errors
+    for (const item of edits) errors.push(...(await this.pushItem(layer, item)))
     return errors.sort((a, b) => a.offset - b.offset)
   }
 
@@ -27,43 +27,48 @@ export class EditPusher {
   async pushSplice(layer: RemoteLayer, { offset, splice }: OffsetSplice): Promise<SyncError[]> {
     const errors: SyncError[] = []
     const found: Translated[] = []
-    const translation = new Translation(this.#model, offset, (translated) => found.push(translated))
+    const translation = new Translation(this.model, offset, (translated) => found.push(translated))
     translation.add(splice, () => true)
     translation.flush()
     for (const { nodeEdit, meta, failures } of found) {
-      errors.push(...failures.map((failure) => this.#errorOf(failure)))
+      errors.push(...failures.map((failure) => this.errorOf(failure)))
       if (nodeEdit === null) continue
       const packed = packNodeEdits([nodeEdit])
       const refusal = await store(layer, packed, meta)
-      if (refusal !== null) errors.push(this.#refused({ offset, splice }, refusal, packed, meta))
+      if (refusal !== null) errors.push(this.refused({ offset, splice }, refusal, packed, meta))
     }
     return errors
   }
 
   /** Says whether all went well; else some of the edits may have been stored, and storing them again changes nothing. */
-  async #pushTogether(layer: RemoteLayer, items: readonly Translated[]): Promise<boolean> {
+  private async pushTogether(layer: RemoteLayer, items: readonly Translated[]): Promise<boolean> {
     const packed = packNodeEdits(items.map(({ nodeEdit }) => nodeEdit as Uint8Array))
     return (await store(layer, packed, items[0].meta)) === null
   }
 
   /** Pushes one node edit; when it is refused, splice by splice, so that only those are lost that cannot be stored. */
-  async #pushItem(layer: RemoteLayer, item: Translated): Promise<SyncError[]> {
+  private async pushItem(layer: RemoteLayer, item: Translated): Promise<SyncError[]> {
     const packed = packNodeEdits([item.nodeEdit as Uint8Array])
     const refusal = await store(layer, packed, item.meta)
     if (refusal === null) return []
-    if (item.splices.length === 1) return [this.#refused(item.splices[0], refusal, packed, item.meta)]
+    if (item.splices.length === 1) return [this.refused(item.splices[0], refusal, packed, item.meta)]
     const errors: SyncError[] = []
     for (const splice of item.splices) errors.push(...(await this.pushSplice(layer, splice)))
     return errors
   }
 
-  #refused({ offset, splice }: OffsetSplice, message: string, nodeedits: Uint8Array, meta: Uint8Array): SyncError {
+  private refused(
+    { offset, splice }: OffsetSplice,
+    message: string,
+    nodeedits: Uint8Array,
+    meta: Uint8Array,
+  ): SyncError {
     const text = `The destination cannot store the edit: ${message}`
-    return { layer: this.#iden, offset, endOffset: offset + 1, message: text, splices: [splice], nodeedits, meta }
+    return { layer: this.iden, offset, endOffset: offset + 1, message: text, splices: [splice], nodeedits, meta }
   }
 
-  #errorOf({ offset, message, splice }: SpliceFailure): SyncError {
-    return { layer: this.#iden, offset, endOffset: offset + 1, message, splices: [splice], nodeedits: null, meta: null }
+  private errorOf({ offset, message, splice }: SpliceFailure): SyncError {
+    return { layer: this.iden, offset, endOffset: offset + 1, message, splices: [splice], nodeedits: null, meta: null }
   }
 }
 

@@ -14,34 +14,34 @@ const NO_TIP = { offset: 0, time: Number.NaN }
 
 /** Keeps the newest splices back until they are surely on the source's disk; moves `frontier.held`. */
 export class HoldBack {
-  readonly #pipe: LayerPipe
-  readonly #clock: Clock
+  private readonly pipe: LayerPipe
+  private readonly clock: Clock
   /** The splice in front of `frontier.held`, once it was read in this run. */
   heldSplice: RawSplice | null = null
   /** Where the source's log ended when that was searched last, and its last splice's time by the source's clock. */
-  #tip = NO_TIP
+  private tip = NO_TIP
   /** Where the log ended at the last reads, not yet old enough. */
-  #ends: { readonly offset: number; readonly at: number }[] = []
+  private ends: { readonly offset: number; readonly at: number }[] = []
 
   constructor(pipe: LayerPipe, clock: Clock) {
-    this.#pipe = pipe
-    this.#clock = clock
+    this.pipe = pipe
+    this.clock = clock
   }
 
   /** Whether it keeps anything back. */
   get isHolding(): boolean {
-    return this.#ends.length > 0
+    return this.ends.length > 0
   }
 
   /** Nothing that was seen of the source's end counts any more. */
   forget(): void {
-    this.#tip = NO_TIP
-    this.#ends = []
+    this.tip = NO_TIP
+    this.ends = []
   }
 
   /** The log ended at `offset` just now, with a splice of that time. */
   sawTip(offset: number, time: number): void {
-    this.#tip = { offset, time }
+    this.tip = { offset, time }
   }
 
   /**
@@ -49,22 +49,19 @@ export class HoldBack {
    * source answered again.
    */
   letThrough(answeredAt: number): void {
-    const { frontier, queue, arrived } = this.#pipe
+    const { frontier, queue, arrived } = this.pipe
     const from = frontier.translated
     const { held } = frontier
-    const isTipAhead = this.#tip.offset > frontier.read
-    const newest = isTipAhead ? this.#tip.time : timeOf(queue.at(frontier.read - 1 - from))
+    const isTipAhead = this.tip.offset > frontier.read
+    const newest = isTipAhead ? this.tip.time : timeOf(queue.at(frontier.read - 1 - from))
     // One by one, as a clock that was put back leaves times out of order.
     while (frontier.held < frontier.read && timeOf(queue.at(frontier.held - from)) <= newest - OLD_MS) frontier.held++
-    if (frontier.read > Math.max(frontier.held, this.#ends.at(-1)?.offset ?? 0)) {
-      this.#ends.push({ offset: frontier.read, at: this.#clock.elapsed() })
+    if (frontier.read > Math.max(frontier.held, this.ends.at(-1)?.offset ?? 0)) {
+      this.ends.push({ offset: frontier.read, at: this.clock.elapsed() })
     }
-    while (
-      this.#ends.length > 0 &&
-      (this.#ends[0].offset <= frontier.held || this.#ends[0].at <= answeredAt - HOLD_MS)
-    ) {
-      frontier.held = Math.max(frontier.held, this.#ends[0].offset)
-      this.#ends.shift()
+    while (this.ends.length > 0 && (this.ends[0].offset <= frontier.held || this.ends[0].at <= answeredAt - HOLD_MS)) {
+      frontier.held = Math.max(frontier.held, this.ends[0].offset)
+      this.ends.shift()
     }
     if (frontier.held > held) this.heldSplice = queue.at(frontier.held - 1 - from) ?? null
     arrived.notify()

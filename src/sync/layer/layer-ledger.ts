@@ -11,76 +11,76 @@ export interface Entry {
 
 /** The durable state of one layer from one start on: offsets, error records and their limit. */
 export class LayerLedger {
-  readonly #parts: LayerParts
-  readonly #broken: (error: Error) => void
+  private readonly parts: LayerParts
+  private readonly broken: (error: Error) => void
   /** Offsets of the error records. */
-  readonly #open: Set<number>
-  readonly #failedSinceStart = new Set<number>()
-  #errorsSinceStart = 0
-  #lastWrite: Promise<void> = Promise.resolve()
+  private readonly open: Set<number>
+  private readonly failedSinceStart = new Set<number>()
+  private errorsSinceStart = 0
+  private lastWrite: Promise<void> = Promise.resolve()
 
   /** `broken` is told when state cannot be written. */
   constructor(parts: LayerParts, broken: (error: Error) => void) {
-    this.#parts = parts
-    this.#broken = broken
-    this.#open = new Set([...parts.store.errors(parts.iden)].map((error) => error.offset))
+    this.parts = parts
+    this.broken = broken
+    this.open = new Set([...parts.store.errors(parts.iden)].map((error) => error.offset))
   }
 
   isOpen(offset: number): boolean {
-    return this.#open.has(offset)
+    return this.open.has(offset)
   }
 
   /** Notes a push that was answered, up to the error at which the limit is reached. */
   enter(batch: Batch, errors: readonly SyncError[], settledOffset: number): Entry {
-    const { store, config, log, iden } = this.#parts
-    const most = config.errLim === -1 ? Number.POSITIVE_INFINITY : config.errLim - this.#errorsSinceStart
+    const { store, config, log, iden } = this.parts
+    const most = config.errLim === -1 ? Number.POSITIVE_INFINITY : config.errLim - this.errorsSinceStart
     // A splice that is pushed again after a rewind and fails again is no new error.
     let fresh = 0
-    const last = errors.findIndex(({ offset }) => !this.#failedSinceStart.has(offset) && ++fresh >= most)
+    const last = errors.findIndex(({ offset }) => !this.failedSinceStart.has(offset) && ++fresh >= most)
     const isOver = last >= 0
     const recorded = isOver ? errors.slice(0, last + 1) : errors
-    for (const { offset } of recorded) this.#failedSinceStart.add(offset)
+    for (const { offset } of recorded) this.failedSinceStart.add(offset)
     const endOffset = isOver ? recorded[recorded.length - 1].offset : batch.endOffset
     for (const { offset, message } of recorded) log.warn(`Layer ${iden}: offset ${offset}: ${message}`)
     this.write(store.advance(iden, endOffset, recorded, settledOffset))
-    this.#forgetCured(batch.offset, endOffset, recorded)
-    this.#errorsSinceStart += fresh
+    this.forgetCured(batch.offset, endOffset, recorded)
+    this.errorsSinceStart += fresh
     if (!isOver) return { endOffset, limit: null }
     this.write(store.setHalted(iden))
     const limit = new LayerFailure(
       'ERR_ERROR_BUDGET',
-      `Error limit reached: ${this.#errorsSinceStart} splices of layer ${iden} could not be applied, the last at offset ${endOffset}: cure the cause or raise err_lim, then start from last`,
+      `Error limit reached: ${this.errorsSinceStart} splices of layer ${iden} could not be applied, the last at offset ${endOffset}: cure the cause or raise err_lim, then start from last`,
     )
     return { endOffset, limit }
   }
 
   /** Forgets the record of a splice that could be applied. */
   remove(offset: number): void {
-    this.#open.delete(offset)
-    this.write(this.#parts.store.removeError(this.#parts.iden, offset))
+    this.open.delete(offset)
+    this.write(this.parts.store.removeError(this.parts.iden, offset))
   }
 
   /** State that cannot be written ends the layer. */
   write(written: Promise<void>): void {
-    this.#lastWrite = written.catch((error) => {
+    this.lastWrite = written.catch((error) => {
       const message = `Cannot store the state of the sync: ${(error as Error).message}`
-      this.#broken(new Error(message))
-      this.#parts.log.error(`Layer ${this.#parts.iden}: ${message}`, error)
+      this.broken(new Error(message))
+      this.parts.log.error(`Layer ${this.parts.iden}: ${message}`, error)
     })
   }
 
   /** Resolves when everything so far is durable, or has failed. */
   written(): Promise<void> {
-    return this.#lastWrite
+    return this.lastWrite
   }
 
   /** Splices that could be applied this time are errors no more. */
-  #forgetCured(offset: number, endOffset: number, recorded: readonly SyncError[]): void {
-    if (this.#open.size === 0 && recorded.length === 0) return
+  private forgetCured(offset: number, endOffset: number, recorded: readonly SyncError[]): void {
+    if (this.open.size === 0 && recorded.length === 0) return
     const failed = new Set(recorded.map((error) => error.offset))
-    for (const open of [...this.#open]) {
+    for (const open of [...this.open]) {
       if (open >= offset && open < endOffset && !failed.has(open)) this.remove(open)
     }
-    for (const open of failed) this.#open.add(open)
+    for (const open of failed) this.open.add(open)
   }
 }

@@ -38,15 +38,15 @@ export class LayerPipe {
   readonly arrived = new Signal()
   readonly translated = new Signal()
   readonly acknowledged = new Signal()
-  readonly #budget: ByteBudget
-  readonly #model: () => DictModel
+  private readonly budget: ByteBudget
+  private readonly model: () => DictModel
 
   constructor(offset: number, marks: Marks, budget: ByteBudget, model: () => DictModel) {
-    this.#budget = budget
+    this.budget = budget
     this.marks = marks
-    this.#model = model
+    this.model = model
     this.frontier = new Frontier(offset)
-    this.translation = this.#translation(offset)
+    this.translation = this.translationFrom(offset)
   }
 
   get isFull(): boolean {
@@ -58,7 +58,7 @@ export class LayerPipe {
     this.frontier.goTo(offset)
     this.release(this.bytes)
     this.queue = new SpliceQueue()
-    this.translation = this.#translation(offset)
+    this.translation = this.translationFrom(offset)
     this.ready = []
     this.batch = null
     this.acknowledged.notify()
@@ -69,7 +69,7 @@ export class LayerPipe {
     this.queue.push(splice)
     this.frontier.read++
     this.bytes += 2 * splice.length
-    this.#budget.take(2 * splice.length)
+    this.budget.take(2 * splice.length)
   }
 
   /** Forgets what was read behind an offset. */
@@ -95,7 +95,7 @@ export class LayerPipe {
 
   release(bytes: number): void {
     this.bytes -= bytes
-    this.#budget.free(bytes)
+    this.budget.free(bytes)
   }
 
   /** Takes the next pieces of equal meta for a push. */
@@ -129,8 +129,8 @@ export class LayerPipe {
     return found?.splice ?? null
   }
 
-  #translation(offset: number): Translation {
-    return new Translation(this.#model, offset, (translated) => {
+  private translationFrom(offset: number): Translation {
+    return new Translation(this.model, offset, (translated) => {
       this.ready.push(translated)
       this.translated.notify()
     })

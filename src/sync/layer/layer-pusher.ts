@@ -30,29 +30,29 @@ export interface PusherParts {
 
 /** Pushes what is translated, one push at a time, and goes back when the destination has lost what it had acknowledged. */
 export class LayerPusher {
-  readonly #parts: PusherParts
-  readonly #edits: EditPusher
+  private readonly parts: PusherParts
+  private readonly edits: EditPusher
   /** The splice in front of `frontier.pushed`, once something was pushed in this run. */
-  #pushedSplice: RawSplice | null = null
+  private pushedSplice: RawSplice | null = null
   /** The destination's connection of the last push, and when that ended. */
-  #connection = 0
-  #lostAt = 0
-  #retryWanted: Deferred<RetryResult> | null = null
+  private connection = 0
+  private lostAt = 0
+  private retryWanted: Deferred<RetryResult> | null = null
   /** What keeps the destination from being written to now, one sentence. */
   trouble: string | null = 'The destination was not compared yet'
 
   /** `retry` applies the recorded errors first. */
   constructor(parts: PusherParts, retry: boolean) {
-    this.#parts = parts
-    this.#edits = new EditPusher(parts.layer.iden, () => parts.layer.dest.model)
-    if (retry) this.#retryWanted = deferred()
+    this.parts = parts
+    this.edits = new EditPusher(parts.layer.iden, () => parts.layer.dest.model)
+    if (retry) this.retryWanted = deferred()
   }
 
   run(): Promise<never> {
-    const { layer, hard } = this.#parts
+    const { layer, hard } = this.parts
     return keepOpen(layer, hard, {
       open: () => layer.dest.openLayer(layer.iden),
-      work: (remote, link, worked) => this.#work(remote, link, worked),
+      work: (remote, link, worked) => this.work(remote, link, worked),
       failed: (message) => {
         this.trouble = `The destination cannot be written to now: ${message}`
         layer.log.warn(`Layer ${layer.iden}: ${this.trouble}`)
@@ -62,70 +62,70 @@ export class LayerPusher {
 
   /** Applies the recorded errors again between two pushes. */
   retry(): Promise<RetryResult> {
-    this.#retryWanted ??= deferred()
-    this.#parts.pipe.translated.notify()
-    return this.#retryWanted.promise
+    this.retryWanted ??= deferred()
+    this.parts.pipe.translated.notify()
+    return this.retryWanted.promise
   }
 
   /** Whoever waits for a retry learns that there will be none. */
   ended(error: Error): void {
-    this.#retryWanted?.reject(error)
-    this.#retryWanted = null
+    this.retryWanted?.reject(error)
+    this.retryWanted = null
   }
 
-  async #work(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
-    const { layer, pipe, counters, soft } = this.#parts
+  private async work(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
+    const { layer, pipe, counters, soft } = this.parts
     link.addEventListener('abort', () => pipe.translated.notify())
     await layer.dest.ready(soft)
-    await this.#rewind(remote)
+    await this.rewind(remote)
     counters.connectedAt = layer.clock.now()
     this.trouble = null
     try {
-      await this.#pushReady(remote, link, worked)
+      await this.pushReady(remote, link, worked)
     } finally {
-      this.#lostAt = layer.clock.elapsed()
+      this.lostAt = layer.clock.elapsed()
     }
   }
 
-  async #pushReady(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
-    const { layer, pipe, soft } = this.#parts
+  private async pushReady(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
+    const { layer, pipe, soft } = this.parts
     for (;;) {
       if (soft.aborted) throw new Stopped()
-      if (this.#retryWanted !== null) {
-        const result = await retryRecorded({ ...this.#parts, frontier: pipe.frontier, pusher: this.#edits }, remote)
-        this.#retryWanted?.resolve(result)
-        this.#retryWanted = null
+      if (this.retryWanted !== null) {
+        const result = await retryRecorded({ ...this.parts, frontier: pipe.frontier, pusher: this.edits }, remote)
+        this.retryWanted?.resolve(result)
+        this.retryWanted = null
       }
       const { last } = pipe.marks
       const isNew = last.offset !== pipe.frontier.pushed
-      if (isNew && (pipe.ready.length === 0 || layer.clock.elapsed() - last.at >= MARK_MS)) await this.#mark(remote)
+      if (isNew && (pipe.ready.length === 0 || layer.clock.elapsed() - last.at >= MARK_MS)) await this.mark(remote)
       pipe.batch ??= pipe.takeBatch()
       if (pipe.batch === null) {
-        await this.#waitForTranslated(remote)
+        await this.waitForTranslated(remote)
         if (link.aborted) throw new LinkDown('the connection was closed')
         continue
       }
-      const errors = await this.#edits.push(remote, pipe.batch.items)
+      const errors = await this.edits.push(remote, pipe.batch.items)
       worked()
       const { batch } = pipe
-      this.#acknowledge(batch, this.#parts.ledger.enter(batch, errors, pipe.frontier.settled))
+      this.acknowledge(batch, this.parts.ledger.enter(batch, errors, pipe.frontier.settled))
       pipe.batch = null
     }
   }
 
   /** @throws {LayerFailure} when the limit of errors is reached */
-  #acknowledge(batch: Batch, { endOffset, limit }: { endOffset: number; limit: Error | null }): void {
-    const { layer, pipe, counters } = this.#parts
+  private acknowledge(batch: Batch, { endOffset, limit }: { endOffset: number; limit: Error | null }): void {
+    const { layer, pipe, counters } = this.parts
     counters.pushed += endOffset - batch.offset
     pipe.frontier.pushed = endOffset
-    this.#pushedSplice = LayerPipe.lastSplice(batch, endOffset)
+    this.pushedSplice = LayerPipe.lastSplice(batch, endOffset)
     counters.rate.add(layer.clock.elapsed(), counters.pushed)
     pipe.done(batch)
     if (limit !== null) throw limit
   }
 
-  async #waitForTranslated(remote: RemoteLayer): Promise<void> {
-    const { layer, pipe, soft } = this.#parts
+  private async waitForTranslated(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe, soft } = this.parts
     const more = untilStopped(pipe.translated.wait(), soft)
     if (pipe.frontier.settled === pipe.frontier.pushed) return more
     const timer = new AbortController()
@@ -135,38 +135,38 @@ export class LayerPusher {
       timer.abort(END)
     })
     await Promise.race([watched, layer.clock.sleep(COMMIT_MS, timer.signal)])
-    if (!isMore) await this.#mark(remote)
+    if (!isMore) await this.mark(remote)
   }
 
   /** Asks how far the destination's log goes, and notes durably how much need not be pushed again after a restart. */
-  async #mark(remote: RemoteLayer): Promise<void> {
-    const { layer, pipe } = this.#parts
+  private async mark(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe } = this.parts
     const { frontier, marks } = pipe
     const at = layer.clock.elapsed()
     const { pushed: offset } = frontier
-    const splice = this.#pushedSplice
+    const splice = this.pushedSplice
     const digest = splice === null ? (marks.digestAt(offset) ?? null) : digestOf(splice)
     marks.add(at, { offset, digest, index: await remote.editIndex() })
     const { settled } = marks
-    if (settled.offset !== frontier.settled) this.#settle(settled.offset)
+    if (settled.offset !== frontier.settled) this.settle(settled.offset)
   }
 
-  #settle(offset: number): void {
-    const { layer, pipe, ledger } = this.#parts
+  private settle(offset: number): void {
+    const { layer, pipe, ledger } = this.parts
     pipe.frontier.settled = offset
     ledger.write(layer.store.setAnchors(layer.iden, pipe.marks.anchors))
     ledger.write(layer.store.advance(layer.iden, pipe.frontier.pushed, [], offset))
   }
 
   /** Pushes again what a destination that was restarted, or put back to a backup, has not any more. */
-  async #rewind(remote: RemoteLayer): Promise<void> {
-    const { layer, pipe } = this.#parts
+  private async rewind(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe } = this.parts
     const { dest, log, iden } = layer
     const { frontier, marks } = pipe
-    if (this.#connection === dest.connection) return
-    const isStart = this.#connection === 0
+    if (this.connection === dest.connection) return
+    const isStart = this.connection === 0
     const index = await remote.editIndex()
-    const offset = marks.rewind(index, isStart ? Number.POSITIVE_INFINITY : this.#lostAt)
+    const offset = marks.rewind(index, isStart ? Number.POSITIVE_INFINITY : this.lostAt)
     if (offset === null) {
       throw new LayerFailure(
         'ERR_DEST',
@@ -174,7 +174,7 @@ export class LayerPusher {
         { hint: 'It was put back to a state older than the migration, or is another Cortex: migrate again' },
       )
     }
-    this.#connection = dest.connection
+    this.connection = dest.connection
     if (isStart && marks.last.offset === offset) marks.learn(offset, { index })
     const { pushed } = frontier
     if (offset < pushed) {
@@ -182,9 +182,9 @@ export class LayerPusher {
         `Layer ${iden}: goes back from offset ${pushed} to ${offset}, as the destination may have lost what is between`,
       )
       pipe.goTo(offset)
-      this.#pushedSplice = null
-      if (offset < frontier.settled) this.#settle(offset)
-      this.#parts.goneBack()
+      this.pushedSplice = null
+      if (offset < frontier.settled) this.settle(offset)
+      this.parts.goneBack()
     }
     pipe.destChecked.resolve()
   }

@@ -35,14 +35,14 @@ export interface ReaderParts {
 
 /** Reads the splices of one layer, works ahead within `queueSize`, and polls for more. */
 export class LayerReader {
-  readonly #parts: ReaderParts
-  readonly #hold: HoldBack
+  private readonly parts: ReaderParts
+  private readonly hold: HoldBack
   readonly watch: NodeWatch
   readonly poll: Poll
   /** Whether the last read was ended as the memory was full. */
-  #wasCut = false
-  #spliceBytes = FIRST_SPLICE_BYTES
-  #tipSearchedAt = Number.NEGATIVE_INFINITY
+  private wasCut = false
+  private spliceBytes = FIRST_SPLICE_BYTES
+  private tipSearchedAt = Number.NEGATIVE_INFINITY
   status: PullStatus | null = null
   /** Offset behind the source's last splice, as far as known. */
   sourceTip: number | null = null
@@ -50,17 +50,17 @@ export class LayerReader {
   trouble: string | null = null
 
   constructor(parts: ReaderParts) {
-    this.#parts = parts
-    this.#hold = new HoldBack(parts.pipe, parts.layer.clock)
+    this.parts = parts
+    this.hold = new HoldBack(parts.pipe, parts.layer.clock)
     this.poll = new Poll(parts.layer.clock)
     this.watch = new NodeWatch(parts.layer)
   }
 
   run(): Promise<never> {
-    const { layer, signal } = this.#parts
+    const { layer, signal } = this.parts
     return keepOpen(layer, signal, {
       open: () => layer.source.openLayer(layer.iden),
-      work: (remote, link, worked) => this.#read(remote, link, worked),
+      work: (remote, link, worked) => this.read(remote, link, worked),
       failed: (message, refused) => {
         this.status = refused ? 'auth_err' : 'connect_err'
         this.poll.failed()
@@ -72,46 +72,46 @@ export class LayerReader {
 
   /** The pipe has gone back: what was seen is forgotten, and reading goes on at once. */
   goneBack(): void {
-    this.#hold.forget()
-    this.#hold.heldSplice = null
+    this.hold.forget()
+    this.hold.heldSplice = null
     this.poll.wake()
   }
 
   /** Reads to the source's end now, if it can be read and the end is near. */
   ask(askedAt: number, signal: AbortSignal): Promise<void> {
-    const { signal: ended } = this.#parts
+    const { signal: ended } = this.parts
     const canAnswer = () => !ended.aborted && (this.status === 'up_to_date' || this.status === 'reading_at_live')
     return this.poll.ask(askedAt, canAnswer, signal)
   }
 
-  async #read(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
-    const { layer, pipe, counters } = this.#parts
+  private async read(remote: RemoteLayer, link: AbortSignal, worked: () => void): Promise<void> {
+    const { layer, pipe, counters } = this.parts
     const { clock, config } = layer
     let isLive = false
     let pauseMs = FIRST_POLL_MS
     link.addEventListener('abort', () => this.poll.wake())
-    await this.#checkLog(remote)
+    await this.checkLog(remote)
     for (;;) {
-      const size = await this.#room(remote)
+      const size = await this.room(remote)
       // A poll that finds nothing new leaves a layer up to date.
       if (!isLive || this.status !== 'up_to_date') this.status = isLive ? 'reading_at_live' : 'reading_catchup'
       const began = { elapsedMs: clock.elapsed(), epochMs: clock.now() }
       counters.readAt = began.epochMs
-      const got = await this.#readSome(remote, size)
+      const got = await this.readSome(remote, size)
       worked()
       this.trouble = null
-      isLive = got !== null && got < size && !this.#wasCut
-      if (got !== null && got >= size) await this.#searchTip(remote)
-      if (got !== null) this.#hold.letThrough(began.elapsedMs)
+      isLive = got !== null && got < size && !this.wasCut
+      if (got !== null && got >= size) await this.searchTip(remote)
+      if (got !== null) this.hold.letThrough(began.elapsedMs)
       if (!isLive) continue
       this.sourceTip = pipe.frontier.read
       if (got === 0) this.status = 'up_to_date'
       if (got === 0 && pipe.frontier.pushed === pipe.frontier.read) {
-        await this.watch.look(remote, timeOf(this.#hold.heldSplice ?? undefined), this.poll.isAsked)
+        await this.watch.look(remote, timeOf(this.hold.heldSplice ?? undefined), this.poll.isAsked)
       }
       this.poll.ended(began)
       pauseMs =
-        got !== 0 || this.#hold.isHolding || this.watch.isUnsure
+        got !== 0 || this.hold.isHolding || this.watch.isUnsure
           ? FIRST_POLL_MS
           : Math.min(pauseMs * 2, config.pollS * 1000)
       if (!link.aborted) await this.poll.pause(Math.min(pauseMs, config.pollS * 1000))
@@ -119,23 +119,23 @@ export class LayerReader {
   }
 
   /** Waits until enough splices of this layer have left the memory, and says how many to read. */
-  async #room(remote: RemoteLayer): Promise<number> {
-    const { layer, pipe, signal } = this.#parts
+  private async room(remote: RemoteLayer): Promise<number> {
+    const { layer, pipe, signal } = this.parts
     const { config, clock } = layer
     const { frontier } = pipe
     const most = Math.min(READ_SPLICES, Math.ceil(config.queueSize / 2))
     let left: Promise<void> | null = null
     for (;;) {
       const room = config.queueSize - (frontier.read - frontier.pushed)
-      if (room >= most && !this.#isFull) {
+      if (room >= most && !this.isFull) {
         const bytes = Math.max(LAYER_BYTES, layer.budget.limit - layer.budget.used)
-        return Math.max(1, Math.min(room, READ_SPLICES, Math.floor(bytes / (2 * this.#spliceBytes))))
+        return Math.max(1, Math.min(room, READ_SPLICES, Math.floor(bytes / (2 * this.spliceBytes))))
       }
       // One wait for all rounds: a destination may be away for days.
       left ??= untilStopped(layer.budget.freed.wait(), signal).finally(() => {
         left = null
       })
-      if (!this.#hold.isHolding) {
+      if (!this.hold.isHolding) {
         await left
         continue
       }
@@ -144,24 +144,24 @@ export class LayerReader {
       await Promise.race([left.then(() => timer.abort(END)), clock.sleep(HOLD_MS, timer.signal)])
       const startedAt = clock.elapsed()
       await has(remote, frontier.read)
-      this.#hold.letThrough(startedAt)
+      this.hold.letThrough(startedAt)
     }
   }
 
-  get #isFull(): boolean {
-    const { layer, pipe } = this.#parts
+  private get isFull(): boolean {
+    const { layer, pipe } = this.parts
     return layer.budget.isSpent && pipe.bytes >= LAYER_BYTES
   }
 
   /** Reads up to `size` splices and says how many came; null when they are not wanted any more. */
-  async #readSome(remote: RemoteLayer, size: number): Promise<number | null> {
-    const { layer, pipe, ledger, signal } = this.#parts
+  private async readSome(remote: RemoteLayer, size: number): Promise<number | null> {
+    const { layer, pipe, ledger, signal } = this.parts
     const { store, log, config, iden } = layer
     const { frontier } = pipe
     const { epoch } = frontier
     let got = 0
     let bytes = 0
-    this.#wasCut = false
+    this.wasCut = false
     for await (const splice of remote.splices(frontier.read, size)) {
       if (signal.aborted) throw new Stopped()
       if (epoch !== frontier.epoch) return null
@@ -173,24 +173,24 @@ export class LayerReader {
       }
       // A source that ignores the size would fill the memory.
       if (++got > size) break
-      if (this.#isFull && got < size) {
-        this.#wasCut = true
+      if (this.isFull && got < size) {
+        this.wasCut = true
         break
       }
     }
     if (epoch !== frontier.epoch) return null
-    if (got > 0) this.#spliceBytes = Math.max(1, Math.ceil(bytes / got))
+    if (got > 0) this.spliceBytes = Math.max(1, Math.ceil(bytes / got))
     ledger.write(store.setPullOffset(iden, frontier.read))
     this.sourceTip = Math.max(this.sourceTip ?? 0, frontier.read)
     return got
   }
 
   /** A source that was away may have lost its newest splices, and have others in their place by now. */
-  #forgetHeld(): void {
-    const { pipe } = this.#parts
+  private forgetHeld(): void {
+    const { pipe } = this.parts
     const { frontier } = pipe
-    this.#hold.forget()
-    this.#tipSearchedAt = Number.NEGATIVE_INFINITY
+    this.hold.forget()
+    this.tipSearchedAt = Number.NEGATIVE_INFINITY
     if (frontier.read === frontier.held) return
     pipe.truncate(frontier.held)
     this.sourceTip = null
@@ -202,13 +202,13 @@ export class LayerReader {
    *
    * @throws {LayerFailure} ERR_SOURCE_CHANGED
    */
-  async #checkLog(remote: RemoteLayer): Promise<void> {
-    const { layer, pipe, ledger, signal } = this.#parts
+  private async checkLog(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe, ledger, signal } = this.parts
     const { frontier, marks } = pipe
-    this.#forgetHeld()
+    this.forgetHeld()
     const { held, epoch } = frontier
     if (held === 0) return this.watch.begin(layer.clock.now())
-    const { heldSplice } = this.#hold
+    const { heldSplice } = this.hold
     const expected = heldSplice === null ? (marks.digestAt(held) ?? null) : digestOf(heldSplice)
     const found = await spliceAt(remote, held - 1)
     const digest = found === null ? NO_SPLICE : digestOf(found)
@@ -220,18 +220,18 @@ export class LayerReader {
     if (found !== null && digest === (expected ?? digest)) return this.watch.begin(timeOf(found))
     // The destination may have been put back too: then the pusher goes back, and both may fit again.
     await untilStopped(pipe.destChecked.promise, signal)
-    if (frontier.epoch !== epoch) return this.#checkLog(remote)
-    throw await this.#changed(remote, held, found !== null || expected !== null)
+    if (frontier.epoch !== epoch) return this.checkLog(remote)
+    throw await this.changed(remote, held, found !== null || expected !== null)
   }
 
-  async #changed(remote: RemoteLayer, held: number, wasOther: boolean): Promise<LayerFailure> {
+  private async changed(remote: RemoteLayer, held: number, wasOther: boolean): Promise<LayerFailure> {
     if (!wasOther) {
       return new LayerFailure('ERR_SOURCE_CHANGED', `The source's splice log ends before offset ${held}`, {
         hint: 'The offset is of another Cortex, or the source was put back to an older backup: migrate again',
       })
     }
     let same = 0
-    for (const { offset, digest } of this.#parts.pipe.marks.all) {
+    for (const { offset, digest } of this.parts.pipe.marks.all) {
       if (offset === 0 || offset >= held || digest === null) continue
       const found = await spliceAt(remote, offset - 1)
       if (found === null || digestOf(found) !== digest) continue
@@ -249,11 +249,11 @@ export class LayerReader {
   }
 
   /** Finds the end of the source's log by halving, as 0.1.x has no call that tells it. */
-  async #searchTip(remote: RemoteLayer): Promise<void> {
-    const { layer, pipe } = this.#parts
+  private async searchTip(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe } = this.parts
     const { clock } = layer
-    if (clock.elapsed() - this.#tipSearchedAt < TIP_MS) return
-    this.#tipSearchedAt = clock.elapsed()
+    if (clock.elapsed() - this.tipSearchedAt < TIP_MS) return
+    this.tipSearchedAt = clock.elapsed()
     let low = pipe.frontier.read
     let step = READ_SPLICES
     while (await has(remote, low + step - 1)) {
@@ -267,7 +267,7 @@ export class LayerReader {
       else high = middle
     }
     this.sourceTip = low
-    for await (const last of remote.splices(low - 1, 1)) this.#hold.sawTip(low, timeOf(last))
+    for await (const last of remote.splices(low - 1, 1)) this.hold.sawTip(low, timeOf(last))
   }
 }
 

@@ -25,76 +25,76 @@ export class LayerRun {
   failure: Error | null = null
   pullTask: TaskState = { status: 'active' }
   pushTask: TaskState = { status: 'active' }
-  readonly #parts: LayerParts
-  readonly #ledger: LayerLedger
+  private readonly parts: LayerParts
+  private readonly ledger: LayerLedger
   /** Ends reading and translating, and pushing between two pushes. */
-  readonly #soft = new AbortController()
+  private readonly soft = new AbortController()
   /** Ends everything. */
-  readonly #hard = new AbortController()
-  #tasks: Promise<void>[] = []
+  private readonly hard = new AbortController()
+  private tasks: Promise<void>[] = []
 
   /** Starts at an offset; `retry` applies the recorded errors before it first. */
   constructor(parts: LayerParts, counters: LayerCounters, offset: number, retry: boolean) {
-    this.#parts = parts
+    this.parts = parts
     const marks = new Marks(offset, parts.store.anchors(parts.iden), parts.clock.elapsed())
     const pipe = new LayerPipe(offset, marks, parts.budget, () => parts.dest.model)
     const broken = (error: Error) => {
       this.failure ??= error
-      this.#end('push', { status: 'exception', message: error.message })
+      this.end('push', { status: 'exception', message: error.message })
     }
     const ledger = new LayerLedger(parts, broken)
-    const [soft, hard] = [this.#soft.signal, this.#hard.signal]
+    const [soft, hard] = [this.soft.signal, this.hard.signal]
     const shared = { layer: parts, pipe, ledger, counters }
     this.pipe = pipe
-    this.#ledger = ledger
+    this.ledger = ledger
     this.reader = new LayerReader({ ...shared, signal: soft })
     const goneBack = () => this.reader.goneBack()
     this.pusher = new LayerPusher({ ...shared, soft, hard, goneBack }, retry)
     const translator = new LayerTranslator(parts, pipe, soft)
-    this.#tasks = [
-      this.#task('pull', () => this.reader.run()),
-      this.#task('push', () => translator.run()),
-      this.#task('push', () => this.pusher.run()),
+    this.tasks = [
+      this.task('pull', () => this.reader.run()),
+      this.task('push', () => translator.run()),
+      this.task('push', () => this.pusher.run()),
     ]
     // None of them rejects.
-    void Promise.all(this.#tasks).then(() => pipe.release(pipe.bytes))
+    void Promise.all(this.tasks).then(() => pipe.release(pipe.bytes))
   }
 
   /** Lets a push that is under way be acknowledged, ends the tasks and closes the connections; says whether there was anything to end. */
   async stop(): Promise<boolean> {
-    if (this.#tasks.length === 0) return false
-    this.#soft.abort(END)
-    const ended = Promise.all(this.#tasks)
+    if (this.tasks.length === 0) return false
+    this.soft.abort(END)
+    const ended = Promise.all(this.tasks)
     const timer = new AbortController()
-    await Promise.race([ended, this.#parts.clock.sleep(GRACE_MS, timer.signal)])
+    await Promise.race([ended, this.parts.clock.sleep(GRACE_MS, timer.signal)])
     timer.abort(END)
-    this.#hard.abort(END)
+    this.hard.abort(END)
     await ended
-    this.#tasks = []
-    await this.#ledger.written()
+    this.tasks = []
+    await this.ledger.written()
     return true
   }
 
-  async #task(kind: 'pull' | 'push', run: () => Promise<void>): Promise<void> {
+  private async task(kind: 'pull' | 'push', run: () => Promise<void>): Promise<void> {
     try {
       await run()
     } catch (error) {
       const isStopped = error instanceof Stopped
       const { message } = error as Error
       if (!isStopped) this.failure ??= error as Error
-      this.#end(kind, isStopped ? { status: 'cancelled' } : { status: 'exception', message })
-      if (!isStopped) this.#parts.log.error(`Layer ${this.#parts.iden}: the sync has ended: ${message}`, error)
+      this.end(kind, isStopped ? { status: 'cancelled' } : { status: 'exception', message })
+      if (!isStopped) this.parts.log.error(`Layer ${this.parts.iden}: the sync has ended: ${message}`, error)
     }
   }
 
-  #end(kind: 'pull' | 'push', state: TaskState): void {
-    const { iden } = this.#parts
+  private end(kind: 'pull' | 'push', state: TaskState): void {
+    const { iden } = this.parts
     // The task that fails first says why; those that it takes along are cancelled.
     if (kind === 'pull' && this.pullTask.status === 'active') this.pullTask = state
     if (kind === 'push' && this.pushTask.status === 'active') this.pushTask = state
     this.isRunning = false
-    this.#soft.abort(END)
-    if (state.status === 'exception') this.#hard.abort(END)
+    this.soft.abort(END)
+    if (state.status === 'exception') this.hard.abort(END)
     const why = state.status === 'exception' ? state.message : 'it was stopped'
     this.pusher.ended(new Error(`Layer ${iden} ended before its errors were applied: ${why}`))
   }

@@ -19,27 +19,27 @@ const NO_TASK: TaskState = { status: 'none' }
  */
 export class LayerSync {
   readonly iden: string
-  readonly #parts: LayerParts
-  readonly #counters = new LayerCounters()
-  #run: LayerRun | null = null
+  private readonly parts: LayerParts
+  private readonly counters = new LayerCounters()
+  private run: LayerRun | null = null
   /** Why it was not started again. */
-  #halted: string | null = null
+  private haltedBy: string | null = null
 
   constructor(parts: LayerParts) {
     this.iden = parts.iden
-    this.#parts = parts
+    this.parts = parts
   }
 
   get isRunning(): boolean {
-    return this.#run?.isRunning === true
+    return this.run?.isRunning === true
   }
 
   /** Why it does not run; null when it does. */
   get failure(): Error | null {
     if (this.isRunning) return null
-    if (this.#halted !== null)
-      return new LayerFailure('ERR_ERROR_BUDGET', `Layer ${this.iden} does not run: ${this.#halted}`)
-    const failure = this.#run?.failure ?? null
+    if (this.haltedBy !== null)
+      return new LayerFailure('ERR_ERROR_BUDGET', `Layer ${this.iden} does not run: ${this.haltedBy}`)
+    const failure = this.run?.failure ?? null
     const text = `Layer ${this.iden} ended before it was in sync: ${failure?.message ?? 'it was stopped'}`
     const hint = failure instanceof MigrationError && failure.hint !== undefined ? { hint: failure.hint } : {}
     const code = failure instanceof MigrationError ? failure.code : failure === null ? 'ERR_USAGE' : 'ERR_INTERNAL'
@@ -48,52 +48,52 @@ export class LayerSync {
 
   /** Makes the layer read to its source's end now, if it can; `isPolledSince()` says whether it did. */
   async ask(askedAt: number, signal: AbortSignal): Promise<void> {
-    if (this.isRunning) await this.#run?.reader.ask(askedAt, signal)
+    if (this.isRunning) await this.run?.reader.ask(askedAt, signal)
   }
 
   /** Why nodes without splices cannot be looked for. */
   get unwatched(): string | null {
-    return this.#run?.reader.watch.trouble ?? null
+    return this.run?.reader.watch.trouble ?? null
   }
 
   isPolledSince(askedAt: number): boolean {
-    const reader = this.#run?.reader
+    const reader = this.run?.reader
     return reader?.poll.isSince(askedAt) === true && reader.watch.isSince(askedAt)
   }
 
   /** Starts at an offset; `retry` applies the recorded errors before it first. The last run must have been stopped. */
   start(offset: number, retry = false): void {
-    this.#halted = null
-    this.#parts.log.info(`Layer ${this.iden}: sync starts at offset ${offset}`)
-    this.#run = new LayerRun(this.#parts, this.#counters, offset, retry)
+    this.haltedBy = null
+    this.parts.log.info(`Layer ${this.iden}: sync starts at offset ${offset}`)
+    this.run = new LayerRun(this.parts, this.counters, offset, retry)
   }
 
   /** Shows why the layer was not started again. */
   halted(message: string): void {
-    this.#halted = message
+    this.haltedBy = message
   }
 
   /** Lets a push that is under way be acknowledged, and ends; says whether there was anything to end. */
   async stop(): Promise<boolean> {
-    return (await this.#run?.stop()) ?? false
+    return (await this.run?.stop()) ?? false
   }
 
   /** Applies the recorded errors of a running layer again between two pushes. */
   retry(): Promise<RetryResult> {
-    return (this.#run as LayerRun).pusher.retry()
+    return (this.run as LayerRun).pusher.retry()
   }
 
   /** The same for a layer that does not run, over connections of its own. */
   async retryStopped(): Promise<RetryResult> {
-    const { store, dest } = this.#parts
+    const { store, dest } = this.parts
     const remote = await dest.openLayer(this.iden)
     const frontier = new Frontier(store.pushOffset(this.iden))
     frontier.settled = store.settledOffset(this.iden)
-    const ledger = new LayerLedger(this.#parts, () => {})
+    const ledger = new LayerLedger(this.parts, () => {})
     const pusher = new EditPusher(this.iden, () => dest.model)
     const { signal } = new AbortController()
     try {
-      const parts = { layer: this.#parts, frontier, ledger, pusher, soft: signal, hard: signal }
+      const parts = { layer: this.parts, frontier, ledger, pusher, soft: signal, hard: signal }
       return await retryRecorded(parts, remote)
     } finally {
       await remote.close()
@@ -101,9 +101,9 @@ export class LayerSync {
   }
 
   state(): LayerState {
-    const { store, iden, clock } = this.#parts
+    const { store, iden, clock } = this.parts
     const now = clock.now()
-    const run = this.#run
+    const run = this.run
     const frontier = run?.pipe.frontier
     const batch = run?.pipe.batch ?? null
     const pushOffset = frontier?.pushed ?? store.pushOffset(iden)
@@ -111,21 +111,21 @@ export class LayerSync {
     const tip = run?.reader.sourceTip ?? null
     const lagSplices = tip === null ? null : Math.max(0, tip - pushOffset)
     const unsure = run?.reader.watch.isUnsure ? 'Nodes of the source are not at the destination: looking again' : null
-    const { pushed, rate, readAt, connectedAt } = this.#counters
+    const { pushed, rate, readAt, connectedAt } = this.counters
     return {
       iden,
-      ...this.#tasks(),
+      ...this.tasks(),
       pullOffset,
       pushOffset,
       destUp: run?.pushTask.status === 'active' && run.pusher.trouble === null,
       inFlight: batch === null ? 0 : batch.endOffset - batch.offset,
       sourceTip: tip,
-      queue: this.#queue(pullOffset - pushOffset),
+      queue: this.queue(pullOffset - pushOffset),
       pullStartedAt: readAt,
       pushConnectedAt: connectedAt,
       errorCount: store.errorCount(iden),
       lagSplices,
-      lagSeconds: lagSplices === 0 ? 0 : this.#lagSeconds(now),
+      lagSeconds: lagSplices === 0 ? 0 : this.lagSeconds(now),
       rate: rate.perSecond(clock.elapsed(), pushed),
       pushedTotal: pushed,
       polledAt: run?.reader.poll.polledAt ?? null,
@@ -134,25 +134,25 @@ export class LayerSync {
     }
   }
 
-  #tasks(): Pick<LayerState, 'pullStatus' | 'pullTask' | 'pushTask'> {
-    if (this.#halted !== null) {
-      const pushTask: TaskState = { status: 'exception', message: this.#halted }
+  private tasks(): Pick<LayerState, 'pullStatus' | 'pullTask' | 'pushTask'> {
+    if (this.haltedBy !== null) {
+      const pushTask: TaskState = { status: 'exception', message: this.haltedBy }
       return { pullStatus: 'stopped', pullTask: { status: 'cancelled' }, pushTask }
     }
-    if (this.#run === null) return { pullStatus: null, pullTask: NO_TASK, pushTask: NO_TASK }
-    const { pullTask, pushTask, reader } = this.#run
+    if (this.run === null) return { pullStatus: null, pullTask: NO_TASK, pushTask: NO_TASK }
+    const { pullTask, pushTask, reader } = this.run
     return { pullStatus: pullTask.status === 'active' ? reader.status : 'stopped', pullTask, pushTask }
   }
 
-  #queue(length: number): LayerState['queue'] {
-    if (this.#run === null && this.#halted === null) return null
+  private queue(length: number): LayerState['queue'] {
+    if (this.run === null && this.haltedBy === null) return null
     return this.isRunning ? { finished: false, length } : { finished: true, length: 0 }
   }
 
   /** Age of the oldest splice in memory that is not acknowledged. */
-  #lagSeconds(now: number): number | null {
-    if (this.#run === null) return null
-    const { batch, ready, queue } = this.#run.pipe
+  private lagSeconds(now: number): number | null {
+    if (this.run === null) return null
+    const { batch, ready, queue } = this.run.pipe
     const oldest = (batch?.items ?? ready)[0]?.splices[0]?.splice ?? queue.peek()
     const time = timeOf(oldest)
     return Number.isNaN(time) ? null : Math.max(0, (now - time) / 1000)

@@ -16,66 +16,66 @@ const MODEL_ATTEMPTS = 8
 
 /** Translates what was read and is held back no more; asks for a newer model before it gives a splice up. */
 export class LayerTranslator {
-  readonly #parts: LayerParts
-  readonly #pipe: LayerPipe
-  readonly #signal: AbortSignal
-  #modelVersion = -1
+  private readonly parts: LayerParts
+  private readonly pipe: LayerPipe
+  private readonly signal: AbortSignal
+  private modelVersion = -1
   /** What was in no model, and when. */
-  readonly #missedAt = new Map<string, number>()
-  #missed = ''
+  private readonly missedAt = new Map<string, number>()
+  private missed = ''
 
   constructor(parts: LayerParts, pipe: LayerPipe, signal: AbortSignal) {
-    this.#parts = parts
-    this.#pipe = pipe
-    this.#signal = signal
+    this.parts = parts
+    this.pipe = pipe
+    this.signal = signal
   }
 
   async run(): Promise<never> {
-    const { dest, clock } = this.#parts
-    const pipe = this.#pipe
+    const { dest, clock } = this.parts
+    const pipe = this.pipe
     const { frontier } = pipe
-    const signal = this.#signal
+    const signal = this.signal
     // No stortypes are known before.
     await dest.ready(signal)
     for (let turn = 1; ; turn++) {
       if (signal.aborted) throw new Stopped()
       if (turn % TURN_SPLICES === 0) await clock.yield()
-      if (this.#modelVersion !== dest.modelVersion) {
-        this.#modelVersion = dest.modelVersion
+      if (this.modelVersion !== dest.modelVersion) {
+        this.modelVersion = dest.modelVersion
         pipe.translation.modelChanged()
       }
       const splice = frontier.translated < frontier.held ? pipe.queue.peek() : undefined
       if (pipe.isFull) await untilStopped(pipe.acknowledged.wait(), signal)
-      else if (splice === undefined) await this.#waitForSplices()
-      else if (pipe.translation.add(splice, (failure) => this.#isFinal(failure))) {
+      else if (splice === undefined) await this.waitForSplices()
+      else if (pipe.translation.add(splice, (failure) => this.isFinal(failure))) {
         frontier.translated = pipe.translation.nextOffset
         pipe.queue.shift()
-      } else await this.#freshenModel(splice.length)
+      } else await this.freshenModel(splice.length)
     }
   }
 
-  async #waitForSplices(): Promise<void> {
-    const pipe = this.#pipe
-    const arrival = untilStopped(pipe.arrived.wait(), this.#signal)
+  private async waitForSplices(): Promise<void> {
+    const pipe = this.pipe
+    const arrival = untilStopped(pipe.arrived.wait(), this.signal)
     if (!pipe.translation.isOpen) return arrival
     const linger = new AbortController()
-    await Promise.race([arrival.finally(() => linger.abort(END)), this.#parts.clock.sleep(LINGER_MS, linger.signal)])
+    await Promise.race([arrival.finally(() => linger.abort(END)), this.parts.clock.sleep(LINGER_MS, linger.signal)])
     if (pipe.frontier.translated >= pipe.frontier.held) pipe.translation.flush()
   }
 
   /** What the model does not know is an error only when a newer model does not know it either. */
-  #isFinal(failure: SpliceFailure): boolean {
+  private isFinal(failure: SpliceFailure): boolean {
     const isUnknown = failure.code === 'FORM' || failure.code === 'STORTYPE'
     if (!isUnknown || failure.oldModel) return true
-    this.#missed = `${failure.code} ${failure.subject}`
-    const missedAt = this.#missedAt.get(this.#missed)
-    return missedAt !== undefined && this.#parts.clock.elapsed() - missedAt < RECHECK_MS
+    this.missed = `${failure.code} ${failure.subject}`
+    const missedAt = this.missedAt.get(this.missed)
+    return missedAt !== undefined && this.parts.clock.elapsed() - missedAt < RECHECK_MS
   }
 
-  async #freshenModel(spliceBytes: number): Promise<void> {
-    const signal = this.#signal
-    const { dest, clock, random, log, iden } = this.#parts
-    const missed = this.#missed
+  private async freshenModel(spliceBytes: number): Promise<void> {
+    const signal = this.signal
+    const { dest, clock, random, log, iden } = this.parts
+    const missed = this.missed
     const pauses = new Backoff(random, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
     log.debug(`Layer ${iden}: ${missed} is not in the model (splice of ${spliceBytes} bytes)`)
     for (;;) {
@@ -90,6 +90,6 @@ export class LayerTranslator {
       await clock.sleep(pauses.nextMs(), signal)
       if (signal.aborted) throw new Stopped()
     }
-    this.#missedAt.set(missed, clock.elapsed())
+    this.missedAt.set(missed, clock.elapsed())
   }
 }

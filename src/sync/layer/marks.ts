@@ -25,9 +25,9 @@ interface Mark extends Anchor {
  * back to a backup, and whether a source is still the one that was read from: what is settled is kept over restarts.
  */
 export class Marks {
-  #marks: Mark[]
+  private marks: Mark[]
   /** Older settled ones, at least COMMIT_MS apart. */
-  #kept: Mark[]
+  private kept: Mark[]
 
   /** `anchors` are those that were kept, oldest first; of use when the last one is at `offset`. */
   constructor(offset: number, anchors: readonly Anchor[], now: number) {
@@ -35,41 +35,41 @@ export class Marks {
     // When they were made is not known any more, but that each was settled before the next.
     const marks = known.map((anchor, i) => ({ ...anchor, at: now - (known.length - i) * COMMIT_MS }))
     marks[0] = { ...marks[0], at: Number.NEGATIVE_INFINITY }
-    this.#marks = marks
-    this.#kept = marks.slice(0, -1)
+    this.marks = marks
+    this.kept = marks.slice(0, -1)
   }
 
   get last(): Readonly<Mark> {
-    return this.#marks[this.#marks.length - 1]
+    return this.marks[this.marks.length - 1]
   }
 
   /** What is committed, as the destination was still there long enough after it. */
   get settled(): Anchor {
-    return this.#before(this.last.at - COMMIT_MS)
+    return this.before(this.last.at - COMMIT_MS)
   }
 
   /** What is to be kept durably, up to what is settled. */
   get anchors(): Anchor[] {
     const { settled } = this
-    const kept = this.#kept.filter(({ offset }) => offset < settled.offset)
+    const kept = this.kept.filter(({ offset }) => offset < settled.offset)
     return [...kept, settled].map(({ offset, digest, index }) => ({ offset, digest, index }))
   }
 
   /** Newest first. */
   get all(): readonly Anchor[] {
-    return this.#marks.toReversed()
+    return this.marks.toReversed()
   }
 
   add(at: number, { offset, digest, index }: Anchor): void {
-    this.#marks.push({ at, offset, digest, index })
+    this.marks.push({ at, offset, digest, index })
     // The first one stays as the bottom.
-    if (this.#marks.length > MOST_MARKS) this.#marks.splice(1, MOST_MARKS / 2)
-    this.#keep(this.#before(this.last.at - COMMIT_MS))
+    if (this.marks.length > MOST_MARKS) this.marks.splice(1, MOST_MARKS / 2)
+    this.keep(this.before(this.last.at - COMMIT_MS))
   }
 
   /** The digest of the splice before an offset; undefined where there is no mark, null where it is not known yet. */
   digestAt(offset: number): string | null | undefined {
-    return this.#marks.findLast((mark) => mark.offset === offset)?.digest
+    return this.marks.findLast((mark) => mark.offset === offset)?.digest
   }
 
   /** Fills in what a start at this offset could not know. */
@@ -78,8 +78,8 @@ export class Marks {
       mark.offset !== offset
         ? mark
         : { ...mark, digest: mark.digest ?? found.digest ?? null, index: mark.index ?? found.index ?? null }
-    this.#marks = this.#marks.map(fill)
-    this.#kept = this.#kept.map(fill)
+    this.marks = this.marks.map(fill)
+    this.kept = this.kept.map(fill)
   }
 
   /**
@@ -90,8 +90,8 @@ export class Marks {
    * @returns the offset; null when at a start nothing of what is known is left
    */
   rewind(index: number | null, lostAt: number): number | null {
-    const bottom = this.#marks[0]
-    const survivors = this.#marks.filter((mark) => {
+    const bottom = this.marks[0]
+    const survivors = this.marks.filter((mark) => {
       if (mark.index === null) return mark === bottom
       return index !== null && mark.index <= index
     })
@@ -99,27 +99,27 @@ export class Marks {
     if (index !== null && newest === undefined) {
       if (lostAt === Number.POSITIVE_INFINITY) return null
       // What was there when this run began had not been committed yet.
-      this.#marks = [{ ...bottom, index }]
+      this.marks = [{ ...bottom, index }]
       return bottom.offset
     }
     const committedAt = newest === undefined ? Number.NEGATIVE_INFINITY : newest.at - COMMIT_MS
     const isShort = newest !== undefined && newest !== this.last && this.last.index !== null
-    const mark = this.#before(isShort ? committedAt : Math.max(committedAt, lostAt - BLIND_MS))
-    this.#marks.splice(this.#marks.indexOf(mark) + 1)
-    this.#kept = this.#kept.filter(({ offset }) => offset < mark.offset)
+    const mark = this.before(isShort ? committedAt : Math.max(committedAt, lostAt - BLIND_MS))
+    this.marks.splice(this.marks.indexOf(mark) + 1)
+    this.kept = this.kept.filter(({ offset }) => offset < mark.offset)
     return mark.offset
   }
 
-  #keep(mark: Mark): void {
-    const last = this.#kept.at(-1)
+  private keep(mark: Mark): void {
+    const last = this.kept.at(-1)
     if (last !== undefined && (last.offset >= mark.offset || mark.at - last.at < COMMIT_MS)) return
-    this.#kept.push(mark)
-    if (this.#kept.length < MOST_ANCHORS) return
-    const older = this.#kept.length - NEWEST_ANCHORS
-    this.#kept = this.#kept.filter((_, i) => i === 0 || i >= older || i % 2 === 1)
+    this.kept.push(mark)
+    if (this.kept.length < MOST_ANCHORS) return
+    const older = this.kept.length - NEWEST_ANCHORS
+    this.kept = this.kept.filter((_, i) => i === 0 || i >= older || i % 2 === 1)
   }
 
-  #before(at: number): Mark {
-    return this.#marks.findLast((mark) => mark.at <= at) ?? this.#marks[0]
+  private before(at: number): Mark {
+    return this.marks.findLast((mark) => mark.at <= at) ?? this.marks[0]
   }
 }

@@ -2,58 +2,58 @@ import { type Clock, END, Signal, Stopped, untilStopped } from '../clock.js'
 
 /** When the source is asked for more: after a pause, or at once when somebody wants to know. */
 export class Poll {
-  readonly #clock: Clock
-  readonly #answered = new Signal()
-  #pause = new AbortController()
-  #askedAt = Number.NEGATIVE_INFINITY
-  #beganAt = Number.NEGATIVE_INFINITY
+  private readonly clock: Clock
+  private readonly answered = new Signal()
+  private pausing = new AbortController()
+  private askedAt = Number.NEGATIVE_INFINITY
+  private beganAt = Number.NEGATIVE_INFINITY
   /** When the last poll began that was read to the end of the source's log; epoch ms, to show. */
   polledAt: number | null = null
 
   constructor(clock: Clock) {
-    this.#clock = clock
+    this.clock = clock
   }
 
   /** Whether a poll that began at or after this moment (of `clock.elapsed()`) was read to the end. */
   isSince(askedAt: number): boolean {
-    return this.#beganAt >= askedAt
+    return this.beganAt >= askedAt
   }
 
   /** Whether somebody has asked since the last poll began. */
   get isAsked(): boolean {
-    return !this.isSince(this.#askedAt)
+    return !this.isSince(this.askedAt)
   }
 
   /** A poll was read to the end. */
   ended(began: { readonly elapsedMs: number; readonly epochMs: number }): void {
-    this.#beganAt = began.elapsedMs
+    this.beganAt = began.elapsedMs
     this.polledAt = began.epochMs
-    this.#answered.notify()
+    this.answered.notify()
   }
 
   /** Nothing will be read for now. */
   failed(): void {
-    this.#answered.notify()
+    this.answered.notify()
   }
 
   /** Ends the pause. */
   wake(): void {
-    this.#pause.abort(END)
+    this.pausing.abort(END)
   }
 
   /** Waits for `ms`, or until somebody asks; not at all when somebody has asked since the last poll began. */
   async pause(ms: number): Promise<void> {
     if (this.isAsked) return
-    this.#pause = new AbortController()
-    await this.#clock.sleep(ms, this.#pause.signal)
+    this.pausing = new AbortController()
+    await this.clock.sleep(ms, this.pausing.signal)
   }
 
   /** Makes a poll begin now and waits for its end, as long as `canAnswer` says that it may come. */
   async ask(askedAt: number, canAnswer: () => boolean, signal: AbortSignal): Promise<void> {
-    this.#askedAt = Math.max(this.#askedAt, askedAt)
+    this.askedAt = Math.max(this.askedAt, askedAt)
     this.wake()
     try {
-      while (!this.isSince(askedAt) && canAnswer()) await untilStopped(this.#answered.wait(), signal)
+      while (!this.isSince(askedAt) && canAnswer()) await untilStopped(this.answered.wait(), signal)
     } catch (error) {
       if (!(error instanceof Stopped)) throw error
     }

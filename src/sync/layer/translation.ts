@@ -28,28 +28,28 @@ const NO_META = Uint8Array.of(0x80)
  * handed on up to an end offset is all that the source had up to there.
  */
 export class Translation {
-  readonly #translator: SpliceTranslator
-  readonly #emit: (translated: Translated) => void
-  #nextOffset: number
-  #itemOffset: number
-  #splices: OffsetSplice[] = []
-  #failures: SpliceFailure[] = []
-  #failed: SpliceFailure | null = null
+  private readonly translator: SpliceTranslator
+  private readonly emit: (translated: Translated) => void
+  private next: number
+  private itemOffset: number
+  private splices: OffsetSplice[] = []
+  private failures: SpliceFailure[] = []
+  private failed: SpliceFailure | null = null
 
   constructor(model: () => DictModel, offset: number, emit: (translated: Translated) => void) {
-    this.#nextOffset = offset
-    this.#itemOffset = offset
-    this.#emit = emit
-    this.#translator = new SpliceTranslator(
+    this.next = offset
+    this.itemOffset = offset
+    this.emit = emit
+    this.translator = new SpliceTranslator(
       {
         formStortype: (form) => model().formStortype(form),
         propStortype: (form, prop) => model().propStortype(form, prop),
         tagPropStortype: (prop) => model().tagPropStortype(prop),
       },
       {
-        nodeEdit: (edit) => this.#take(edit),
+        nodeEdit: (edit) => this.take(edit),
         failure: (failure) => {
-          this.#failed = failure
+          this.failed = failure
         },
       },
       { tagProps: () => model().tagPropStortypes() },
@@ -58,12 +58,12 @@ export class Translation {
 
   /** The offset that the next splice must have. */
   get nextOffset(): number {
-    return this.#nextOffset
+    return this.next
   }
 
   /** Whether splices wait for the end of their group. */
   get isOpen(): boolean {
-    return this.#splices.length > 0
+    return this.splices.length > 0
   }
 
   /**
@@ -73,43 +73,43 @@ export class Translation {
    * @returns whether it was taken
    */
   add(splice: RawSplice, isFinal: (failure: SpliceFailure) => boolean): boolean {
-    this.#failed = null
-    const offset = this.#nextOffset
-    this.#translator.add(offset, splice, 0, splice.length)
-    const failed = this.#failed as SpliceFailure | null
+    this.failed = null
+    const offset = this.next
+    this.translator.add(offset, splice, 0, splice.length)
+    const failed = this.failed as SpliceFailure | null
     if (failed !== null && !isFinal(failed)) return false
-    this.#nextOffset++
-    if (failed === null) this.#splices.push({ offset, splice })
-    else this.#failures.push(failed)
-    if (!this.isOpen) this.#emitFailures()
+    this.next++
+    if (failed === null) this.splices.push({ offset, splice })
+    else this.failures.push(failed)
+    if (!this.isOpen) this.emitFailures()
     return true
   }
 
   /** Ends the group. */
   flush(): void {
-    this.#translator.flush()
-    this.#emitFailures()
+    this.translator.flush()
+    this.emitFailures()
   }
 
   modelChanged(): void {
-    this.#translator.modelChanged()
+    this.translator.modelChanged()
   }
 
-  #take({ buf, editStart, metaStart, end }: NodeEdit): void {
-    this.#hand(copyOf(buf, editStart, metaStart), copyOf(buf, metaStart, end))
+  private take({ buf, editStart, metaStart, end }: NodeEdit): void {
+    this.hand(copyOf(buf, editStart, metaStart), copyOf(buf, metaStart, end))
   }
 
-  #emitFailures(): void {
-    if (this.#failures.length > 0) this.#hand(null, NO_META)
+  private emitFailures(): void {
+    if (this.failures.length > 0) this.hand(null, NO_META)
   }
 
-  #hand(nodeEdit: Uint8Array | null, meta: Uint8Array): void {
-    const [offset, endOffset] = [this.#itemOffset, this.#nextOffset]
-    const [splices, failures] = [this.#splices, this.#failures]
-    this.#itemOffset = endOffset
-    this.#splices = []
-    this.#failures = []
-    this.#emit({ offset, endOffset, nodeEdit, meta, splices, failures })
+  private hand(nodeEdit: Uint8Array | null, meta: Uint8Array): void {
+    const [offset, endOffset] = [this.itemOffset, this.next]
+    const [splices, failures] = [this.splices, this.failures]
+    this.itemOffset = endOffset
+    this.splices = []
+    this.failures = []
+    this.emit({ offset, endOffset, nodeEdit, meta, splices, failures })
   }
 }
 

@@ -40,26 +40,26 @@ export function verifyNexus(input: VerifyNexusInput): VerifyNexusResult {
 }
 
 class NexusComparison {
-  readonly #differences: CopyDifference[] = []
-  #differenceCount = 0
-  #rows = 0
+  private readonly differences: CopyDifference[] = []
+  private differenceCount = 0
+  private rows = 0
 
   constructor(private readonly input: VerifyNexusInput) {}
 
   run(): VerifyNexusResult {
     const { source, dest } = this.input
     const before = SlabReader.exists(source) ? rowsOf(source) : new Map<string, Row>()
-    const wanted = this.#logged()
+    const wanted = this.logged()
     const found = new Map<string, Digest>()
     let next = before.size === 0 ? 0 : Math.max(...[...before.values()].map(({ key }) => int(key))) + 1
     const reserved: Row[] = []
     for (const row of SlabReader.exists(dest) ? rows(dest) : []) {
-      this.#rows++
+      this.rows++
       const id = hex(row.key)
       const old = before.get(id)
       before.delete(id)
       if (old !== undefined) {
-        if (Buffer.compare(old.value, row.value) !== 0) this.#differs('different', row.key, old.value, row.value)
+        if (Buffer.compare(old.value, row.value) !== 0) this.differs('different', row.key, old.value, row.value)
         continue
       }
       const batch = batchOf(row.value)
@@ -69,7 +69,7 @@ class NexusComparison {
         continue
       }
       if (batch === null || layer === undefined || !pyEquals(batch.user, layer.userIden) || int(row.key) !== next)
-        this.#differs('extra', row.key, null, row.value)
+        this.differs('extra', row.key, null, row.value)
       else {
         const digest = found.get(layer.iden) ?? new Digest()
         for (const edit of batch.edits) digest.add(edit)
@@ -77,22 +77,22 @@ class NexusComparison {
       }
       next = int(row.key) + 1
     }
-    for (const { key, value } of before.values()) this.#differs('missing', key, value, null)
+    for (const { key, value } of before.values()) this.differs('missing', key, value, null)
     for (const iden of wanted.keys()) {
       const [a, b] = [wanted.get(iden) ?? new Digest(), found.get(iden) ?? new Digest()]
       // A layer that was logged again by a further run has all of its nodes again.
       const times = a.count === 0n ? 1n : b.count / a.count
       if (b.count === a.count * times && times > 0n && b.sum === BigInt.asUintN(64, a.sum * times)) continue
       const row = `node edits of layer ${iden}: ${a.count} expected, ${b.count} found`
-      this.#add({ kind: 'different', row, expected: null, found: null })
+      this.add({ kind: 'different', row, expected: null, found: null })
     }
-    this.#reservation(reserved, next - 1)
-    if (SlabReader.exists(dest)) this.#otherRows()
-    return { rows: this.#rows, differences: this.#differences, differenceCount: this.#differenceCount }
+    this.reservation(reserved, next - 1)
+    if (SlabReader.exists(dest)) this.otherRows()
+    return { rows: this.rows, differences: this.differences, differenceCount: this.differenceCount }
   }
 
   /** Beside the log the slab has what the source's has, and nothing else. */
-  #otherRows(): void {
+  private otherRows(): void {
     const { source, dest } = this.input
     const [before, after] = [source, dest].map((path) => (SlabReader.exists(path) ? SlabReader.open(path) : null))
     try {
@@ -101,7 +101,7 @@ class NexusComparison {
         new MemorySlab(after),
         ({ kind, db, key, what, expected, found }) => {
           const row = [db, key === null ? what : keyText(key, '/')].filter(Boolean).join(' ')
-          this.#add({ kind, row, expected, found })
+          this.add({ kind, row, expected, found })
         },
         NEXUS_DB,
       )
@@ -112,7 +112,7 @@ class NexusComparison {
   }
 
   /** What the layers have, by iden; one that lacks a slab, which is told of the layer, tells nothing. */
-  #logged(): Map<string, Digest> {
+  private logged(): Map<string, Digest> {
     const { destDir, layers } = this.input
     const isWhole = ({ iden }: { readonly iden: string }) =>
       (['layer_v2', 'nodedata'] as const).every((slab) =>
@@ -127,7 +127,7 @@ class NexusComparison {
         } catch (error) {
           if (!(error instanceof MsgpackError)) throw error
           const row = `node edits of layer ${iden}: a row of the layer cannot be decoded: ${error.message}`
-          this.#add({ kind: 'different', row, expected: null, found: null })
+          this.add({ kind: 'different', row, expected: null, found: null })
         }
         return [iden, digest]
       }),
@@ -135,26 +135,31 @@ class NexusComparison {
   }
 
   /** @param last index of the last row that is none */
-  #reservation(found: readonly Row[], last: number): void {
+  private reservation(found: readonly Row[], last: number): void {
     const wanted = reservationRow(this.input.nodeEdits)
     let isThere = wanted === null || last >= wanted.index
     for (const { key, value } of found) {
       const isWanted = !isThere && wanted !== null && int(key) === wanted.index
       if (isWanted && Buffer.compare(value, wanted.value) === 0) isThere = true
-      else this.#differs(isWanted ? 'different' : 'extra', key, isWanted ? wanted.value : null, value)
+      else this.differs(isWanted ? 'different' : 'extra', key, isWanted ? wanted.value : null, value)
       isThere ||= isWanted
     }
     if (!isThere && wanted !== null)
-      this.#add({ kind: 'missing', row: `${NEXUS_DB} ${wanted.index}`, expected: wanted.value, found: null })
+      this.add({ kind: 'missing', row: `${NEXUS_DB} ${wanted.index}`, expected: wanted.value, found: null })
   }
 
-  #differs(kind: CopyDifference['kind'], key: Uint8Array, expected: Uint8Array | null, found: Uint8Array | null): void {
-    this.#add({ kind, row: `${NEXUS_DB} ${key.length === 8 ? int(key) : hex(key)}`, expected, found })
+  private differs(
+    kind: CopyDifference['kind'],
+    key: Uint8Array,
+    expected: Uint8Array | null,
+    found: Uint8Array | null,
+  ): void {
+    this.add({ kind, row: `${NEXUS_DB} ${key.length === 8 ? int(key) : hex(key)}`, expected, found })
   }
 
-  #add(difference: CopyDifference): void {
-    this.#differenceCount++
-    if (this.#differences.length < MOST_DIFFERENCES) this.#differences.push(difference)
+  private add(difference: CopyDifference): void {
+    this.differenceCount++
+    if (this.differences.length < MOST_DIFFERENCES) this.differences.push(difference)
   }
 }
 
