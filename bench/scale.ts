@@ -1,12 +1,15 @@
-// Ours alone over sizes and worker threads: `npm run bench:scale -- --nodes 30000,300000,3000000 --workers 1,2`
+// Ours alone over sizes and worker threads: `npm run bench:scale -- --nodes 30000,300000,3000000 --workers 1,2`;
+// or over sizes of partitions: `npm run bench:scale -- --nodes 200000 --partition 8M --partition 32K`
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { parseBytes } from '../src/bytes/size-text.js'
 import { type DestFacts, readDest } from './dest-facts.js'
 import { machineText } from './machine.js'
-import { LAUNCHER, makeCortex, settle } from './made-cortex.js'
+import { LAUNCHER, makeCortex, settle, warm } from './made-cortex.js'
 import { type Measured, measureProcess, tailOf } from './measured-process.js'
+import { type PartitionPoint, partitionPoints, partitionsText } from './partition-scale.js'
 import { tableText } from './statistics.js'
 
 interface Point extends Measured, DestFacts {
@@ -23,6 +26,10 @@ const { values: args } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** Of ours, like 512M. */
     memory: { type: 'string' },
+    /** Source bytes of a partition, one after the other: cuts a Cortex into as many as a large one has. One number of workers. */
+    partition: { type: 'string', multiple: true },
+    /** With --partition: takes this Cortex instead of made ones. */
+    src: { type: 'string' },
     /** Where to work: about 8 KB a node. */
     dir: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
@@ -34,17 +41,37 @@ const dir = mkdtempSync(join(resolve(args.dir), 'bench-scale-'))
 const machine = machineText()
 console.log(machine)
 try {
-  const points: Point[] = []
-  for (const nodes of numbersOf(args.nodes)) {
-    const src = join(dir, 'src')
-    rmSync(src, { recursive: true, force: true })
-    makeCortex(src, { nodes, seed: Number(args.seed) })
-    for (const workers of numbersOf(args.workers)) points.push(await fastest(src, workers))
-  }
-  console.log(`\n${pointsText(points)}\n\n${growthText(points)}`)
-  if (args.json !== undefined) writeFileSync(args.json, `${JSON.stringify({ machine, points }, null, 2)}\n`)
+  const found = args.partition === undefined ? await sizes() : await partitions(args.partition)
+  console.log(`\n${found.text}`)
+  if (args.json !== undefined)
+    writeFileSync(args.json, `${JSON.stringify({ machine, points: found.points }, null, 2)}\n`)
 } finally {
   rmSync(dir, { recursive: true, force: true })
+}
+
+async function sizes(): Promise<{ text: string; points: readonly Point[] }> {
+  const points: Point[] = []
+  for (const nodes of numbersOf(args.nodes)) {
+    const src = made(nodes)
+    for (const workers of numbersOf(args.workers)) points.push(await fastest(src, workers))
+  }
+  return { text: `${pointsText(points)}\n\n${growthText(points)}`, points }
+}
+
+async function partitions(sizes: readonly string[]): Promise<{ text: string; points: readonly PartitionPoint[] }> {
+  const src = args.src ?? made(numbersOf(args.nodes)[0])
+  if (args.src !== undefined) warm(src)
+  const memoryBytes = args.memory === undefined ? undefined : (parseBytes(args.memory) ?? undefined)
+  const workers = numbersOf(args.workers).at(-1) ?? 1
+  const points = await partitionPoints(src, dir, { sizes, workers, memoryBytes, runs: Number(args.runs) })
+  return { text: partitionsText(points), points }
+}
+
+function made(nodes: number): string {
+  const src = join(dir, 'src')
+  rmSync(src, { recursive: true, force: true })
+  makeCortex(src, { nodes, seed: Number(args.seed) })
+  return src
 }
 
 async function fastest(src: string, workers: number): Promise<Point> {
