@@ -38,7 +38,7 @@ test('migrate_020 --log-format json logs nothing but JSON', (t) => {
   const dir = tempDir(t)
   const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
   const bin = join(fixture('..'), '..', 'bin', 'migrate_020.mjs')
-  const args = [bin, '--src', src, '--dest', join(dir, 'dest'), '--log-format', 'json', '--workers', '1']
+  const args = [bin, '--src', src, '--dest', join(dir, 'dest'), '--log-format', 'json', '--workers', '1', '-v']
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   assert.equal(status, 0, stderr)
   const levels = stderr

@@ -11,18 +11,28 @@ export interface ParsedLog {
   logFormat: LogFormat
 }
 
-export function logOptions(): Option[] {
+export function logOptions(usual: LogLevel = 'INFO'): Option[] {
   const level = new Option('--log-level <level>', `${NAMES}; ${VARIABLE} overrides it`)
     .argParser((text: string) => {
       const level = levelOf(text)
       if (level === undefined) throw new InvalidArgumentError(`choose from ${NAMES}`)
       return level
     })
-    .default('INFO')
+    .default(usual)
   const format = new Option('--log-format <format>', 'lines of the log as text, or as a JSON object each')
     .choices(LOG_FORMATS)
     .default('text')
   return [level, format]
+}
+
+/** Words for the two levels that are asked for most; what is not shown is in the log file. */
+export function loudnessOptions(): Option[] {
+  const quiet = new Option('-q, --quiet', 'show errors only, no warnings and no progress')
+  const verbose = new Option(
+    '-v, --verbose',
+    'show each step; all that is shown is also in <dest>/migration/migrate.log',
+  )
+  return [quiet.conflicts(['logLevel', 'verbose']), verbose.conflicts('logLevel')]
 }
 
 /**

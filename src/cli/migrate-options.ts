@@ -5,13 +5,14 @@ import { ADD_MODES, type AddMode, DEFAULT_EDIT_BATCH_SIZE, type MigrateOptions }
 import { workersWithin } from '../source/memory-plan.js'
 import { MIGR_OPS, type MigrOp } from '../step/context.js'
 import type { CliCommand } from './cli-command.js'
-import { logOptions, type ParsedLog } from './log-options.js'
+import { logOptions, loudnessOptions } from './log-options.js'
 import { readModelFiles } from './model-files.js'
+import type { ParsedRunLog } from './run-log.js'
 import { atLeastOne, countOf, intOf } from './whole-number.js'
 import { acceptErrorsOption, memoryOption, modelOption, workersOption } from './work-options.js'
 
 /** The options as commander leaves them. */
-export interface ParsedMigrate extends ParsedLog {
+export interface ParsedMigrate extends ParsedRunLog {
   src: string
   dest?: string
   migrOps?: MigrOp[]
@@ -79,7 +80,8 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
       new Option('--map-partial', 'migrate nodes whose form row lies in another layer (the default)').default(true),
     )
     .option('--no-map-partial', 'leave out what a layer holds of nodes whose form row lies in another one')
-    .addOptions(logOptions())
+    .addOptions(loudnessOptions())
+    .addOptions(logOptions('WARNING'))
     .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
     .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
     .addOption(workersOption())

@@ -12,19 +12,21 @@ import { readSource } from '../source/cortex-dir.js'
 import { withSource } from '../upgrade/with-source.js'
 import type { VerifyReport } from '../verify/report.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
-import { stopOnSignals } from './exit.js'
-import { logOf } from './log-options.js'
+import { failureOf, stopOnSignals } from './exit.js'
 import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
 import { readModelFiles } from './model-files.js'
+import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
+import { RunLog } from './run-log.js'
 import { RunReport } from './run-report.js'
 import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
 
 /** Does what the options of `migrate_020` ask for; returns the exit code. */
 export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
-  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
-  const log = logOf(parsed, (line) => screen.write(line))
+  const runLog = new RunLog(parsed, (line) => screen.write(line))
+  const { log } = runLog
+  const screen = new ProgressScreen(process.stderr.isTTY === true && !runLog.isQuiet, runLog.progress)
   if (parsed.dumpErrors) return dump(parsed, log)
   if (parsed.formCounts) return await form(parsed, log)
   const options = await migrateOptions(parsed)
@@ -38,21 +40,37 @@ export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
   if (parsed.verify === true) refuseSourceInUse(options.srcDir)
   stopOnSignals(screen, options.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
   const report = new RunReport(parsed, options, screen, log)
+  const begin = () => {
+    report.begin()
+    runLog.begin(options.destDir)
+  }
+  noteRun(runLog)
   try {
-    const summary = await new Migrator(options, log, report.samples, () => report.begin()).run()
+    const summary = await new Migrator(options, log, report.samples, begin).run()
     screen.stop()
-    process.stdout.write(summaryText(summary))
+    const text = summaryText(summary)
+    for (const line of text.trimEnd().split('\n')) runLog.note('INFO', line)
+    process.stdout.write(text)
     const compared = parsed.verify === true ? await verify(options, log, screen) : null
     const exitCode = exitCodeOf(summary, compared)
     await report.finished(summary, compared, exitCode)
     return exitCode
   } catch (error) {
     screen.stop()
+    const { message, hint } = failureOf(error)
+    runLog.note('ERROR', hint === undefined ? message : `${message} (hint: ${hint})`)
     await report.failed(error)
     throw error
   } finally {
     screen.stop()
   }
+}
+
+/** What nobody needs on a terminal, and whoever helps later asks for first. */
+function noteRun(runLog: RunLog): void {
+  const args = process.argv.slice(2).join(' ')
+  runLog.note('INFO', `Version ${packageVersion()}, Node ${process.version}, process ${process.pid}: ${args}`)
+  process.once('exit', (code) => runLog.note('INFO', `Ended with exit code ${code}`))
 }
 
 function exitCodeOf(summary: MigrateSummary, compared: VerifyReport | null): ExitCode {

@@ -16,17 +16,19 @@ export interface ErrorKind {
 /** Counts errors by step and kind; each value of node data that a record holds counts by itself. */
 export class ErrorCounts {
   private readonly kindsById = new Map<string, ErrorKind>()
+  private readonly firstById = new Map<string, string>()
   private readonly accepted: AcceptedErrors | null
 
   constructor(accepted: AcceptedErrors | null = null) {
     this.accepted = accepted
   }
 
-  add(record: Pick<ErrorRecord, 'step' | 'code' | 'layer' | 'key' | 'val'>): void {
-    const { step, code, val } = record
+  add(record: Pick<ErrorRecord, 'step' | 'code' | 'layer' | 'key' | 'val' | 'message'>): void {
+    const { step, code, val, message } = record
     const data = val instanceof PackMap ? val.get('nodedata') : undefined
-    const id = `${step} ${code}`
+    const id = idOf(record)
     const before = this.kindsById.get(id) ?? { step, code, errors: 0, accepted: 0 }
+    if (before.errors === 0) this.firstById.set(id, message)
     this.kindsById.set(id, {
       ...before,
       errors: before.errors + (data instanceof PackMap ? data.entries.length : 1),
@@ -42,6 +44,11 @@ export class ErrorCounts {
   /** Those that the migration log of a destination has, of all steps or of some. */
   addLog(destDir: string, steps: ReadonlySet<string> | null = null): void {
     for (const record of readErrorRecords(destDir) ?? []) if (steps === null || steps.has(record.step)) this.add(record)
+  }
+
+  /** What the first error of a kind says, in the reference's words where it has some. */
+  firstMessage(kind: Pick<ErrorKind, 'step' | 'code'>): string {
+    return this.firstById.get(idOf(kind)) ?? ''
   }
 
   get acceptedCount(): number {
@@ -62,4 +69,8 @@ export class ErrorCounts {
     const kinds = [...this.kindsById.values()].filter(({ code }) => (errorKindInfo(code).isNote === true) === areNotes)
     return kinds.sort((a, b) => (a.step < b.step ? -1 : a.step > b.step ? 1 : b.errors - a.errors))
   }
+}
+
+function idOf({ step, code }: Pick<ErrorKind, 'step' | 'code'>): string {
+  return `${step} ${code}`
 }

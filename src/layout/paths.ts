@@ -19,6 +19,8 @@ export interface MigrationPaths {
   /** The migration log, a slab. */
   readonly log: string
   readonly checkpoints: string
+  /** What the program has said, for people. */
+  readonly textLog: string
   /** Says which run writes the destination. */
   readonly runLock: string
   /** Slabs being built, and the sorted runs of rows that they are built from: a directory for each layer. */
@@ -81,6 +83,7 @@ function migrationPaths(dir: string): MigrationPaths {
     dir,
     log: join(dir, 'migr.lmdb'),
     checkpoints: join(dir, 'checkpoints.lmdb'),
+    textLog: join(dir, 'migrate.log'),
     runLock: join(dir, 'run.lock'),
     build,
     runs,

@@ -38,6 +38,8 @@ import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
 const LAYERS_AT_ONCE = 4
+/** Characters of an error's message that the log shows: values may be long, and are in the migration log. */
+const SHOWN_MESSAGE = 300
 
 /** A migration from start to end. */
 export class Migrator {
@@ -247,6 +249,10 @@ export class Migrator {
   ): MigrateSummary {
     const { destDir, dryRun } = this.options
     const errorCount = layers.reduce((sum, layer) => sum + layer.errorCount, cellErrors)
+    for (const kind of errors.kinds) {
+      const [count, first] = [kind.errors.toLocaleString('en-US'), errors.firstMessage(kind).slice(0, SHOWN_MESSAGE)]
+      this.log('WARNING', `${count} ${kind.errors === 1 ? 'error' : 'errors'} of ${kind.step}, ${kind.code}: ${first}`)
+    }
     return {
       srcDir: source.givenDir,
       destDir,

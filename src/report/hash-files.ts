@@ -8,6 +8,8 @@ import type { Report } from './report-schema.js'
 
 /** They change whenever somebody looks, or are what the hashes go into. */
 const LEFT_OUT = new Set(['lock.mdb', 'run.lock', 'runs.json', 'report.json', 'report.html'])
+/** Grows while the hashes are made, and is renamed when it is long. */
+const LOG = 'migrate.log'
 
 /**
  * Hashes all files of a destination. Of a slab it hashes the pages in use: behind them the file is empty, and mostly a
@@ -17,7 +19,7 @@ export async function hashFiles(destDir: string): Promise<NonNullable<Report['sh
   const hashes = []
   for (const file of filesBelow(Buffer.from(destDir))) {
     const name = file.subarray(file.lastIndexOf('/') + 1).toString()
-    if (LEFT_OUT.has(name)) continue
+    if (LEFT_OUT.has(name) || name.startsWith(LOG)) continue
     const bytes = name === 'data.mdb' ? usedBytes(dirname(file.toString())) : statSync(file).size
     hashes.push({
       path: shown(file.subarray(Buffer.byteLength(destDir) + 1)),

@@ -173,7 +173,9 @@ for (const [signal, code] of [
     const dir = tempDir(t)
     const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
     const dest = join(dir, 'dest')
-    const child = spawn(process.execPath, [bin, '--src', src, '--dest', dest], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(process.execPath, [bin, '-v', '--src', src, '--dest', dest], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     let stderr = ''
     child.stderr.on('data', (text) => {
       stderr += text

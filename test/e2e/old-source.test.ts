@@ -13,7 +13,7 @@ for (const name of ['before-0.1.0', '0.1.0', '0.1.31', '0.1.51']) {
     const dir = tempDir(t)
     const src = unpack(`old/${name}.tar.gz`, join(dir, 'src'))
     const dest = join(dir, 'dest')
-    const { status, stdout, stderr } = migrate('--src', src, '--dest', dest)
+    const { status, stdout, stderr } = migrate('--src', src, '--dest', dest, '-v')
     assert.equal(status, 0, stderr + stdout)
     assert.match(stderr, /The source is from a release before 0\.1\.58/)
     assert.ok(stderr.includes(`Starting cortex dirn migration: ${src} to ${dest}`), stderr)

@@ -18,7 +18,7 @@ interface Ending {
 
 /** Runs `migrate_020`; `disturb` is called when it logs that it has begun with the layers. */
 async function migrateDisturbed(args: string[], disturb: (child: ChildProcess) => unknown): Promise<Ending> {
-  const child = spawn(process.execPath, [LAUNCHER, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [LAUNCHER, '-v', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let stderr = ''
   let isDisturbed = false
   child.stderr.on('data', (text) => {
