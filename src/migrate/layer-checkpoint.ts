@@ -4,11 +4,15 @@ import type { LayerPaths } from '../layout/paths.js'
 import {
   NODES_SCHEMA,
   type NodesCheckpoint,
+  type NodesStream,
   nodesCheckpoint,
+  nodesStream,
   type SlabPrint,
   SPLICES_SCHEMA,
   type SplicesCheckpoint,
+  type SplicesStream,
   splicesCheckpoint,
+  splicesStream,
 } from '../layout/records.js'
 import { SOURCE_SLABS, type SourceSlab } from '../layout/source-layer.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -24,13 +28,21 @@ export interface LayerCheckpoints {
   readonly splices: SplicesCheckpoint
 }
 
+/** What their checkpoints note of each finished stream. */
+export interface LayerStreams {
+  readonly nodes: NodesStream
+  readonly splices: SplicesStream
+}
+
+export type LayerStep = keyof LayerCheckpoints
+
 const RECORDS = {
-  nodes: { record: nodesCheckpoint, schema: NODES_SCHEMA },
-  splices: { record: splicesCheckpoint, schema: SPLICES_SCHEMA },
-} as const satisfies Record<keyof LayerCheckpoints, object>
+  nodes: { record: nodesCheckpoint, stream: nodesStream, schema: NODES_SCHEMA },
+  splices: { record: splicesCheckpoint, stream: splicesStream, schema: SPLICES_SCHEMA },
+} as const satisfies Record<LayerStep, object>
 
 /** Null when the step has not come to this layer, or somebody else has migrated it. */
-export function layerCheckpoint<Step extends keyof LayerCheckpoints>(
+export function layerCheckpoint<Step extends LayerStep>(
   checkpoints: ReadonlyMap<string, KnownCheckpoint>,
   step: Step,
   iden: string,
@@ -45,7 +57,7 @@ export function layerCheckpoint<Step extends keyof LayerCheckpoints>(
  *
  * @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when another version has made it
  */
-export function parsedCheckpoint<Step extends keyof LayerCheckpoints>(
+export function parsedCheckpoint<Step extends LayerStep>(
   step: Step,
   key: string,
   value: unknown,
@@ -54,6 +66,11 @@ export function parsedCheckpoint<Step extends keyof LayerCheckpoints>(
   const found = (value as { fingerprint?: { schema?: unknown } } | null)?.fingerprint?.schema
   if (found !== schema) throw otherVersion(key, `schema ${String(found ?? 'unknown')}, now ${schema}`)
   return parsedRecord(record as z.ZodMiniType, key, value) as LayerCheckpoints[Step]
+}
+
+/** What a checkpoint notes of one of its streams. */
+export function parsedStream<Step extends LayerStep>(step: Step, key: string, value: unknown): LayerStreams[Step] {
+  return parsedRecord(RECORDS[step].stream as z.ZodMiniType, key, value) as LayerStreams[Step]
 }
 
 /** The print of a slab of a source layer; null when there is no such slab. */

@@ -1,16 +1,9 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { parsedRecord } from '../dest/checkpoints.js'
 import { assert } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
-import {
-  NODES_SCHEMA,
-  type NodesCheckpoint,
-  type NodesFingerprint,
-  type NodesStream,
-  nodesStream,
-} from '../layout/records.js'
+import { NODES_SCHEMA, type NodesCheckpoint, type NodesFingerprint, type NodesStream } from '../layout/records.js'
 import type { ModelData } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { nthNode } from '../source/node-limit.js'
@@ -18,16 +11,12 @@ import { findForms } from '../source/partial-forms.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
 import { nodedataRows, nodeRows } from '../source/source-dbs.js'
 import { modelKey } from '../stream/worker-state.js'
-import type { Credits } from '../thread/chunk-sender.js'
-import { GroupCommit, inTurn } from '../thread/in-turn.js'
-import type { TaskPool } from '../thread/task-pool.js'
-import type { LayerWriterPort } from '../writer/layer-writer.js'
-import { damagedStreams } from './check-kept.js'
-import { checkpointDiffers } from './checkpoint-differs.js'
-import { parsedCheckpoint, printOf } from './layer-checkpoint.js'
-import { LayerMerge } from './layer-merge.js'
+import type { GroupCommit } from '../thread/in-turn.js'
+import { printOf } from './layer-checkpoint.js'
+import { type JobEvents, LayerJob, type Saved } from './layer-job.js'
+import { LayerMerge, type LayerMergeEvents, nodeSlabs } from './layer-merge.js'
 import type { PieceSizes } from './options.js'
-import { runStream } from './stream-task.js'
+import type { StreamThreads } from './stream-task.js'
 import type { NodeExtractCounts } from './tasks/node-extract.js'
 
 export interface LayerNodesOptions {
@@ -52,15 +41,9 @@ export interface LayerNodesOptions {
   readonly pieces: PieceSizes
 }
 
-export interface LayerNodesEvents {
-  warn(text: string): void
-  info(text: string): void
+export interface LayerNodesEvents extends JobEvents, LayerMergeEvents {
   /** Source rows read so far, of so many. */
   progress(done: { rows: number; totalRows: number; nodes: number }): void
-  /** Errors that are in the migration log for good; what it throws stops the run. */
-  errors(count: number): void
-  /** Parts of the index databases that are merged, of so many. */
-  merged(done: number, total: number): void
 }
 
 export interface LayerNodesResult {
@@ -90,24 +73,22 @@ interface Extracted extends Partition {
   readonly bytes: number
 }
 
-interface Checkpoint extends NodesCheckpoint {
-  /** Partitions that are translated, and parts of the merge, which have no counts. */
-  readonly streams: readonly NodesStream[]
-}
-
 /**
  * Migrates the nodes and the node data of one layer: worker threads translate ranges of the buid key space, then merge
  * the sorted rows of the index databases; the writer thread puts the finished pages together and keeps a checkpoint of
  * the partitions that are done.
  */
 export class LayerNodes {
-  private readonly buildDir: string
   private readonly runsDir: string
-  private readonly key: string
   private readonly layerPath: string
   private readonly nodedataPath: string
+  /** The slab of the nodes, by its name at the writer. */
+  private readonly slab: string
   private readonly done = new Map<number, Partition>()
+  private readonly job: LayerJob<'nodes'>
   private readonly merge: LayerMerge
+  /** Parts of the merge that an earlier run has made. */
+  private merged: ReadonlySet<number> = new Set()
   private streams = 0
   private rows = 0
   private nodeCount = 0
@@ -115,18 +96,37 @@ export class LayerNodes {
 
   constructor(
     private readonly options: LayerNodesOptions,
-    readonly pool: TaskPool,
-    readonly writer: LayerWriterPort,
-    readonly credits: Credits,
+    threads: StreamThreads,
     private readonly events: LayerNodesEvents,
   ) {
     const { iden, srcDir, destDir } = options
-    this.buildDir = join(cortexPaths(destDir).migration.buildOf(iden), 'nodes')
-    this.runsDir = cortexPaths(destDir).migration.runsOf(iden)
-    this.key = `nodes/${iden}`
+    const dest = cortexPaths(destDir)
+    this.runsDir = dest.migration.runsOf(iden)
     this.layerPath = cortexPaths(srcDir).layer(iden).slab('layer')
     this.nodedataPath = cortexPaths(srcDir).layer(iden).slab('nodedata')
-    this.merge = new LayerMerge({ iden, buildDir: this.buildDir, key: this.key }, pool, writer, credits, events)
+    const slabs = nodeSlabs(iden, join(dest.migration.buildOf(iden), 'nodes'), dest.layer(iden).dir)
+    this.slab = slabs[1].slab
+    const { fromLast, nodelim } = options
+    const kind = {
+      step: 'nodes',
+      iden,
+      slabs,
+      fromLast,
+      errorsOf: ({ counts }: NodesStream) => counts?.errorCount ?? 0,
+      runPathOf: ({ counts }: NodesStream) => (counts === undefined ? null : this.runPath(counts.partition)),
+      keep: (streams: readonly NodesStream[], damaged: ReadonlySet<number>) =>
+        streams.filter(({ stream }) => !damaged.has(stream)),
+      startsOver: (head: NodesCheckpoint) =>
+        head.nodelim === nodelim ? null : `Layer ${iden} was begun with another --nodelim, starting it afresh`,
+      texts: {
+        noCheckpoint: `Start from checkpoint was specified but no nodes log found for layer ${iden}`,
+        gone: `What layer ${iden} was migrated to is gone, starting it afresh`,
+        again: (some: string) =>
+          `Making ${some} parts of layer ${iden} again: their files changed on disk since an earlier run wrote them`,
+      },
+    } as const
+    this.job = new LayerJob(kind, threads, events)
+    this.merge = new LayerMerge(iden, slabs, this.job, events)
   }
 
   async run(): Promise<LayerNodesResult> {
@@ -135,15 +135,16 @@ export class LayerNodes {
     const nodedata = this.openNodedata()
     try {
       const plan = this.plan(layer, nodedata)
-      const checkpoint = this.options.fromLast ? await this.loadCheckpoint(plan.fingerprint) : null
-      if (checkpoint?.isBuilt) {
-        this.takeDone(checkpoint.streams)
+      const saved = await this.job.load(plan.fingerprint)
+      if (saved?.head.isBuilt) {
+        this.takeDone(saved.streams)
         return this.result(startedMs, plan.isLimited, true, 0)
       }
-      const borders = checkpoint?.borders ?? plan.borders
-      const unitBytes = checkpoint === null ? this.options.pieces.unitBytes : checkpoint.unitBytes
-      const head = { fingerprint: plan.fingerprint, borders, nodelim: this.options.nodelim, unitBytes }
-      if (!this.options.dryRun) await this.begin(checkpoint, head)
+      const borders = saved?.head.borders ?? plan.borders
+      const unitBytes = saved === null ? this.options.pieces.unitBytes : saved.head.unitBytes
+      const { nodelim } = this.options
+      const head = { fingerprint: plan.fingerprint, borders, nodelim, unitBytes, isBuilt: false }
+      if (!this.options.dryRun) await this.begin(saved, head)
       const commits = await this.extractAll(rangesOf(borders, plan.end), nodedata)
       if (!plan.isLimited) this.checkRowCounts(layer, nodedata)
       layer.assertUnchanged()
@@ -156,15 +157,14 @@ export class LayerNodes {
       const partitions = [...this.done.values()].sort((a, b) => a.counts.partition - b.counts.partition)
       await this.merge.run({
         bybuid: partitions.map(({ stream }) => stream),
+        made: this.merged,
         forms: this.sum((partition) => partition.forms),
         withNodedata: nodedata !== null,
         unitBytes,
         partitions: commits,
       })
-      // The slabs are complete: who finds this checkpoint has but to give them their names.
       const streams = partitions.map(({ counts }) => ({ stream: counts.partition, counts }))
-      await this.writer.call('putBuilt', { key: this.key, checkpoint: { ...head, isBuilt: true }, streams })
-      await this.install()
+      await this.job.complete(head, streams)
       rmSync(this.runsDir, { recursive: true, force: true })
       return this.result(startedMs, plan.isLimited, false, Date.now() - mergeStartedMs)
     } finally {
@@ -190,7 +190,7 @@ export class LayerNodes {
       end,
       isLimited: end !== null,
       borders: planPartitions(data === undefined ? [bybuid] : [bybuid, data], layer.pageSize, {
-        workers: this.pool.workers,
+        workers: this.job.threads.pool.workers,
         memoryBytes: options.memoryBytes,
         partitionBytes: options.pieces.partitionBytes,
       }),
@@ -219,50 +219,15 @@ export class LayerNodes {
     }
   }
 
-  private async loadCheckpoint(fingerprint: NodesFingerprint): Promise<Checkpoint | null> {
-    const { iden } = this.options
-    const stored = await this.writer.call('checkpoint', { key: this.key })
-    if (stored === null) {
-      this.events.warn(`Start from checkpoint was specified but no nodes log found for layer ${iden}`)
-      return null
-    }
-    const streams = stored.streams.map((stream) => parsedRecord(nodesStream, this.key, stream))
-    const found = { ...parsedCheckpoint('nodes', this.key, stored.head), streams }
-    checkpointDiffers(iden, found.fingerprint, fingerprint)
-    if (found.nodelim !== this.options.nodelim) {
-      this.events.info(`Layer ${iden} was begun with another --nodelim, starting it afresh`)
-      return null
-    }
-    const isThere = found.isBuilt ? await this.install() : this.merge.files().every((file) => existsSync(file))
-    if (isThere) return found
-    this.events.warn(`What layer ${iden} was migrated to is gone, starting it afresh`)
-    return null
-  }
-
-  private install(): Promise<boolean> {
-    return this.merge.install(cortexPaths(this.options.destDir).layer(this.options.iden).dir)
-  }
-
-  private async begin(checkpoint: Checkpoint | null, head: Omit<Checkpoint, 'streams' | 'isBuilt'>): Promise<void> {
-    const { writer, key } = this
-    if (checkpoint === null) {
-      await writer.call('dropCheckpoint', { key })
+  private async begin(saved: Saved<'nodes'> | null, head: NodesCheckpoint): Promise<void> {
+    const { kept, ready } = await this.job.begin(saved, head, () => {
       rmSync(this.runsDir, { recursive: true, force: true })
       mkdirSync(this.runsDir, { recursive: true, mode: 0o700 })
-      await this.merge.begin()
-      await writer.call('putCheckpoint', { key, checkpoint: { ...head, isBuilt: false } })
-      return
-    }
-    const { kept, dropped } = await this.checked(checkpoint.streams)
+    })
     this.takeDone(kept)
-    const resumed = this.merge.resume(
-      kept,
-      [...this.done.values()].map(({ stream, counts }) => [stream, this.runPath(counts.partition)]),
-      dropped,
-    )
-    resumed.catch(() => {})
+    this.merged = new Set(kept.map(({ stream }) => stream))
     // A stream that is made again has a new number.
-    const numbers = partitionsOf(checkpoint.streams).map(({ stream }) => stream)
+    const numbers = partitionsOf(saved?.streams ?? []).map(({ stream }) => stream)
     this.streams = numbers.reduce((most, stream) => Math.max(most, stream + 1), 0)
     for (const { counts } of this.done.values()) {
       this.count(counts)
@@ -270,58 +235,36 @@ export class LayerNodes {
       // A second of reading: the splices, and other layers, get their tasks meanwhile.
       await setImmediate()
     }
-    await resumed
+    await ready
+    if (saved === null) return
     this.events.info(
-      `Resuming nodes migration from partition ${this.done.size} of ${checkpoint.borders.length + 1} for layer ${this.options.iden}`,
+      `Resuming nodes migration from partition ${this.done.size} of ${head.borders.length + 1} for layer ${this.options.iden}`,
     )
   }
 
-  /** Reads what an earlier run has left: only what is as it was written is gone on with. */
-  private async checked(
-    streams: readonly NodesStream[],
-  ): Promise<{ kept: readonly NodesStream[]; dropped: readonly number[] }> {
-    const runs = partitionsOf(streams).map(({ stream, counts }) => ({ stream, path: this.runPath(counts.partition) }))
-    const damaged = await damagedStreams({ slabs: this.merge.placed(streams), runs }, this.pool)
-    if (damaged.size > 0) {
-      const parts = `${damaged.size} of ${streams.length} parts of layer ${this.options.iden}`
-      this.events.warn(`Making ${parts} again: their files changed on disk since an earlier run wrote them`)
-    }
-    return { kept: streams.filter(({ stream }) => !damaged.has(stream)), dropped: [...damaged] }
-  }
-
   private takeDone(streams: readonly NodesStream[]): void {
-    const partitions = partitionsOf(streams)
-    for (const partition of partitions) this.done.set(partition.counts.partition, partition)
-    this.events.errors(errorsOf(partitions))
+    for (const partition of partitionsOf(streams)) this.done.set(partition.counts.partition, partition)
   }
 
   /** Returns when all partitions are translated; the last of them may still have to be vouched for. */
   private async extractAll(
     ranges: readonly { start: Uint8Array | null; end: Uint8Array | null }[],
     nodedata: SlabReader | null,
-  ): Promise<GroupCommit<Partition>> {
-    const commits = new GroupCommit<Partition>(async (batch) => {
-      await this.writer.call('commit', {
-        slab: this.merge.slabName,
-        key: this.key,
-        streams: batch,
-        runPaths: batch.map(({ counts }) => this.runPath(counts.partition)),
-      })
-      this.events.errors(errorsOf(batch))
-    })
+  ): Promise<Pick<GroupCommit<unknown>, 'room' | 'drain'>> {
+    const { job, slab } = this
+    const commits = job.commits()
     const finished = ({ bytes, ...partition }: Extracted) => {
       this.count(partition.counts)
       this.showProgress()
       this.done.set(partition.counts.partition, partition)
-      commits.add(partition, bytes)
+      commits.add({ slab, stream: partition }, bytes)
       if (!this.options.dryRun) this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
     }
     // What an earlier run did is shown as done at once: it says nothing of how fast this one is.
     this.showProgress()
     const deferred: Extracted[] = []
     const open = ranges.map((_, index) => index).filter((index) => !this.done.has(index))
-    await inTurn(open, 2 * this.pool.workers, async (index) => {
-      await commits.room()
+    await job.each(open, [commits], async (index) => {
       const partition = await this.extract(index, ranges[index], [], nodedata !== null)
       const isUnresolved = this.options.mapPartial && partition.counts.unresolved.length > 0
       if (isUnresolved) deferred.push(partition)
@@ -333,9 +276,8 @@ export class LayerNodes {
         this.layerPath,
         deferred.map(({ counts }) => counts.unresolved),
       )
-      await this.writer.call('drop', { slab: this.merge.slabName, streams: deferred.map(({ stream }) => stream) })
-      await inTurn(deferred, 2 * this.pool.workers, async ({ counts: { partition, unresolved } }) => {
-        await commits.room()
+      await job.threads.writer.call('drop', { slab, streams: deferred.map(({ stream }) => stream) })
+      await job.each(deferred, [commits], async ({ counts: { partition, unresolved } }) => {
         finished(await this.extract(partition, ranges[partition], formsOf(forms, unresolved), nodedata !== null))
       })
     }
@@ -351,8 +293,8 @@ export class LayerNodes {
     const { options } = this
     const runPath = options.dryRun ? null : this.runPath(index)
     const stream = this.streams++
-    const place = { slab: this.merge.slabName, stream }
-    const { result: counts, pageBytes } = await runStream(this, place, 'extractNodes', {
+    const place = { slab: this.slab, stream }
+    const { result: counts, pageBytes } = await this.job.stream(place, 'extractNodes', {
       layer: options.iden,
       partition: index,
       layerPath: this.layerPath,
@@ -430,10 +372,6 @@ export class LayerNodes {
 /** The partitions among finished streams: parts of the merge have no counts. */
 function partitionsOf(streams: readonly NodesStream[]): Partition[] {
   return streams.flatMap(({ stream, counts }) => (counts === undefined ? [] : [{ stream, counts }]))
-}
-
-function errorsOf(partitions: readonly Partition[]): number {
-  return partitions.reduce((sum, { counts }) => sum + counts.errorCount, 0)
 }
 
 function formsOf(forms: ReadonlyMap<string, string>, buids: Uint8Array): (readonly [string, string])[] {

@@ -16,7 +16,7 @@ import { isLayerMissing, layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { warmFile } from '../source/warm-file.js'
 import { LAYER_STEPS, type MigrOp } from '../step/context.js'
-import { type Credits, makeCredits } from '../thread/chunk-sender.js'
+import { makeCredits } from '../thread/chunk-sender.js'
 import { entries } from '../thread/entries.js'
 import { inTurn } from '../thread/in-turn.js'
 import { RunningTasks } from '../thread/running-tasks.js'
@@ -34,6 +34,7 @@ import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
 import type { Progress } from './progress.js'
 import { heldByOther, takeRunLock, traceOfRuns } from './run-lock.js'
+import type { StreamThreads } from './stream-task.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
@@ -280,15 +281,15 @@ export class Migrator {
     const layersDir = options.dryRun
       ? source.dir
       : await snapshotIfLive(source.dir, layers, options, (text) => this.log('INFO', text))
-    const credits = makeCredits(options.memoryBytes)
+    const threads = { pool, writer, credits: makeCredits(options.memoryBytes) }
     const results: LayerSummary[] = []
     await inTurn(layers, LAYERS_AT_ONCE, async (iden) => {
       const { destDir, fromLast, pieces = {} } = options
       const shared = { iden, srcDir: layersDir, destDir, model, fromLast, pieces }
       this.log('INFO', `Starting migration for layer ${iden}`)
       const [nodes, splices] = await Promise.all([
-        has('nodes') || has('nodedata') ? this.nodes(shared, source, pool, writer, credits) : null,
-        has('splices') ? this.splices(shared, pool, writer, credits) : null,
+        has('nodes') || has('nodedata') ? this.nodes(shared, source, threads) : null,
+        has('splices') ? this.splices(shared, threads) : null,
       ])
       results.push(summaryOf(iden, nodes, splices))
     })
@@ -305,14 +306,9 @@ export class Migrator {
     rmSync(cortexPaths(this.options.destDir).migration.splices, { recursive: true, force: true })
   }
 
-  private async nodes(
-    shared: LayerShared,
-    source: SourceCortex,
-    pool: TaskPool,
-    writer: LayerWriterPort,
-    credits: Credits,
-  ): Promise<LayerNodesResult> {
+  private async nodes(shared: LayerShared, source: SourceCortex, threads: StreamThreads): Promise<LayerNodesResult> {
     const { options, log } = this
+    const { writer } = threads
     const { iden, srcDir } = shared
     const layerDir = cortexPaths(srcDir).layer(iden).dir
     const { nextSplice } = readLayerFacts({ iden, dir: layerDir })
@@ -328,18 +324,12 @@ export class Migrator {
       for (const slab of ['layer', 'nodedata']) log('INFO', warmFile(join(layerDir, `${slab}.lmdb`, 'data.mdb')))
     }
     log('INFO', `Starting node migration for ${iden}`)
-    const result = await this.layerNodes(shared, source, pool, writer, credits).run()
+    const result = await this.layerNodes(shared, source, threads).run()
     await this.recordNodes(writer, iden, result)
     return result
   }
 
-  private layerNodes(
-    shared: LayerShared,
-    source: SourceCortex,
-    pool: TaskPool,
-    writer: LayerWriterPort,
-    credits: Credits,
-  ): LayerNodes {
+  private layerNodes(shared: LayerShared, source: SourceCortex, threads: StreamThreads): LayerNodes {
     const { options, log } = this
     const { iden } = shared
     return new LayerNodes(
@@ -354,9 +344,7 @@ export class Migrator {
         nodelim: options.nodelim,
         memoryBytes: options.memoryBytes,
       },
-      pool,
-      writer,
-      credits,
+      threads,
       {
         warn: (text) => log('WARNING', text),
         info: (text) => log('INFO', text),
@@ -406,16 +394,12 @@ export class Migrator {
     )
   }
 
-  private async splices(
-    shared: LayerShared,
-    pool: TaskPool,
-    writer: LayerWriterPort,
-    credits: Credits,
-  ): Promise<LayerSplicesResult | null> {
+  private async splices(shared: LayerShared, threads: StreamThreads): Promise<LayerSplicesResult | null> {
     const { log } = this
+    const { writer } = threads
     const { iden } = shared
     log('INFO', `Starting splice migration for ${iden}`)
-    const result = await new LayerSplices(shared, pool, writer, credits, {
+    const result = await new LayerSplices(shared, threads, {
       warn: (text) => log('WARNING', text),
       info: (text) => log('INFO', text),
       errors: (count) => this.budget.add(count),

@@ -23,10 +23,11 @@ export interface StreamPlace {
 }
 
 type StreamInput = { readonly stream: number; readonly port: MessagePort; readonly credits: Credits }
-type StreamTasks = {
+export type StreamTasks = {
   [Name in keyof Tasks as Parameters<Tasks[Name]>[0] extends StreamInput ? Name : never]: Tasks[Name]
 }
-type OwnInput<Name extends keyof StreamTasks> = Omit<Parameters<StreamTasks[Name]>[0], keyof StreamInput>
+/** What a task of a stream is told, beside where its pages go. */
+export type OwnInput<Name extends keyof StreamTasks> = Omit<Parameters<StreamTasks[Name]>[0], keyof StreamInput>
 
 /** Runs a task whose pages go to the writer over a port of their own; ends when the last of them is placed. */
 export async function runStream<Name extends keyof StreamTasks>(

@@ -33,13 +33,17 @@ export async function replaySplices(
   await writer.call('forgetSpliceErrors', { layer: iden })
   const credits = makeCredits(memoryBytes)
   const shared = { iden, srcDir, destDir, model, fromLast: false, pieces: {} }
-  await new LayerSplices(shared, pool, writer, credits, {
-    warn: (text) => log('WARNING', text),
-    info: (text) => log('INFO', text),
-    errors: () => undefined,
-    progress: ({ splices, totalSplices }) =>
-      progress.show({ phase: 'splices', layer: iden, done: splices, total: totalSplices, unit: 'splices' }),
-  }).run()
+  await new LayerSplices(
+    shared,
+    { pool, writer, credits },
+    {
+      warn: (text) => log('WARNING', text),
+      info: (text) => log('INFO', text),
+      errors: () => undefined,
+      progress: ({ splices, totalSplices }) =>
+        progress.show({ phase: 'splices', layer: iden, done: splices, total: totalSplices, unit: 'splices' }),
+    },
+  ).run()
 }
 
 function canTranslate(errors: readonly SpliceError[], model: ModelData): boolean {

@@ -1,0 +1,253 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Tasks } from '../tasks.js'
+import { GroupCommit, inTurn } from '../thread/in-turn.js'
+import { damagedStreams } from './check-kept.js'
+import { checkpointDiffers } from './checkpoint-differs.js'
+import {
+  type LayerCheckpoints,
+  type LayerStep,
+  type LayerStreams,
+  parsedCheckpoint,
+  parsedStream,
+} from './layer-checkpoint.js'
+import { type OwnInput, runStream, type StreamPlace, type StreamTasks, type StreamThreads } from './stream-task.js'
+
+/** A slab that a step makes: its name at the writer, where it is built, and where it goes when it is complete. */
+export interface JobSlab {
+  readonly slab: string
+  readonly dir: string
+  readonly finalDir: string
+}
+
+/** One database of a slab that is being built, and the streams that make it up. */
+export interface BuiltDb {
+  readonly slab: string
+  readonly name: string
+  readonly dupSort: boolean
+  readonly streams: readonly number[]
+}
+
+/** What is a step's own; the rest of its life is the same for each. */
+export interface JobKind<Step extends LayerStep> {
+  readonly step: Step
+  readonly iden: string
+  readonly slabs: readonly JobSlab[]
+  /** Whether to continue what an earlier run has left. */
+  readonly fromLast: boolean
+  /** Errors of a stream that are in the migration log once it is committed. */
+  errorsOf(stream: LayerStreams[Step]): number
+  /** The run file of a stream, which has the summary of its pages; null when the checkpoint has to note it. */
+  runPathOf(stream: LayerStreams[Step]): string | null
+  /** What can stay of an earlier run's streams when some of them are damaged. */
+  keep(streams: readonly LayerStreams[Step][], damaged: ReadonlySet<number>): readonly LayerStreams[Step][]
+  /** Why a run with other options starts over; null when it need not. */
+  startsOver(head: LayerCheckpoints[Step]): string | null
+  readonly texts: {
+    readonly noCheckpoint: string
+    readonly gone: string
+    again(some: string): string
+  }
+}
+
+export interface JobEvents {
+  warn(text: string): void
+  info(text: string): void
+  /** Errors that are in the migration log for good; what it throws stops the run. */
+  errors(count: number): void
+}
+
+/** What an earlier run has left of a step. */
+export interface Saved<Step extends LayerStep> {
+  readonly head: LayerCheckpoints[Step]
+  readonly streams: readonly LayerStreams[Step][]
+}
+
+export interface Begun<Step extends LayerStep> {
+  /** Streams that need not be made again. */
+  readonly kept: readonly LayerStreams[Step][]
+  /** When the writer is ready for pages. */
+  readonly ready: Promise<void>
+}
+
+/** A stream whose pages are placed, but which no checkpoint vouches for yet. */
+interface Placed<Step extends LayerStep> {
+  readonly slab: string
+  readonly stream: LayerStreams[Step]
+}
+
+/**
+ * The life of a step of one layer, with all rules of its checkpoint: what an earlier run has left is loaded, checked and
+ * continued; streams are made and committed; complete slabs get their names.
+ */
+export class LayerJob<Step extends LayerStep> {
+  readonly key: string
+
+  constructor(
+    private readonly kind: JobKind<Step>,
+    readonly threads: StreamThreads,
+    private readonly events: JobEvents,
+  ) {
+    this.key = `${kind.step}/${kind.iden}`
+  }
+
+  /** What can be continued; null when the step starts from nothing. */
+  async load(fingerprint: LayerCheckpoints[Step]['fingerprint']): Promise<Saved<Step> | null> {
+    const { step, iden, slabs, fromLast, texts } = this.kind
+    if (!fromLast) return null
+    const stored = await this.threads.writer.call('checkpoint', { key: this.key })
+    if (stored === null) {
+      this.events.warn(texts.noCheckpoint)
+      return null
+    }
+    const head = parsedCheckpoint(step, this.key, stored.head)
+    const streams = stored.streams.map((stream) => parsedStream(step, this.key, stream))
+    checkpointDiffers(iden, head.fingerprint, fingerprint)
+    const other = this.kind.startsOver(head)
+    if (other !== null) {
+      this.events.info(other)
+      return null
+    }
+    const isThere = head.isBuilt ? await this.install() : slabs.every(({ dir }) => existsSync(join(dir, 'data.mdb')))
+    if (!isThere) {
+      this.events.warn(texts.gone)
+      return null
+    }
+    if (head.isBuilt) this.countErrors(streams)
+    return { head, streams }
+  }
+
+  /**
+   * Starts the step, or continues what an earlier run has left of it, as far as it is still as it was written.
+   *
+   * @param clear removes what belongs to an earlier checkpoint, once that is forgotten
+   */
+  async begin(saved: Saved<Step> | null, head: LayerCheckpoints[Step], clear = () => {}): Promise<Begun<Step>> {
+    const { kept, ready } = saved === null ? { kept: [], ready: this.start(head, clear) } : await this.continued(saved)
+    ready.catch(() => {})
+    return { kept, ready }
+  }
+
+  /** Does something for each item, as many at once as keep the workers busy, and never far ahead of the disk. */
+  async each<Item>(
+    items: readonly Item[],
+    commits: readonly Pick<GroupCommit<unknown>, 'room'>[],
+    work: (item: Item) => Promise<void>,
+  ): Promise<void> {
+    await inTurn(items, 2 * this.threads.pool.workers, async (item) => {
+      for (const commit of commits) await commit.room()
+      await work(item)
+    })
+  }
+
+  /** Runs the task that makes a stream. */
+  stream<Name extends keyof StreamTasks>(
+    place: StreamPlace,
+    task: Name,
+    input: OwnInput<Name>,
+  ): Promise<{ readonly result: ReturnType<Tasks[Name]>; readonly pageBytes: number }> {
+    return runStream(this.threads, place, task, input)
+  }
+
+  /** Commits streams in groups: from then on the checkpoint vouches for their pages and their errors. */
+  commits(committed: (streams: readonly LayerStreams[Step][]) => void = () => {}): GroupCommit<Placed<Step>> {
+    return new GroupCommit(async (batch) => {
+      const slabs = [...new Set(batch.map(({ slab }) => slab))]
+      await Promise.all(
+        slabs.map((slab) => {
+          const streams = batch.filter((placed) => placed.slab === slab).map(({ stream }) => stream)
+          const runPaths = this.runPaths(streams).map(([, path]) => path)
+          const withSummaries = runPaths.length < streams.length
+          return this.threads.writer.call('commit', { slab, key: this.key, streams, runPaths, withSummaries })
+        }),
+      )
+      const streams = batch.map(({ stream }) => stream)
+      committed(streams)
+      this.countErrors(streams)
+    })
+  }
+
+  /**
+   * Completes the slabs where they are built.
+   *
+   * @param small writes the databases that no stream makes
+   */
+  async finishSlabs(dbs: readonly BuiltDb[], small: () => Promise<void> = async () => {}): Promise<void> {
+    const { writer } = this.threads
+    for (const db of dbs) await writer.call('finishDb', { ...db, streams: [...db.streams] })
+    await small()
+    for (const { slab } of this.kind.slabs) await writer.call('finishSlab', { slab })
+  }
+
+  /** Notes that the slabs are complete, then gives them their names: a run that finds the note has only to do the latter. */
+  async complete(head: LayerCheckpoints[Step], streams: readonly LayerStreams[Step][]): Promise<void> {
+    const checkpoint = { ...head, isBuilt: true }
+    await this.threads.writer.call('putBuilt', { key: this.key, checkpoint, streams })
+    await this.install()
+  }
+
+  /** Makes slabs without rows; they need no checkpoint. */
+  async completeEmpty(dbs: readonly BuiltDb[]): Promise<void> {
+    await this.build()
+    await this.finishSlabs(dbs)
+    await this.install()
+  }
+
+  private async start(head: LayerCheckpoints[Step], clear: () => void): Promise<void> {
+    const { writer } = this.threads
+    await writer.call('dropCheckpoint', { key: this.key })
+    clear()
+    await this.build()
+    await writer.call('putCheckpoint', { key: this.key, checkpoint: { ...head, isBuilt: false } })
+  }
+
+  private async continued({ streams }: Saved<Step>): Promise<Begun<Step>> {
+    const { kind } = this
+    const runs = this.runPaths(streams).map(([stream, path]) => ({ stream, path }))
+    const damaged = await damagedStreams({ slabs: this.placed(streams), runs }, this.threads.pool)
+    const kept = kind.keep(streams, damaged)
+    const stays = new Set(kept.map(({ stream }) => stream))
+    const dropped = streams.flatMap(({ stream }) => (stays.has(stream) ? [] : [stream]))
+    if (dropped.length > 0) this.events.warn(kind.texts.again(`${dropped.length} of ${streams.length}`))
+    this.countErrors(kept)
+    return { kept, ready: this.resume(kept, dropped) }
+  }
+
+  private async resume(kept: readonly LayerStreams[Step][], dropped: readonly number[]): Promise<void> {
+    const runPaths = this.runPaths(kept)
+    for (const { slab, dir } of this.kind.slabs) {
+      await this.threads.writer.call('resume', { slab, dir, key: this.key, runPaths, dropped })
+    }
+  }
+
+  private async build(): Promise<void> {
+    for (const { slab, dir } of this.kind.slabs) await this.threads.writer.call('build', { slab, dir })
+  }
+
+  /** Whether all slabs have their names now. */
+  private install(): Promise<boolean> {
+    const slabs = this.kind.slabs.map(({ dir, finalDir }) => ({ dir, finalDir }))
+    return this.threads.writer.call('installSlabs', { slabs })
+  }
+
+  /** Where the pages of streams lie in each slab that is being built. */
+  private placed(streams: readonly LayerStreams[Step][]) {
+    return new Map(
+      this.kind.slabs.map(({ slab, dir }) => [
+        dir,
+        streams.flatMap((note) => (note.slab === slab && note.state !== undefined ? [note.state] : [])),
+      ]),
+    )
+  }
+
+  private runPaths(streams: readonly LayerStreams[Step][]): [stream: number, path: string][] {
+    return streams.flatMap((note): [number, string][] => {
+      const path = this.kind.runPathOf(note)
+      return path === null ? [] : [[note.stream, path]]
+    })
+  }
+
+  private countErrors(streams: readonly LayerStreams[Step][]): void {
+    this.events.errors(streams.reduce((sum, stream) => sum + this.kind.errorsOf(stream), 0))
+  }
+}
