@@ -3,8 +3,9 @@ const layers = [
   ['api', 'verify migrate upgrade preflight inspect step dest source translate page model layout bytes'],
   [
     'cli',
-    'api report verify replay migrate forecast preflight inspect sync lock step stream dest thread telepath upgrade source translate run slab page model stortype python layout file bytes',
+    'api report status verify replay migrate forecast preflight inspect sync lock step stream dest thread telepath upgrade source translate run slab page model stortype python layout file bytes',
   ],
+  ['status', 'layout file bytes'],
   ['report', 'migrate step dest slab page layout file bytes'],
   [
     'verify',

@@ -38,6 +38,7 @@ export interface ParsedMigrate extends ParsedRunLog {
   acceptErrors?: string
   maxErrors?: number
   reportDir?: string
+  json?: boolean
 }
 
 /** Gives a command the options of `migrate_020`. */
@@ -108,6 +109,16 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
     .option('--max-errors <n>', 'stop when more than n values cannot be migrated, with exit code 11', countOf)
     .option('--verify', 'in the end compare every row with the source, as synapse-migrator verify does')
     .option('--report-dir <dir>', 'also write report.html and report.json there, of a dry or refused run too')
+}
+
+/** Options of how a migration is run, which its checks do not have. */
+export function addRunOptions(command: CliCommand): CliCommand {
+  return command.addOption(
+    new Option(
+      '--json',
+      'tell the course of the run on standard output, a line of JSON for each thing that happens',
+    ).conflicts(['formCounts', 'dumpErrors']),
+  )
 }
 
 /** What the options ask for, checked; model files are read. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { formatBytes } from '../bytes/size-text.js'
 import { dumpErrors } from '../dest/error-dump.js'
 import { migrationLogPath } from '../dest/migration-log.js'
@@ -13,6 +14,7 @@ import { withSource } from '../upgrade/with-source.js'
 import type { VerifyReport } from '../verify/report.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
 import { failureOf, stopOnSignals } from './exit.js'
+import { JsonLines } from './json-lines.js'
 import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
 import { readModelFiles } from './model-files.js'
 import { packageVersion } from './package-version.js'
@@ -20,6 +22,7 @@ import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
 import { RunLog } from './run-log.js'
 import { RunReport } from './run-report.js'
+import { RunWatch, teed } from './run-watch.js'
 import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
 
 /** Does what the options of `migrate_020` ask for; returns the exit code. */
@@ -29,6 +32,32 @@ export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
   const screen = new ProgressScreen(process.stderr.isTTY === true && !runLog.isQuiet, runLog.progress)
   if (parsed.dumpErrors) return dump(parsed, log)
   if (parsed.formCounts) return await form(parsed, log)
+  const runId = randomUUID()
+  const lines = parsed.json === true ? new JsonLines(runId, (line) => process.stdout.write(line)) : null
+  const { src: source, dest = null, dryRun: isDryRun = false } = parsed
+  const watch = new RunWatch({ runId, source, dest, isDryRun }, lines)
+  try {
+    const exitCode = await run(parsed, runId, screen, watch, runLog)
+    watch.end(exitCode)
+    return exitCode
+  } catch (error) {
+    watch.failed(error)
+    watch.end(failureOf(error).exitCode)
+    throw error
+  }
+}
+
+async function run(
+  parsed: ParsedMigrate,
+  runId: string,
+  screen: ProgressScreen,
+  watch: RunWatch,
+  runLog: RunLog,
+): Promise<ExitCode> {
+  const log: Log = (level, text, where) => {
+    runLog.log(level, text, where)
+    watch.logged(level, text)
+  }
   const options = await migrateOptions(parsed)
   if (options.workers < parsed.workers) {
     const memory = formatBytes(options.memoryBytes)
@@ -39,10 +68,13 @@ export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
   }
   if (parsed.verify === true) refuseSourceInUse(options.srcDir)
   stopOnSignals(screen, options.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
-  const report = new RunReport(parsed, options, screen, log)
+  // Standard output is for people, or for programs.
+  const print = (text: string) => parsed.json !== true && process.stdout.write(text)
+  const report = new RunReport(parsed, options, teed(screen, watch), log, runId)
   const begin = () => {
     report.begin()
     runLog.begin(options.destDir)
+    watch.phase('migrate')
   }
   noteRun(runLog)
   try {
@@ -50,8 +82,10 @@ export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
     screen.stop()
     const text = summaryText(summary)
     for (const line of text.trimEnd().split('\n')) runLog.note('INFO', line)
-    process.stdout.write(text)
-    const compared = parsed.verify === true ? await verify(options, log, screen) : null
+    print(text)
+    watch.migrated(summary)
+    const compared = parsed.verify === true ? await verify(options, log, screen, watch) : null
+    if (compared !== null) print(verifyText(compared, MOST_DIFFERENCES, paintFor(process.stdout)))
     const exitCode = exitCodeOf(summary, compared)
     await report.finished(summary, compared, exitCode)
     return exitCode
@@ -78,18 +112,25 @@ function exitCodeOf(summary: MigrateSummary, compared: VerifyReport | null): Exi
   return summary.openErrorCount > 0 ? ExitCode.quarantined : ExitCode.ok
 }
 
-/** Compares the result with the source and prints what it found. */
-async function verify(options: MigrateOptions, log: Log, screen: ProgressScreen): Promise<VerifyReport> {
+/** Compares the result with the source. */
+async function verify(
+  options: MigrateOptions,
+  log: Log,
+  screen: ProgressScreen,
+  watch: RunWatch,
+): Promise<VerifyReport> {
   log('INFO', 'Comparing the destination with the source')
+  watch.phase('verify')
+  const { show } = teed(screen, watch)
   const report = await verifyMigration(
     { ...options, sample: null, checkpointPath: null },
     {
-      progress: (layer, done, total) => screen.show({ phase: 'verify', layer, done, total, unit: 'rows' }),
+      progress: (layer, done, total) => show({ phase: 'verify', layer, done, total, unit: 'rows' }),
       note: (text) => log('INFO', text),
     },
   )
   screen.stop()
-  process.stdout.write(verifyText(report, MOST_DIFFERENCES, paintFor(process.stdout)))
+  watch.verified(report)
   return report
 }
 

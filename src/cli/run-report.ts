@@ -29,13 +29,14 @@ export class RunReport {
   private readonly run: RunRecord
   private ownsDest = false
 
-  constructor(parsed: ParsedMigrate, options: MigrateOptions, progress: Progress, log: Log) {
+  constructor(parsed: ParsedMigrate, options: MigrateOptions, progress: Progress, log: Log, runId: string) {
     this.samples = new ThroughputSamples(progress)
     this.dir = parsed.reportDir ?? null
     if (this.dir !== null) refuseInSource(this.dir, options.srcDir)
     this.options = options
     this.log = log
     this.run = startedRun({
+      runId,
       version: packageVersion(),
       isDryRun: options.dryRun,
       options: shownOptions(parsed, options),

@@ -23,6 +23,8 @@ export interface MigrationPaths {
   readonly textLog: string
   /** Says which run writes the destination. */
   readonly runLock: string
+  /** What that run says of itself, from time to time. */
+  readonly status: string
   /** Slabs being built, and the sorted runs of rows that they are built from: a directory for each layer. */
   readonly build: string
   readonly runs: string
@@ -85,6 +87,7 @@ function migrationPaths(dir: string): MigrationPaths {
     checkpoints: join(dir, 'checkpoints.lmdb'),
     textLog: join(dir, 'migrate.log'),
     runLock: join(dir, 'run.lock'),
+    status: join(dir, 'status.json'),
     build,
     runs,
     buildOf: (layerIden) => join(build, layerIden),

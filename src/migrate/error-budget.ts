@@ -9,6 +9,8 @@ export class ErrorBudget {
     private readonly most: number | null,
     private readonly destDir: string,
     private readonly isDryRun: boolean,
+    /** Told the count whenever it grows. */
+    private readonly tell: (count: number) => void,
   ) {}
 
   /**
@@ -18,6 +20,7 @@ export class ErrorBudget {
    */
   add(errors: number): void {
     this.count += errors
+    if (errors > 0) this.tell(this.count)
     if (this.most === null || this.count <= this.most) return
     const count = this.count.toLocaleString('en-US')
     throw new MigrationError('ERR_ERROR_BUDGET', `Stopped after ${count} errors: --max-errors allows ${this.most}`, {

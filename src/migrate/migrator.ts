@@ -64,7 +64,9 @@ export class Migrator {
     const options = keepNodedata(asked)
     this.options = options
     if (options !== asked) log('INFO', 'The destination has node data: step nodedata runs as well, which keeps it')
-    this.budget = new ErrorBudget(options.maxErrors, options.destDir, options.dryRun)
+    this.budget = new ErrorBudget(options.maxErrors, options.destDir, options.dryRun, (count) =>
+      progress.errors?.(count),
+    )
   }
 
   /**

@@ -13,4 +13,6 @@ export interface ProgressEvent {
 /** Who is told how far long work has come: a screen, or a caller of the API. */
 export interface Progress {
   show(event: ProgressEvent): void
+  /** @param count values that could not be migrated so far, of all layers and steps together */
+  errors?(count: number): void
 }

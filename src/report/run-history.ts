@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
@@ -53,13 +52,12 @@ export const runRecord = z.strictObject({
 export type RunRecord = z.infer<typeof runRecord>
 
 /** What is known of a run when it starts. */
-export type RunStart = Pick<RunRecord, 'version' | 'isDryRun' | 'options' | 'host'>
+export type RunStart = Pick<RunRecord, 'runId' | 'version' | 'isDryRun' | 'options' | 'host'>
 
 /** A run that has just started and has nothing to tell. */
 export function startedRun(start: RunStart): RunRecord {
   return {
     ...start,
-    runId: randomUUID(),
     startedMs: Date.now(),
     endedMs: null,
     exitCode: null,

@@ -44,6 +44,10 @@ export class ThroughputSamples implements Progress {
     known.intervalMs *= 2
   }
 
+  errors(count: number): void {
+    this.inner.errors?.(count)
+  }
+
   /** All that was noted, phase by phase. */
   get samples(): RunRecord['samples'] {
     return [...this.phases.values()].flatMap(({ samples }) => samples)

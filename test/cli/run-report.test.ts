@@ -14,7 +14,8 @@ test('a run whose list of runs cannot be written is an error of the destination'
   const lines: string[] = []
   const options = withDefaults({ srcDir: '/nowhere', destDir })
   const progress = { show: () => {} }
-  const report = new RunReport({} as ParsedMigrate, options, progress, (level, text) => lines.push(`${level} ${text}`))
+  const log = (level: string, text: string) => lines.push(`${level} ${text}`)
+  const report = new RunReport({} as ParsedMigrate, options, progress, log, 'run')
   assert.throws(() => report.begin(), { code: 'ERR_DEST', message: /^Cannot write to ".*dest": / })
   await report.failed(new Error('broken'))
   assert.deepEqual(lines, [])

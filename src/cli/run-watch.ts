@@ -1,0 +1,178 @@
+import { ownIdentity } from '../lock/identity.js'
+import type { LogLevel } from '../log.js'
+import type { Progress, ProgressEvent } from '../migrate/progress.js'
+import type { MigrateSummary } from '../migrate/summary.js'
+import type { RunPhase, RunStatus, TaskStatus } from '../status/run-status.js'
+import type { VerifyReport } from '../verify/report.js'
+import { failureOf } from './exit.js'
+import type { JsonLines } from './json-lines.js'
+import { packageVersion } from './package-version.js'
+import { TaskPace } from './task-pace.js'
+
+const TICK_MS = 1000
+/** So often it is told that nothing has changed. */
+const MOST_SILENT_TICKS = 5
+
+/** What is known of a run before it begins. */
+export interface WatchedRun {
+  readonly runId: string
+  readonly source: string
+  readonly dest: string | null
+  readonly isDryRun: boolean
+}
+
+/** Takes the whole state, at most once a second and when the run ends. */
+export type StatusSink = (status: RunStatus) => void
+
+interface Task {
+  status: TaskStatus
+  readonly pace: TaskPace
+}
+
+/**
+ * Keeps the state of a run, and tells it to those who look from outside: `--json`, `status`, and a metrics file. It watches from
+ * the very start until the process ends, whatever ends it.
+ */
+export class RunWatch implements Progress {
+  private readonly run: RunStatus
+  private readonly tasks = new Map<string, Task>()
+  private readonly sinks: StatusSink[] = []
+  private readonly timer: NodeJS.Timeout
+  private hasChanged = false
+  private silentTicks = 0
+
+  constructor(
+    { runId, source, dest, isDryRun }: WatchedRun,
+    private readonly lines: JsonLines | null,
+  ) {
+    const { host, bootId, pidNamespace, pid, startTicks } = ownIdentity()
+    const now = new Date().toISOString()
+    this.run = {
+      schema_version: 1,
+      run_id: runId,
+      version: packageVersion(),
+      source,
+      dest,
+      dry_run: isDryRun,
+      process: { host, boot_id: bootId, pid_namespace: pidNamespace, pid, start_ticks: startTicks },
+      started_at: now,
+      updated_at: now,
+      ended_at: null,
+      exit_code: null,
+      phase: 'check',
+      tasks: [],
+      errors: 0,
+      failure: null,
+    }
+    this.lines?.begin(this.run)
+    this.timer = setInterval(() => this.tick(), TICK_MS)
+    this.timer.unref()
+    // A signal ends the process at once: only what is done without waiting is done then.
+    process.once('exit', this.onExit)
+  }
+
+  /** Tells the state to one more: at once, and from now on. */
+  tell(sink: StatusSink): void {
+    this.sinks.push(sink)
+    sink(this.state())
+  }
+
+  /** The next part of the run begins, from `check` on. */
+  phase(phase: RunPhase): void {
+    this.run.phase = phase
+    this.lines?.phase(this.run)
+    this.tellSinks()
+  }
+
+  show({ phase, layer, done, total, unit }: ProgressEvent): void {
+    if (total === 0 || this.run.ended_at !== null) return
+    this.hasChanged = true
+    // A dry run never has a destination to itself.
+    if (this.run.phase === 'check') this.phase('migrate')
+    const now = performance.now()
+    const key = `${phase} ${layer}`
+    const known = this.tasks.get(key)
+    const status = { phase, layer, status: done < total ? 'running' : 'done', done, total, unit, rate: 0, eta_s: null }
+    const task: Task = { pace: known?.pace ?? new TaskPace(done, now), status: status as TaskStatus }
+    task.pace.add(done, now)
+    this.tasks.set(key, task)
+    if (known === undefined) this.lines?.task(task.status, 'started')
+    if (task.status.status === 'done' && known?.status.status !== 'done') this.lines?.task(task.status, 'done')
+  }
+
+  errors(count: number): void {
+    this.hasChanged ||= count !== this.run.errors
+    this.run.errors = count
+  }
+
+  logged(level: LogLevel, text: string): void {
+    if (this.run.ended_at === null) this.lines?.logged(this.run, level, text)
+  }
+
+  migrated(summary: MigrateSummary): void {
+    this.run.errors = summary.errorCount
+    this.lines?.summary(this.run, summary)
+  }
+
+  verified(report: VerifyReport): void {
+    this.lines?.verified(this.run, report)
+  }
+
+  /** Notes what has stopped the run. */
+  failed(error: unknown): void {
+    const { message, hint = null } = failureOf(error)
+    this.run.failure = { message, hint }
+  }
+
+  end(exitCode: number): void {
+    if (this.run.ended_at !== null) return
+    clearInterval(this.timer)
+    process.off('exit', this.onExit)
+    Object.assign(this.run, { phase: 'end', ended_at: new Date().toISOString(), exit_code: exitCode })
+    this.tellSinks()
+    this.lines?.end(this.run)
+  }
+
+  private readonly onExit = (code: number) => this.end(code)
+
+  private tick(): void {
+    this.silentTicks++
+    if (!this.hasChanged && this.silentTicks < MOST_SILENT_TICKS) return
+    this.lines?.progress(this.state())
+    this.tellSinks()
+    this.silentTicks = 0
+    this.hasChanged = false
+  }
+
+  private tellSinks(): void {
+    if (this.sinks.length === 0) return
+    const state = this.state()
+    for (const sink of this.sinks) sink(state)
+  }
+
+  private state(): RunStatus {
+    this.run.updated_at = new Date().toISOString()
+    this.run.tasks = [...this.tasks.values()].map(({ status, pace }) => {
+      if (status.status === 'done') return status
+      const { rate, leftS } = pace.measure(status.total)
+      return { ...status, rate: tenths(rate), eta_s: leftS === null ? null : tenths(leftS) }
+    })
+    return this.run
+  }
+}
+
+/** Shows progress to several. */
+export function teed(...all: readonly Progress[]): Progress {
+  return {
+    show: (event) => {
+      for (const each of all) each.show(event)
+    },
+    errors: (count) => {
+      for (const each of all) each.errors?.(count)
+    },
+  }
+}
+
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10
+}

@@ -1,0 +1,54 @@
+import * as z from 'zod/mini'
+
+const count = z.int().check(z.nonnegative())
+const text = z.string()
+
+/** How far one phase of one layer has come. */
+export const taskStatus = z.strictObject({
+  phase: z.enum(['nodes', 'indexes', 'splices', 'verify', 'count']),
+  layer: text,
+  status: z.enum(['running', 'done']),
+  done: count,
+  total: count,
+  unit: z.enum(['rows', 'nodes', 'splices', 'parts']),
+  /** Units per second of late. */
+  rate: z.number(),
+  /** Seconds that are left of this one at that rate; null while nothing tells. */
+  eta_s: z.nullable(z.number()),
+})
+
+/** The parts of a run, in their order: checks, until it has the destination to itself; the work; `--verify`; the end. */
+export const RUN_PHASES = ['check', 'migrate', 'verify', 'end'] as const
+
+/** What a run says of itself: `<dest>/migration/status.json`, replaced at most once a second. */
+export const runStatus = z.strictObject({
+  schema_version: z.literal(1),
+  run_id: text,
+  version: text,
+  source: text,
+  dest: z.nullable(text),
+  dry_run: z.boolean(),
+  /** Which process it is, among those of all containers and hosts. */
+  process: z.strictObject({
+    host: text,
+    boot_id: text,
+    pid_namespace: text,
+    pid: count,
+    start_ticks: text,
+  }),
+  started_at: text,
+  updated_at: text,
+  /** Null until it ends; it stays so when it is killed. */
+  ended_at: z.nullable(text),
+  exit_code: z.nullable(count),
+  phase: z.enum(RUN_PHASES),
+  tasks: z.array(taskStatus),
+  /** Values that could not be migrated so far, notes left out. */
+  errors: count,
+  /** What stopped it, and what to do about that. */
+  failure: z.nullable(z.strictObject({ message: text, hint: z.nullable(text) })),
+})
+
+export type RunStatus = z.infer<typeof runStatus>
+export type RunPhase = (typeof RUN_PHASES)[number]
+export type TaskStatus = z.infer<typeof taskStatus>
