@@ -12,11 +12,14 @@ const MOST_VALUE_CHARS = 200
 /** Databases whose differences are told by keys, which are no msgpack. */
 const INDEX_PLACES = new Set<string>(INDEX_DBS)
 
+/** What a run keeps for itself. */
+const OWN_RECORDS = 'not compared, as they hold nothing of the Cortex: checkpoints, reports and logs below migration'
+
 /** The report as people read it, with so many differences one by one. */
 export function verifyText(report: VerifyReport, limit: number, paint: Paint): string {
   const { differences, differenceCount, expected } = report
   const lines = [headLine(report), ...tableLines(layerRows(report)).map((line) => `  ${line}`)]
-  lines.push(cellLine(report))
+  lines.push(cellLine(report), `  ${OWN_RECORDS}`)
   for (const why of expected) lines.push(`${paint('yellow', 'note')}: ${why}: differences are to be expected`)
   for (const difference of differences.slice(0, limit)) lines.push('', ...differenceLines(difference, paint))
   const left = differenceCount - Math.min(limit, differences.length)

@@ -72,6 +72,11 @@ class TreeComparison {
       if (top !== 'slabs' && !wanted.has(top)) own.add(top)
       else if (startedBy === null) this.differs('extra', name, `the ${kind}`)
     }
+    for (const slab of MADE_SLABS) {
+      const options = slab.replace(/lmdb$/, 'opts.yaml')
+      if (startedBy === null && there.has(slab) && !there.has(options) && !wanted.has(options))
+        this.differs('missing', options, 'the file')
+    }
     for (const name of own) this.notCompared.push(`"${text(name)}", which is not of the source`)
     const slabs = [...wanted]
       .filter(([name, kind]) => kind === 'slab' && there.get(name) === 'slab' && !MADE_SLABS.includes(name))

@@ -7,15 +7,15 @@ import { NO_OPTIONS } from '../slab/opts-yaml.js'
 /** Files of a slab's directory. */
 const SLAB_FILES = ['data.mdb', 'lock.mdb']
 
-/** Something below `layers` that no migration has made. */
+/** Something below `layers` that is not as a migration makes it. */
 export interface LayerFile {
-  readonly kind: 'extra' | 'different'
+  readonly kind: 'extra' | 'different' | 'missing'
   /** Its path below the Cortex directory. */
   readonly name: string
   readonly what: 'the directory' | 'the file' | 'the content'
 }
 
-/** What a destination has below `layers` beside the slabs of its layers and their options files. */
+/** What a destination has below `layers` beside the slabs of its layers and their options files, and which of these it lacks. */
 export function* strangeLayerFiles(destDir: string, idens: readonly string[]): Generator<LayerFile> {
   const { layers } = cortexPaths(destDir)
   if (!existsSync(layers)) return
@@ -27,7 +27,13 @@ export function* strangeLayerFiles(destDir: string, idens: readonly string[]): G
 
 function* inLayer(dir: string, path: string): Generator<LayerFile> {
   if (!statSync(dir).isDirectory()) return
-  for (const name of names(dir)) {
+  const found = names(dir)
+  for (const slab of DEST_SLABS) {
+    const options = `${slab}.opts.yaml`
+    if (found.includes(`${slab}.lmdb`) && !found.includes(options))
+      yield { kind: 'missing', name: `${path}/${options}`, what: 'the file' }
+  }
+  for (const name of found) {
     const [, slab = '', end] = /^(.*)\.(lmdb|opts\.yaml)$/.exec(name) ?? []
     if (!(DEST_SLABS as readonly string[]).includes(slab)) yield extra(dir, name, path)
     else if (end === 'lmdb') yield* inSlab(join(dir, name), `${path}/${name}`)

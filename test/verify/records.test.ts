@@ -119,12 +119,16 @@ test('verify finds what no migration has made below layers', (t) => {
   copyCortex(cortexPaths(demo.src).layer(LAYER).slab('layer'), join(layers, LAYER, 'layer.lmdb'))
   writeFileSync(join(layers, LAYER, 'nodedata.lmdb', 'data.mdb.old'), 'x')
   writeFileSync(join(layers, LAYER, 'nodedata.opts.yaml'), 'map_size: 1\n')
+  rmSync(join(layers, LAYER, 'nodeedits.opts.yaml'))
+  rmSync(cortexPaths(dest).slab('nexus').replace(/lmdb$/, 'opts.yaml'))
   assert.deepEqual(found(dest), [
     `different layers/${LAYER}/nodedata.opts.yaml the content`,
     `extra layers/${LAYER}/layer.lmdb the directory`,
     `extra layers/${LAYER}/nodedata.lmdb/data.mdb.old the file`,
     `extra layers/${'1'.repeat(32)} the directory`,
     'extra layers/note.txt the file',
+    `missing layers/${LAYER}/nodeedits.opts.yaml the file`,
+    'missing slabs/nexus.opts.yaml the file',
   ])
   plant(slab('cell'), [put('hive', Buffer.from('cellinfo\0synapse:version'), encode([2, 8, 0]))])
   const { notCompared } = verify(demo.src, dest, 0)
