@@ -1,18 +1,35 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { MigrationError } from '../errors.js'
 import type { ModelFile } from '../model/model-file.js'
+import { isTelepath } from '../telepath/aliases.js'
+import { maskUrl } from '../telepath/url.js'
 
 /**
- * Reads the files of `--model`, in their order.
+ * Reads what `--model` names, in that order: files, and running Cortexes by their telepath urls.
  *
  * @throws {MigrationError} ERR_CONFIG
  */
-export async function readModelFiles(paths: readonly string[]): Promise<ModelFile[]> {
-  if (paths.length === 0) return []
+export async function readModelFiles(places: readonly string[]): Promise<ModelFile[]> {
+  if (places.length === 0) return []
   // What checks them is a third of the time that it takes to load this program, and few need it.
   const { parseModelFile } = await import('../model/model-file.js')
-  return paths.map((path) => {
-    if (existsSync(path)) return parseModelFile(readFileSync(path, 'utf8'), path)
-    throw new MigrationError('ERR_CONFIG', `Cannot read model file "${path}": it does not exist`)
-  })
+  const files: ModelFile[] = []
+  for (const place of places) {
+    if (existsSync(place)) files.push(parseModelFile(readFileSync(place, 'utf8'), place))
+    else if (isTelepath(place)) files.push(await readRemote(place))
+    else throw new MigrationError('ERR_CONFIG', `Cannot read model file "${place}": it does not exist`)
+  }
+  return files
+}
+
+/** What `--model` names, for logs and reports: no password. */
+export function shownModels(places: readonly string[]): string[] {
+  return places.map((place) => (place.includes('://') ? maskUrl(place) : place))
+}
+
+async function readRemote(url: string): Promise<ModelFile> {
+  const { problemText, readRemoteModel } = await import('../model-tools/remote-model.js')
+  const { file, problems } = await readRemoteModel(url)
+  for (const each of problems) process.stderr.write(`warning: left out of the model: ${problemText(each)}\n`)
+  return file
 }

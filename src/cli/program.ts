@@ -4,6 +4,7 @@ import { CliCommand } from './cli-command.js'
 import { errorsCommand } from './errors-command.js'
 import { inspectCommand } from './inspect-command.js'
 import { migrateCommand } from './migrate-command.js'
+import { modelCommand } from './model-command.js'
 import { preflightCommand } from './preflight-command.js'
 import { reportCommand } from './report-command.js'
 import { setupCommand } from './setup-command.js'
@@ -33,6 +34,7 @@ export function synapseMigrator(): CliCommand {
     preflightCommand(),
     inspectCommand(),
     errorsCommand(),
+    modelCommand(),
     verifyCommand(),
     reportCommand(),
     benchDiskCommand(),

@@ -11,6 +11,7 @@ import { ThroughputSamples } from '../report/throughput-samples.js'
 import type { VerifyReport } from '../verify/report.js'
 import { failureOf } from './exit.js'
 import type { ParsedMigrate } from './migrate-options.js'
+import { shownModels } from './model-files.js'
 import { packageVersion } from './package-version.js'
 import { verifyJson } from './verify-text.js'
 
@@ -145,7 +146,7 @@ function shownOptions(parsed: ParsedMigrate, options: MigrateOptions): RunRecord
     'accept-errors': parsed.acceptErrors ?? null,
     'max-errors': options.maxErrors,
     verify: parsed.verify ?? false,
-    model: parsed.model,
+    model: shownModels(parsed.model),
     workers: options.workers,
     memory: options.memoryBytes,
   }

@@ -25,9 +25,12 @@ export function memoryOption(when = ''): Option {
     )
 }
 
-/** Paths of model files, in their order. */
+/** Paths of model files and urls of Cortexes, in their order. */
 export function modelOption(about: string): Option {
-  return new Option('--model <file>', `${about}; may be given again`)
+  return new Option(
+    '--model <file|url>',
+    `${about}: a file, or the telepath url of a running Cortex; may be given again`,
+  )
     .argParser((value: string, before: readonly string[]) => [...before, value])
     .default([], 'none')
 }

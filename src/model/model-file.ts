@@ -11,10 +11,12 @@ export interface ModelFile {
   readonly forms: { readonly [name: string]: { readonly [prop: string]: TypeDefRef } }
   readonly univs: { readonly [name: string]: TypeDefRef }
   readonly tagProps: { readonly [name: string]: TypeDefRef }
+  /** Whether it was inferred from rows, and nobody has said since that it is right. */
+  readonly proposed?: boolean
 }
 
 export interface TypeDef {
-  /** Names of the type's Python class and of those behind it, without their modules. */
+  /** Names of the type's Python class and of those behind it, see classOf(); none: it has those of the type it extends. */
   readonly classes: readonly string[]
   readonly subof: string | null
   readonly opts: Opts
@@ -27,14 +29,17 @@ export type TypeDefRef = readonly [string, Opts]
 // Python takes a list of pairs for a map, and the core model has empty ones.
 const opts = z.union([z.record(z.string(), z.json()), z.array(z.tuple([z.string(), z.json()]))])
 const prop = z.object({ typedef: z.tuple([z.string(), opts]), univ: z.boolean().optional() })
-const type = z.object({
-  ctor: z.string(),
-  ctors: z.array(z.string()).optional(),
-  subof: z.string().nullish(),
-  opts: opts.optional(),
-  stortype: z.number().int().nullish(),
-})
+const type = z
+  .object({
+    ctor: z.string().optional(),
+    ctors: z.array(z.string()).optional(),
+    subof: z.string().nullish(),
+    opts: opts.optional(),
+    stortype: z.number().int().nullish(),
+  })
+  .refine(({ ctor, subof }) => ctor !== undefined || typeof subof === 'string', 'it has neither ctor nor subof')
 const schema = z.object({
+  proposed: z.boolean().optional(),
   types: z.record(z.string(), type).optional(),
   forms: z.record(z.string(), z.object({ props: z.record(z.string(), prop).optional() })).optional(),
   univs: z.record(z.string(), prop).optional(),
@@ -50,10 +55,11 @@ const schema = z.object({
 export function parseModelFile(text: string, name: string): ModelFile {
   const parsed = schema.safeParse(parseText(text, name))
   if (!parsed.success) throw unreadable(name, z.prettifyError(parsed.error).replaceAll('\n', ' '))
-  const { types = {}, forms = {}, univs = {}, tagprops = {} } = parsed.data
+  const { types = {}, forms = {}, univs = {}, tagprops = {}, proposed = false } = parsed.data
   return {
+    ...(proposed && { proposed }),
     types: mapValues(types, (def) => ({
-      classes: [def.ctor, ...(def.ctors ?? [])].map((path) => path.slice(path.lastIndexOf('.') + 1)),
+      classes: [...(def.ctor === undefined ? [] : [def.ctor]), ...(def.ctors ?? [])].map(classOf),
       subof: def.subof ?? null,
       opts: optsOf(def.opts ?? {}),
       stortype: def.stortype ?? null,
@@ -62,6 +68,36 @@ export function parseModelFile(text: string, name: string): ModelFile {
     univs: refsOf(univs, true),
     tagProps: refsOf(tagprops),
   }
+}
+
+/** The inverse of parseModelFile(), as plain JSON. */
+export function modelFileJson({ types, forms, univs, tagProps }: ModelFile): ModelDocument {
+  const prop = ([type, opts]: TypeDefRef) => ({ typedef: [type, opts] as const })
+  return {
+    types: mapValues(sorted(types), ({ classes: [ctor, ...behind], subof, opts, stortype }) => ({
+      ...(ctor !== undefined && { ctor }),
+      ...(behind.length > 0 && { ctors: [ctor, ...behind] }),
+      subof,
+      opts,
+      ...(stortype !== null && { stortype }),
+    })),
+    forms: mapValues(sorted(forms), (props) => ({ props: mapValues(sorted(props), prop) })),
+    univs: mapValues(sorted(univs), prop),
+    tagprops: mapValues(sorted(tagProps), prop),
+  }
+}
+
+/** What a model file holds, as docs/model-file.md describes it. */
+export interface ModelDocument {
+  readonly types: { readonly [name: string]: object }
+  readonly forms: { readonly [name: string]: { readonly props: { readonly [prop: string]: object } } }
+  readonly univs: { readonly [name: string]: object }
+  readonly tagprops: { readonly [name: string]: object }
+}
+
+/** The name of a class by its path: without its module when that is Synapse's, so that nobody else's has the same one. */
+export function classOf(path: string): string {
+  return path.startsWith('synapse.') ? path.slice(path.lastIndexOf('.') + 1) : path
 }
 
 function parseText(text: string, name: string): unknown {
@@ -82,7 +118,11 @@ function optsOf(json: unknown): Opts {
   return plainOpts(fromJson(json as Json))
 }
 
-function mapValues<A, B>(record: { [name: string]: A }, convert: (value: A) => B): { [name: string]: B } {
+function sorted<T>(record: { readonly [name: string]: T }): { [name: string]: T } {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function mapValues<A, B>(record: { readonly [name: string]: A }, convert: (value: A) => B): { [name: string]: B } {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, convert(value)]))
 }
 

@@ -48,6 +48,13 @@ type Addition =
   | { readonly kind: 'prop'; readonly form: string; readonly name: string; readonly ref: TypeDefRef }
   | { readonly kind: 'univ' | 'tagProp'; readonly name: string; readonly ref: TypeDefRef }
 
+/** What of a model file makes no sense. */
+export interface ModelProblem {
+  readonly kind: 'type' | 'form' | 'prop' | 'univ' | 'tagProp'
+  readonly name: string
+  readonly message: string
+}
+
 type Refs = { readonly [name: string]: TypeDefRef }
 
 /** src/model/data/core.json, made by test/oracle/make_model.py. */
@@ -143,14 +150,85 @@ export class Model implements TypeModel {
     return this.forms.get(name) ?? this.univs.get(name) ?? this.formProp(name)
   }
 
-  /** @throws {ModelError} when a type of the file makes no sense */
   /** Names of the forms that model files have added. */
   ownForms(): string[] {
     return this.additions.flatMap((addition) => (addition.kind === 'file' ? Object.keys(addition.file.forms) : []))
   }
 
+  /** @throws {ModelError} when a type of the file makes no sense */
   addModelFile(file: ModelFile): void {
-    this.add({ kind: 'file', file })
+    const { types, forms, univs, tagProps } = file
+    this.add({ kind: 'file', file: { types, forms, univs, tagProps } })
+  }
+
+  /** Adds of a file what makes sense; returns that part of it, and what is wrong with the rest. */
+  addWhatFits(file: ModelFile): { fitting: ModelFile; problems: ModelProblem[] } {
+    const problems: ModelProblem[] = []
+    const filtered = <T>(
+      kind: ModelProblem['kind'],
+      items: { readonly [name: string]: T },
+      fits: (item: T, name: string) => void,
+    ) => {
+      const kept = Object.entries(items).filter(([name, item]) => {
+        try {
+          fits(item, name)
+          return true
+        } catch (error) {
+          if (!(error instanceof ModelError)) throw error
+          problems.push({ kind, name, message: error.message })
+          return false
+        }
+      })
+      return Object.fromEntries(kept)
+    }
+    const added = Object.entries(file.types).filter(([name]) => !this.defs.has(name))
+    for (const [name, def] of added) this.defs.set(name, def)
+    const types = filtered('type', file.types, (_, name) => {
+      try {
+        this.type(name)
+      } catch (error) {
+        this.defs.delete(name)
+        throw error
+      }
+    })
+    const fitsRef = (ref: TypeDefRef) => void this.typeOf(ref)
+    const forms = filtered('form', file.forms, (_, name) => {
+      if (!this.defs.has(name)) throw modelError('NoSuchType', { name })
+    })
+    const fitting = {
+      types,
+      forms: Object.fromEntries(
+        Object.entries(forms).map(([form, props]) => {
+          const named = Object.fromEntries(Object.entries(props).map(([prop, ref]) => [`${form}:${prop}`, ref]))
+          const kept = filtered('prop', named, fitsRef)
+          return [form, Object.fromEntries(Object.entries(props).filter(([prop]) => `${form}:${prop}` in kept))]
+        }),
+      ),
+      univs: filtered('univ', file.univs, fitsRef),
+      tagProps: filtered('tagProp', file.tagProps, fitsRef),
+    }
+    // The types are known by now.
+    this.applyFile(fitting)
+    this.additions.push({ kind: 'file', file: fitting })
+    return { fitting, problems }
+  }
+
+  /** All of it as a model file has it. */
+  toFile(): ModelFile {
+    // The core model has empty options as a list.
+    const refOfProp = ({ ref: [name, opts] }: TypedProp): TypeDefRef => [
+      name,
+      Array.isArray(opts) ? plainOpts(opts) : opts,
+    ]
+    const refs = (props: Iterable<Prop>) =>
+      Object.fromEntries([...props].map((prop) => [prop.name, refOfProp(prop as TypedProp)]))
+    const own = (form: Form) => [...form.props.values()].filter(({ name }) => !name.startsWith('.'))
+    return {
+      types: Object.fromEntries(this.defs),
+      forms: Object.fromEntries([...this.forms.values()].map((form) => [form.name, refs(own(form))])),
+      univs: refs(this.univs.values()),
+      tagProps: refs(this.tagProps.values()),
+    }
   }
 
   /** @throws {ModelError} when there is no such form or type */
@@ -190,9 +268,16 @@ export class Model implements TypeModel {
       attempt('ext univ', row, 3, ([name, def]) => this.addUnivProp(textOf(name), typedefOf(def)))
     }
     for (const row of extended.tagProps) {
-      attempt('ext tag prop', row, 3, ([name, def]) => this.addTagProp(textOf(name), typedefOf(def)))
+      attempt('ext tag prop', row, 3, ([name, def]) => this.addExtTagProp(textOf(name), typedefOf(def)))
     }
     return warnings
+  }
+
+  /** A model that was exported from a running Cortex has those of the hive, too. */
+  private addExtTagProp(name: string, typedef: readonly [string, PackMap]): void {
+    const isOfFile = this.additions.some((addition) => addition.kind === 'file' && name in addition.file.tagProps)
+    if (isOfFile && this.tagProps.get(name)?.type === this.typeOf(refOf(typedef))) return
+    this.addTagProp(name, typedef)
   }
 
   private add(addition: Addition): void {
@@ -272,16 +357,22 @@ export class Model implements TypeModel {
   }
 
   private construct(name: string, def: TypeDef, opts: Opts): Type {
-    const known = def.classes.find((className) => ctors.has(className))
+    const classes = this.classesOf(def)
+    const known = classes.find((className) => ctors.has(className))
     // A class of somebody's own may norm in any way, whatever it extends.
-    if (known !== undefined && known === def.classes[0]) {
+    if (known !== undefined && known === classes[0]) {
       return new (ctors.get(known) as NonNullable<ReturnType<typeof ctors.get>>)(this, name, opts, def.subof)
     }
     const stortype = def.stortype ?? this.stortypeOf(known)
     if (stortype === null)
-      throw modelError('BadTypeDef', { name, mesg: `unknown class ${def.classes[0]} without a stortype` })
+      throw modelError('BadTypeDef', { name, mesg: `unknown class ${classes[0]} without a stortype` })
     if (!this.opaqueTypes.includes(name)) this.opaqueTypes.push(name)
     return new Opaque(this, name, opts, def.subof, stortype)
+  }
+
+  private classesOf({ classes, subof }: TypeDef): readonly string[] {
+    const parent = classes.length > 0 || subof === null ? undefined : this.defs.get(subof)
+    return parent === undefined ? classes : this.classesOf(parent)
   }
 
   /** The stortype of a base type's class. */
@@ -293,8 +384,10 @@ export class Model implements TypeModel {
     return null
   }
 
-  private parentOpts(def: TypeDef): Opts {
-    const parent = def.subof === null ? undefined : this.type(def.subof)
+  private parentOpts({ classes, subof }: TypeDef): Opts {
+    const parent = subof === null ? undefined : this.type(subof)
+    // Without a class of its own it is nothing without the one that it extends.
+    if (parent === undefined && classes.length === 0) throw modelError('NoSuchType', { name: subof })
     return parent?.opts ?? {}
   }
 }

@@ -10,6 +10,11 @@ export function resolveUrl(text: string): TelepathUrl {
   return parseUrl(text.includes('://') ? text : aliased(text))
 }
 
+/** Whether a text is a url, or an alias of one. */
+export function isTelepath(text: string): boolean {
+  return text.includes('://') || readAliases().has(text.split('/', 1)[0]) || readAliases().has(text)
+}
+
 /** Synapse's own directory: `SYN_DIR`, else `~/.syn`. */
 export function synDir(): string {
   return process.env.SYN_DIR ?? join(homedir(), '.syn')

@@ -59,6 +59,11 @@ export function maskUrls(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:@/'"]*):[^\s'"]*@/gi, '$1:****@')
 }
 
+/** One url for messages, though it may be wrong: nothing of its password or its query. */
+export function maskUrl(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/]*):.*@/is, '$1:****@').replace(/\?.*$/s, '')
+}
+
 /**
  * @throws {BadUrl} for a scheme or a path that leads nowhere, a missing host or port
  */

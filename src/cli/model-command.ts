@@ -1,0 +1,14 @@
+import { CliCommand } from './cli-command.js'
+import { modelExportCommand } from './model-export-command.js'
+
+/** `synapse-migrator model`. */
+export function modelCommand(): CliCommand {
+  return new CliCommand('model')
+    .summary('export the model of custom modules')
+    .description(
+      'Models of custom modules, without Python: what --model of other commands is given; see docs/model-file.md.',
+    )
+    .usage('export <url|dir>')
+    .helpCommand(false)
+    .addCommand(modelExportCommand())
+}
