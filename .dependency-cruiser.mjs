@@ -5,7 +5,7 @@ const layers = [
     'cli',
     'api report status verify replay migrate forecast preflight inspect model-tools sync lock step stream dest thread telepath upgrade source translate run slab page model stortype python layout file bytes',
   ],
-  ['status', 'layout file bytes'],
+  ['status', 'report lock layout file bytes'],
   ['report', 'migrate step dest slab page layout file bytes'],
   [
     'verify',

@@ -39,6 +39,7 @@ export interface ParsedMigrate extends ParsedRunLog {
   maxErrors?: number
   reportDir?: string
   json?: boolean
+  metricsFile?: string
 }
 
 /** Gives a command the options of `migrate_020`. */
@@ -113,12 +114,20 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
 
 /** Options of how a migration is run, which its checks do not have. */
 export function addRunOptions(command: CliCommand): CliCommand {
-  return command.addOption(
-    new Option(
-      '--json',
-      'tell the course of the run on standard output, a line of JSON for each thing that happens',
-    ).conflicts(['formCounts', 'dumpErrors']),
-  )
+  const whole = ['formCounts', 'dumpErrors']
+  return command
+    .addOption(
+      new Option(
+        '--json',
+        'tell the course of the run on standard output, a line of JSON for each thing that happens',
+      ).conflicts(whole),
+    )
+    .addOption(
+      new Option(
+        '--metrics-file <path>',
+        "keep the state of the run in this file, for the textfile collector of Prometheus' node exporter",
+      ).conflicts(whole),
+    )
 }
 
 /** What the options ask for, checked; model files are read. */

@@ -8,6 +8,7 @@ import { modelCommand } from './model-command.js'
 import { preflightCommand } from './preflight-command.js'
 import { reportCommand } from './report-command.js'
 import { setupCommand } from './setup-command.js'
+import { statusCommand } from './status-command.js'
 import { syncCommand } from './sync-command.js'
 import { verifyCommand } from './verify-command.js'
 
@@ -16,6 +17,7 @@ Examples:
   $ synapse-migrator inspect ./cortex-01x
   $ synapse-migrator preflight --src ./cortex-01x --dest ./cortex-2x
   $ synapse-migrator migrate --src ./cortex-01x --dest ./cortex-2x --verify
+  $ synapse-migrator status ./cortex-2x
   $ synapse-migrator errors ./cortex-2x
   $ synapse-migrator verify --src ./cortex-01x --dest ./cortex-2x
 
@@ -33,6 +35,7 @@ export function synapseMigrator(): CliCommand {
     syncCommand('sync').summary('keep the migrated Cortex in sync until cut-over; the same as sync_020'),
     preflightCommand(),
     inspectCommand(),
+    statusCommand(),
     errorsCommand(),
     modelCommand(),
     verifyCommand(),

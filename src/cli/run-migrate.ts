@@ -23,6 +23,7 @@ import { ProgressScreen } from './progress-screen.js'
 import { RunLog } from './run-log.js'
 import { RunReport } from './run-report.js'
 import { RunWatch, teed } from './run-watch.js'
+import { metricsSink, statusSink } from './status-sinks.js'
 import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
 
 /** Does what the options of `migrate_020` ask for; returns the exit code. */
@@ -58,6 +59,7 @@ async function run(
     runLog.log(level, text, where)
     watch.logged(level, text)
   }
+  if (parsed.metricsFile !== undefined) watch.tell(metricsSink(parsed.metricsFile, parsed.src, log))
   const options = await migrateOptions(parsed)
   if (options.workers < parsed.workers) {
     const memory = formatBytes(options.memoryBytes)
@@ -74,6 +76,7 @@ async function run(
   const begin = () => {
     report.begin()
     runLog.begin(options.destDir)
+    watch.tell(statusSink(options.destDir, log))
     watch.phase('migrate')
   }
   noteRun(runLog)

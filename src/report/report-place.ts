@@ -7,12 +7,12 @@ import { cortexPaths } from '../layout/paths.js'
 /**
  * The source is never written.
  *
- * @throws {MigrationError} ERR_USAGE when the directory for a report is the source or lies in it, links followed
+ * @throws {MigrationError} ERR_USAGE when the place of what is to be written is the source or lies in it, links followed
  */
-export function refuseInSource(dir: string, srcDir: string): void {
+export function refuseInSource(dir: string, srcDir: string, what = 'the report'): void {
   const [real, source] = [realPath(dir), realPath(srcDir)]
   if (real !== source && !isInside(real, source)) return
-  throw new MigrationError('ERR_USAGE', `Cannot write the report to "${dir}": it is in the source "${srcDir}"`, {
+  throw new MigrationError('ERR_USAGE', `Cannot write ${what} to "${dir}": it is in the source "${srcDir}"`, {
     hint: 'Give a directory elsewhere',
   })
 }

@@ -13,7 +13,13 @@ const FLAGS: Record<number, string> = { 0: 'ndef', 1: 'prop', 2: 'tag', 3: 'tagp
 /** What a migrator works with while it runs. */
 const WORKING = ['migration/splices', 'migration/layermaps']
 /** What runs say of themselves: when, where and how fast. test/report looks at it. */
-const REPORTS = ['migration/runs.json', 'migration/report.json', 'migration/report.html', 'migration/migrate.log']
+const REPORTS = [
+  'migration/runs.json',
+  'migration/status.json',
+  'migration/report.json',
+  'migration/report.html',
+  'migration/migrate.log',
+]
 
 /**
  * The content of a Cortex directory as sorted lines of text, independent of the order in which abbreviations were given

@@ -1,0 +1,59 @@
+import { MigrationError } from '../errors.js'
+import { replaceFile } from '../file/replace-file.js'
+import type { Log } from '../log.js'
+import { refuseInSource } from '../report/report-place.js'
+import { metricsText } from '../status/metrics-text.js'
+import type { RunStatus } from '../status/run-status.js'
+import { keepStatus } from '../status/status-file.js'
+import type { StatusSink } from './run-watch.js'
+
+/** A collector of another user reads it. */
+const METRICS_MODE = 0o644
+
+/** Keeps the state in `<dest>/migration/status.json`, until another run does. */
+export function statusSink(destDir: string, log: Log): StatusSink {
+  let isFirst = true
+  return untilBroken('Cannot keep the status of the run', log, (status) => {
+    const isKept = keepStatus(destDir, status, isFirst)
+    isFirst = false
+    return isKept
+  })
+}
+
+/**
+ * Keeps the state in a file for Prometheus.
+ *
+ * @throws {MigrationError} ERR_USAGE when it cannot be written at all
+ */
+export function metricsSink(path: string, srcDir: string, log: Log): StatusSink {
+  refuseInSource(path, srcDir, 'the metrics')
+  let isFirst = true
+  return untilBroken('Cannot write the metrics', log, (status) => {
+    try {
+      replaceFile(path, metricsText(status), METRICS_MODE)
+    } catch (cause) {
+      if (!isFirst) throw cause
+      throw new MigrationError('ERR_USAGE', `Cannot write the metrics to "${path}": ${(cause as Error).message}`, {
+        cause,
+        hint: 'Give a file in a directory that this user may write to',
+      })
+    }
+    isFirst = false
+    return true
+  })
+}
+
+/** That nobody can be told changes nothing about the run. */
+function untilBroken(what: string, log: Log, keep: (status: RunStatus) => boolean): StatusSink {
+  let isBroken = false
+  return (status) => {
+    if (isBroken) return
+    try {
+      isBroken = !keep(status)
+    } catch (error) {
+      isBroken = true
+      if (error instanceof MigrationError) throw error
+      log('WARNING', `${what}: ${(error as Error).message}`)
+    }
+  }
+}
