@@ -8,15 +8,13 @@ import { assertSound } from '../slab/assert-sound.js'
 import { type Db, Slab } from '../slab/slab.js'
 
 const packr = new Packr({ structuredClone: true })
-/** Address space only: some hundred bytes for each finished partition, a hundred kilobytes for each merged part. */
+/** Address space only: some hundred bytes for each finished stream, for a partition some kilobytes. */
 const MAP_BYTES = 2 ** 36
 const STREAM_DIGITS = 10
 
-/** What is noted of one finished stream, beside the state and the summary that the writer needs again. */
+/** What is noted of one finished stream, beside the state that the writer needs again. */
 export interface StreamNote {
   readonly stream: number
-  /** First keys of its leaf pages: the writer's alone. */
-  readonly summary?: unknown
 }
 const DIGEST_BYTES = 8
 

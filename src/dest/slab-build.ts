@@ -20,12 +20,7 @@ export interface StreamResult {
   readonly pages: number
 }
 
-/** A stream whose pages an earlier process has placed for good. */
-export interface KeptStream {
-  readonly state: StreamState
-  readonly summary: LeafSummary
-}
-
+/** A stream whose pages are on their way. */
 interface Stream {
   summary: LeafSummary | null
   records: PackedRecord[]
@@ -44,17 +39,15 @@ interface Stream {
 export class SlabBuild {
   private readonly builder: SlabFileBuilder
   private readonly streams = new Map<number, Stream>()
+  /** Of each complete stream the number of the row behind its last one. */
+  private readonly ends = new Map<number, number>()
+  private readonly errors = new Map<number, PackedRecord[]>()
   private ownStreams = OWN_STREAMS
 
   /** @param streams those of an interrupted build to go on with, or null for a new one */
-  constructor(dir: string, streams: readonly KeptStream[] | null) {
-    if (streams === null) {
-      this.builder = createAt(dir)
-    } else {
-      const states = streams.map(({ state }) => state)
-      this.builder = SlabFileBuilder.resume(dir, states)
-      for (const { state, summary } of streams) this.restore(state, summary)
-    }
+  constructor(dir: string, streams: readonly StreamState[] | null) {
+    this.builder = streams === null ? createAt(dir) : SlabFileBuilder.resume(dir, streams)
+    for (const { stream, keyBase, leaves } of streams ?? []) this.ends.set(stream, keyBase + (leaves?.entries ?? 0))
   }
 
   /**
@@ -66,10 +59,10 @@ export class SlabBuild {
     const stream = this.open(id)
     const isNumbered = previous !== undefined
     if (!isNumbered || previous === null) stream.keyBase = 0
+    else if (this.ends.has(previous)) stream.keyBase = this.ends.get(previous) as number
     else {
-      const before = this.stream(previous)
-      before.finished.then(({ entries }) => {
-        stream.keyBase = (before.keyBase ?? 0) + entries
+      this.stream(previous).finished.then(() => {
+        stream.keyBase = this.ends.get(previous) as number
         this.placeWaiting(id, stream, isNumbered)
       }, stream.fail)
     }
@@ -89,18 +82,17 @@ export class SlabBuild {
 
   /** Gives up a stream: its pages are used again. */
   drop(id: number): void {
-    this.streams.delete(id)
+    this.ends.delete(id)
+    this.errors.delete(id)
     this.builder.drop(id)
   }
 
-  records(id: number): PackedRecord[] {
-    return this.stream(id).records
-  }
-
-  summary(id: number): LeafSummary {
-    const { summary } = this.stream(id)
-    assert(summary !== null, () => `stream ${id} has not ended`)
-    return summary
+  /** The errors of a complete stream, once: they are kept until then. */
+  takeRecords(id: number): PackedRecord[] {
+    assert(this.ends.has(id), () => `stream ${id} has not ended`)
+    const records = this.errors.get(id) ?? []
+    this.errors.delete(id)
+    return records
   }
 
   /** Makes everything placed so far durable; more may be placed meanwhile. */
@@ -113,12 +105,11 @@ export class SlabBuild {
     return this.builder.stateOf(id)
   }
 
-  /** Declares a database made of streams in key order. Says how many rows it has. */
+  /** Declares a database made of complete streams in key order. Says how many rows it has. */
   finishDb(name: string, dupSort: boolean, ids: readonly number[]): number {
-    const parts = ids.map((id) => ({ stream: id, summary: this.summary(id) }))
-    this.builder.finishDb(name, dupSort, parts)
-    for (const id of ids) this.streams.delete(id)
-    return parts.reduce((sum, { summary }) => sum + summary.entries, 0)
+    const rows = this.builder.finishDb(name, dupSort, this.builder.keptParts(ids))
+    for (const id of ids) this.ends.delete(id)
+    return rows
   }
 
   /** Makes a small database of rows in key order. */
@@ -163,13 +154,6 @@ export class SlabBuild {
     this.builder.finishDb(name, dupSort, [{ stream: id, summary: builder.finish() }])
   }
 
-  private restore(state: StreamState, summary: LeafSummary): void {
-    const stream = this.open(state.stream)
-    stream.summary = summary
-    stream.keyBase = state.keyBase
-    stream.finish({ entries: summary.entries, pages: summary.pageCount })
-  }
-
   private open(id: number): Stream {
     let finish: (result: StreamResult) => void = () => {}
     let fail: (err: unknown) => void = () => {}
@@ -205,7 +189,13 @@ export class SlabBuild {
       else this.builder.place(id, chunk)
     }
     stream.waiting.length = 0
-    if (stream.summary !== null) stream.finish({ entries: stream.summary.entries, pages: stream.summary.pageCount })
+    if (stream.summary === null) return
+    const { entries, pageCount } = stream.summary
+    this.builder.keep(id, stream.summary)
+    this.streams.delete(id)
+    this.ends.set(id, stream.keyBase + entries)
+    if (stream.records.length > 0) this.errors.set(id, stream.records)
+    stream.finish({ entries, pages: pageCount })
   }
 }
 

@@ -188,7 +188,7 @@ function sampleMerge(paths: readonly string[], withNodedata: boolean, options: S
 export function planOf(paths: readonly string[]): MergePlan {
   const plan = new MergePlan()
   for (const [partition, path] of paths.entries()) {
-    const footer = readRunFooter<unknown>(path)
+    const footer = readRunFooter(path)
     if (footer !== null) plan.add(partition, path, footer)
   }
   return plan

@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
-import type { LeafSummary, StreamState } from '../page/page-chunk.js'
+import type { StreamState } from '../page/page-chunk.js'
 
 /** Counts up when partitions, runs or checkpoints of nodes change: an older run is then not resumed. */
-export const NODES_SCHEMA = 7
+export const NODES_SCHEMA = 8
 /** The same for splices. */
-export const SPLICES_SCHEMA = 5
+export const SPLICES_SCHEMA = 6
 
 // What is wrong with a record is said in English.
 z.config(en())
@@ -107,22 +107,12 @@ export const spliceCounts = z.strictObject({
   messages: z.readonly(z.array(z.string())),
 })
 
-const leafSummary: z.ZodMiniType<LeafSummary> = z.strictObject({
-  entries: count,
-  droppedDups: count,
-  overflowPages: count,
-  pageCount: count,
-  keys: bytes,
-  keyEnds: numbers,
-  pages: numbers,
-  lastKey: bytes,
-}) as never
-
 const streamState: z.ZodMiniType<StreamState> = z.strictObject({
   stream: count,
   keyBase: count,
   extents: z.readonly(z.array(z.strictObject({ rel: count, first: count, count }))),
   digest,
+  leaves: z.nullable(z.strictObject({ at: count, bytes: count, digest, entries: count })),
 })
 
 /** Which slab a finished stream is in and where its pages lie there; of slabs that are built neither is known any more. */
@@ -134,13 +124,8 @@ export const nodesStream = z.strictObject({ stream: count, ...place, counts: z.o
 /** `splices/<layer iden>/<stream>` */
 export const splicesStream = z.strictObject({ stream: count, ...place, counts: spliceCounts })
 
-/** What the writer finds of it: where its pages lie. The summary is null when the run file of the stream has it. */
-export const placedStream = z.object({
-  stream: count,
-  slab: z.string(),
-  state: streamState,
-  summary: z.nullable(leafSummary),
-})
+/** What the writer finds of it: where its pages lie. */
+export const placedStream = z.object({ stream: count, slab: z.string(), state: streamState })
 
 const byteList = z.strictObject({ bytes, ends: numbers })
 const int32s = z.instanceof(Int32Array)
@@ -165,7 +150,6 @@ export const runFooter = z.strictObject({
     }),
   ),
   nodedata: z.strictObject({ start: count, end: count, count }),
-  extra: z.unknown(),
 })
 
 export type SlabPrint = z.infer<typeof slabPrint>

@@ -37,7 +37,7 @@ export interface JobKind<Step extends LayerStep> {
   readonly fromLast: boolean
   /** Errors of a stream that are in the migration log once it is committed. */
   errorsOf(stream: LayerStreams[Step]): number
-  /** The run file of a stream, which has the summary of its pages; null when the checkpoint has to note it. */
+  /** The run file that belongs to a stream, or null. */
   runPathOf(stream: LayerStreams[Step]): string | null
   /** What can stay of an earlier run's streams when some of them are damaged. */
   keep(streams: readonly LayerStreams[Step][], damaged: ReadonlySet<number>): readonly LayerStreams[Step][]
@@ -157,8 +157,7 @@ export class LayerJob<Step extends LayerStep> {
         slabs.map((slab) => {
           const streams = batch.filter((placed) => placed.slab === slab).map(({ stream }) => stream)
           const runPaths = this.runPaths(streams).map(([, path]) => path)
-          const withSummaries = runPaths.length < streams.length
-          return this.threads.writer.call('commit', { slab, key: this.key, streams, runPaths, withSummaries })
+          return this.threads.writer.call('commit', { slab, key: this.key, streams, runPaths })
         }),
       )
       const streams = batch.map(({ stream }) => stream)
@@ -210,13 +209,12 @@ export class LayerJob<Step extends LayerStep> {
     const dropped = streams.flatMap(({ stream }) => (stays.has(stream) ? [] : [stream]))
     if (dropped.length > 0) this.events.warn(kind.texts.again(`${dropped.length} of ${streams.length}`))
     this.countErrors(kept)
-    return { kept, ready: this.resume(kept, dropped) }
+    return { kept, ready: this.resume(dropped) }
   }
 
-  private async resume(kept: readonly LayerStreams[Step][], dropped: readonly number[]): Promise<void> {
-    const runPaths = this.runPaths(kept)
+  private async resume(dropped: readonly number[]): Promise<void> {
     for (const { slab, dir } of this.kind.slabs) {
-      await this.threads.writer.call('resume', { slab, dir, key: this.key, runPaths, dropped })
+      await this.threads.writer.call('resume', { slab, dir, key: this.key, dropped })
     }
   }
 

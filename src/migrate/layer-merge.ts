@@ -51,7 +51,7 @@ export class LayerMerge {
 
   /** Takes a finished partition into the plan. */
   add(partition: number, runPath: string): void {
-    const footer = readRunFooter<unknown>(runPath)
+    const footer = readRunFooter(runPath)
     if (footer === null) {
       throw new MigrationError('ERR_DEST', `Cannot merge layer "${this.iden}": ${runPath} is gone`)
     }

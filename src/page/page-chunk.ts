@@ -3,6 +3,8 @@
  * can be cloned and transferred; docs/format/lmdb-pages.md draws the pages themselves.
  */
 
+import type { LeavesPlace } from './leaf-file.js'
+
 /** Finished pages of one stream, in the order of their relative numbers, which start at 0 in each stream. */
 export interface PageChunk {
   /** `pageCount` pages; its ArrayBuffer belongs to the chunk alone, so it can be transferred. */
@@ -64,6 +66,8 @@ export interface StreamState {
   readonly extents: readonly StreamExtent[]
   /** XXH64 of its pages as they lie in the file, in hex: what a later process finds there may have changed since. */
   readonly digest: string
+  /** Where its leaf pages are noted. */
+  readonly leaves: LeavesPlace | null
 }
 
 export interface LeafBuilderOptions {

@@ -31,13 +31,22 @@ import {
   PAGE_BYTES,
   PAGE_HEADER_BYTES,
   PageFlag,
-  readU16,
   writeDbRecord,
   writeU48,
 } from './format.js'
 import { DEFAULT_FILL } from './leaf-builder.js'
+import { LeafFile, type LeavesPlace, leafPath } from './leaf-file.js'
 import { NodePage, nodeRoom, spareRoom } from './node-page.js'
-import type { PageChunk, PageExtent, StreamExtent, StreamPart, StreamState } from './page-chunk.js'
+import type { LeafSummary, PageChunk, PageExtent, StreamExtent, StreamPart, StreamState } from './page-chunk.js'
+import {
+  absolute,
+  addExtent,
+  packedExtents,
+  patchPageNumbers,
+  rebased,
+  rebaseKeys,
+  unpackedExtents,
+} from './stream-pages.js'
 
 const FIRST_DATA_PAGE = 2
 /** What Synapse opens a slab with, and how it grows: by doubling, and from 100 GiB on by as much. */
@@ -58,12 +67,22 @@ export interface SlabFileBuilderOptions {
   readonly fill?: number
 }
 
+/** A stream whose pages are being placed. */
 interface Stream {
-  keyBase: number
+  readonly keyBase: number
   pageCount: number
   readonly extents: StreamExtent[]
-  /** Of the pages placed so far; of a stream that an earlier process has placed all that it noted. */
-  readonly digest: Xxh64 | string
+  /** Of the pages placed so far. */
+  readonly digest: Xxh64
+}
+
+/** A complete one; a large layer has hundreds of thousands. */
+interface KeptStream {
+  readonly keyBase: number
+  /** `rel`, `first`, `count` of each extent. */
+  readonly extents: Float64Array
+  readonly digest: string
+  readonly leaves: LeavesPlace | null
 }
 
 /**
@@ -73,6 +92,8 @@ interface Stream {
 export class SlabFileBuilder {
   private readonly spare: number
   private readonly streamById = new Map<number, Stream>()
+  private readonly keptById = new Map<number, KeptStream>()
+  private leaves: LeafFile | null = null
   private readonly dbs = new Map<string, Uint8Array>()
   private readonly mainRows: { key: Uint8Array; value: Uint8Array }[] = []
   private readonly holes: PageExtent[] = []
@@ -100,10 +121,12 @@ export class SlabFileBuilder {
   static resume(dir: string, streams: readonly StreamState[], options: SlabFileBuilderOptions = {}): SlabFileBuilder {
     const fd = openSync(join(dir, 'data.mdb'), 'r+')
     const builder = new SlabFileBuilder(dir, fd, options)
-    for (const { stream, keyBase, extents, digest } of streams) {
-      const pageCount = extents.reduce((sum, extent) => sum + extent.count, 0)
-      builder.streamById.set(stream, { keyBase, pageCount, extents: [...extents], digest })
+    let leavesEnd = 0
+    for (const { stream, keyBase, extents, digest, leaves } of streams) {
+      builder.keptById.set(stream, { keyBase, extents: packedExtents(extents), digest, leaves })
+      if (leaves !== null) leavesEnd = Math.max(leavesEnd, leaves.at + leaves.bytes)
     }
+    if (leavesEnd > 0) builder.leaves = new LeafFile(leafPath(dir), leavesEnd)
     const used = streams.flatMap(({ extents }) => extents).sort((a, b) => a.first - b.first)
     for (const { first, count } of used) {
       if (first > builder.nextPage) builder.holes.push({ first: builder.nextPage, count: first - builder.nextPage })
@@ -130,6 +153,7 @@ export class SlabFileBuilder {
    */
   place(stream: number, chunk: PageChunk, keyBase = 0): PageExtent {
     const { bytes, pageCount, firstPage } = chunk
+    assert(!this.keptById.has(stream), () => `Stream ${stream} was complete before`)
     const known = this.streamById.get(stream) ?? { keyBase, pageCount: 0, extents: [], digest: new Xxh64() }
     assert(
       known.pageCount === firstPage && known.keyBase === keyBase && bytes.length === pageCount * PAGE_BYTES,
@@ -143,43 +167,87 @@ export class SlabFileBuilder {
     const view = viewOf(bytes)
     patchPageNumbers(view, chunk.fixups, known.extents)
     if (keyBase !== 0) rebaseKeys(bytes, view, keyBase)
-    const { digest } = known
-    assert(typeof digest !== 'string', () => `Stream ${stream} was complete before`)
-    digest.update(bytes)
+    known.digest.update(bytes)
     this.write(bytes, first)
     return { first, count: pageCount }
   }
 
   /** Gives up a stream, as its task is repeated: later chunks fill its pages, or they end in the free list. */
   drop(stream: number): void {
-    const known = this.streamById.get(stream)
-    if (known === undefined) return
-    for (const { first, count } of known.extents) this.holes.push({ first, count })
+    const { extents } = this.stateOf(stream)
+    for (const { first, count } of extents) this.holes.push({ first, count })
     this.streamById.delete(stream)
+    this.keptById.delete(stream)
+  }
+
+  /** Notes the leaf pages of a complete stream in a file: with many streams they are more than memory should hold. */
+  keep(stream: number, summary: LeafSummary): void {
+    const { keyBase, extents, digest, pageCount } = this.streamById.get(stream) ?? noPages()
+    assert(
+      pageCount === summary.pageCount,
+      () => `Stream ${stream} has ${pageCount} placed pages, expected ${summary.pageCount}`,
+    )
+    this.attempt(() => {
+      this.leaves ??= new LeafFile(leafPath(this.dir), 0)
+      const leaves = this.leaves.append(summary)
+      this.keptById.set(stream, { keyBase, extents: packedExtents(extents), digest: hexOf(digest.digest()), leaves })
+    })
+    this.streamById.delete(stream)
+  }
+
+  /** Streams that were noted, one after the other as they are asked for. */
+  *keptParts(streams: readonly number[]): Generator<StreamPart> {
+    for (const stream of streams) {
+      const place = this.keptById.get(stream)?.leaves ?? null
+      assert(place !== null && this.leaves !== null, () => `Stream ${stream} is not complete`)
+      yield { stream, summary: this.leaves.read(place) }
+    }
   }
 
   /** Streams with placed pages that belong to no finished db. */
   streams(): number[] {
-    return [...this.streamById.keys()]
+    return [...this.streamById.keys(), ...this.keptById.keys()]
   }
 
-  /** Declares a finished db: its streams in key order. No parts, or none with rows, make an empty db. Forgets the streams. */
-  finishDb(name: string, dupSort: boolean, parts: readonly StreamPart[]): void {
+  /**
+   * Declares a finished db: its streams in key order, each looked at once. No parts, or none with rows, make an empty db. Forgets
+   * the streams.
+   *
+   * @returns the number of its rows
+   */
+  finishDb(name: string, dupSort: boolean, parts: Iterable<StreamPart>): number {
     assert(!this.dbs.has(name), () => `Database "${name}" is finished twice`)
-    const used = parts.filter((part) => part.summary.pageCount > 0)
-    this.checkParts(name, used)
     const branches = new BranchBuilder(this.spare, (page) => this.putOwn(page, PageFlag.branch))
-    for (const part of used) this.addLeaves(branches, part)
-    const sum = (count: (part: StreamPart) => number) => used.reduce((total, part) => total + count(part), 0)
-    const record = treeRecord(dupSort ? DbFlag.dupSort : 0, branches.finish(), {
-      leafPages: sum((part) => part.summary.pages.length),
-      overflowPages: sum((part) => part.summary.overflowPages),
-      entries: sum((part) => part.summary.entries),
-    })
+    const counts = { leafPages: 0, overflowPages: 0, entries: 0 }
+    const taken: number[] = []
+    let lastKey: Uint8Array | null = null
+    for (const { stream, summary } of parts) {
+      if (summary.pageCount > 0) {
+        const { keyBase, extents } = this.stateOf(stream)
+        this.checkPart(name, stream, summary, extents)
+        const keys = rebased(summary.keys, keyBase)
+        const firstKey = keys.subarray(0, summary.keyEnds[0])
+        assert(
+          lastKey === null || Buffer.compare(lastKey, firstKey) < 0,
+          () => `Stream ${stream} of "${name}" does not start above the one before`,
+        )
+        lastKey = rebased(summary.lastKey, keyBase)
+        addLeaves(branches, summary, keys, extents)
+        counts.leafPages += summary.pages.length
+        counts.overflowPages += summary.overflowPages
+        counts.entries += summary.entries
+      }
+      taken.push(stream)
+    }
+    const record = treeRecord(dupSort ? DbFlag.dupSort : 0, branches.finish(), counts)
     this.flushOwn()
     // Those without rows as well: a resumed build knows them.
-    for (const part of parts) this.streamById.delete(part.stream)
+    for (const stream of taken) {
+      this.streamById.delete(stream)
+      this.keptById.delete(stream)
+    }
     this.dbs.set(name, packRecord(record))
+    return counts.entries
   }
 
   /** A plain row of the unnamed db, beside the db records: 0.1.x keeps `layer:model:version` there. */
@@ -195,25 +263,26 @@ export class SlabFileBuilder {
    */
   sync(): void {
     if (this.failure !== null) throw this.failure
-    this.attempt(() => fdatasyncSync(this.fd))
+    this.attempt(() => {
+      fdatasyncSync(this.fd)
+      this.leaves?.sync()
+    })
   }
 
   /** As `sync()` for what is placed before the call, while others go on placing. */
   async syncBehind(): Promise<void> {
-    await promisify(fdatasync)(this.fd).catch((cause) => {
+    await Promise.all([promisify(fdatasync)(this.fd), this.leaves?.syncBehind()]).catch((cause) => {
       throw this.cannotWrite(cause)
     })
   }
 
   /** Where a stream lies; worth storing once it is complete and `sync()` returned. */
   stateOf(stream: number): StreamState {
+    const kept = this.keptById.get(stream)
+    if (kept !== undefined) return { ...kept, stream, extents: unpackedExtents(kept.extents) }
     const { keyBase, extents, digest } = this.streamById.get(stream) ?? noPages()
-    return {
-      stream,
-      keyBase,
-      extents: extents.map((extent) => ({ ...extent })),
-      digest: typeof digest === 'string' ? digest : hexOf(digest.digest()),
-    }
+    const copies = extents.map((extent) => ({ ...extent }))
+    return { stream, keyBase, extents: copies, digest: hexOf(digest.digest()), leaves: null }
   }
 
   /**
@@ -222,7 +291,7 @@ export class SlabFileBuilder {
    * @throws {MigrationError} ERR_INTERNAL when a stream belongs to no db: its rows would be lost
    */
   finish(): { readonly lastPage: number; readonly bytes: number } {
-    assert(this.streamById.size === 0, () => `Streams ${this.streams().join(', ')} belong to no database`)
+    assert(this.streams().length === 0, () => `Streams ${this.streams().join(', ')} belong to no database`)
     const mainDb = this.buildMainDb()
     const freeDb = this.buildFreeDb()
     this.flushOwn()
@@ -233,6 +302,7 @@ export class SlabFileBuilder {
     this.write(metaPages(mainDb, freeDb, lastPage, this.options.mapSize ?? mapSizeFor(bytes)), 0)
     this.attempt(() => fsyncSync(this.fd))
     closeSync(this.fd)
+    this.leaves?.remove()
     syncDir(this.dir)
     return { lastPage, bytes }
   }
@@ -240,6 +310,7 @@ export class SlabFileBuilder {
   /** Closes the file without finishing it. */
   close(): void {
     closeSync(this.fd)
+    this.leaves?.close()
   }
 
   private allocate(count: number): number {
@@ -284,31 +355,12 @@ export class SlabFileBuilder {
     })
   }
 
-  private checkParts(name: string, parts: readonly StreamPart[]): void {
-    let lastKey: Uint8Array | null = null
-    for (const { stream, summary } of parts) {
-      const known = this.streamById.get(stream)
-      assert(
-        known !== undefined && known.pageCount === summary.pageCount,
-        () => `Stream ${stream} of "${name}" has ${known?.pageCount ?? 0} placed pages, expected ${summary.pageCount}`,
-      )
-      const firstKey = rebased(summary.keys.subarray(0, summary.keyEnds[0]), known.keyBase)
-      assert(
-        lastKey === null || Buffer.compare(lastKey, firstKey) < 0,
-        () => `Stream ${stream} of "${name}" does not start above the one before`,
-      )
-      lastKey = rebased(summary.lastKey, known.keyBase)
-    }
-  }
-
-  private addLeaves(branches: BranchBuilder, { stream, summary }: StreamPart): void {
-    const { keyBase, extents } = this.streamById.get(stream) as Stream
-    const { keyEnds, pages } = summary
-    const keys = keyBase === 0 ? summary.keys : rebased(summary.keys, keyBase)
-    const view = viewOf(keys)
-    for (let i = 0, start = 0; i < pages.length; start = keyEnds[i], i++) {
-      branches.add(absolute(extents, pages[i]), keys, view, start, keyEnds[i])
-    }
+  private checkPart(name: string, stream: number, summary: LeafSummary, extents: readonly StreamExtent[]): void {
+    const placed = extents.reduce((sum, { count }) => sum + count, 0)
+    assert(
+      placed === summary.pageCount,
+      () => `Stream ${stream} of "${name}" has ${placed} placed pages, expected ${summary.pageCount}`,
+    )
   }
 
   /** Appends a page that the owner of the file made; `flushOwn()` writes it. */
@@ -452,70 +504,16 @@ function metaPages(mainDb: DbRecord, freeDb: DbRecord, lastPage: number, mapSize
   return bytes
 }
 
-function addExtent(extents: StreamExtent[], next: StreamExtent): void {
-  const last = extents.at(-1)
-  if (last !== undefined && last.first + last.count === next.first) {
-    extents[extents.length - 1] = { ...last, count: last.count + next.count }
-  } else {
-    extents.push(next)
+function addLeaves(
+  branches: BranchBuilder,
+  { keyEnds, pages }: LeafSummary,
+  keys: Uint8Array,
+  extents: readonly StreamExtent[],
+): void {
+  const view = viewOf(keys)
+  for (let i = 0, start = 0; i < pages.length; start = keyEnds[i], i++) {
+    branches.add(absolute(extents, pages[i]), keys, view, start, keyEnds[i])
   }
-}
-
-/** The page of the file that is page `rel` of the stream. */
-function absolute(extents: readonly StreamExtent[], rel: number): number {
-  let low = 0
-  let high = extents.length - 1
-  // Most references lead to pages placed just before.
-  if (rel >= extents[high].rel) low = high
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if (extents[middle].rel <= rel) low = middle
-    else high = middle - 1
-  }
-  const { rel: start, first, count } = extents[low]
-  assert(rel - start < count, () => `Page ${rel} of a stream is referred to before it is placed`)
-  return first + (rel - start)
-}
-
-function patchPageNumbers(view: DataView, fixups: Uint32Array, extents: readonly StreamExtent[]): void {
-  for (let i = 0; i < fixups.length; i++) {
-    writeU48(view, fixups[i], absolute(extents, view.getUint32(fixups[i], true)))
-  }
-}
-
-/** Adds `keyBase` to the 8-byte keys of all leaf pages. */
-function rebaseKeys(bytes: Uint8Array, view: DataView, keyBase: number): void {
-  for (let page = 0; page < bytes.length; ) {
-    const flags = readU16(bytes, page + 10)
-    if (flags === PageFlag.overflow) {
-      page += view.getUint32(page + 12, true) * PAGE_BYTES
-      continue
-    }
-    assert(flags === PageFlag.leaf, () => 'Only plain leaf pages can be given another key base')
-    const lower = view.getUint16(page + 12, true)
-    for (let at = PAGE_HEADER_BYTES; at < lower; at += 2) {
-      const node = page + view.getUint16(page + at, true)
-      const isPlain = view.getUint16(node + 6, true) === 8 && (readU16(bytes, node + 4) & NodeFlag.dupData) === 0
-      assert(isPlain, () => 'Only rows with keys of 8 bytes can be given another key base')
-      addToKey(view, node + NODE_HEADER_BYTES, keyBase)
-    }
-    page += PAGE_BYTES
-  }
-}
-
-/** Keys of 8 bytes end to end, with `keyBase` added to each. */
-function rebased(keys: Uint8Array, keyBase: number): Uint8Array {
-  if (keyBase === 0) return keys
-  const copy = keys.slice()
-  const view = viewOf(copy)
-  for (let at = 0; at < copy.length; at += 8) addToKey(view, at, keyBase)
-  return copy
-}
-
-function addToKey(view: DataView, at: number, keyBase: number): void {
-  const low = view.getUint32(at + 4) + (keyBase % 0x1_0000_0000)
-  view.setUint32(at + 4, low % 0x1_0000_0000)
-  view.setUint32(at, view.getUint32(at) + Math.floor(keyBase / 0x1_0000_0000) + (low >= 0x1_0000_0000 ? 1 : 0))
 }
 
 function syncDir(dir: string): void {

@@ -1,9 +1,10 @@
 import { type Buckets, bucketsOf } from '../bytes/buckets.js'
-import { ByteIndex } from '../bytes/byte-index.js'
-import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '../bytes/byte-list.js'
+import { type ByteList, itemOf } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
 import type { MergePart, MergeUnit } from '../migrate/tasks/merge-runs.js'
+import { NameUnion } from './name-union.js'
+import type { NodedataPlace } from './nodedata-rows.js'
 import type { RunFooter, RunSection } from './run-file.js'
 
 /** Pages of one task; large enough to keep many runs' reads long, small enough to share the work evenly. */
@@ -17,10 +18,7 @@ export interface LayerNames {
 }
 
 /** Where a run keeps its node data, and what its ranks lead to. */
-export interface NodedataSpan {
-  readonly path: string
-  readonly start: number
-  readonly end: number
+export interface NodedataSpan extends NodedataPlace {
   readonly abrvs: Float64Array
 }
 
@@ -73,7 +71,7 @@ export class MergePlan {
   private readonly groups = new Map<IndexDb, Groups>(INDEX_DBS.map((db) => [db, new Groups()]))
 
   /** @param footer that of the run file at `path` */
-  add(partition: number, path: string, footer: RunFooter<unknown>): void {
+  add(partition: number, path: string, footer: RunFooter): void {
     const props = this.props.add(footer.propNames)
     const tags = this.tags.add(footer.tagNames)
     const tagProps = this.tagProps.add(footer.tagPropNames)
@@ -153,43 +151,6 @@ interface RankedGroups {
   readonly order: Int32Array
   readonly first: Int32Array
   readonly second: Int32Array
-}
-
-/** Names of several runs, numbered as they are met. */
-class NameUnion {
-  private readonly index = new ByteIndex()
-
-  /** The number of each name. */
-  add(names: ByteList): Int32Array {
-    const { bytes, ends } = names
-    return Int32Array.from(ends, (end, i) => {
-      const start = startOf(names, i)
-      const known = this.index.find(bytes, start, end)
-      return known >= 0 ? known : this.index.add(bytes, start, end)
-    })
-  }
-
-  sorted(): ByteList {
-    const { list } = this.index
-    const sorted = new ByteListBuilder()
-    for (const id of this.order()) sorted.add(list.bytes, startOf(list, id), list.ends[id])
-    return sorted.pack()
-  }
-
-  /** The place of each number's name in byte order. */
-  ranks(): Int32Array {
-    const ranks = new Int32Array(this.index.size)
-    this.order().forEach((id, rank) => {
-      ranks[id] = rank
-    })
-    return ranks
-  }
-
-  private order(): Int32Array {
-    const order = new Int32Array(this.index.size).map((_, id) => id)
-    sortByBytes(order, this.index.list)
-    return order
-  }
 }
 
 function plannedSection(section: RunSection, groups: Groups, first: Int32Array, second: Int32Array): PlannedSection {
@@ -287,10 +248,17 @@ function rangeUnit(
     const [firstBlock, endBlock] = blocksOf(blocks, index)
     const isBelow = (block: number, border: Uint8Array) => Buffer.compare(itemOf(blockKeys, block), border) < 0
     // Equal index bytes may have begun in the block before the first one that starts with them.
-    let from = firstBlock
-    while (gte !== null && from + 1 < endBlock && isBelow(from + 1, gte)) from++
-    let to = from
-    while (to < endBlock && (lt === null || isBelow(to, lt))) to++
+    const firstNotBelow = (start: number, border: Uint8Array) => {
+      let low = start
+      for (let high = endBlock; low < high; ) {
+        const middle = (low + high) >> 1
+        if (isBelow(middle, border)) low = middle + 1
+        else high = middle
+      }
+      return low
+    }
+    const from = gte === null ? firstBlock : Math.max(firstBlock, firstNotBelow(firstBlock, gte) - 1)
+    const to = lt === null ? endBlock : firstNotBelow(from, lt)
     if (to === from) return
     const end = to < endBlock ? blockStart[to] : bounds[index + 1]
     parts.push({ path: places.path(run), start: blockStart[from], end, groups: none, counts: none })

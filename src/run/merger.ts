@@ -1,8 +1,16 @@
 import { compareSpans, viewOf } from '../bytes/spans.js'
 import { RunReader, roomFor } from './run-blocks.js'
 
-/** A row has less, whatever its length says. A merge has a reader for each of hundreds of runs. */
+/** A row has less, whatever its length says. */
 const READ_BYTES = 66 << 10
+/** What the readers of one merge read at a time, all together. Each reads this much at least: several rows. */
+const ALL_READ_BYTES = 16 << 20
+const LEAST_READ_BYTES = 8 << 10
+
+/** What each of so many readers reads at a time: long pieces, but a thread's buffers do not grow with the number of runs. */
+export function readBytesFor(readers: number): number {
+  return Math.max(LEAST_READ_BYTES, Math.min(READ_BYTES, Math.floor(ALL_READ_BYTES / readers)))
+}
 
 interface ReadBuffer {
   readonly buf: Buffer
@@ -39,9 +47,18 @@ export class SegmentReader {
   private bufPosition: number
   private at = 0
 
-  constructor(private readonly segment: Segment) {
+  /** @param readBytes how much is read at a time */
+  constructor(
+    private readonly segment: Segment,
+    private readonly readBytes = READ_BYTES,
+  ) {
     this.bufPosition = segment.start
     this.run = new RunReader(segment.path)
+  }
+
+  /** Where the next row starts in the content of the run. */
+  get position(): number {
+    return this.bufPosition + this.at
   }
 
   /** Limits the reader to the next `count` rows: those of one group. */
@@ -101,7 +118,7 @@ export class SegmentReader {
     const next = unused.pop() ?? newBuffer()
     this.replace(next)
     // A merge may have thousands of runs, more than files may be open: each is open only while it is read.
-    const bytes = Math.min(left, READ_BYTES)
+    const bytes = Math.min(left, this.readBytes)
     this.at = this.run.read(position, bytes, this.buf)
     this.bytes = this.at + bytes
     this.bufPosition = position - this.at

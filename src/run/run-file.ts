@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { Packr } from 'msgpackr/pack'
 import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
+import { copySpan, viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import type { IndexRows } from '../translate/index-rows.js'
 import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './run-blocks.js'
@@ -36,26 +37,44 @@ export interface RunSection {
  * ranks stand for. A row is `u16 length, index bytes, buid`, a row of node data `buid, u32 rank, u32 length, value`.
  * docs/format/sorted-run.md draws it.
  */
-export interface RunFooter<Extra> {
+export interface RunFooter {
   readonly propNames: ByteList
   readonly tagNames: ByteList
   readonly tagPropNames: ByteList
   readonly sections: Readonly<Record<string, RunSection>>
   readonly nodedata: { readonly start: number; readonly end: number; readonly count: number }
-  readonly extra: Extra
+}
+
+/** What a run is written through; those of one run are used again by the next one of the thread. */
+interface WriteBuffers {
+  readonly buf: Buffer
+  readonly view: DataView
+  readonly blocks: Buffer
+}
+
+const unused: WriteBuffers[] = []
+
+function newBuffers(): WriteBuffers {
+  const buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  return { buf, view: viewOf(buf), blocks: Buffer.allocUnsafeSlow(BUFFER_BLOCKS * RUN_BLOCK_BYTES) }
 }
 
 /** Writes one run; the file has its name only once it is complete. Whoever vouches for it makes it durable: `syncRuns()`. */
 export class RunWriter {
   private readonly fd: number
   private readonly seed: bigint
-  private readonly buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
-  private readonly view = new DataView(this.buf.buffer)
-  private readonly blocks = Buffer.allocUnsafeSlow(BUFFER_BLOCKS * RUN_BLOCK_BYTES)
+  private readonly buffers = unused.pop() ?? newBuffers()
+  private readonly buf = this.buffers.buf
+  private readonly view = this.buffers.view
+  private readonly blocks = this.buffers.blocks
   private used = 0
   /** Bytes of content that are written, whole blocks of them. */
   private flushed = 0
   private readonly sections: Record<string, RunSection> = {}
+  private draft = new SectionDraft()
+  /** Where the last entry point into the open group is. */
+  private block = 0
+  private groupRows = 0
 
   /** @param blockBytes how far apart the entry points into a group are */
   constructor(
@@ -90,43 +109,53 @@ export class RunWriter {
       rankOf[group] = rank
     })
     const { order, ends } = sortRows(rows, rankOf, used.length)
-    const section = {
-      a: new Int32Array(used.length),
-      b: new Int32Array(used.length),
-      counts: new Int32Array(used.length),
-      starts: new Float64Array(used.length),
-      ends: new Float64Array(used.length),
-    }
-    const blockGroup: number[] = []
-    const blockStart: number[] = []
-    const blockKeys = new ByteListBuilder()
+    const { draft } = this
     let at = 0
     used.forEach((group, rank) => {
       const start = at
-      section.a[rank] = first[group]
-      section.b[rank] = secondOf(group)
-      section.starts[rank] = this.position
-      section.counts[rank] = ends[rank] - start
+      draft.begin(first[group], secondOf(group), this.position)
       let block = this.position
       for (; at < ends[rank]; at++) {
         const row = order[at]
         const from = rows.starts[row]
         if (at === start || this.position - block >= this.blockBytes) {
           block = this.position
-          blockGroup.push(rank)
-          blockStart.push(block)
-          blockKeys.add(rows.bytes, from, from + rows.lengths[row])
+          draft.entry(block, rows.bytes, from, from + rows.lengths[row])
         }
         this.row(rows.bytes, from, rows.lengths[row], buidView, rows.owners[row] * 32)
       }
-      section.ends[rank] = this.position
+      draft.end(this.position, ends[rank] - start)
     })
-    this.sections[name] = {
-      ...section,
-      blockGroup: Int32Array.from(blockGroup),
-      blockStart: Float64Array.from(blockStart),
-      blockKeys: blockKeys.pack(),
+    this.endSection(name)
+  }
+
+  /** Begins the next group of a section whose rows come sorted; `b` is -1 where keys have but one abbreviation. */
+  beginGroup(a: number, b: number): void {
+    this.draft.begin(a, b, this.position)
+    this.groupRows = 0
+  }
+
+  /** The next row of the group: `buf[keyStart, keyEnd)` is the index, the 32 bytes behind it the buid. */
+  sortedRow(buf: Buffer, view: DataView, keyStart: number, keyEnd: number): void {
+    const length = keyEnd - keyStart
+    if (this.groupRows++ === 0 || this.position - this.block >= this.blockBytes) {
+      this.block = this.position
+      this.draft.entry(this.block, buf, keyStart, keyEnd)
     }
+    if (this.used + length + 34 > BUFFER_BYTES) this.flush()
+    this.view.setUint16(this.used, length, true)
+    copySpan(this.buf, this.view, this.used + 2, buf, view, keyStart, keyEnd + 32)
+    this.used += length + 34
+  }
+
+  endGroup(): void {
+    this.draft.end(this.position, this.groupRows)
+  }
+
+  /** Ends a section: its groups have been written. */
+  endSection(name: string): void {
+    this.sections[name] = this.draft.pack()
+    this.draft = new SectionDraft()
   }
 
   /** One value of node data, in order of buid and rank. */
@@ -140,7 +169,7 @@ export class RunWriter {
   }
 
   /** Writes the footer and gives the file its name. */
-  finish<Extra>(footer: Omit<RunFooter<Extra>, 'sections'>): { bytes: number } {
+  finish(footer: Omit<RunFooter, 'sections'>): { bytes: number } {
     const packed = packr.pack({ ...footer, sections: this.sections })
     const footerStart = this.position
     this.write(packed, 0, packed.length)
@@ -156,6 +185,7 @@ export class RunWriter {
     this.flush()
     assert(this.used === 0, () => `run "${this.path}" ends within a block`)
     closeSync(this.fd)
+    unused.push(this.buffers)
     renameSync(`${this.path}.part`, this.path)
     return { bytes: (this.flushed / CONTENT_BYTES) * RUN_BLOCK_BYTES }
   }
@@ -204,6 +234,49 @@ export class RunWriter {
         cause,
         hint: 'Check the disk of the destination and its free space',
       })
+    }
+  }
+}
+
+/** What the footer will say of the section that is being written. */
+class SectionDraft {
+  private readonly a: number[] = []
+  private readonly b: number[] = []
+  private readonly counts: number[] = []
+  private readonly starts: number[] = []
+  private readonly ends: number[] = []
+  private readonly blockGroup: number[] = []
+  private readonly blockStart: number[] = []
+  private readonly blockKeys = new ByteListBuilder()
+
+  begin(a: number, b: number, position: number): void {
+    this.a.push(a)
+    this.b.push(b)
+    this.starts.push(position)
+  }
+
+  /** An entry point into the group that was begun last: the row at `position` has the index `buf[start, end)`. */
+  entry(position: number, buf: Uint8Array, start: number, end: number): void {
+    this.blockGroup.push(this.a.length - 1)
+    this.blockStart.push(position)
+    this.blockKeys.add(buf, start, end)
+  }
+
+  end(position: number, rows: number): void {
+    this.ends.push(position)
+    this.counts.push(rows)
+  }
+
+  pack(): RunSection {
+    return {
+      a: Int32Array.from(this.a),
+      b: Int32Array.from(this.b),
+      counts: Int32Array.from(this.counts),
+      starts: Float64Array.from(this.starts),
+      ends: Float64Array.from(this.ends),
+      blockGroup: Int32Array.from(this.blockGroup),
+      blockStart: Float64Array.from(this.blockStart),
+      blockKeys: this.blockKeys.pack(),
     }
   }
 }

@@ -11,7 +11,7 @@ const packr = new Packr({ structuredClone: true })
  *
  * @throws {MigrationError} ERR_DEST when it is not as it was written
  */
-export function readRunFooter<Extra>(path: string): RunFooter<Extra> | null {
+export function readRunFooter(path: string): RunFooter | null {
   const stats = statSync(path, { throwIfNoEntry: false })
   if (stats === undefined) return null
   const contentBytes = (stats.size / RUN_BLOCK_BYTES) * CONTENT_BYTES
@@ -23,7 +23,7 @@ export function readRunFooter<Extra>(path: string): RunFooter<Extra> | null {
     const start = Number(trailer.readBigUInt64LE(0))
     const length = Number(trailer.readBigUInt64LE(8))
     const { data, error } = runFooter.safeParse(packr.unpack(contentOf(run, start, length)))
-    if (error === undefined) return data as unknown as RunFooter<Extra>
+    if (error === undefined) return data as unknown as RunFooter
     throw run.damaged(`its footer is none: ${error.issues[0].path.join('.')} ${error.issues[0].message}`)
   } finally {
     run.close()

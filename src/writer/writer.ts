@@ -11,10 +11,9 @@ import { installSlab, SlabBuild, type StreamResult } from '../dest/slab-build.js
 import { assert } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { type PlacedStream, placedStream } from '../layout/records.js'
-import type { LeafSummary } from '../page/page-chunk.js'
+import type { StreamState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import { syncRuns } from '../run/run-file.js'
-import { readRunFooter } from '../run/run-footer.js'
 import { syncTree } from '../slab/write-whole.js'
 import type { MigrOp, StepContext } from '../step/context.js'
 import { copyDirn } from '../step/dirn.js'
@@ -177,25 +176,15 @@ export class Writer {
   /**
    * Goes on with building a slab: its streams are those of the checkpoint.
    *
-   * @param runPaths for streams whose summaries lie in run files
    * @param dropped streams that are made again: the checkpoint forgets them first, their pages are used again
    */
-  resume(args: {
-    slab: string
-    dir: string
-    key: string
-    runPaths: readonly (readonly [number, string])[]
-    dropped: readonly number[]
-  }): void {
-    const runPaths = new Map(args.runPaths)
+  resume(args: { slab: string; dir: string; key: string; dropped: readonly number[] }): void {
     if (args.dropped.length > 0) this.checkpoints.dropStreams(args.key, args.dropped)
-    const notes = this.checkpoints.streams(args.key).map((note) => parsedRecord(placedStream, args.key, note))
-    const kept = notes.filter(({ slab }) => slab === args.slab)
-    const streams = kept.map(({ stream, state, summary }) => ({
-      state,
-      summary: summary ?? summaryOf(runPaths.get(stream)),
-    }))
-    this.builds.set(args.slab, new SlabBuild(args.dir, streams))
+    const states = this.checkpoints.streams(args.key).flatMap((note): StreamState[] => {
+      if ((note as Partial<PlacedStream>).slab !== args.slab) return []
+      return [parsedRecord(placedStream, args.key, note).state]
+    })
+    this.builds.set(args.slab, new SlabBuild(args.dir, states))
   }
 
   /** Places what a task sends; resolves when it is all in the file (not yet durable). */
@@ -225,16 +214,11 @@ export class Writer {
     streams: readonly (StreamNote & object)[]
     /** Run files that belong to the streams. */
     runPaths?: string[]
-    /** Whether no run file keeps the summaries of the streams. */
-    withSummaries?: boolean
   }): Promise<void> {
-    const { slab, streams, withSummaries = false } = args
+    const { slab, streams } = args
     const build = this.slab(slab)
-    const records: PackedRecord[] = streams.flatMap(({ stream }) => build.records(stream))
-    const notes = streams.map((note): PlacedStream & StreamNote => {
-      const { stream } = note
-      return { ...note, slab, state: build.stateOf(stream), summary: withSummaries ? build.summary(stream) : null }
-    })
+    const records: PackedRecord[] = streams.flatMap(({ stream }) => build.takeRecords(stream))
+    const notes = streams.map((note): PlacedStream => ({ ...note, slab, state: build.stateOf(note.stream) }))
     await Promise.all([build.sync(), syncRuns(args.runPaths ?? [])])
     // A checkpoint vouches for pages and errors alike: it comes last.
     if (records.length > 0) this.migrationLog.putErrors(records)
@@ -279,7 +263,7 @@ export class Writer {
   checkpoint({ key }: { key: string }): { head: unknown; streams: unknown[] } | null {
     const head = this.checkpoints.get(key)
     if (head === null) return null
-    return { head, streams: this.checkpoints.streams(key).map(({ summary: _, ...note }) => note) }
+    return { head, streams: this.checkpoints.streams(key) }
   }
 
   /** Forgets the checkpoint of that key: what it vouches for is about to go. */
@@ -335,12 +319,6 @@ export class Writer {
     assert(build !== undefined, () => `slab "${name}" is not being built`)
     return build
   }
-}
-
-function summaryOf(runPath: string | undefined): LeafSummary {
-  const footer = runPath === undefined ? null : readRunFooter<LeafSummary>(runPath)
-  assert(footer !== null, () => `run "${runPath}" is gone`)
-  return footer.extra
 }
 
 /** A finished layer that nodes are added to. */

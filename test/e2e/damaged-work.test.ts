@@ -3,6 +3,7 @@ import { closeSync, copyFileSync, cpSync, openSync, rmSync, statSync, truncateSy
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { readCheckpoints } from '../../src/dest/checkpoints.js'
+import { leafPath } from '../../src/page/leaf-file.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { alterByte, alterValue } from '../support/alter-value.js'
 import { tempDir, unpack } from '../support/cortex.js'
@@ -126,6 +127,16 @@ test('--from-last makes again the pages that changed in half-built slabs: of par
     const path = slabOf(dest, made)
     truncateSync(path, Math.floor(statSync(path).size / 8192) * 4096)
   })
+})
+
+test('--from-last makes again the streams whose leaf pages are noted no more: a bit, the end, all of them', async () => {
+  const leavesOf = (dest: string, { iden }: Made) =>
+    leafPath(join(dest, 'migration', 'build', iden, 'nodes', 'layer_v2.lmdb'))
+  await isMadeAgain('leaves-bit', (dest, made) => alterByte(leavesOf(dest, made), 100, 3))
+  await isMadeAgain('leaves-cut', (dest, made) =>
+    truncateSync(leavesOf(dest, made), statSync(leavesOf(dest, made)).size >> 1),
+  )
+  await isMadeAgain('leaves-gone', (dest, made) => rmSync(leavesOf(dest, made)))
 })
 
 test('--from-last refuses a checkpoint of which a bit has changed, and a checkpoint slab or a log that is damaged', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { leafPath } from '../../src/page/leaf-file.js'
 import type { StreamState } from '../../src/page/page-chunk.js'
 import { walkSlab } from '../../src/page/page-walker.js'
 import { SlabFileBuilder } from '../../src/page/slab-file-builder.js'
@@ -34,6 +36,8 @@ class Build {
   private readonly stream = Array.from({ length: TASKS }, (_, i) => i)
   private noted = new Map<number, StreamState>()
   private streams = TASKS
+  /** Tasks whose leaf pages are in the file beside the slab. */
+  private readonly kept = new Set<number>()
 
   constructor(private readonly path: string) {
     this.file = SlabFileBuilder.create(path)
@@ -49,12 +53,10 @@ class Build {
   finish(): void {
     this.kill()
     for (const task of tasks.keys()) while (this.place(task));
-    this.file.finishDb(
-      'rows',
-      false,
-      tasks.map(({ summary }, task) => ({ stream: this.stream[task], summary })),
-    )
+    for (const task of tasks.keys()) if (!this.kept.has(task)) this.keep(task)
+    this.file.finishDb('rows', false, this.file.keptParts(this.stream))
     this.file.finish()
+    assert.equal(existsSync(leafPath(this.path)), false)
   }
 
   private place(task: number): boolean {
@@ -67,10 +69,16 @@ class Build {
   }
 
   private note(): void {
-    this.file.sync()
     for (const [task, { chunks }] of tasks.entries()) {
-      if (this.placed[task] === chunks.length) this.noted.set(task, this.file.stateOf(this.stream[task]))
+      if (this.placed[task] === chunks.length && !this.kept.has(task)) this.keep(task)
     }
+    this.file.sync()
+    for (const task of this.kept) this.noted.set(task, this.file.stateOf(this.stream[task]))
+  }
+
+  private keep(task: number): void {
+    this.file.keep(this.stream[task], tasks[task].summary)
+    this.kept.add(task)
   }
 
   private kill(): void {
@@ -81,6 +89,7 @@ class Build {
 
   private restart(task: number, isKnown: boolean): void {
     if (isKnown) this.file.drop(this.stream[task])
+    this.kept.delete(task)
     this.stream[task] = this.streams++
     this.placed[task] = 0
   }

@@ -6,7 +6,9 @@ import { type ByteList, byteListOf, itemOf } from '../../src/bytes/byte-list.js'
 import { INDEX_DBS } from '../../src/layout/dest-dbs.js'
 import { groupReaders, type MergeUnit } from '../../src/migrate/tasks/merge-runs.js'
 import { MergePlan } from '../../src/run/merge-plan.js'
+import { mergeRunFiles } from '../../src/run/merge-run-files.js'
 import { mergeRows, SegmentReader } from '../../src/run/merger.js'
+import { eachNodedata } from '../../src/run/nodedata-rows.js'
 import { type RunSection, RunWriter } from '../../src/run/run-file.js'
 import { readRunFooter } from '../../src/run/run-footer.js'
 import { tempDir } from '../support/fixture.js'
@@ -32,27 +34,38 @@ function textOf(abrv: number, index: Uint8Array, owner: number): string {
   return `${String(abrv).padStart(4, '0')} ${Buffer.from(index).toString('hex')} ${owner}`
 }
 
-/** Runs are added from the last to the first: the plan must not depend on it. */
-function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
-  const owners = Math.max(1, ...runs.flatMap(({ rows }) => rows.map(({ owner }) => owner + 1)))
-  const plan = new MergePlan()
-  for (const [partition, { names, rows }] of [...runs.entries()].reverse()) {
+/** Writes runs, with a value of node data for each row; returns their paths. */
+function written(runs: readonly TestRun[], blockBytes: number): string[] {
+  const buids = buidsOf(Math.max(1, ...runs.flatMap(({ rows }) => rows.map(({ owner }) => owner + 1))))
+  return runs.map(({ names, rows }) => {
     const path = join(dir, `${files++}.run`)
     const sorted = [...names].sort()
+    const ranks = Int32Array.from(names, (name) => sorted.indexOf(name))
     const run = new RunWriter(path, blockBytes)
     const none = new Int32Array(0)
-    run.section(
-      'byprop',
-      indexRows(rows),
-      Int32Array.from(names, (name) => sorted.indexOf(name)),
-      null,
-      buidsOf(owners),
-    )
-    for (const db of INDEX_DBS.slice(1)) run.section(db, indexRows([]), none, null, buidsOf(0))
+    run.section('byprop', indexRows(rows), ranks, null, buids)
+    run.section('byarray', indexRows([]), none, null, buids)
+    run.section('bytag', indexRows(rows), ranks, ranks, buids)
+    run.section('bytagprop', indexRows(rows.slice(0, 3)), ranks, null, buids)
+    run.section('dataname', indexRows([]), none, null, buids)
+    const start = run.position
+    for (const { group, owner } of rows) run.nodedata(buids, owner * 32, ranks[group], Buffer.from(`value ${owner}`))
     const propNames = byteListOf(sorted.map((name) => Buffer.from(name)))
-    const nodedata = { start: 0, end: 0, count: 0 }
-    run.finish({ propNames, tagNames: NO_NAMES, tagPropNames: NO_NAMES, nodedata, extra: null })
-    const footer = readRunFooter<unknown>(path)
+    const nodedata = { start, end: run.position, count: rows.length }
+    run.finish({ propNames, tagNames: propNames, tagPropNames: propNames, nodedata })
+    return path
+  })
+}
+
+/** Runs are added from the last to the first: the plan must not depend on it. */
+function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
+  return planOfFiles(written(runs, blockBytes))
+}
+
+function planOfFiles(paths: readonly string[]): MergePlan {
+  const plan = new MergePlan()
+  for (const [partition, path] of [...paths.entries()].reverse()) {
+    const footer = readRunFooter(path)
     assert.ok(footer !== null)
     plan.add(partition, path, footer)
   }
@@ -121,6 +134,44 @@ test('MergePlan.units() and mergeRows() give what sorting all rows gives, whatev
       },
     ),
     { numRuns: 150, seed: 3 },
+  )
+})
+
+/** All that a plan leads to: names, rows of each database, node data. */
+function contentOf(plan: MergePlan): object {
+  const { props, tags, tagProps } = plan.names()
+  const values: string[] = []
+  for (const { abrvs, ...place } of plan.nodedata()) {
+    eachNodedata(place, (buf, at, end) => {
+      values.push(`${buf.readUInt32BE(at)} ${abrvs[buf.readUInt32LE(at + 32)]} ${buf.toString('utf8', at + 40, end)}`)
+    })
+  }
+  return {
+    names: [props, tags, tagProps],
+    rows: INDEX_DBS.map((db) => plan.units(db, 100).flatMap((unit) => merged(unit()))),
+    values,
+  }
+}
+
+test('runs that mergeRunFiles() has merged, in one level or in two, lead to the very rows of those that it was given', () => {
+  fc.assert(
+    fc.property(runs, fc.integer({ min: 1, max: 4 }), fc.constantFrom(1, 100, 1 << 16), (list, fanIn, block) => {
+      const paths = written(list, block)
+      const expected = contentOf(planOfFiles(paths))
+      let level = paths
+      for (const depth of [1, 2]) {
+        const groups = Array.from({ length: Math.ceil(level.length / fanIn) }, (_, i) => {
+          return level.slice(i * fanIn, (i + 1) * fanIn)
+        })
+        level = groups.map((group) => {
+          const out = join(dir, `${files++}.run`)
+          mergeRunFiles(group, out)
+          return out
+        })
+        assert.deepEqual(contentOf(planOfFiles(level)), expected, `level ${depth}`)
+      }
+    }),
+    { numRuns: 100, seed: 4 },
   )
 })
 
@@ -200,7 +251,7 @@ test('MergePlan.names() is in byte order, and nodedata() leads from the names of
   for (const [partition, list] of lists.entries()) {
     const nodedata = { start: 0, end: 1, count: 1 }
     const names = { propNames: byteListOf(list), tagNames: NO_NAMES, tagPropNames: NO_NAMES }
-    plan.add(partition, `${partition}`, { ...names, sections, nodedata, extra: null })
+    plan.add(partition, `${partition}`, { ...names, sections, nodedata })
   }
   const props = itemsOf(plan.names().props)
   assert.deepEqual(

@@ -1,6 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { hexOf, Xxh64 } from '../../bytes/hash.js'
 import { PAGE_BYTES } from '../../page/format.js'
+import { leafPath, readLeaves } from '../../page/leaf-file.js'
 import type { StreamState } from '../../page/page-chunk.js'
 import { checkRunBlocks } from '../../run/run-blocks.js'
 
@@ -12,14 +14,17 @@ export interface CheckPagesInput {
   readonly streams: readonly StreamState[]
 }
 
-/** Compares the pages of streams with their digests; names the streams that are not as they were placed. */
+/** Compares the pages of streams, and what is noted of them, with their digests; names the streams that are not as they were placed. */
 export function checkPages({ path, streams }: CheckPagesInput): number[] {
   const buf = Buffer.allocUnsafeSlow(READ_BYTES)
   const fd = openSync(path, 'r')
+  const leaves = openLeaves(dirname(path))
   try {
-    return streams.filter((state) => digestOf(fd, state, buf) !== state.digest).map(({ stream }) => stream)
+    const isKept = (state: StreamState) => digestOf(fd, state, buf) === state.digest && areLeavesKept(leaves, state)
+    return streams.filter((state) => !isKept(state)).map(({ stream }) => stream)
   } finally {
     closeSync(fd)
+    if (leaves !== null) closeSync(leaves)
   }
 }
 
@@ -31,6 +36,23 @@ export function checkRun({ path }: { path: string }): string | null {
   } catch (error) {
     // Whatever it is, be it that the disk cannot read it any more: it is made again.
     return (error as Error).message
+  }
+}
+
+/** Null when it cannot be opened, whatever the reason: all streams are made again. */
+function openLeaves(dir: string): number | null {
+  try {
+    return openSync(leafPath(dir), 'r')
+  } catch {
+    return null
+  }
+}
+
+function areLeavesKept(fd: number | null, { leaves }: StreamState): boolean {
+  try {
+    return fd !== null && leaves !== null && readLeaves(fd, leaves) !== null
+  } catch {
+    return false
   }
 }
 

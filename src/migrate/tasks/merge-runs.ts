@@ -3,11 +3,9 @@ import { bucketsOf } from '../../bytes/buckets.js'
 import { BUID_BYTES } from '../../bytes/buid.js'
 import { copySpan, viewOf } from '../../bytes/spans.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
-import { mergeRows, SegmentReader } from '../../run/merger.js'
-import { RunReader, roomFor } from '../../run/run-blocks.js'
+import { mergeRows, readBytesFor, SegmentReader } from '../../run/merger.js'
+import { eachNodedata, type NodedataPlace } from '../../run/nodedata-rows.js'
 import { ChunkSender, type Credits } from '../../thread/chunk-sender.js'
-
-const READ_BYTES = 1 << 20
 
 /** Rows of consecutive groups of one database, or a key range of one large group: what one merge task makes pages of. */
 export interface MergeUnit {
@@ -41,7 +39,8 @@ export function mergeRuns(input: MergeInput): { rows: number } {
   const builder = new LeafBuilder({ dupSort: true, emit: (chunk) => sender.send(chunk) })
   const key = Buffer.alloc(1024)
   const keyView = viewOf(key)
-  const readers = input.parts.map((part) => new SegmentReader(part))
+  const readBytes = readBytesFor(input.parts.length)
+  const readers = input.parts.map((part) => new SegmentReader(part, readBytes))
   const readersOf = groupReaders(input, readers)
   let rows = 0
   for (let group = 0; group < input.a.length; group++) {
@@ -88,12 +87,7 @@ export function groupReaders(
 
 export interface NodedataInput {
   /** Runs of consecutive partitions. */
-  readonly parts: readonly {
-    readonly path: string
-    readonly start: number
-    readonly end: number
-    readonly abrvs: Float64Array
-  }[]
+  readonly parts: readonly (NodedataPlace & { readonly abrvs: Float64Array })[]
   readonly stream: number
   readonly port: MessagePort
   readonly credits: Credits
@@ -105,36 +99,13 @@ export function copyNodedata(input: NodedataInput): { rows: number } {
   const builder = new LeafBuilder({ dupSort: false, emit: (chunk) => sender.send(chunk) })
   const key = Buffer.alloc(40)
   let rows = 0
-  let buf = Buffer.allocUnsafeSlow(roomFor(READ_BYTES))
   for (const part of input.parts) {
-    const run = new RunReader(part.path).open()
-    try {
-      let position = part.start
-      while (position < part.end) {
-        let length = Math.min(READ_BYTES, part.end - position)
-        let at = run.read(position, length, buf)
-        const first = 40 + buf.readUInt32LE(at + 36)
-        if (first > length) {
-          length = first
-          if (buf.length < roomFor(length)) buf = Buffer.allocUnsafeSlow(roomFor(length))
-          at = run.read(position, length, buf)
-        }
-        const bufEnd = at + length
-        position -= at
-        while (at + 40 <= bufEnd) {
-          const end = at + 40 + buf.readUInt32LE(at + 36)
-          if (end > bufEnd) break
-          buf.copy(key, 0, at, at + 32)
-          putAbrv(key, 32, part.abrvs[buf.readUInt32LE(at + 32)])
-          builder.add(key, 0, 40, buf, at + 40, end)
-          rows++
-          at = end
-        }
-        position += at
-      }
-    } finally {
-      run.close()
-    }
+    eachNodedata(part, (buf, at, end) => {
+      buf.copy(key, 0, at, at + BUID_BYTES)
+      putAbrv(key, BUID_BYTES, part.abrvs[buf.readUInt32LE(at + BUID_BYTES)])
+      builder.add(key, 0, 40, buf, at + 40, end)
+      rows++
+    })
   }
   sender.end(builder.finish(), [])
   return { rows }

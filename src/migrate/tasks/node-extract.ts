@@ -162,7 +162,6 @@ class NodeExtract {
       tagNames: tags.sorted,
       tagPropNames: tagProps.sorted,
       nodedata: { start, end: run.position, count: data.count },
-      extra: summary,
     })
     this.sender.end(summary, this.records)
     return summary

@@ -1,0 +1,128 @@
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { hexOf, xxh64 } from '../bytes/hash.js'
+import { assert, MigrationError } from '../errors.js'
+import type { LeafSummary } from './page-chunk.js'
+
+/** Entries, dropped duplicates, overflow pages, pages, leaf pages, bytes of their keys, bytes of the last key. */
+const HEAD_NUMBERS = 7
+const HEAD_BYTES = 8 * HEAD_NUMBERS
+
+/** Where the leaf pages of a stream are noted. */
+export interface LeavesPlace {
+  readonly at: number
+  readonly bytes: number
+  /** XXH64 in hex. */
+  readonly digest: string
+  /** Rows of the stream. */
+  readonly entries: number
+}
+
+/** Where the leaf pages of a slab's streams are noted while it is built in `dir`. */
+export function leafPath(dir: string): string {
+  return `${dir}.leaves`
+}
+
+/**
+ * First keys and numbers of leaf pages, from which branch pages are built: 14 MB for a million nodes, which no thread keeps. The
+ * summaries of complete streams one behind the other; who knows their places finds them again.
+ */
+export class LeafFile {
+  private readonly fd: number
+
+  /** @param end where to go on: what lies behind is dropped; 0 for a new file */
+  constructor(
+    private readonly path: string,
+    private end: number,
+  ) {
+    this.fd = openSync(path, end === 0 ? 'w+' : 'r+', 0o600)
+    ftruncateSync(this.fd, end)
+  }
+
+  append(summary: LeafSummary): LeavesPlace {
+    const bytes = packed(summary)
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.fd, bytes, done, bytes.length - done, this.end + done)
+    }
+    const place = { at: this.end, bytes: bytes.length, digest: hexOf(xxh64(bytes)), entries: summary.entries }
+    this.end += bytes.length
+    return place
+  }
+
+  /** @throws {MigrationError} ERR_DEST when it is not as it was written */
+  read(place: LeavesPlace): LeafSummary {
+    const bytes = readLeaves(this.fd, place)
+    if (bytes !== null) return unpacked(bytes)
+    throw new MigrationError(
+      'ERR_DEST',
+      `Cannot read "${this.path}": bytes ${place.at} to ${place.at + place.bytes} have another checksum`,
+      { hint: 'Check the disk of the destination, then go on with --from-last: what changed is made again' },
+    )
+  }
+
+  sync(): void {
+    fdatasyncSync(this.fd)
+  }
+
+  syncBehind(): Promise<void> {
+    return promisify(fdatasync)(this.fd)
+  }
+
+  close(): void {
+    closeSync(this.fd)
+  }
+
+  /** Closes and removes it. */
+  remove(): void {
+    closeSync(this.fd)
+    rmSync(this.path)
+  }
+}
+
+/** The bytes at a place, or null when they are not as they were written. */
+export function readLeaves(fd: number, { at, bytes, digest }: LeavesPlace): Buffer | null {
+  const buf = Buffer.allocUnsafeSlow(bytes)
+  for (let done = 0; done < bytes; ) {
+    const got = readSync(fd, buf, done, bytes - done, at + done)
+    if (got === 0) return null
+    done += got
+  }
+  return hexOf(xxh64(buf)) === digest ? buf : null
+}
+
+function packed(summary: LeafSummary): Buffer {
+  const { entries, droppedDups, overflowPages, pageCount, keys, keyEnds, pages, lastKey } = summary
+  assert(keyEnds.length === pages.length, () => 'a summary has another number of keys than of pages')
+  const head = Float64Array.of(
+    entries,
+    droppedDups,
+    overflowPages,
+    pageCount,
+    pages.length,
+    keys.length,
+    lastKey.length,
+  )
+  return Buffer.concat([bytesOf(head), bytesOf(keyEnds), bytesOf(pages), keys, lastKey])
+}
+
+function unpacked(bytes: Buffer): LeafSummary {
+  const take = (at: number, length: number) => new Uint8Array(bytes.subarray(at, at + length))
+  const head = new Float64Array(take(0, HEAD_BYTES).buffer)
+  const [entries, droppedDups, overflowPages, pageCount, leaves, keyBytes, lastKeyBytes] = head
+  const pagesStart = HEAD_BYTES + 4 * leaves
+  const keysStart = pagesStart + 4 * leaves
+  return {
+    entries,
+    droppedDups,
+    overflowPages,
+    pageCount,
+    keyEnds: new Uint32Array(take(HEAD_BYTES, 4 * leaves).buffer),
+    pages: new Uint32Array(take(pagesStart, 4 * leaves).buffer),
+    keys: take(keysStart, keyBytes),
+    lastKey: take(keysStart + keyBytes, lastKeyBytes),
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float64Array | Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
