@@ -44,6 +44,7 @@ export function benchDiskCommand(): CliCommand {
     .addOption(memoryOption('of the migration: '))
     .option('--svg <file>', 'write the forecast as a chart')
     .option('--json', 'print one JSON document')
+    .examples('synapse-migrator bench-disk . --src ./cortex-01x')
     .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.source, ExitCode.dest], { 0: 'measured' })
     .runs<Options>(benchDisk)
 }

@@ -1,13 +1,29 @@
-import { Command, CommanderError, type Option } from 'commander'
+import { Command, CommanderError, Help, Option } from 'commander'
 import { ExitCode } from '../errors.js'
+import { createLog } from '../log.js'
 import { maskUrls } from '../telepath/url.js'
 import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
+import { applySettings } from './command-settings.js'
 import { exitCodesHelp, reportFailure } from './exit.js'
 import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
+import { variableOf } from './settings.js'
+
+/** What else a command may ask of its options. */
+export interface Given {
+  /** Where each of them has its value from, as lines for the log. */
+  readonly origins: readonly string[]
+  /** Whether the command line itself has an option, by the name that it has among the options. */
+  isOnCommandLine(name: string): boolean
+}
 
 /** What a command does with its options and operands; returns the exit code. */
-type Run<Options> = (options: Options, operands: string[]) => ExitCode | Promise<ExitCode>
+type Run<Options> = (options: Options, operands: string[], given: Given) => ExitCode | Promise<ExitCode>
+
+/** Options that are there because others have them: behind all others. */
+export const NO_EFFECT_GROUP = 'Accepted for compatibility, without effect:'
+const HELP_GROUP = 'Configuration and help:'
+const DOCS_LINE = '\nDocs: docs/commands.md and docs/troubleshooting.md of the package have the rest.'
 
 /**
  * A command, or the root of a tree of them. All of them take unique prefixes of long options, say what is wrong with their
@@ -15,14 +31,22 @@ type Run<Options> = (options: Options, operands: string[]) => ExitCode | Promise
  */
 export class CliCommand extends Command {
   private exitCode: ExitCode = ExitCode.ok
+  private exampleLines: readonly string[] = []
+  private takesSettings = false
+  private origins: readonly string[] = []
 
   constructor(name?: string) {
     super(name)
     this.exitOverride()
       .allowExcessArguments(false)
       .enablePositionalOptions()
-      .helpOption('-h, --help', 'show this')
-      .configureHelp({ subcommandTerm: termOf })
+      .addHelpOption(new Option('-h, --help', 'show this').helpGroup(HELP_GROUP))
+      .configureHelp({
+        subcommandTerm: termOf,
+        groupItems,
+        commandDescription: (command) =>
+          command instanceof CliCommand ? command.describedWithExamples : command.description(),
+      })
       // A url at the wrong place must not be shown with its password.
       .configureOutput({ outputError: (text, write) => write(reddened(maskUrls(text))) })
   }
@@ -31,12 +55,31 @@ export class CliCommand extends Command {
     return new CliCommand(name)
   }
 
-  /** Sets what the command does. What only that needs is best imported there: help must not wait for LMDB or threads. */
-  runs<Options extends object>(run: Run<Options>): this {
-    return this.action(async () => {
-      const exitCode = await run(this.opts<Options>(), this.args)
+  /**
+   * Sets what the command does, when it has all of its own options. What only that needs is best imported there: help must not
+   * wait for LMDB or threads.
+   *
+   * @param hasOwnSettings whether the command has a configuration file and environment of its own
+   */
+  runs<Options extends object>(run: Run<Options>, hasOwnSettings = false): this {
+    this.takesSettings = !hasOwnSettings
+    if (this.takesSettings) {
+      const about = `options from this file, as YAML; the environment has them as ${variableOf('<option>')}`
+      this.addOption(new Option('--config <file>', about).helpGroup(HELP_GROUP))
+    }
+    return this.addVersion().action(async () => {
+      const { origins } = this
+      const isOnCommandLine = (name: string) => this.getOptionValueSource(name) === 'cli'
+      if (this.getOptionValue('logLevel') === undefined) sayOrigins(origins)
+      const exitCode = await run(this.opts<Options>(), this.args, { origins, isOnCommandLine })
       this.root.exitCode = exitCode
     })
+  }
+
+  /** Commands that the help shows before the options; lines that begin with a space or `#` belong to the one before. */
+  examples(...lines: readonly string[]): this {
+    this.exampleLines = lines
+    return this
   }
 
   addOptions(options: readonly Option[]): this {
@@ -46,13 +89,14 @@ export class CliCommand extends Command {
 
   /** Ends the help with the exit codes; see exitCodesHelp(). */
   exitCodes(...codes: Parameters<typeof exitCodesHelp>): this {
-    return this.addHelpText('after', exitCodesHelp(...codes))
+    return this.addHelpText('after', `${DOCS_LINE}\n${exitCodesHelp(...codes)}`)
   }
 
   /** Runs the tree whose root this is with the arguments behind its name; says on standard error what goes wrong. */
   async run(args: readonly string[]): Promise<ExitCode> {
-    this.version(packageVersion(), '-V, --version', 'print the version')
-    this.option('--no-color', 'no colors, as with the environment variable NO_COLOR')
+    if (this.version() === undefined) this.addVersion()
+    const colors = new Option('--no-color', 'no colors, as with the environment variable NO_COLOR')
+    this.addOption(colors.helpGroup(HELP_GROUP))
     // It is for every command, wherever it stands.
     if (args.includes('--no-color')) process.env.NO_COLOR = '1'
     // Node lets FORCE_COLOR win over NO_COLOR; https://no-color.org does not.
@@ -73,7 +117,10 @@ export class CliCommand extends Command {
     // Behind the name of a sub-command they are options of that one.
     if (this.commands.length > 0) return super.parseOptions(args)
     try {
-      return super.parseOptions(completePrefixes(this, args))
+      const parsed = super.parseOptions(completePrefixes(this, args))
+      const asksForHelp = parsed.unknown.some((arg) => arg === '-h' || arg === '--help')
+      if (this.takesSettings && !asksForHelp) this.origins = applySettings(this, process.env)
+      return parsed
     } catch (error) {
       if (error instanceof AmbiguousOption) this.error(`error: ${error.message}`)
       throw error
@@ -83,6 +130,17 @@ export class CliCommand extends Command {
   override error(message: string, options?: Parameters<Command['error']>[1]): never {
     this.showHelpAfterError(`hint: ${this.fullName} --help lists arguments and options`)
     return super.error(message, options)
+  }
+
+  private addVersion(): this {
+    this.version(packageVersion(), '-V, --version', 'print the version')
+    this.options.find(({ long }) => long === '--version')?.helpGroup(HELP_GROUP)
+    return this
+  }
+
+  private get describedWithExamples(): string {
+    const examples = this.exampleLines.map((line) => (/^[ #]/.test(line) ? `    ${line}` : `  $ ${line}`))
+    return [this.description(), ...(examples.length === 0 ? [] : ['', 'Examples:', ...examples])].join('\n')
   }
 
   private get root(): CliCommand {
@@ -97,6 +155,22 @@ export class CliCommand extends Command {
 /** A sub-command with its operands: the rest is in its own help. */
 function termOf(command: Command): string {
   return [command.name(), ...command.registeredArguments.map((argument) => `<${argument.name()}>`)].join(' ')
+}
+
+/** Groups in the order of their first items, those without effect last. */
+function groupItems<T extends Command | Option>(all: T[], shown: T[], groupOf: (item: T) => string): Map<string, T[]> {
+  const groups = Help.prototype.groupItems(all, shown, groupOf)
+  const without = groups.get(NO_EFFECT_GROUP)
+  if (without === undefined) return groups
+  groups.delete(NO_EFFECT_GROUP)
+  return groups.set(NO_EFFECT_GROUP, without)
+}
+
+/** For commands without a log: whoever debugs asks the environment for it. */
+function sayOrigins(origins: readonly string[]): void {
+  if (process.env.SYN_LOG_LEVEL?.toUpperCase() !== 'DEBUG') return
+  const log = createLog({ level: 'DEBUG' })
+  for (const line of origins) log('DEBUG', line, 'options')
 }
 
 function reddened(text: string): string {

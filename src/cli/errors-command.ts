@@ -60,13 +60,19 @@ export function errorsCommand(): CliCommand {
     .addOption(workersOption('with --replay: '))
     .addOption(memoryOption('with --replay: '))
     .addHelpText('after', `\nCodes:\n${codes.join('\n')}`)
+    .examples(
+      'synapse-migrator errors ./cortex-2x',
+      'synapse-migrator errors ./cortex-2x --json --step nodes',
+      'synapse-migrator errors ./cortex-2x --replay --src ./cortex-01x --model ./module.json',
+    )
     .exitCodes(undefined, {
       0: 'listed; with --replay: no errors are left, or only accepted ones',
       8: 'with --replay or --accept-errors: errors are left that are not accepted',
     })
-    .runs<Options>((options, [dest]) => {
+    .runs<Options>((options, [dest], { isOnCommandLine }) => {
       if (options.replay === true) return replay(dest, options)
-      if (options.src === undefined && options.model.length === 0) return list(dest, options)
+      // Environment and file may name them for other commands.
+      if (!isOnCommandLine('src') && !isOnCommandLine('model')) return list(dest, options)
       throw new MigrationError('ERR_USAGE', '--src and --model go with --replay only', { hint: 'Add --replay' })
     })
 }

@@ -23,6 +23,7 @@ export function inspectCommand(): CliCommand {
     .argument('<dir>', 'directory of a Cortex')
     .option('--no-count', 'do not count nodes, for which every row must be read')
     .option('--json', 'print one JSON document')
+    .examples('synapse-migrator inspect ./cortex-01x')
     .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.source], { 0: 'the directory was read' })
     .runs<Options>(inspect)
 }

@@ -4,7 +4,7 @@ import { MigrationError } from '../errors.js'
 import { ADD_MODES, type AddMode, DEFAULT_EDIT_BATCH_SIZE, type MigrateOptions } from '../migrate/options.js'
 import { workersWithin } from '../source/memory-plan.js'
 import { MIGR_OPS, type MigrOp } from '../step/context.js'
-import type { CliCommand } from './cli-command.js'
+import { type CliCommand, NO_EFFECT_GROUP } from './cli-command.js'
 import { logOptions, loudnessOptions } from './log-options.js'
 import { readModelFiles } from './model-files.js'
 import type { ParsedRunLog } from './run-log.js'
@@ -44,16 +44,35 @@ export interface ParsedMigrate extends ParsedRunLog {
 
 /** Gives a command the options of `migrate_020`. */
 export function addMigrateOptions(command: CliCommand): CliCommand {
+  command.description('Migrates a Synapse 0.1.x Cortex to 0.2.x / 2.x. The source is never written.')
+  addContentOptions(command.optionsGroup('What to migrate:'))
+  addWorkOptions(command.optionsGroup('How to run:'))
+  addErrorOptions(command.optionsGroup('Errors and reports:'))
+  return command.optionsGroup('Log:').addOptions(loudnessOptions()).addOptions(logOptions('WARNING'))
+}
+
+function addContentOptions(command: CliCommand): CliCommand {
   return command
-    .description('Migrates a Synapse 0.1.x Cortex to 0.2.x / 2.x. The source is never written.')
     .requiredOption('--src <dir>', 'directory of the 0.1.x Cortex, best a backup of it')
     .option('--dest <dir>', 'directory of the 0.2.x Cortex to make; it needs as much room as the source')
+    .addOption(modelOption('model of a custom module, JSON or YAML'))
     .addOption(
       new Option('--migr-ops <op...>', `run only these steps, in their fixed order: ${MIGR_OPS.join(' ')}`).argParser(
         opOf,
       ),
     )
+    .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
+    .addOption(
+      new Option('--skip-layer <iden>', 'leave this layer empty, also when it cannot be found; may be repeated')
+        .argParser((iden, before: string[]) => [...before, iden.toLowerCase()])
+        .default([], 'none'),
+    )
+    .addOption(
+      new Option('--map-partial', 'migrate nodes whose form row lies in another layer (the default)').default(true),
+    )
+    .option('--no-map-partial', 'leave out what a layer holds of nodes whose form row lies in another one')
     .option('--nodelim <n>', 'stop each layer when its n-th node is reached: n-1 are migrated', intOf)
+    .option('--safety-off', 'do not check that form values norm to themselves and hash to their buid')
     .addOption(
       new Option(
         '--add-mode <mode>',
@@ -68,33 +87,14 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
       atLeastOne,
       DEFAULT_EDIT_BATCH_SIZE,
     )
-    .option(
-      '--fair-iter <n>',
-      'accepted for compatibility; without effect, as work is done in threads',
-      atLeastOne,
-      100,
-    )
-    .option('--safety-off', 'do not check that form values norm to themselves and hash to their buid')
-    .option('--from-last', 'go on with the last run where its checkpoints are')
-    .option('--src-dedicated', 'read the source slabs into the page cache first, as far as memory allows')
-    .option('--dest-dedicated', 'accepted for compatibility: noted in the hive; memory cannot be locked from here')
-    .addOption(
-      new Option('--map-partial', 'migrate nodes whose form row lies in another layer (the default)').default(true),
-    )
-    .option('--no-map-partial', 'leave out what a layer holds of nodes whose form row lies in another one')
-    .addOptions(loudnessOptions())
-    .addOptions(logOptions('WARNING'))
-    .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
-    .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
+}
+
+function addWorkOptions(command: CliCommand): CliCommand {
+  return command
     .addOption(workersOption())
     .addOption(memoryOption())
-    .addOption(modelOption('model of a custom module, JSON or YAML'))
-    .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
-    .addOption(
-      new Option('--skip-layer <iden>', 'leave this layer empty, also when it cannot be found; may be repeated')
-        .argParser((iden, before: string[]) => [...before, iden.toLowerCase()])
-        .default([], 'none'),
-    )
+    .option('--src-dedicated', 'read the source slabs into the page cache first, as far as memory allows')
+    .option('--from-last', 'go on with the last run where its checkpoints are')
     .addOption(
       new Option('--restart', 'replace what an earlier run, or another tool, has made of the destination').conflicts(
         'fromLast',
@@ -106,16 +106,23 @@ export function addMigrateOptions(command: CliCommand): CliCommand {
         'verify',
       ]),
     )
-    .addOption(acceptErrorsOption())
-    .option('--max-errors <n>', 'stop when more than n values cannot be migrated, with exit code 11', countOf)
     .option('--verify', 'in the end compare every row with the source, as synapse-migrator verify does')
-    .option('--report-dir <dir>', 'also write report.html and report.json there, of a dry or refused run too')
 }
 
-/** Options of how a migration is run, which its checks do not have. */
+function addErrorOptions(command: CliCommand): CliCommand {
+  return command
+    .addOption(acceptErrorsOption())
+    .option('--max-errors <n>', 'stop when more than n values cannot be migrated, with exit code 11', countOf)
+    .option('--report-dir <dir>', 'also write report.html and report.json there, of a dry or refused run too')
+    .option('--form-counts', 'migrate nothing: print counts by form of source and destination')
+    .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
+}
+
+/** Options of how a run is watched, which its checks do not have. */
 export function addRunOptions(command: CliCommand): CliCommand {
   const whole = ['formCounts', 'dumpErrors']
   return command
+    .optionsGroup('Who is told:')
     .addOption(
       new Option(
         '--json',
@@ -128,6 +135,14 @@ export function addRunOptions(command: CliCommand): CliCommand {
         "keep the state of the run in this file, for the textfile collector of Prometheus' node exporter",
       ).conflicts(whole),
     )
+}
+
+/** Options of the reference that mean nothing here: the last ones. */
+export function addOptionsWithoutEffect(command: CliCommand): CliCommand {
+  return command
+    .optionsGroup(NO_EFFECT_GROUP)
+    .option('--fair-iter <n>', 'work is done in threads', atLeastOne, 100)
+    .option('--dest-dedicated', 'memory cannot be locked from here; it is noted in the hive')
 }
 
 /** What the options ask for, checked; model files are read. */

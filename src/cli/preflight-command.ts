@@ -1,19 +1,23 @@
 import { ExitCode } from '../errors.js'
 import type { Finding, Preflight } from '../preflight/preflight.js'
 import { CliCommand } from './cli-command.js'
-import { addMigrateOptions, migrateOptions, type ParsedMigrate } from './migrate-options.js'
+import { addMigrateOptions, addOptionsWithoutEffect, migrateOptions, type ParsedMigrate } from './migrate-options.js'
 import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
 
 /** `synapse-migrator preflight`: the checks of a migration with the same options, and nothing else. */
 export function preflightCommand(): CliCommand {
-  return addMigrateOptions(new CliCommand('preflight'))
+  return addOptionsWithoutEffect(
+    addMigrateOptions(new CliCommand('preflight'))
+      .optionsGroup('Who is told:')
+      .option('--json', 'print one JSON document'),
+  )
     .summary('check source and destination, write nothing')
     .description(
       'Checks source and destination as a migration does before it writes anything, and writes nothing. It takes the ' +
         'options of migrate; those that say how to migrate are without effect.',
     )
-    .option('--json', 'print one JSON document')
+    .examples('synapse-migrator preflight --src ./cortex-01x --dest ./cortex-2x')
     .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.config, ExitCode.preflight, ExitCode.source], {
       0: 'the migration would start',
       4: 'it would be refused: the report says why',

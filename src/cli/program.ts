@@ -12,24 +12,21 @@ import { statusCommand } from './status-command.js'
 import { syncCommand } from './sync-command.js'
 import { verifyCommand } from './verify-command.js'
 
-const EXAMPLES = `
-Examples:
-  $ synapse-migrator inspect ./cortex-01x
-  $ synapse-migrator preflight --src ./cortex-01x --dest ./cortex-2x
-  $ synapse-migrator migrate --src ./cortex-01x --dest ./cortex-2x --verify
-  $ synapse-migrator status ./cortex-2x
-  $ synapse-migrator errors ./cortex-2x
-  $ synapse-migrator verify --src ./cortex-01x --dest ./cortex-2x
-
-Data goes to standard output, everything else to standard error.`
-
 /** `synapse-migrator` with its sub-commands, in the order of the help. */
 export function synapseMigrator(): CliCommand {
   const program = new CliCommand('synapse-migrator')
     .description('Moves a Synapse 0.1.x Cortex to 0.2.x / 2.x, and looks at what was there and what became of it.')
     .usage('<command> [options]')
     .helpCommand('help [command]', 'show this, or the help of a command')
-    .addHelpText('after', EXAMPLES)
+    .examples(
+      'synapse-migrator inspect ./cortex-01x',
+      'synapse-migrator preflight --src ./cortex-01x --dest ./cortex-2x',
+      'synapse-migrator migrate --src ./cortex-01x --dest ./cortex-2x --verify',
+      'synapse-migrator status ./cortex-2x',
+      'synapse-migrator errors ./cortex-2x',
+      'synapse-migrator verify --src ./cortex-01x --dest ./cortex-2x',
+    )
+    .addHelpText('after', '\nData goes to standard output, everything else to standard error.')
   const commands = [
     migrateCommand('migrate').summary('migrate a 0.1.x Cortex; the same as migrate_020'),
     syncCommand('sync').summary('keep the migrated Cortex in sync until cut-over; the same as sync_020'),

@@ -28,6 +28,7 @@ export function reportCommand(): CliCommand {
     .option('--verify <file>', 'add a result that verify --json has printed')
     .option('--out <dir>', 'write the two files to this directory, and nothing at the destination')
     .option('--json', 'print report.json, and write nothing')
+    .examples('synapse-migrator report ./cortex-2x --sha256')
     .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.preflight, ExitCode.source, ExitCode.dest], {
       0: 'the report was made: what it says about the migration is in it',
     })

@@ -27,10 +27,11 @@ import { metricsSink, statusSink } from './status-sinks.js'
 import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
 
 /** Does what the options of `migrate_020` ask for; returns the exit code. */
-export async function runMigrate(parsed: ParsedMigrate): Promise<ExitCode> {
+export async function runMigrate(parsed: ParsedMigrate, origins: readonly string[]): Promise<ExitCode> {
   const runLog = new RunLog(parsed, (line) => screen.write(line))
   const { log } = runLog
   const screen = new ProgressScreen(process.stderr.isTTY === true && !runLog.isQuiet, runLog.progress)
+  for (const line of origins) log('DEBUG', line, 'options')
   if (parsed.dumpErrors) return dump(parsed, log)
   if (parsed.formCounts) return await form(parsed, log)
   const runId = randomUUID()

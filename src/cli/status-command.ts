@@ -15,6 +15,7 @@ export function statusCommand(): CliCommand {
     )
     .argument('<dest>', 'directory that the migration writes')
     .option('--json', 'print one JSON document')
+    .examples('synapse-migrator status ./cortex-2x', 'synapse-migrator status ./cortex-2x --json')
     .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.preflight], {
       0: 'told, whatever became of the run',
       4: 'there is no directory of a migration, or it cannot be read',

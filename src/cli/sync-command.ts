@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { ExitCode } from '../errors.js'
-import { CliCommand } from './cli-command.js'
+import { CliCommand, NO_EFFECT_GROUP } from './cli-command.js'
 import { logOptions } from './log-options.js'
 import { DEFAULT_HTTPS, DEFAULT_TELEPATH, httpsOf, type ParsedSync } from './sync-options.js'
 import { intOf } from './whole-number.js'
@@ -10,6 +10,11 @@ export function syncCommand(name: string): CliCommand {
   return new CliCommand(name)
     .usage('<dirn> [options]')
     .description('Keeps a migrated 2.x Cortex up to date with the running 0.1.x Cortex until cut-over.')
+    .examples(
+      `${name === 'sync' ? 'synapse-migrator sync' : name} ./sync --auth-passwd-file ./passwd \\`,
+      '    --offsfile ./cortex-2x/migration/lyroffs.yaml --start file --telepath tcp://0.0.0.0:27493/',
+      '# src and dest, like tcp://root:PASSWD@old:27492/, are in ./sync/cell.yaml',
+    )
     .argument('<dirn>', "the service's own directory, made when it is missing")
     .addOptions(logOptions())
     .option('--telepath <url>', `where to listen for telepath (default: ${DEFAULT_TELEPATH})`)
@@ -36,7 +41,6 @@ export function syncCommand(name: string): CliCommand {
     .addOption(
       new Option('--auth-passwd-file <file>', 'a file whose first line is that password').conflicts('authPasswd'),
     )
-    .option('--nexslog-en <bool>', 'accepted for compatibility, without effect', booleanOf)
     .addOption(
       new Option(
         '--model-sync <how>',
@@ -57,17 +61,14 @@ export function syncCommand(name: string): CliCommand {
       'with --until-caught-up: stop the sync then, so that triggers and cron jobs of the destination run',
     )
     .option('--json', 'write the state to standard output, a line of JSON each 10 s and at the end')
+    .optionsGroup(NO_EFFECT_GROUP)
+    .option('--nexslog-en <bool>', 'of the reference service', booleanOf)
     .addHelpText(
       'after',
       `
 Nothing is synced before --start, or a start command of the 2.x Cortex that has added the service (service.add).
 Everything from --src to --model-sync can stand in <dirn>/cell.yaml too, or in SYN_SYNCMIGRATOR_<NAME>: the place for urls with
-passwords, as other users of the machine can see arguments.
-
-Example:
-  $ ${name === 'sync' ? 'synapse-migrator sync' : name} ./sync --auth-passwd-file ./passwd --offsfile ./cortex-2x/migration/lyroffs.yaml --start file \\
-      --telepath tcp://0.0.0.0:27493/
-  with src and dest, like tcp://root:PASSWD@old:27492/, in ./sync/cell.yaml`,
+passwords, as other users of the machine can see arguments.`,
     )
     .exitCodes(
       [
@@ -95,7 +96,7 @@ Example:
         143: 'interrupted before --until-caught-up was done',
       },
     )
-    .runs<ParsedSync>(async (parsed, [dirn]) => (await import('./run-sync.js')).runSync(dirn, parsed))
+    .runs<ParsedSync>(async (parsed, [dirn]) => (await import('./run-sync.js')).runSync(dirn, parsed), true)
 }
 
 function numberOf(text: string): number {

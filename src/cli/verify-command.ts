@@ -49,6 +49,10 @@ export function verifyCommand(): CliCommand {
     )
     .option('--limit <n>', 'describe n differences at most; all are counted', atLeastOne, MOST_DIFFERENCES)
     .option('--json', 'print one JSON document')
+    .examples(
+      'synapse-migrator verify --src ./cortex-01x --dest ./cortex-2x',
+      'synapse-migrator verify --src ./cortex-01x --dest ./cortex-2x --sample 10000',
+    )
     .exitCodes(
       [
         ExitCode.ok,

@@ -50,7 +50,7 @@ test('every exit code of the README is the end of something that a user can do',
 
   async function signalled(signal: 'SIGINT' | 'SIGTERM'): Promise<number | null> {
     // What the run before has left is begun: it is made again on request only.
-    const args = [BIN, '--src', src, '--dest', dest, '--restart']
+    const args = [BIN, '--src', src, '--dest', dest, '--restart', '-v']
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.on('data', (text) => {
       if (String(text).includes('Starting node migration')) child.kill(signal)
