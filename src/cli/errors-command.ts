@@ -8,6 +8,7 @@ import { createLog } from '../log.js'
 import { DEFAULT_EDIT_BATCH_SIZE } from '../migrate/options.js'
 import { acceptedLines, errorKindLines } from '../migrate/summary.js'
 import type { ReplayReport } from '../replay/replay.js'
+import { removeReport } from '../report/report-place.js'
 import { workersWithin } from '../source/memory-plan.js'
 import { CliCommand } from './cli-command.js'
 import { errorJson, errorsText } from './errors-text.js'
@@ -15,6 +16,7 @@ import { stopOnSignals } from './exit.js'
 import { readModelFiles } from './model-files.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
+import { RunReport, replayRun } from './run-report.js'
 import { count } from './table.js'
 import { atLeastOne } from './whole-number.js'
 import { acceptErrorsOption, memoryOption, modelOption, workersOption } from './work-options.js'
@@ -109,26 +111,40 @@ async function replay(destDir: string, options: Options): Promise<ExitCode> {
   const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
   const log = createLog({ level: 'WARNING', write: (line) => screen.write(line) })
   stopOnSignals(screen, 'Run the same command again to go on')
+  const asked = {
+    srcDir: options.src,
+    destDir,
+    workers: workersWithin(options.workers, options.memory),
+    memoryBytes: options.memory,
+    modelFiles: await readModelFiles(options.model),
+    editBatchSize: DEFAULT_EDIT_BATCH_SIZE,
+    acceptedErrors: options.acceptErrors === undefined ? null : readAcceptedErrors(options.acceptErrors),
+  }
+  const run = replayRun(asked, options.model)
+  const report = run === null ? null : new RunReport(run, screen, log)
+  const begin = () => (report === null ? removeReport(destDir) : report.begin())
   try {
-    const report = await new Replay(
-      {
-        srcDir: options.src,
-        destDir,
-        workers: workersWithin(options.workers, options.memory),
-        memoryBytes: options.memory,
-        modelFiles: await readModelFiles(options.model),
-        editBatchSize: DEFAULT_EDIT_BATCH_SIZE,
-        acceptedErrors: options.acceptErrors === undefined ? null : readAcceptedErrors(options.acceptErrors),
-      },
-      log,
-      screen,
-    ).run()
+    const replayed = await new Replay(asked, log, report?.samples ?? screen, begin).run()
     screen.stop()
-    process.stdout.write(replayText(report))
-    return report.openCount === 0 ? ExitCode.ok : ExitCode.quarantined
+    process.stdout.write(replayText(replayed))
+    const exitCode = replayed.openCount === 0 ? ExitCode.ok : ExitCode.quarantined
+    await report?.finished(replayEnd(replayed), null, exitCode)
+    return exitCode
+  } catch (error) {
+    screen.stop()
+    await report?.failed(error)
+    throw error
   } finally {
     screen.stop()
   }
+}
+
+/** What is left, as a run counts it. */
+function replayEnd({ layers, left, others, openCount }: ReplayReport) {
+  const errorKinds = [...left, ...others]
+  const errorCount = errorKinds.reduce((sum, { errors }) => sum + errors, 0)
+  const otherCount = others.reduce((sum, { errors, accepted }) => sum + errors - accepted, 0)
+  return { layers, errorCount, openErrorCount: openCount + otherCount, errorKinds, noteKinds: [], notes: [] }
 }
 
 function replayText({ destDir, steps, left, leftCount, openCount, others, elapsedMs }: ReplayReport): string {

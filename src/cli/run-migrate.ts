@@ -21,7 +21,7 @@ import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
 import { RunLog } from './run-log.js'
-import { RunReport } from './run-report.js'
+import { migrateRun, RunReport } from './run-report.js'
 import { RunWatch, teed } from './run-watch.js'
 import { metricsSink, statusSink } from './status-sinks.js'
 import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
@@ -73,7 +73,7 @@ async function run(
   stopOnSignals(screen, options.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
   // Standard output is for people, or for programs.
   const print = (text: string) => parsed.json !== true && process.stdout.write(text)
-  const report = new RunReport(parsed, options, teed(screen, watch), log, runId)
+  const report = new RunReport(migrateRun(parsed, options, runId), teed(screen, watch), log)
   const begin = () => {
     report.begin()
     runLog.begin(options.destDir)

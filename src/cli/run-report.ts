@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { cpus, hostname, totalmem } from 'node:os'
 import { type ExitCode, MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -6,7 +7,7 @@ import type { MigrateOptions } from '../migrate/options.js'
 import type { Progress } from '../migrate/progress.js'
 import type { MigrateSummary } from '../migrate/summary.js'
 import { refuseInSource, removeReport } from '../report/report-place.js'
-import { keepRun, type RunRecord, startedRun } from '../report/run-history.js'
+import { keepRun, type RunRecord, readRuns, startedRun } from '../report/run-history.js'
 import { ThroughputSamples } from '../report/throughput-samples.js'
 import type { VerifyReport } from '../verify/report.js'
 import { failureOf } from './exit.js'
@@ -18,36 +19,43 @@ import { verifyJson } from './verify-text.js'
 /** Differences that a report holds; `verify --json` has all. */
 const MOST_DIFFERENCES = 100
 
+/** What is known of a run when it starts. */
+export interface ReportedRun {
+  readonly runId: string
+  readonly srcDir: string
+  readonly destDir: string
+  readonly isDryRun: boolean
+  /** Where the report goes as well, also when the run never gets to write to its destination. */
+  readonly reportDir: string | null
+  readonly options: RunRecord['options']
+}
+
+/** What a run that came to its end has counted. */
+type RunEnd = Pick<MigrateSummary, 'layers' | 'errorCount' | 'openErrorCount' | 'errorKinds' | 'noteKinds' | 'notes'>
+
 /**
  * Keeps the list of runs of a destination, and writes the report when one ends. It writes to a destination only after the
  * run has it to itself; to `--report-dir` in any case.
  */
 export class RunReport {
   readonly samples: ThroughputSamples
-  private readonly dir: string | null
-  private readonly options: MigrateOptions
-  private readonly log: Log
   private readonly run: RunRecord
   private ownsDest = false
 
-  constructor(parsed: ParsedMigrate, options: MigrateOptions, progress: Progress, log: Log, runId: string) {
+  constructor(
+    private readonly reported: ReportedRun,
+    progress: Progress,
+    private readonly log: Log,
+  ) {
+    const { runId, srcDir, isDryRun, reportDir, options } = reported
     this.samples = new ThroughputSamples(progress)
-    this.dir = parsed.reportDir ?? null
-    if (this.dir !== null) refuseInSource(this.dir, options.srcDir)
-    this.options = options
-    this.log = log
-    this.run = startedRun({
-      runId,
-      version: packageVersion(),
-      isDryRun: options.dryRun,
-      options: shownOptions(parsed, options),
-      host: thisHost(),
-    })
+    if (reportDir !== null) refuseInSource(reportDir, srcDir)
+    this.run = startedRun({ runId, version: packageVersion(), isDryRun, options, host: thisHost() })
   }
 
   /** The run has the destination to itself from now on: what an earlier report says of it no longer holds. */
   begin(): void {
-    const { destDir } = this.options
+    const { destDir } = this.reported
     try {
       removeReport(destDir)
       keepRun(destDir, this.run)
@@ -64,7 +72,7 @@ export class RunReport {
     })
   }
 
-  async finished(summary: MigrateSummary, verify: VerifyReport | null, exitCode: ExitCode): Promise<void> {
+  async finished(summary: RunEnd, verify: VerifyReport | null, exitCode: ExitCode): Promise<void> {
     const run = this.run
     run.layers = summary.layers.map((layer) => ({ ...layer }))
     run.errorCount = summary.errorCount
@@ -99,7 +107,7 @@ export class RunReport {
   private keep(exitCode: number): boolean {
     Object.assign(this.run, { endedMs: Date.now(), exitCode, samples: this.samples.samples })
     try {
-      if (this.ownsDest) keepRun(this.options.destDir, this.run)
+      if (this.ownsDest) keepRun(this.reported.destDir, this.run)
       return true
     } catch (error) {
       this.warn(error)
@@ -108,7 +116,7 @@ export class RunReport {
   }
 
   private async write(): Promise<void> {
-    const { destDir } = this.options
+    const { destDir, reportDir } = this.reported
     const [{ makeReport }, { writeReport }] = await Promise.all([
       import('../report/make-report.js'),
       import('../report/write-report.js'),
@@ -117,7 +125,7 @@ export class RunReport {
     const report = makeReport(destDir, this.ownsDest ? { version } : { version, runs: [this.run] })
     const dirs = [
       ...(this.ownsDest ? [cortexPaths(destDir).migration.dir] : []),
-      ...(this.dir === null ? [] : [this.dir]),
+      ...(reportDir === null ? [] : [reportDir]),
     ]
     for (const dir of dirs) this.log('INFO', `Wrote the report to ${writeReport(dir, report)}`)
   }
@@ -128,9 +136,10 @@ export class RunReport {
   }
 }
 
-/** Options by their names on the command line; files of models and errors by their paths. */
-function shownOptions(parsed: ParsedMigrate, options: MigrateOptions): RunRecord['options'] {
-  return {
+/** A run of `migrate_020`, its options by their names on the command line; files of models and errors by their paths. */
+export function migrateRun(parsed: ParsedMigrate, options: MigrateOptions, runId: string): ReportedRun {
+  const { srcDir, destDir, dryRun: isDryRun } = options
+  const shown: RunRecord['options'] = {
     src: options.srcDir,
     dest: options.destDir,
     'migr-ops': [...options.ops],
@@ -150,6 +159,22 @@ function shownOptions(parsed: ParsedMigrate, options: MigrateOptions): RunRecord
     workers: options.workers,
     memory: options.memoryBytes,
   }
+  return { runId, srcDir, destDir, isDryRun, reportDir: parsed.reportDir ?? null, options: shown }
+}
+
+/**
+ * A run of `errors --replay`: what the last run was asked for, with what the replay was. Null when nobody knows what that
+ * run was.
+ */
+export function replayRun(
+  { srcDir, destDir, workers, memoryBytes }: Pick<MigrateOptions, 'srcDir' | 'destDir' | 'workers' | 'memoryBytes'>,
+  models: readonly string[],
+): ReportedRun | null {
+  const last = readRuns(destDir)?.findLast(({ isDryRun }) => !isDryRun)
+  if (last === undefined) return null
+  const asked = { replay: true, src: srcDir, model: shownModels(models), workers, memory: memoryBytes }
+  const options = { ...last.options, ...asked }
+  return { runId: randomUUID(), srcDir, destDir, isDryRun: false, reportDir: null, options }
 }
 
 function thisHost(): RunRecord['host'] {

@@ -5,6 +5,7 @@ import type { Log } from '../log.js'
 import { layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { Progress } from '../migrate/progress.js'
 import { takeRunLock } from '../migrate/run-lock.js'
+import type { LayerSummary } from '../migrate/summary.js'
 import { readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { refuseLiveLayers } from '../source/live-layers.js'
@@ -17,6 +18,7 @@ import { assertLayerReplayable, assertReplayable, layersToReplay } from './repla
 import type { ReplayContext, ReplayOptions } from './replay-context.js'
 import { replayLayerNodes } from './replay-layer-nodes.js'
 import { replaySplices } from './replay-splices.js'
+import { replayedLayers } from './replayed-layers.js'
 import { settleLayer } from './settle-layer.js'
 
 const STEPS = ['nodes', 'nodedata', 'splices'] as const
@@ -33,6 +35,8 @@ export interface ReplayReport {
   readonly openCount: number
   /** Errors of other steps, which are not tried again. */
   readonly others: readonly ErrorKind[]
+  /** What each layer has now. */
+  readonly layers: readonly LayerSummary[]
   readonly elapsedMs: number
 }
 
@@ -48,6 +52,8 @@ export class Replay {
     private readonly options: ReplayOptions,
     private readonly log: Log,
     private readonly progress: Progress,
+    /** Called once this run has the destination to itself, before it changes anything. */
+    private readonly begin: () => void = () => {},
   ) {}
 
   async run(): Promise<ReplayReport> {
@@ -56,7 +62,7 @@ export class Replay {
     const look = { srcDir, destDir, modelFiles, depth: 'whole', tell: (text: string) => log('INFO', text) } as const
     try {
       return await withSource(look, (dir) =>
-        new Replay({ ...options, srcDir: dir }, log, progress).runOn(readSource(dir, destDir, srcDir)),
+        new Replay({ ...options, srcDir: dir }, log, progress, this.begin).runOn(readSource(dir, destDir, srcDir)),
       )
     } catch (error) {
       throw runError(error, options)
@@ -79,6 +85,7 @@ export class Replay {
       const layers = layersToReplay(destDir, errors)
       refuseLiveLayers(srcDir, layers)
       for (const iden of layers) assertLayerReplayable(srcDir, destDir, iden, model)
+      this.begin()
       await writer.call('open', { destDir })
       const context = { options, source, model, pool, writer, log, progress }
       for (const iden of layers) await this.layer(context, iden, errors.get(iden) ?? noErrors())
@@ -126,6 +133,7 @@ export class Replay {
       leftCount: sum(left),
       openCount: left.reduce((total, { errors, accepted }) => total + errors - accepted, 0),
       others: after.filter((kind) => !isTried(kind)),
+      layers: replayedLayers(this.options.destDir),
       elapsedMs: Date.now() - this.startedMs,
     }
   }

@@ -2,8 +2,6 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { withDefaults } from '../../src/api/run-options.js'
-import type { ParsedMigrate } from '../../src/cli/migrate-options.js'
 import { RunReport } from '../../src/cli/run-report.js'
 import { tempDir } from '../support/cortex.js'
 
@@ -12,10 +10,10 @@ test('a run whose list of runs cannot be written is an error of the destination'
   mkdirSync(destDir)
   writeFileSync(join(destDir, 'migration'), 'in the way')
   const lines: string[] = []
-  const options = withDefaults({ srcDir: '/nowhere', destDir })
+  const run = { runId: 'run', srcDir: '/nowhere', destDir, isDryRun: false, reportDir: null, options: {} }
   const progress = { show: () => {} }
   const log = (level: string, text: string) => lines.push(`${level} ${text}`)
-  const report = new RunReport({} as ParsedMigrate, options, progress, log, 'run')
+  const report = new RunReport(run, progress, log)
   assert.throws(() => report.begin(), { code: 'ERR_DEST', message: /^Cannot write to ".*dest": / })
   await report.failed(new Error('broken'))
   assert.deepEqual(lines, [])

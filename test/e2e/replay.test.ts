@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { Report } from '../../src/report/report-schema.js'
 import { compareDumps, report } from '../support/compare.js'
 import { inconsistencies } from '../support/consistency.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
@@ -23,7 +24,7 @@ const made = (() => {
   const [without, withModel] = [join(dir, 'without'), join(dir, 'with')]
   assert.equal(migrate('--src', src, '--dest', without, '--workers', '2').status, 8)
   assert.equal(migrate('--src', src, '--dest', withModel, '--workers', '2', '--model', model).status, 8)
-  return { src, model, without, expected: withoutCheckpoints(dumpCortex(withModel)) }
+  return { src, model, without, withModel, expected: withoutCheckpoints(dumpCortex(withModel)) }
 })()
 
 test('errors --replay with the missing model makes the destination that a migration with it makes', (t) => {
@@ -44,6 +45,19 @@ test('errors --replay with the missing model makes the destination that a migrat
   const again = replay(dest)
   assert.deepEqual([again.status, again.stdout.split('\n')[1]], [0, '  no errors of these steps are left'])
   same(dest, 'replayed twice')
+  // So does the report, whose last run is the replay.
+  const [reported, wanted] = [reportOf(dest), reportOf(made.withModel)]
+  assert.deepEqual(countsOf(reported), countsOf(wanted))
+  assert.notDeepEqual(countsOf(reported), countsOf(reportOf(made.without)))
+  assert.deepEqual([reported.errors.total, reported.verdict.status], [1, 'incomplete'])
+  assert.deepEqual(
+    reported.runs.map(({ options, exitCode }) => [options.replay ?? false, exitCode]),
+    [
+      [false, 8],
+      [true, 0],
+      [true, 0],
+    ],
+  )
   // The checkpoints are those of a migration with the model.
   const resumed = migrate('--src', made.src, '--dest', dest, '--from-last', '--model', made.model)
   assert.equal(resumed.status, 8, resumed.stderr)
@@ -121,6 +135,15 @@ test('errors --replay refuses what it cannot add to, and changes nothing', (t) =
   assert.match(refused(made.without, '--src', changed), /^9 error: .*layer\.lmdb" has changed since$/)
   assert.equal(synapseMigrator(['errors', made.without, '--model', made.model]).status, 2)
 })
+
+function reportOf(dest: string): Report {
+  return JSON.parse(readFileSync(join(dest, 'migration', 'report.json'), 'utf8')) as Report
+}
+
+/** What a report counts by layer. */
+function countsOf({ layers }: Report) {
+  return layers.map(({ iden, nodes, nodedata, splices, forms }) => ({ iden, nodes, nodedata, splices, forms }))
+}
 
 function dumpOf(dest: string, args: string[]): string[] {
   assert.equal(migrate(...args, '--dest', dest, '--model', made.model).status, 8)
