@@ -34,7 +34,7 @@ const layers = [
   ['upgrade', 'source translate slab page model layout file bytes'],
   ['source', 'slab page model layout file bytes'],
   ['translate', 'model stortype python layout bytes'],
-  ['run', 'layout bytes'],
+  ['run', 'layout file bytes'],
   ['slab', 'page layout file bytes'],
   ['page', 'layout file bytes'],
   ['model', 'stortype python bytes'],

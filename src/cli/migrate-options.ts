@@ -40,6 +40,10 @@ export interface ParsedMigrate extends ParsedRunLog {
   reportDir?: string
   json?: boolean
   metricsFile?: string
+  onSuccess?: string
+  onFailure?: string
+  nice?: number
+  maxDisk?: number
 }
 
 /** Gives a command the options of `migrate_020`. */
@@ -118,10 +122,13 @@ function addErrorOptions(command: CliCommand): CliCommand {
     .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
 }
 
-/** Options of how a run is watched, which its checks do not have. */
+/** Options of how a run is watched and held back, which its checks do not have. */
 export function addRunOptions(command: CliCommand): CliCommand {
   const whole = ['formCounts', 'dumpErrors']
   return command
+    .optionsGroup('How much others on this machine notice:')
+    .option('--nice <n>', 'nice value of the run, 0 to 19, with all of its threads', niceOf)
+    .option('--max-disk <MB/s>', 'write no more than so many MB per second to slabs and sorted runs', rateOf)
     .optionsGroup('Who is told:')
     .addOption(
       new Option(
@@ -135,6 +142,10 @@ export function addRunOptions(command: CliCommand): CliCommand {
         "keep the state of the run in this file, for the textfile collector of Prometheus' node exporter",
       ).conflicts(whole),
     )
+    .addOption(
+      new Option('--on-success <command>', 'run this in a shell after the end, when that was 0').conflicts(whole),
+    )
+    .addOption(new Option('--on-failure <command>', 'run this in a shell after any other end').conflicts(whole))
 }
 
 /** Options of the reference that mean nothing here: the last ones. */
@@ -186,4 +197,16 @@ function modeOf(text: string): AddMode {
   const mode = text.toLowerCase() as AddMode
   if (!ADD_MODES.includes(mode)) throw new InvalidArgumentError(`choose from ${ADD_MODES.join(', ')}`)
   return mode
+}
+
+function niceOf(text: string): number {
+  const value = countOf(text)
+  if (value > 19) throw new InvalidArgumentError('it must be 19 or less')
+  return value
+}
+
+function rateOf(text: string): number {
+  const value = Number(text)
+  if (!/^\d+(\.\d+)?$/.test(text.trim()) || value <= 0) throw new InvalidArgumentError('it must be a number above 0')
+  return value
 }

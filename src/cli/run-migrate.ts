@@ -3,6 +3,7 @@ import { formatBytes } from '../bytes/size-text.js'
 import { dumpErrors } from '../dest/error-dump.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
+import { setWriteThrottle, type WriteThrottle } from '../file/write-throttle.js'
 import { countForms, formCountTable } from '../inspect/form-counts.js'
 import type { Log } from '../log.js'
 import { Migrator } from '../migrate/migrator.js'
@@ -13,18 +14,22 @@ import { readSource } from '../source/cortex-dir.js'
 import { withSource } from '../upgrade/with-source.js'
 import type { VerifyReport } from '../verify/report.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
-import { failureOf, stopOnSignals } from './exit.js'
+import { beNice } from './be-nice.js'
+import { failureOf, reportFailure, stopOnSignals } from './exit.js'
 import { JsonLines } from './json-lines.js'
 import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
 import { readModelFiles } from './model-files.js'
 import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
+import { runHook } from './run-hook.js'
 import { RunLog } from './run-log.js'
 import { migrateRun, RunReport } from './run-report.js'
 import { RunWatch, teed } from './run-watch.js'
 import { metricsSink, statusSink } from './status-sinks.js'
 import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
+
+const BYTES_PER_MB = 1e6
 
 /** Does what the options of `migrate_020` ask for; returns the exit code. */
 export async function runMigrate(parsed: ParsedMigrate, origins: readonly string[]): Promise<ExitCode> {
@@ -38,29 +43,45 @@ export async function runMigrate(parsed: ParsedMigrate, origins: readonly string
   const lines = parsed.json === true ? new JsonLines(runId, (line) => process.stdout.write(line)) : null
   const { src: source, dest = null, dryRun: isDryRun = false } = parsed
   const watch = new RunWatch({ runId, source, dest, isDryRun }, lines)
+  const run: Run = { runId, screen, watch, runLog, reportPage: null }
+  const exitCode = await runToItsEnd(parsed, run)
+  const complaint = await runHook(parsed, { runId, exitCode, report: run.reportPage })
+  if (complaint !== null) log('WARNING', complaint)
+  return exitCode
+}
+
+/** A run, and who is told of it. */
+interface Run {
+  readonly runId: string
+  readonly screen: ProgressScreen
+  readonly watch: RunWatch
+  readonly runLog: RunLog
+  reportPage: string | null
+}
+
+/** Tells everybody how it ended. */
+async function runToItsEnd(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
+  const { watch } = run
   try {
-    const exitCode = await run(parsed, runId, screen, watch, runLog)
+    const exitCode = await migrate(parsed, run)
     watch.end(exitCode)
     return exitCode
   } catch (error) {
     watch.failed(error)
     watch.end(failureOf(error).exitCode)
-    throw error
+    return reportFailure(error)
   }
 }
 
-async function run(
-  parsed: ParsedMigrate,
-  runId: string,
-  screen: ProgressScreen,
-  watch: RunWatch,
-  runLog: RunLog,
-): Promise<ExitCode> {
+async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
+  const { runId, screen, watch, runLog } = run
   const log: Log = (level, text, where) => {
     runLog.log(level, text, where)
     watch.logged(level, text)
   }
   if (parsed.metricsFile !== undefined) watch.tell(metricsSink(parsed.metricsFile, parsed.src, log))
+  if (parsed.nice !== undefined) beNice(parsed.nice)
+  const throttle = parsed.maxDisk === undefined ? null : setWriteThrottle(parsed.maxDisk * BYTES_PER_MB)
   const options = await migrateOptions(parsed)
   if (options.workers < parsed.workers) {
     const memory = formatBytes(options.memoryBytes)
@@ -84,6 +105,7 @@ async function run(
   try {
     const summary = await new Migrator(options, log, report.samples, begin).run()
     screen.stop()
+    if (throttle !== null) log('INFO', throttleText(throttle, parsed.maxDisk))
     const text = summaryText(summary)
     for (const line of text.trimEnd().split('\n')) runLog.note('INFO', line)
     print(text)
@@ -100,8 +122,15 @@ async function run(
     await report.failed(error)
     throw error
   } finally {
+    run.reportPage = report.page
     screen.stop()
   }
+}
+
+function throttleText({ totals }: WriteThrottle, rate: number | undefined): string {
+  const { bytes, waitedMs } = totals
+  const waited = (waitedMs / 1000).toFixed(1)
+  return `--max-disk ${rate} has let ${bytes.toLocaleString('en-US')} bytes through; threads have waited for it, ${waited} s together`
 }
 
 /** What nobody needs on a terminal, and whoever helps later asks for first. */

@@ -41,6 +41,7 @@ export class RunReport {
   readonly samples: ThroughputSamples
   private readonly run: RunRecord
   private ownsDest = false
+  private pagePath: string | null = null
 
   constructor(
     private readonly reported: ReportedRun,
@@ -51,6 +52,11 @@ export class RunReport {
     this.samples = new ThroughputSamples(progress)
     if (reportDir !== null) refuseInSource(reportDir, srcDir)
     this.run = startedRun({ runId, version: packageVersion(), isDryRun, options, host: thisHost() })
+  }
+
+  /** The page of the report once it is written, that of the destination if there are two. */
+  get page(): string | null {
+    return this.pagePath
   }
 
   /** The run has the destination to itself from now on: what an earlier report says of it no longer holds. */
@@ -127,7 +133,11 @@ export class RunReport {
       ...(this.ownsDest ? [cortexPaths(destDir).migration.dir] : []),
       ...(reportDir === null ? [] : [reportDir]),
     ]
-    for (const dir of dirs) this.log('INFO', `Wrote the report to ${writeReport(dir, report)}`)
+    for (const dir of dirs) {
+      const page = writeReport(dir, report)
+      this.pagePath ??= page
+      this.log('INFO', `Wrote the report to ${page}`)
+    }
   }
 
   /** That a report cannot be written changes nothing about the run. */

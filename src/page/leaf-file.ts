@@ -2,6 +2,7 @@ import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync,
 import { promisify } from 'node:util'
 import { hexOf, xxh64 } from '../bytes/hash.js'
 import { assert, MigrationError } from '../errors.js'
+import { beforeWrite } from '../file/write-throttle.js'
 import type { LeafSummary } from './page-chunk.js'
 
 /** Entries, dropped duplicates, overflow pages, pages, leaf pages, bytes of their keys, bytes of the last key. */
@@ -41,6 +42,7 @@ export class LeafFile {
 
   append(summary: LeafSummary): LeavesPlace {
     const bytes = packed(summary)
+    beforeWrite(bytes.length)
     for (let done = 0; done < bytes.length; ) {
       done += writeSync(this.fd, bytes, done, bytes.length - done, this.end + done)
     }

@@ -14,6 +14,7 @@ import { promisify } from 'node:util'
 import { hexOf, Xxh64 } from '../bytes/hash.js'
 import { viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
+import { beforeWrite } from '../file/write-throttle.js'
 import { BranchBuilder, type TreeRoot } from './branch-builder.js'
 import { overflowPages } from './chunk-writer.js'
 import {
@@ -331,6 +332,7 @@ export class SlabFileBuilder {
   }
 
   private write(bytes: Uint8Array, firstPage: number): void {
+    beforeWrite(bytes.length)
     this.attempt(() => {
       const position = firstPage * PAGE_BYTES
       for (let done = 0; done < bytes.length; ) {

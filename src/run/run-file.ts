@@ -5,6 +5,7 @@ import { Packr } from 'msgpackr/pack'
 import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
 import { copySpan, viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
+import { beforeWrite } from '../file/write-throttle.js'
 import type { IndexRows } from '../translate/index-rows.js'
 import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './run-blocks.js'
 import { sortRows } from './sort-rows.js'
@@ -227,6 +228,7 @@ export class RunWriter {
   }
 
   private writeAll(bytes: Uint8Array): void {
+    beforeWrite(bytes.length)
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done, bytes.length - done)
     } catch (cause) {
