@@ -20,7 +20,7 @@ const layers = [
     'preflight inspect writer lock step stream dest thread upgrade source translate run slab page model stortype python layout file bytes',
   ],
   ['forecast', 'migrate inspect stream dest thread upgrade source run slab page model layout file bytes'],
-  ['preflight', 'inspect model-tools upgrade source slab page model layout file bytes'],
+  ['preflight', 'inspect model-tools upgrade source translate slab page model layout file bytes'],
   ['inspect', 'step dest upgrade source translate slab page model layout file bytes'],
   ['model-tools', 'telepath upgrade source translate slab page model layout bytes'],
   ['sync', 'lock telepath stream dest source translate slab model stortype python layout file bytes'],

@@ -27,6 +27,14 @@ export function shownModels(places: readonly string[]): string[] {
   return places.map((place) => (place.includes('://') ? maskUrl(place) : place))
 }
 
+/** Arguments of this program, for logs: no password of a url, whether it stands alone or behind its option. */
+export function shownArgs(args: readonly string[]): string[] {
+  return args.map((arg) => {
+    const [, option = '', value = arg] = /^(--[\w-]+=)(.*)$/s.exec(arg) ?? []
+    return value.includes('://') ? `${option}${maskUrl(value)}` : arg
+  })
+}
+
 async function readRemote(url: string): Promise<ModelFile> {
   const { problemText, readRemoteModel } = await import('../model-tools/remote-model.js')
   const { file, problems } = await readRemoteModel(url)

@@ -18,7 +18,7 @@ import { beNice } from './be-nice.js'
 import { failureOf, reportFailure, stopOnSignals } from './exit.js'
 import { JsonLines } from './json-lines.js'
 import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
-import { readModelFiles } from './model-files.js'
+import { readModelFiles, shownArgs } from './model-files.js'
 import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
@@ -135,7 +135,7 @@ function throttleText({ totals }: WriteThrottle, rate: number | undefined): stri
 
 /** What nobody needs on a terminal, and whoever helps later asks for first. */
 function noteRun(runLog: RunLog): void {
-  const args = process.argv.slice(2).join(' ')
+  const args = shownArgs(process.argv.slice(2)).join(' ')
   runLog.note('INFO', `Version ${packageVersion()}, Node ${process.version}, process ${process.pid}: ${args}`)
   process.once('exit', (code) => runLog.note('INFO', `Ended with exit code ${code}`))
 }

@@ -25,6 +25,8 @@ export const SOURCE_DBS = {
   propIndex: { slab: 'layer', db: 'byprop' },
   /** Key: an abbreviation, 8 bytes, and index bytes; value: msgpack of `[buid]`. */
   tagPropIndex: { slab: 'layer', db: 'by_tp_ftpi' },
+  /** The same for the names of tag properties alone, whatever form and tag they are on. */
+  tagPropAnywhere: { slab: 'layer', db: 'by_tp_pi' },
   /** Key: an abbreviation; value: `form#tag:prop`. */
   tagPropNames: { slab: 'layer', db: 'abrv2name' },
 } as const satisfies Record<string, { readonly slab: SourceSlab; readonly db: string }>

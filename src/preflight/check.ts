@@ -1,4 +1,5 @@
 import type { MigrationError } from '../errors.js'
+import type { ModelFile } from '../model/model-file.js'
 import type { LayerFacts, SourceCortex, SourceLayer } from '../source/cortex-dir.js'
 import type { System } from './system.js'
 
@@ -15,7 +16,7 @@ export interface PreflightOptions {
   /** Whether nothing is written: then nothing is replaced. */
   readonly dryRun: boolean
   /** Model files given, which stand for the Python modules of cell.yaml. */
-  readonly modelFiles: readonly unknown[]
+  readonly modelFiles: readonly ModelFile[]
   readonly workers: number
   readonly memoryBytes: number
 }

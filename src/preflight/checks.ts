@@ -10,6 +10,7 @@ import { idens } from './checks/idens.js'
 import { layerVersions } from './checks/layer-versions.js'
 import { layersFound } from './checks/layers-found.js'
 import { leftOut } from './checks/left-out.js'
+import { modelCover } from './checks/model-cover.js'
 import { openFiles } from './checks/open-files.js'
 import { owners } from './checks/owners.js'
 import { paths } from './checks/paths.js'
@@ -45,5 +46,6 @@ export const CHECKS = {
   smallerLayers,
   owners,
   extensions,
+  modelCover,
   stepOrder,
 } satisfies Record<string, Check>

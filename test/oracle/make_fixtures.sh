@@ -23,6 +23,7 @@ main() {
   fi
   demo
   empty
+  lost
   for tar in "$fixtures"/bad/*/src.tar.gz; do bad "$(basename "$(dirname "$tar")")"; done
 }
 
@@ -37,6 +38,11 @@ demo() {
 empty() {
   python 01x "$here/make_empty_cortex.py" "$temp/empty"
   tar -C "$temp/empty" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -Scf - . | gzip -9n >"$fixtures/empty-cortex.tar.gz"
+}
+
+lost() {
+  PYTHONPATH=$here python 01x "$here/make_lost_module.py" "$temp/lost"
+  tar -C "$temp/lost" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -Scf - . | gzip -9n >"$fixtures/lost-module.tar.gz"
 }
 
 bad() {

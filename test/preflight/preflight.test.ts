@@ -183,7 +183,9 @@ test('preflight() reports layers without directory, node data or history, unknow
     assert.match(found.warnings[0].text, text)
   }
   const srcDir = unpack('bad/module-missing/src.tar.gz', tempDir(t))
-  const [warning] = (await check(srcDir, join(tempDir(t), 'dest'), { modelFiles: [{}] })).warnings
+  const [warning] = (
+    await check(srcDir, join(tempDir(t), 'dest'), { modelFiles: [{ types: {}, forms: {}, univs: {}, tagProps: {} }] })
+  ).warnings
   assert.match(warning.text, /of their models only what the model files say is known$/)
   rmSync(join(srcDir, 'layers', LAYER), { recursive: true })
   const gone = await check(srcDir, join(tempDir(t), 'dest'))

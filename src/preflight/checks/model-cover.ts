@@ -1,0 +1,70 @@
+import { join } from 'node:path'
+import { SOURCE_LAYER_VERSION } from '../../layout/source-layer.js'
+import { findUncovered } from '../../model-tools/coverage.js'
+import { indexedNames, noNames, type RowNames } from '../../model-tools/row-names.js'
+import { SlabReader } from '../../page/page-reader.js'
+import { readSettled } from '../../slab/read-settled.js'
+import { readExtModel } from '../../source/cortex-dir.js'
+import { OLD_FORMS, OLD_PROPS } from '../../translate/stortypes.js'
+import { type Check, type Finding, warning } from '../check.js'
+
+/** Names of a kind that are told; `model check` tells all. */
+const MOST_NAMES = 10
+
+/** What indexes of the layers name and no model has: its rows could not be migrated. */
+export const modelCover: Check = ({ source, layerFacts, options: { modelFiles } }) => {
+  const names = noNames()
+  for (const [{ dir }, { hasLayerSlab, modelVersion }] of layerFacts) {
+    const path = join(dir, 'layer.lmdb')
+    if (!hasLayerSlab || !SlabReader.exists(path)) continue
+    const found = noNames()
+    readSettled(path, (slab) => indexedNames(slab, found))
+    const isOld = String(modelVersion) !== String(SOURCE_LAYER_VERSION)
+    mergeInto(names, isOld ? withoutOld(found) : found)
+  }
+  const findings: Finding[] = []
+  const { forms, props, univs, tagProps } = findUncovered(names, modelFiles, readExtModel(source.hive)).uncovered
+  const ofKnown = props.filter(({ name }) => !forms.some((form) => name.startsWith(`${form.name}:`)))
+  const parts = [
+    listed('form', 'forms', forms),
+    listed('property', 'properties', ofKnown),
+    listed('universal property', 'universal properties', univs),
+    listed('tag property', 'tag properties', tagProps),
+  ].filter((part) => part !== null)
+  if (parts.length > 0) {
+    const text = `No model has what rows of the layers use: ${parts.join('; ')}. These rows cannot be migrated as they are`
+    const hint = '"synapse-migrator model check" counts them; give their model with --model, see docs/model-file.md'
+    findings.push(warning(text, hint))
+  }
+  if (modelFiles.some(({ proposed }) => proposed === true)) {
+    const text = 'A model file was proposed by "synapse-migrator model infer", and nobody has said that it is right'
+    findings.push(warning(text, 'Read it, correct it, then remove its line "proposed"'))
+  }
+  return findings
+}
+
+/** Names that the upgrade of an older layer changes. */
+function withoutOld({ forms, props, tagProps }: RowNames): RowNames {
+  return {
+    forms: new Map([...forms].filter(([form]) => !OLD_FORMS.has(form))),
+    props: new Map(
+      [...props]
+        .filter(([form]) => !OLD_FORMS.has(form))
+        .map(([form, names]) => [form, new Map([...names].filter(([prop]) => !OLD_PROPS.has(`${form}:${prop}`)))]),
+    ),
+    tagProps,
+  }
+}
+
+function mergeInto(to: RowNames, from: RowNames): void {
+  for (const [form, count] of from.forms) to.forms.set(form, count)
+  for (const [prop, count] of from.tagProps) to.tagProps.set(prop, count)
+  for (const [form, props] of from.props) to.props.set(form, new Map([...(to.props.get(form) ?? []), ...props]))
+}
+
+function listed(one: string, many: string, names: readonly { readonly name: string }[]): string | null {
+  if (names.length === 0) return null
+  const left = names.length - MOST_NAMES
+  const shown = names.slice(0, MOST_NAMES).map(({ name }) => name)
+  return `${names.length} ${names.length === 1 ? one : many} (${shown.join(', ')}${left > 0 ? `, and ${left} more` : ''})`
+}
