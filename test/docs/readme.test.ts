@@ -39,7 +39,12 @@ test('links in the docs lead to files and headings that are there', () => {
 
 test('options in commands of the docs are options of these commands', () => {
   const commands = [...program().commands, migrateCommand('migrate_020')]
-  const known = new Map(commands.map((command) => [command.name(), command.options.map(({ long }) => long)]))
+  const known = new Map(
+    commands.map((command) => [
+      command.name(),
+      [command, ...command.commands].flatMap(({ options }) => options.map(({ long }) => long)),
+    ]),
+  )
   known.set('sync_020', known.get('sync') ?? [])
   const lines = DOCS.flatMap((file) =>
     [
