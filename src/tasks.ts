@@ -3,6 +3,7 @@ import { copyNodedata as copy, mergeRuns as merge } from './migrate/tasks/merge-
 import { extractNodes as extract } from './migrate/tasks/node-extract.js'
 import { extractSpliceRange as splices } from './migrate/tasks/splice-range.js'
 import type { replayNodes as replay } from './replay/tasks/replay-nodes.js'
+import { mergeRunFiles as mergeFiles } from './run/merge-run-files.js'
 import { toWire, type Wire } from './thread/wire-error.js'
 import type { compareSlab as compare } from './verify/tasks/compare-slab.js'
 import type { verifyEditSet as editSet } from './verify/tasks/verify-edit-set.js'
@@ -17,6 +18,7 @@ export interface Tasks {
   extractNodes: typeof extract
   mergeRuns: typeof merge
   copyNodedata: typeof copy
+  mergeRunFiles: typeof mergeFiles
   extractSpliceRange: typeof splices
   checkPages: typeof pages
   checkRun: typeof run
@@ -34,6 +36,7 @@ export interface Tasks {
 export const extractNodes = overWire(extract)
 export const mergeRuns = overWire(merge)
 export const copyNodedata = overWire(copy)
+export const mergeRunFiles = overWire(mergeFiles)
 export const extractSpliceRange = overWire(splices)
 export const checkPages = overWire(pages)
 export const checkRun = overWire(run)

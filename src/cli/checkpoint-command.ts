@@ -123,14 +123,16 @@ async function requireCheckpoints(dest: string): Promise<void> {
 
 function shown(key: string, checkpoint: Checkpoint, streams: readonly Stream[]): Shown {
   const { fingerprint = {}, borders, starts, isBuilt, nodelim = null } = checkpoint
+  const parts = borders === undefined ? (starts?.length ?? null) : borders.length + 1
   const done = streams.flatMap(({ counts }) => (counts === undefined ? [] : [counts]))
   return {
     step: key.slice(0, key.indexOf('/')),
     layer: layerOf(key),
     // The step nexus has a checkpoint of its own only when it is done.
     finished: isBuilt ?? true,
-    partsDone: isBuilt === undefined ? null : done.length,
-    parts: borders === undefined ? (starts?.length ?? null) : borders.length + 1,
+    // Of a finished layer the counts are those of all its parts.
+    partsDone: isBuilt === undefined ? null : isBuilt ? parts : done.length,
+    parts,
     items: isBuilt === undefined ? null : done.reduce((sum, counts) => sum + itemsOf(counts), 0),
     nodelim,
     fingerprint,

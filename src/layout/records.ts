@@ -54,6 +54,7 @@ export const nodesCheckpoint = z.strictObject({
   borders: z.readonly(z.array(bytes)),
   nodelim: z.nullable(count),
   unitBytes: z.optional(count),
+  fanIn: z.optional(z.strictObject({ atOnce: count, most: count })),
   isBuilt: z.boolean(),
   /** Transactions of the destination's slabs when errors were replayed into them. */
   writtenTxns: z.optional(z.record(z.string(), count)),
@@ -118,8 +119,16 @@ const streamState: z.ZodMiniType<StreamState> = z.strictObject({
 /** Which slab a finished stream is in and where its pages lie there; of slabs that are built neither is known any more. */
 const place = { slab: z.optional(z.string()), state: z.optional(streamState) }
 
-/** What the coordinator finds of a finished stream: `nodes/<layer iden>/<stream>`. Parts of the merge have no counts. */
-export const nodesStream = z.strictObject({ stream: count, ...place, counts: z.optional(nodeCounts) })
+/**
+ * What the coordinator finds of a finished stream: `nodes/<layer iden>/<stream>`. Parts of the merge have no counts; a run that
+ * others were merged to has no pages.
+ */
+export const nodesStream = z.strictObject({
+  stream: count,
+  ...place,
+  counts: z.optional(nodeCounts),
+  run: z.optional(z.strictObject({ level: count, index: count })),
+})
 
 /** `splices/<layer iden>/<stream>` */
 export const splicesStream = z.strictObject({ stream: count, ...place, counts: spliceCounts })

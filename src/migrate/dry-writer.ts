@@ -61,6 +61,7 @@ export class DryWriter implements LayerWriter {
 
   abrvDbs(): void {}
   build(): void {}
+  async commitRuns(): Promise<void> {}
   drop(): void {}
   dropCheckpoint(): void {}
   forget(): void {}

@@ -37,8 +37,8 @@ export interface JobKind<Step extends LayerStep> {
   readonly fromLast: boolean
   /** Errors of a stream that are in the migration log once it is committed. */
   errorsOf(stream: LayerStreams[Step]): number
-  /** The run file that belongs to a stream, or null. */
-  runPathOf(stream: LayerStreams[Step]): string | null
+  /** The run files that streams vouch for. */
+  runsOf(streams: readonly LayerStreams[Step][]): readonly { readonly stream: number; readonly path: string }[]
   /** What can stay of an earlier run's streams when some of them are damaged. */
   keep(streams: readonly LayerStreams[Step][], damaged: ReadonlySet<number>): readonly LayerStreams[Step][]
   /** Why a run with other options starts over; null when it need not. */
@@ -156,7 +156,7 @@ export class LayerJob<Step extends LayerStep> {
       await Promise.all(
         slabs.map((slab) => {
           const streams = batch.filter((placed) => placed.slab === slab).map(({ stream }) => stream)
-          const runPaths = this.runPaths(streams).map(([, path]) => path)
+          const runPaths = this.kind.runsOf(streams).map(({ path }) => path)
           return this.threads.writer.call('commit', { slab, key: this.key, streams, runPaths })
         }),
       )
@@ -202,8 +202,7 @@ export class LayerJob<Step extends LayerStep> {
 
   private async continued({ streams }: Saved<Step>): Promise<Begun<Step>> {
     const { kind } = this
-    const runs = this.runPaths(streams).map(([stream, path]) => ({ stream, path }))
-    const damaged = await damagedStreams({ slabs: this.placed(streams), runs }, this.threads.pool)
+    const damaged = await damagedStreams({ slabs: this.placed(streams), runs: kind.runsOf(streams) }, this.threads.pool)
     const kept = kind.keep(streams, damaged)
     const stays = new Set(kept.map(({ stream }) => stream))
     const dropped = streams.flatMap(({ stream }) => (stays.has(stream) ? [] : [stream]))
@@ -236,13 +235,6 @@ export class LayerJob<Step extends LayerStep> {
         streams.flatMap((note) => (note.slab === slab && note.state !== undefined ? [note.state] : [])),
       ]),
     )
-  }
-
-  private runPaths(streams: readonly LayerStreams[Step][]): [stream: number, path: string][] {
-    return streams.flatMap((note): [number, string][] => {
-      const path = this.kind.runPathOf(note)
-      return path === null ? [] : [[note.stream, path]]
-    })
   }
 
   private countErrors(streams: readonly LayerStreams[Step][]): void {

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { MigrationError } from '../errors.js'
 import { DEST_DBS, dbsFrom, INDEX_DBS } from '../layout/dest-dbs.js'
-import { type LayerNames, MergePlan } from '../run/merge-plan.js'
+import { type LayerNames, longUnitBytes, MergePlan } from '../run/merge-plan.js'
 import { readRunFooter } from '../run/run-footer.js'
 import type { GroupCommit } from '../thread/in-turn.js'
 import type { BuiltDb, JobSlab, LayerJob } from './layer-job.js'
@@ -49,7 +50,7 @@ export class LayerMerge {
     private readonly events: LayerMergeEvents,
   ) {}
 
-  /** Takes a finished partition into the plan. */
+  /** Takes the run of a finished partition, or of several, into the plan. */
   add(partition: number, runPath: string): void {
     const footer = readRunFooter(runPath)
     if (footer === null) {
@@ -64,6 +65,7 @@ export class LayerMerge {
    * @param args.bybuid streams of the partitions, in order
    * @param args.made streams of an earlier run, which need not be made again
    * @param args.forms counts of the nodes by form
+   * @param args.runs made by merging others, in order: long ones, of which each task takes more; null for those that were added
    * @param args.unitBytes rows of one task; the default if undefined
    * @param args.partitions commits of the last partitions, which need not be done: a partition that is translated again
    *   gives the same run, and so the same parts
@@ -73,17 +75,27 @@ export class LayerMerge {
     made: ReadonlySet<number>
     forms: ReadonlyMap<string, number>
     withNodedata: boolean
+    runs: readonly string[] | null
     unitBytes: number | undefined
     partitions: Pick<GroupCommit<unknown>, 'room' | 'drain'>
   }): Promise<void> {
-    const { parts, dbs } = this.parts(args.withNodedata, args.unitBytes)
+    for (const [index, path] of args.runs?.entries() ?? []) {
+      this.add(index, path)
+      await setImmediate()
+    }
+    const unitBytes = args.unitBytes ?? (args.runs === null ? undefined : longUnitBytes(args.runs.length))
+    const { parts, dbs } = this.parts(args.withNodedata, unitBytes, args.runs === null ? NODEDATA_UNIT_PARTS : 1)
     await this.makeParts(parts, args.made, args.partitions)
     await args.partitions.drain()
     const bybuid: BuiltDb = { slab: this.slabs[1].slab, name: 'bybuid', dupSort: false, streams: args.bybuid }
     await this.job.finishSlabs([bybuid, ...dbs], () => this.writeSmallDbs(this.plan.names(), args.forms))
   }
 
-  private parts(withNodedata: boolean, unitBytes: number | undefined): { parts: MergePart[]; dbs: BuiltDb[] } {
+  private parts(
+    withNodedata: boolean,
+    unitBytes: number | undefined,
+    dataParts: number,
+  ): { parts: MergePart[]; dbs: BuiltDb[] } {
     const { plan } = this
     const [{ slab: dataName }, { slab: slabName }] = this.slabs
     let stream = MERGE_STREAMS
@@ -97,8 +109,8 @@ export class LayerMerge {
     })
     const spans = withNodedata ? plan.nodedata() : []
     const dataStreams: number[] = []
-    for (let at = 0; at < spans.length; at += NODEDATA_UNIT_PARTS) {
-      const some = spans.slice(at, at + NODEDATA_UNIT_PARTS)
+    for (let at = 0; at < spans.length; at += dataParts) {
+      const some = spans.slice(at, at + dataParts)
       parts.push({ slab: dataName, stream, task: 'copyNodedata', input: () => ({ parts: some }) })
       dataStreams.push(stream++)
     }

@@ -6,6 +6,7 @@ import { cortexPaths } from '../layout/paths.js'
 import { NODES_SCHEMA, type NodesCheckpoint, type NodesFingerprint, type NodesStream } from '../layout/records.js'
 import type { ModelData } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
+import type { FanIn } from '../run/run-levels.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
@@ -15,6 +16,8 @@ import type { GroupCommit } from '../thread/in-turn.js'
 import { printOf } from './layer-checkpoint.js'
 import { type JobEvents, LayerJob, type Saved } from './layer-job.js'
 import { LayerMerge, type LayerMergeEvents, nodeSlabs } from './layer-merge.js'
+import { LayerRuns } from './layer-runs.js'
+import { NodeTotals } from './node-totals.js'
 import type { PieceSizes } from './options.js'
 import type { StreamThreads } from './stream-task.js'
 import type { NodeExtractCounts } from './tasks/node-extract.js'
@@ -84,14 +87,16 @@ export class LayerNodes {
   private readonly nodedataPath: string
   /** The slab of the nodes, by its name at the writer. */
   private readonly slab: string
-  private readonly done = new Map<number, Partition>()
+  /** The stream of each partition that is translated. */
+  private readonly done = new Map<number, number>()
+  private readonly totals = new NodeTotals()
   private readonly job: LayerJob<'nodes'>
   private readonly merge: LayerMerge
+  /** Set once it is known how many partitions there are. */
+  private runs: LayerRuns
   /** Parts of the merge that an earlier run has made. */
   private merged: ReadonlySet<number> = new Set()
   private streams = 0
-  private rows = 0
-  private nodeCount = 0
   private totalRows = 0
 
   constructor(
@@ -113,9 +118,8 @@ export class LayerNodes {
       slabs,
       fromLast,
       errorsOf: ({ counts }: NodesStream) => counts?.errorCount ?? 0,
-      runPathOf: ({ counts }: NodesStream) => (counts === undefined ? null : this.runPath(counts.partition)),
-      keep: (streams: readonly NodesStream[], damaged: ReadonlySet<number>) =>
-        streams.filter(({ stream }) => !damaged.has(stream)),
+      runsOf: (streams: readonly NodesStream[]) => this.runs.noted(streams),
+      keep: (streams: readonly NodesStream[], damaged: ReadonlySet<number>) => this.runs.keep(streams, damaged),
       startsOver: (head: NodesCheckpoint) =>
         head.nodelim === nodelim ? null : `Layer ${iden} was begun with another --nodelim, starting it afresh`,
       texts: {
@@ -127,6 +131,7 @@ export class LayerNodes {
     } as const
     this.job = new LayerJob(kind, threads, events)
     this.merge = new LayerMerge(iden, slabs, this.job, events)
+    this.runs = this.runsOf(1, undefined)
   }
 
   async run(): Promise<LayerNodesResult> {
@@ -142,10 +147,13 @@ export class LayerNodes {
       }
       const borders = saved?.head.borders ?? plan.borders
       const unitBytes = saved === null ? this.options.pieces.unitBytes : saved.head.unitBytes
+      const fanIn = saved === null ? this.options.pieces.fanIn : saved.head.fanIn
       const { nodelim } = this.options
-      const head = { fingerprint: plan.fingerprint, borders, nodelim, unitBytes, isBuilt: false }
+      const head = { fingerprint: plan.fingerprint, borders, nodelim, unitBytes, fanIn, isBuilt: false }
+      const ranges = rangesOf(borders, plan.end)
+      this.runs = this.runsOf(ranges.length, fanIn)
       if (!this.options.dryRun) await this.begin(saved, head)
-      const commits = await this.extractAll(rangesOf(borders, plan.end), nodedata)
+      const commits = await this.extractAll(ranges, nodedata)
       if (!plan.isLimited) this.checkRowCounts(layer, nodedata)
       layer.assertUnchanged()
       nodedata?.assertUnchanged()
@@ -154,17 +162,21 @@ export class LayerNodes {
         return this.result(startedMs, plan.isLimited, false, 0)
       }
       const mergeStartedMs = Date.now()
-      const partitions = [...this.done.values()].sort((a, b) => a.counts.partition - b.counts.partition)
+      const { runs } = this
+      if (runs.areMerged) {
+        await commits.drain()
+        await runs.drain()
+      }
       await this.merge.run({
-        bybuid: partitions.map(({ stream }) => stream),
+        bybuid: [...this.done].sort(([a], [b]) => a - b).map(([, stream]) => stream),
         made: this.merged,
-        forms: this.sum((partition) => partition.forms),
+        forms: new Map(this.totals.whole().forms),
+        runs: runs.areMerged ? runs.last() : null,
         withNodedata: nodedata !== null,
         unitBytes,
         partitions: commits,
       })
-      const streams = partitions.map(({ counts }) => ({ stream: counts.partition, counts }))
-      await this.job.complete(head, streams)
+      await this.job.complete(head, [{ stream: 0, counts: this.totals.whole() }])
       rmSync(this.runsDir, { recursive: true, force: true })
       return this.result(startedMs, plan.isLimited, false, Date.now() - mergeStartedMs)
     } finally {
@@ -229,9 +241,10 @@ export class LayerNodes {
     // A stream that is made again has a new number.
     const numbers = partitionsOf(saved?.streams ?? []).map(({ stream }) => stream)
     this.streams = numbers.reduce((most, stream) => Math.max(most, stream + 1), 0)
-    for (const { counts } of this.done.values()) {
-      this.count(counts)
-      this.merge.add(counts.partition, this.runPath(counts.partition))
+    this.runs.resume(kept)
+    for (const partition of this.done.keys()) {
+      if (this.runs.areMerged) this.runs.add(partition)
+      else this.merge.add(partition, this.runPath(partition))
       // A second of reading: the splices, and other layers, get their tasks meanwhile.
       await setImmediate()
     }
@@ -243,7 +256,7 @@ export class LayerNodes {
   }
 
   private takeDone(streams: readonly NodesStream[]): void {
-    for (const partition of partitionsOf(streams)) this.done.set(partition.counts.partition, partition)
+    for (const { stream, counts } of partitionsOf(streams)) this.take(stream, counts)
   }
 
   /** Returns when all partitions are translated; the last of them may still have to be vouched for. */
@@ -251,20 +264,24 @@ export class LayerNodes {
     ranges: readonly { start: Uint8Array | null; end: Uint8Array | null }[],
     nodedata: SlabReader | null,
   ): Promise<Pick<GroupCommit<unknown>, 'room' | 'drain'>> {
-    const { job, slab } = this
-    const commits = job.commits()
+    const { job, slab, runs } = this
+    const { dryRun } = this.options
+    const commits = job.commits((streams) => {
+      // A merged run vouches for no partition that the checkpoint does not know.
+      if (runs.areMerged && !dryRun) for (const { counts } of partitionsOf(streams)) runs.add(counts.partition)
+    })
     const finished = ({ bytes, ...partition }: Extracted) => {
-      this.count(partition.counts)
+      this.take(partition.stream, partition.counts)
       this.showProgress()
-      this.done.set(partition.counts.partition, partition)
       commits.add({ slab, stream: partition }, bytes)
-      if (!this.options.dryRun) this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
+      if (!runs.areMerged && !dryRun)
+        this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
     }
     // What an earlier run did is shown as done at once: it says nothing of how fast this one is.
     this.showProgress()
     const deferred: Extracted[] = []
     const open = ranges.map((_, index) => index).filter((index) => !this.done.has(index))
-    await job.each(open, [commits], async (index) => {
+    await job.each(open, [commits, runs], async (index) => {
       const partition = await this.extract(index, ranges[index], [], nodedata !== null)
       const isUnresolved = this.options.mapPartial && partition.counts.unresolved.length > 0
       if (isUnresolved) deferred.push(partition)
@@ -277,7 +294,7 @@ export class LayerNodes {
         deferred.map(({ counts }) => counts.unresolved),
       )
       await job.threads.writer.call('drop', { slab, streams: deferred.map(({ stream }) => stream) })
-      await job.each(deferred, [commits], async ({ counts: { partition, unresolved } }) => {
+      await job.each(deferred, [commits, runs], async ({ counts: { partition, unresolved } }) => {
         finished(await this.extract(partition, ranges[partition], formsOf(forms, unresolved), nodedata !== null))
       })
     }
@@ -316,9 +333,7 @@ export class LayerNodes {
   }
 
   private checkRowCounts(layer: SlabReader, nodedata: SlabReader | null): void {
-    const counts = [...this.done.values()].map((partition) => partition.counts)
-    const read = counts.reduce((sum, { sourceRows }) => sum + sourceRows, 0)
-    const readData = counts.reduce((sum, { nodedataRows }) => sum + nodedataRows, 0)
+    const { sourceRows: read, nodedataRows: readData } = this.totals.whole()
     const there = nodeRows(layer).entries
     const thereData = nodedataRows(nodedata)?.entries ?? 0
     if (read === there && readData === thereData) return
@@ -326,20 +341,17 @@ export class LayerNodes {
   }
 
   private result(startedMs: number, isLimited: boolean, wasDone: boolean, nodedataElapsedMs: number): LayerNodesResult {
-    const counts = [...this.done.values()]
-      .map((partition) => partition.counts)
-      .sort((a, b) => a.partition - b.partition)
-    const total = (pick: (count: NodeExtractCounts) => number) => counts.reduce((sum, count) => sum + pick(count), 0)
+    const { sourceForms, forms, ...counts } = this.totals.whole()
     return {
-      nodes: total((count) => count.nodes),
-      migrated: total((count) => count.migrated),
-      reduced: total((count) => count.reduced),
-      nodedata: total((count) => count.nodedataRows),
-      nodedataMigrated: total((count) => count.nodedataMigrated),
-      errorCount: total((count) => count.errorCount),
-      sourceForms: this.sum((count) => count.sourceForms),
-      forms: this.sum((count) => count.forms),
-      lastBuid: counts.reduce<Uint8Array | null>((last, { lastBuid }) => lastBuid ?? last, null),
+      nodes: counts.nodes,
+      migrated: counts.migrated,
+      reduced: counts.reduced,
+      nodedata: counts.nodedataRows,
+      nodedataMigrated: counts.nodedataMigrated,
+      errorCount: counts.errorCount,
+      sourceForms: new Map(sourceForms),
+      forms: new Map(forms),
+      lastBuid: counts.lastBuid,
       isLimited,
       wasDone,
       elapsedMs: Date.now() - startedMs,
@@ -347,25 +359,23 @@ export class LayerNodes {
     }
   }
 
-  private sum(pick: (count: NodeExtractCounts) => readonly (readonly [string, number])[]): Map<string, number> {
-    const sums = new Map<string, number>()
-    for (const { counts } of this.done.values()) {
-      for (const [form, count] of pick(counts)) sums.set(form, (sums.get(form) ?? 0) + count)
-    }
-    return sums
+  /** A partition is translated. */
+  private take(stream: number, counts: NodeExtractCounts): void {
+    this.done.set(counts.partition, stream)
+    this.totals.add(counts)
   }
 
-  private count(counts: NodeExtractCounts): void {
-    this.rows += counts.sourceRows + counts.nodedataRows
-    this.nodeCount += counts.nodes
+  private runsOf(partitions: number, fanIn: FanIn | undefined): LayerRuns {
+    return new LayerRuns(this.runsDir, partitions, fanIn, this.job.key, this.job.threads)
   }
 
   private showProgress(): void {
-    this.events.progress({ rows: this.rows, totalRows: this.totalRows, nodes: this.nodeCount })
+    const { sourceRows, nodedataRows, nodes } = this.totals.sums
+    this.events.progress({ rows: sourceRows + nodedataRows, totalRows: this.totalRows, nodes })
   }
 
   private runPath(partition: number): string {
-    return join(this.runsDir, `${String(partition).padStart(6, '0')}.run`)
+    return this.runs.path({ level: 0, index: partition })
   }
 }
 

@@ -76,7 +76,7 @@ export class LayerSplices {
       slabs: [{ slab: this.slab, dir, finalDir: dest.layer(iden).slab('nodeedits') }],
       fromLast,
       errorsOf: ({ counts }: SplicesStream) => counts.failures,
-      runPathOf: () => null,
+      runsOf: () => [],
       keep: beforeDamage,
       startsOver: () => null,
       texts: {

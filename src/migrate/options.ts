@@ -1,5 +1,6 @@
 import type { AcceptedErrors } from '../dest/accepted-errors.js'
 import type { ModelFile } from '../model/model-file.js'
+import type { FanIn } from '../run/run-levels.js'
 import type { MigrOp } from '../step/context.js'
 
 export const ADD_MODES = ['nexus', 'nonexus', 'editor'] as const
@@ -15,6 +16,8 @@ export interface PieceSizes {
   readonly partitionBytes?: number
   /** Rows of one merge task. */
   readonly unitBytes?: number
+  /** How many runs are merged at once. */
+  readonly fanIn?: FanIn
   /** Source pages of one range of splices. */
   readonly rangeBytes?: number
 }

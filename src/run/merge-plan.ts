@@ -3,12 +3,19 @@ import { type ByteList, itemOf } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
 import type { MergePart, MergeUnit } from '../migrate/tasks/merge-runs.js'
+import { MERGED_BLOCK_BYTES } from './merge-run-files.js'
 import { NameUnion } from './name-union.js'
 import type { NodedataPlace } from './nodedata-rows.js'
 import type { RunFooter, RunSection } from './run-file.js'
 
 /** Pages of one task; large enough to keep many runs' reads long, small enough to share the work evenly. */
 const UNIT_BYTES = 16 << 20
+const LONG_UNIT_BLOCKS = 4
+
+/** Rows of one task when runs have entry points far apart: of each run several, so that little is read twice. */
+export function longUnitBytes(runs: number): number {
+  return Math.max(UNIT_BYTES, runs * LONG_UNIT_BLOCKS * MERGED_BLOCK_BYTES)
+}
 
 /** All names of a layer in byte order: a name's abbreviation is its place, whatever the partitions were. */
 export interface LayerNames {

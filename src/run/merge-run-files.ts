@@ -12,6 +12,12 @@ import { readRunFooter } from './run-footer.js'
 /** How far apart the entry points of a merged run are: it is long, and the coordinator keeps all of them. */
 export const MERGED_BLOCK_BYTES = 1 << 18
 
+export interface MergeFilesInput {
+  /** In the order of the partitions. */
+  readonly paths: readonly string[]
+  readonly outPath: string
+}
+
 /** A run that is merged, with its own ranks led to those of the merged one. */
 interface Input {
   readonly path: string
@@ -23,10 +29,8 @@ interface Input {
 
 /**
  * Merges runs of consecutive partitions to one, as if they had been one partition: each is read once, from its start to its end.
- *
- * @param paths in the order of the partitions
  */
-export function mergeRunFiles(paths: readonly string[], outPath: string): { rows: number; bytes: number } {
+export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { rows: number; bytes: number } {
   const props = new NameUnion()
   const tags = new NameUnion()
   const tagProps = new NameUnion()

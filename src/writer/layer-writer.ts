@@ -11,6 +11,7 @@ export type LayerWriter = Pick<
   | 'build'
   | 'checkpoint'
   | 'commit'
+  | 'commitRuns'
   | 'drop'
   | 'dropCheckpoint'
   | 'finishDb'

@@ -225,6 +225,22 @@ export class Writer {
     this.checkpoints.putStreams(args.key, notes)
   }
 
+  /**
+   * Makes merged runs durable, then notes them.
+   *
+   * @param dropped notes of runs that they were merged from
+   */
+  async commitRuns(args: {
+    key: string
+    streams: readonly (StreamNote & object)[]
+    runPaths: readonly string[]
+    dropped: readonly number[]
+  }): Promise<void> {
+    await syncRuns(args.runPaths)
+    this.checkpoints.putStreams(args.key, args.streams)
+    if (args.dropped.length > 0) this.checkpoints.dropStreams(args.key, args.dropped)
+  }
+
   finishDb({
     slab,
     name,

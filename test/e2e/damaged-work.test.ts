@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict'
-import { closeSync, copyFileSync, cpSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { readCheckpoints } from '../../src/dest/checkpoints.js'
@@ -137,6 +148,36 @@ test('--from-last makes again the streams whose leaf pages are noted no more: a 
     truncateSync(leavesOf(dest, made), statSync(leavesOf(dest, made)).size >> 1),
   )
   await isMadeAgain('leaves-gone', (dest, made) => rmSync(leavesOf(dest, made)))
+})
+
+test('--from-last translates again what a merged run held that has changed, though the runs it was merged from are gone', async () => {
+  const all = await made
+  const pieces = { ...PIECES, fanIn: { atOnce: 3, most: 2 } }
+  const destDir = join(all.dir, 'levels')
+  const runsDir = join(destDir, 'migration', 'runs')
+  let merged: string | null = null
+  for (let parts = 1; merged === null; parts++) {
+    const { signal, stderr } = await runMigrator(
+      { srcDir: all.srcDir, destDir, pieces, workers: 1 },
+      {
+        env: { SHOW_PROGRESS: '' },
+        onLog: (text, kill) => {
+          for (const [, done] of text.matchAll(/indexes \w+ (\d+)/g)) if (Number(done) >= parts) kill('SIGKILL')
+        },
+      },
+    )
+    assert.equal(signal, 'SIGKILL', `no merged run was left: ${stderr}`)
+    const left = existsSync(runsDir) ? readdirSync(runsDir, { recursive: true, encoding: 'utf8' }) : []
+    const found = left.find((path) => /\/\d+-000000\.run$/.test(path))
+    if (found === undefined) continue
+    assert.equal(left.includes(found.replace(/\d+-000000/, '000000')), false, 'what was merged is gone')
+    merged = join(runsDir, found)
+  }
+  alterByte(merged, 5000, 2)
+  const { summary, stderr } = await runMigrator({ srcDir: all.srcDir, destDir, pieces, fromLast: true })
+  assert.ok(summary !== undefined, stderr)
+  assert.match(stderr, /Making [1-9]\d* of \d+ parts of layer \w+ again: their files changed/)
+  assert.deepEqual(layerDigests(destDir), all.expected)
 })
 
 test('--from-last refuses a checkpoint of which a bit has changed, and a checkpoint slab or a log that is damaged', async () => {

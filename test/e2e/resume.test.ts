@@ -39,28 +39,33 @@ async function finish(
   return stderr
 }
 
-test(`a run of many pieces that is killed at ${KILLS} random instants resumes to the undisturbed result`, async (t) => {
-  const dir = tempDir(t)
-  const { srcDir, expected, wholeMs } = await calm
-  const seed = Number(process.env.KILL_SEED ?? Date.now() % 1e6)
-  const random = randomOf(seed)
-  let resumed = 0
-  // Kills before the first checkpoint or behind the last one try nothing of a resume: more follow until one has hit.
-  for (let left = KILLS, round = 0; left > 0 || resumed === 0; round++) {
-    assert.ok(round < 4 * KILLS, `seed ${seed}: no kill of ${round} rounds fell into the middle of a layer`)
-    left = Math.max(left, 1)
-    const options = { srcDir, destDir: join(dir, `killed-${round}`), pieces: PIECES }
-    const instants: number[] = []
-    for (let i = 0; i < 3 && left > 0; i++, left--) {
-      // The time before the first partition is that of starting Node, half of a small run.
-      instants.push(Math.floor(wholeMs * (0.3 + random(700) / 1000)))
-      await runMigrator({ ...options, fromLast: i > 0 }, { killAfterMs: instants[i] })
+for (const [how, pieces] of [
+  ['many pieces', PIECES],
+  ['many pieces whose runs are merged in levels', { ...PIECES, fanIn: { atOnce: 3, most: 3 } }],
+] as const) {
+  test(`a run of ${how} that is killed at ${KILLS} random instants resumes to the undisturbed result`, async (t) => {
+    const dir = tempDir(t)
+    const { srcDir, expected, wholeMs } = await calm
+    const seed = Number(process.env.KILL_SEED ?? Date.now() % 1e6)
+    const random = randomOf(seed)
+    let resumed = 0
+    // Kills before the first checkpoint or behind the last one try nothing of a resume: more follow until one has hit.
+    for (let left = KILLS, round = 0; left > 0 || resumed === 0; round++) {
+      assert.ok(round < 4 * KILLS, `seed ${seed}: no kill of ${round} rounds fell into the middle of a layer`)
+      left = Math.max(left, 1)
+      const options = { srcDir, destDir: join(dir, `killed-${round}`), pieces }
+      const instants: number[] = []
+      for (let i = 0; i < 3 && left > 0; i++, left--) {
+        // The time before the first partition is that of starting Node, half of a small run.
+        instants.push(Math.floor(wholeMs * (0.3 + random(700) / 1000)))
+        await runMigrator({ ...options, fromLast: i > 0 }, { killAfterMs: instants[i] })
+      }
+      const log = await finish(options, expected, `seed ${seed}, kills at ${instants} ms`)
+      if (/Resuming nodes migration from partition [1-9]/.test(log)) resumed++
     }
-    const log = await finish(options, expected, `seed ${seed}, kills at ${instants} ms`)
-    if (/Resuming nodes migration from partition [1-9]/.test(log)) resumed++
-  }
-  t.diagnostic(`seed ${seed}: ${resumed} runs resumed a layer in the middle`)
-})
+    t.diagnostic(`seed ${seed}: ${resumed} runs resumed a layer in the middle`)
+  })
+}
 
 test('a run that is killed at any of its log lines resumes to the undisturbed result', async (t) => {
   const dir = tempDir(t)

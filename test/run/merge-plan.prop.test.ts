@@ -165,7 +165,7 @@ test('runs that mergeRunFiles() has merged, in one level or in two, lead to the 
         })
         level = groups.map((group) => {
           const out = join(dir, `${files++}.run`)
-          mergeRunFiles(group, out)
+          mergeRunFiles({ paths: group, outPath: out })
           return out
         })
         assert.deepEqual(contentOf(planOfFiles(level)), expected, `level ${depth}`)

@@ -1,0 +1,157 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { NodesStream } from '../layout/records.js'
+import { type FanIn, type RunId, RunLevels } from '../run/run-levels.js'
+import { GroupCommit } from '../thread/in-turn.js'
+import type { StreamThreads } from './stream-task.js'
+
+/** What the checkpoint notes of merged runs is numbered from here on, each level by as many as there may be partitions. */
+const RUN_NOTES = 2 ** 28
+const LEVEL_NOTES = 2 ** 24
+
+/**
+ * The sorted runs of a layer. Those of a large one are merged in levels while its partitions are still being translated, as soon as
+ * enough of them follow each other. A merged run is made durable and noted in the checkpoint before what it was merged from goes.
+ */
+export class LayerRuns {
+  private readonly levels: RunLevels
+  private readonly commits: GroupCommit<RunId>
+  /** Runs that an earlier process has merged. */
+  private readonly kept = new Set<string>()
+  private readonly merges = new Set<Promise<void>>()
+  private failure: unknown = null
+
+  constructor(
+    private readonly dir: string,
+    partitions: number,
+    fanIn: FanIn | undefined,
+    private readonly key: string,
+    private readonly threads: StreamThreads,
+  ) {
+    this.levels = new RunLevels(partitions, fanIn)
+    this.commits = new GroupCommit((batch) => this.commit(batch))
+  }
+
+  /** Whether runs are merged before the last merge. */
+  get areMerged(): boolean {
+    return this.levels.top > 0
+  }
+
+  path({ level, index }: RunId): string {
+    const name = String(index).padStart(6, '0')
+    return join(this.dir, level === 0 ? `${name}.run` : `${level}-${name}.run`)
+  }
+
+  /** The runs of the last merge, in order. */
+  last(): string[] {
+    const level = this.levels.top
+    return Array.from({ length: this.levels.count(level) }, (_, index) => this.path({ level, index }))
+  }
+
+  /** The runs that notes vouch for, but for those that were merged: these may be gone. */
+  noted(notes: readonly NodesStream[]): { stream: number; path: string }[] {
+    const merged = mergedOf(notes)
+    return notes.flatMap((note) => {
+      const run = runOf(note)
+      return run === null || this.isCovered(run, merged) ? [] : [{ stream: note.stream, path: this.path(run) }]
+    })
+  }
+
+  /** What stays of an earlier process's notes: what a damaged merged run held is translated again. */
+  keep(notes: readonly NodesStream[], damaged: ReadonlySet<number>): readonly NodesStream[] {
+    const lost = mergedOf(notes.filter(({ stream }) => damaged.has(stream)))
+    return notes.filter((note) => {
+      const run = runOf(note)
+      return !damaged.has(note.stream) && (run === null || !this.isCovered(run, lost))
+    })
+  }
+
+  /** Takes over the merged runs that an earlier process has left. */
+  resume(notes: readonly NodesStream[]): void {
+    for (const { run } of notes) if (run !== undefined) this.kept.add(keyOf(run))
+    for (const { run } of notes) if (run !== undefined && !this.isCovered(run)) this.finished(run)
+  }
+
+  /** Takes the run of a partition that the checkpoint vouches for; merges are begun when their time has come. */
+  add(partition: number): void {
+    const run = { level: 0, index: partition }
+    // A partition that was translated again, though not for its run: that is in a merged one.
+    if (this.isCovered(run)) this.remove([run])
+    else this.finished(run)
+  }
+
+  /** Waits while the merges are behind: nothing shall pile up. */
+  async room(): Promise<void> {
+    while (this.merges.size > this.threads.pool.workers && this.failure === null) await Promise.race(this.merges)
+    if (this.failure !== null) throw this.failure
+    await this.commits.room()
+  }
+
+  /** Waits for all merges that were begun, and for those that follow from them. */
+  async drain(): Promise<void> {
+    while (this.merges.size > 0 && this.failure === null) {
+      await Promise.all(this.merges)
+      await this.commits.drain()
+    }
+    if (this.failure !== null) throw this.failure
+  }
+
+  private finished(run: RunId): void {
+    const next = this.levels.finish(run)
+    if (next === null) return
+    const merge: Promise<void> = this.merge(next)
+      .catch((err) => {
+        this.failure ??= err
+      })
+      .finally(() => this.merges.delete(merge))
+    this.merges.add(merge)
+  }
+
+  private async merge(run: RunId): Promise<void> {
+    const paths = this.levels.members(run).map((member) => this.path(member))
+    const { bytes } = await this.threads.pool.run('mergeRunFiles', { paths, outPath: this.path(run) })
+    this.commits.add(run, bytes)
+    await this.commits.drain()
+  }
+
+  private async commit(batch: readonly RunId[]): Promise<void> {
+    const gone = batch.flatMap((run) => this.levels.members(run))
+    await this.threads.writer.call('commitRuns', {
+      key: this.key,
+      streams: batch.map((run) => ({ stream: noteOf(run), run })),
+      runPaths: batch.map((run) => this.path(run)),
+      dropped: gone.filter(({ level }) => level > 0).map(noteOf),
+    })
+    this.remove(gone)
+    for (const run of batch) this.finished(run)
+  }
+
+  private remove(runs: readonly RunId[]): void {
+    for (const run of runs) rmSync(this.path(run), { force: true })
+  }
+
+  /** Whether a merged run holds it. */
+  private isCovered(run: RunId, merged: ReadonlySet<string> = this.kept): boolean {
+    for (let level = run.level + 1; level <= this.levels.top; level++) {
+      if (merged.has(keyOf(this.levels.above(run, level)))) return true
+    }
+    return false
+  }
+}
+
+function mergedOf(notes: readonly NodesStream[]): Set<string> {
+  return new Set(notes.flatMap(({ run }) => (run === undefined ? [] : [keyOf(run)])))
+}
+
+/** The run that belongs to a note; parts of the last merge have none. */
+function runOf({ run, counts }: NodesStream): RunId | null {
+  return run ?? (counts === undefined ? null : { level: 0, index: counts.partition })
+}
+
+function noteOf({ level, index }: RunId): number {
+  return RUN_NOTES + level * LEVEL_NOTES + index
+}
+
+function keyOf({ level, index }: RunId): string {
+  return `${level}-${index}`
+}

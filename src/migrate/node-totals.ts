@@ -1,0 +1,42 @@
+import type { NodeExtractCounts } from './tasks/node-extract.js'
+
+const SUMMED = [
+  'sourceRows',
+  'nodedataRows',
+  'nodes',
+  'migrated',
+  'reduced',
+  'nodedataMigrated',
+  'errorCount',
+  'rows',
+] as const satisfies readonly (keyof NodeExtractCounts)[]
+
+/** The counts of partitions as if they were one: of each partition nothing is kept. */
+export class NodeTotals {
+  readonly sums = Object.fromEntries(SUMMED.map((name) => [name, 0])) as Record<(typeof SUMMED)[number], number>
+  private readonly sourceForms = new Map<string, number>()
+  private readonly forms = new Map<string, number>()
+  private last: { readonly partition: number; readonly buid: Uint8Array } | null = null
+
+  /** Adds a partition; they come in any order. */
+  add(counts: NodeExtractCounts): void {
+    for (const name of SUMMED) this.sums[name] += counts[name]
+    for (const [form, count] of counts.sourceForms) {
+      this.sourceForms.set(form, (this.sourceForms.get(form) ?? 0) + count)
+    }
+    for (const [form, count] of counts.forms) this.forms.set(form, (this.forms.get(form) ?? 0) + count)
+    const { partition, lastBuid } = counts
+    if (lastBuid !== null && partition >= (this.last?.partition ?? 0)) this.last = { partition, buid: lastBuid }
+  }
+
+  whole(): NodeExtractCounts {
+    return {
+      partition: 0,
+      ...this.sums,
+      sourceForms: [...this.sourceForms],
+      forms: [...this.forms],
+      lastBuid: this.last?.buid ?? null,
+      unresolved: new Uint8Array(0),
+    }
+  }
+}
