@@ -1,6 +1,7 @@
 import { benchDiskCommand } from './bench-disk-command.js'
 import { checkpointCommand } from './checkpoint-command.js'
 import { CliCommand } from './cli-command.js'
+import { completionCommand } from './completion-command.js'
 import { errorsCommand } from './errors-command.js'
 import { inspectCommand } from './inspect-command.js'
 import { migrateCommand } from './migrate-command.js'
@@ -40,7 +41,13 @@ export function synapseMigrator(): CliCommand {
     benchDiskCommand(),
     checkpointCommand(),
     setupCommand(),
+    completionCommand(programs),
   ]
   for (const command of commands) program.addCommand(command)
   return program.exitCodes()
+}
+
+/** All programs of the package. */
+export function programs(): CliCommand[] {
+  return [synapseMigrator(), migrateCommand('migrate_020'), syncCommand('sync_020')]
 }

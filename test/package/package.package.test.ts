@@ -52,7 +52,7 @@ function migrates(app: string, node = process.execPath): void {
 
 test('the package holds what its users need and nothing else', () => {
   const allowed =
-    /^(bin\/(migrate_020|sync_020|synapse-migrator|start)\.mjs|dist\/src\/bundle\/([\w-]+\.js|LICENSES\.md)|dist\/src\/bundle\/data\/\w+\.json|dist\/types\/.+\.d\.ts|prebuilds\/.+\.(node|md)|packaging\/sync_020\.service|docs\/(.+\.md|report\.schema\.json)|(package\.json|README\.md|CHANGELOG\.md|LICENSE))$/
+    /^(bin\/(migrate_020|sync_020|synapse-migrator|start)\.mjs|dist\/src\/bundle\/([\w-]+\.js|LICENSES\.md)|dist\/src\/bundle\/data\/\w+\.json|dist\/types\/.+\.d\.ts|prebuilds\/.+\.(node|md)|packaging\/sync_020\.service|docs\/(.+\.md|[\w-]+\.schema\.json)|man\/(migrate_020|sync_020|synapse-migrator)\.1|(package\.json|README\.md|CHANGELOG\.md|LICENSE))$/
   const paths = packed.files.map(({ path }) => path)
   assert.deepEqual(
     paths.filter((path) => !allowed.test(path)),
@@ -87,6 +87,7 @@ test('npm installs it as a global package', () => {
   const prefix = join(dir, 'global')
   run('npm', ['install', '--global', '--prefix', prefix, '--no-audit', '--no-fund', tarball], dir)
   assert.ok(existsSync(join(prefix, 'bin', 'migrate_020')))
+  assert.ok(existsSync(join(prefix, 'share', 'man', 'man1', 'migrate_020.1')))
   migrates(join(prefix, 'lib'))
 })
 
