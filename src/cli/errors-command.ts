@@ -108,7 +108,7 @@ async function replay(destDir: string, options: Options): Promise<ExitCode> {
     throw new MigrationError('ERR_USAGE', '--replay needs the Cortex that was migrated', { hint: 'give it with --src' })
   }
   const { Replay } = await import('../replay/replay.js')
-  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => log('INFO', text))
+  const screen = ProgressScreen.onStderr()
   const log = createLog({ level: 'WARNING', write: (line) => screen.write(line) })
   stopOnSignals(screen, 'Run the same command again to go on')
   const asked = {

@@ -30,7 +30,7 @@ export function inspectCommand(): CliCommand {
 
 async function inspect(options: Options, [dir]: string[]): Promise<ExitCode> {
   const { inspectCortex } = await import('../inspect/inspect-cortex.js')
-  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
+  const screen = ProgressScreen.onStderr()
   const report = inspectCortex(dir, {
     countNodes: options.count,
     progress: (layer, done, total) => screen.show({ phase: 'count', layer, done, total, unit: 'rows' }),

@@ -42,7 +42,7 @@ export function modelCheckCommand(): CliCommand {
 async function check({ src, json }: Options, places: string[]): Promise<ExitCode> {
   const { checkModel } = await import('../model-tools/check-model.js')
   const { isCovered } = await import('../model-tools/coverage.js')
-  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
+  const screen = ProgressScreen.onStderr()
   const uncovered = await checkModel({
     srcDir: src,
     files: await readModelFiles(places),

@@ -1,132 +1,185 @@
-import { MultiBar, type SingleBar } from 'cli-progress'
-import type { Progress, ProgressEvent } from '../migrate/progress.js'
+import type { PlannedWork, Progress, ProgressEvent, ProgressPhase, RunGauges } from '../migrate/progress.js'
+import { LiveLines, type Screen } from './live-lines.js'
+import {
+  barLine,
+  moreLine,
+  overallLine,
+  overallText,
+  type RunFacts,
+  type TaskFacts,
+  taskText,
+} from './progress-text.js'
+import { RunPace, type Standing } from './run-pace.js'
 import { TaskPace } from './task-pace.js'
+import { WaitLimit } from './wait-limit.js'
 
-/** How often a line is written where no bars can be drawn. */
-const LINE_EVERY_MS = 10_000
-const MOST_BAR_COLUMNS = 40
-const LEAST_BAR_COLUMNS = 5
-/** Where a terminal does not say. */
-const USUAL_COLUMNS = 80
-/** Wraps long lines, and takes away what is below; bars are cut instead, as nothing may move them. */
-const [BEFORE_LOG, BEHIND_LOG] = ['\x1b[?7h\x1b[J', '\x1b[?7l']
+/** How often the screen is drawn, and how often a line is due elsewhere. */
+const [DRAW_MS, LINE_MS] = [250, 1000]
+/** A line is written when so much time has passed, and so much of the work is done. */
+const [LINE_EVERY_MS, LINE_EVERY_PART] = [10_000, 0.01]
+/** Lines of the terminal that are left to the log. */
+const LEAST_LOG_ROWS = 3
+/** What is counted, in full. */
+const UNITS: Partial<Record<ProgressPhase, string>> = {
+  nodes: 'node rows',
+  indexes: 'index parts',
+  verify: 'node rows',
+}
 
 interface Task {
+  readonly phase: ProgressPhase
+  readonly name: string
   done: number
   total: number
   readonly unit: string
   readonly pace: TaskPace
-  shownMs: number
-  bar: SingleBar | null
 }
 
-/** A bar for each task on a terminal, a plain line now and then elsewhere; both on standard error. */
+export interface ScreenOptions {
+  /** Whether lines can be drawn over others. */
+  readonly isTerminal: boolean
+  /** Takes a line now and then where they cannot. */
+  readonly line: (text: string) => void
+  /** Takes the same lines where they can. */
+  readonly note?: (text: string) => void
+  readonly out?: Screen
+  readonly now?: () => number
+}
+
+/**
+ * How far a command has come: on a terminal a line for all of a run and one for each task, elsewhere a plain line now and
+ * then; both on standard error.
+ */
 export class ProgressScreen implements Progress {
   private readonly tasks = new Map<string, Task>()
-  private bars: MultiBar | null = null
+  private readonly pace: RunPace
+  private readonly limit = new WaitLimit()
+  private readonly out: Screen
+  private readonly now: () => number
+  private readonly live: LiveLines
+  private gauges: RunGauges | null = null
+  private timer: NodeJS.Timeout | null = null
+  private said: { atMs: number; part: number } | null = null
 
-  constructor(
-    private readonly isTerminal: boolean,
-    private readonly line: (text: string) => void,
-    private readonly out: NodeJS.WritableStream & { readonly columns?: number } = process.stderr,
-  ) {}
+  constructor(private readonly options: ScreenOptions) {
+    this.out = options.out ?? process.stderr
+    this.now = options.now ?? (() => performance.now())
+    this.live = new LiveLines(this.out)
+    this.pace = new RunPace(this.now())
+  }
 
-  show({ phase, layer, done, total, unit }: ProgressEvent): void {
+  /** For commands that have no log. */
+  static onStderr(): ProgressScreen {
+    const line = (text: string) => process.stderr.write(`${text}\n`)
+    return new ProgressScreen({ isTerminal: process.stderr.isTTY === true, line })
+  }
+
+  plan(work: readonly PlannedWork[]): void {
+    this.pace.plan(work)
+    this.start()
+  }
+
+  watch(gauges: RunGauges): void {
+    this.gauges = gauges
+    this.pace.watch(gauges)
+  }
+
+  show(event: ProgressEvent): void {
+    const { phase, layer, done, total, unit } = event
+    const nowMs = this.now()
+    this.pace.show(event, nowMs)
+    if (total === 0 || unit === 'steps') return
     const name = `${phase} ${layer.slice(0, 8)}`
-    if (total === 0) return
-    const now = performance.now()
-    const task = this.tasks.get(name) ?? { done, total, unit, pace: new TaskPace(done, now), shownMs: now, bar: null }
-    Object.assign(task, { done, total })
-    task.pace.add(done, now)
-    this.tasks.set(name, task)
-    if (this.isTerminal) this.draw(name, task)
-    else if (now - task.shownMs >= LINE_EVERY_MS) {
-      task.shownMs = now
-      this.line(lineOf(name, task))
+    const task = this.tasks.get(name)
+    if (done >= total) this.tasks.delete(name)
+    else if (task === undefined) {
+      this.tasks.set(name, { phase, name, done, total, unit: UNITS[phase] ?? unit, pace: new TaskPace(done, nowMs) })
+    } else {
+      Object.assign(task, { done, total })
+      task.pace.add(done, nowMs)
     }
+    this.start()
   }
 
   /** Writes a line of the log: above the bars, if there are any. */
   write(text: string): void {
-    if (this.bars === null) this.out.write(text)
-    else {
-      this.bars.log(`${BEFORE_LOG}${text}${BEHIND_LOG}`)
-      // At once, so that a crash loses none.
-      this.bars.update()
-    }
+    if (this.timer === null || !this.options.isTerminal) this.out.write(text)
+    else this.live.print(text, this.lines())
   }
 
   /** Takes the bars off the screen. */
   stop(): void {
-    this.bars?.stop()
-    this.bars = null
+    if (this.timer !== null) clearInterval(this.timer)
+    this.timer = null
+    this.live.clear()
     this.tasks.clear()
   }
 
-  private draw(name: string, task: Task): void {
-    this.bars ??= new MultiBar({
-      format: (_, { progress }, payload) => barLine(payload, progress, this.out.columns ?? USUAL_COLUMNS),
-      stream: this.out,
-      clearOnComplete: true,
-      hideCursor: true,
-    })
-    const payload = payloadOf(name, task)
-    task.bar ??= this.bars.create(task.total, task.done, payload)
-    task.bar.update(task.done, payload)
-    if (task.done < task.total) return
-    this.bars.remove(task.bar)
-    this.tasks.delete(name)
-    if ([...this.tasks.values()].some(({ bar }) => bar !== null)) return
-    this.bars.stop()
-    this.bars = null
+  /** Draws what there is to see now, or writes a line if one is due; a timer calls it. */
+  look(): void {
+    if (this.options.isTerminal) this.live.draw(this.lines())
+    this.say()
+  }
+
+  private start(): void {
+    if (this.timer !== null) return
+    this.timer = setInterval(() => this.look(), this.options.isTerminal ? DRAW_MS : LINE_MS)
+    this.timer.unref()
+    this.said ??= { atMs: this.now(), part: 0 }
+  }
+
+  private lines(): string[] {
+    const { columns, rows } = this.live.size
+    const overall = this.pace.isPlanned ? [overallLine(this.standing(), this.facts(), columns)] : []
+    const bars = [...this.tasks.values()].map((task) => barLine(factsOf(task), columns))
+    const room = Math.max(1, rows - LEAST_LOG_ROWS - overall.length)
+    if (bars.length > room) bars.splice(room - 1, bars.length, moreLine(bars.length - room + 1))
+    return [...overall, ...bars]
+  }
+
+  private say(): void {
+    const say = this.options.isTerminal ? this.options.note : this.options.line
+    const nowMs = this.now()
+    if (say === undefined || this.said === null || nowMs - this.said.atMs < LINE_EVERY_MS) return
+    const tasks = [...this.tasks.values()]
+    const part = this.pace.isPlanned ? this.standing().part : partOf(tasks)
+    if (Math.abs(part - this.said.part) < LINE_EVERY_PART) return
+    this.said = { atMs: nowMs, part }
+    if (this.pace.isPlanned) say(overallText(this.standing(), this.facts(), byPhase(tasks)))
+    else for (const task of tasks) say(taskText(factsOf(task)))
+  }
+
+  private standing(): Standing {
+    return this.pace.measure(this.now())
+  }
+
+  private facts(): RunFacts {
+    return {
+      limit: this.gauges === null ? null : this.limit.add(this.gauges.waits(), this.now()),
+      memoryBytes: process.memoryUsage.rss(),
+      errors: this.gauges?.errors() ?? 0,
+    }
   }
 }
 
-/**
- * A bar and what is known of its task in one line: what matters less is left out where the terminal is narrow.
- *
- * @param progress the part that is done, from 0 to 1
- */
-export function barLine(payload: ReturnType<typeof payloadOf>, progress: number, columns: number): string {
-  const { task, count, all, unit, rate, left } = payload
-  const facts = [`${Math.floor(100 * progress)}%`, `ETA ${left}`, `${rate} ${unit}/s`, `${count} of ${all} ${unit}`]
-  // A terminal wraps when its last column is written.
-  const room = columns - 1
-  const lineOf = (bar: string, shown: number) =>
-    [task, bar, facts.slice(0, shown).join(' | ')].filter(Boolean).join(' ')
-  let shown = facts.length
-  while (shown > 1 && lineOf('', shown).length > room) shown--
-  const barColumns = Math.min(MOST_BAR_COLUMNS, room - lineOf('', shown).length - 1)
-  if (barColumns < LEAST_BAR_COLUMNS) return lineOf('', shown).slice(0, room)
-  const full = Math.round(progress * barColumns)
-  return lineOf('='.repeat(full) + '-'.repeat(barColumns - full), shown)
+function partOf(tasks: readonly Task[]): number {
+  const total = tasks.reduce((sum, task) => sum + task.total, 0)
+  return total === 0 ? 0 : tasks.reduce((sum, task) => sum + task.done, 0) / total
 }
 
-function payloadOf(name: string, task: Task) {
-  const { rate, leftS } = task.pace.measure(task.total)
-  return {
-    task: name,
-    count: count(task.done),
-    all: count(task.total),
-    unit: task.unit,
-    rate: count(rate),
-    left: time(leftS),
-  }
+function factsOf({ name, done, total, unit, pace }: Task): TaskFacts {
+  const { rate, leftS } = pace.measure(total)
+  return { name, done, total, unit, rate: rate > 0 ? rate : null, leftS }
 }
 
-function lineOf(name: string, task: Task): string {
-  const { rate, leftS } = task.pace.measure(task.total)
-  return `${name}: ${count(task.done)} of ${count(task.total)} ${task.unit}, ${count(rate)}/s, about ${time(leftS)} left`
-}
-
-function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US')
-}
-
-function time(leftS: number | null): string {
-  if (leftS === null) return '?'
-  const seconds = Math.round(leftS)
-  if (seconds < 60) return `${seconds} s`
-  const minutes = Math.floor(seconds / 60)
-  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+/** The layers of each phase together. */
+function byPhase(tasks: readonly Task[]): TaskFacts[] {
+  const phases = [...new Set(tasks.map(({ phase }) => phase))]
+  return phases.map((phase) => {
+    const all = tasks.filter((task) => task.phase === phase).map(factsOf)
+    const sum = (pick: (facts: TaskFacts) => number) => all.reduce((total, facts) => total + pick(facts), 0)
+    const rate = sum((facts) => facts.rate ?? 0)
+    const [done, total] = [sum((facts) => facts.done), sum((facts) => facts.total)]
+    return { name: phase, done, total, unit: all[0].unit, rate: rate > 0 ? rate : null, leftS: null }
+  })
 }

@@ -35,7 +35,11 @@ const BYTES_PER_MB = 1e6
 export async function runMigrate(parsed: ParsedMigrate, origins: readonly string[]): Promise<ExitCode> {
   const runLog = new RunLog(parsed, (line) => screen.write(line))
   const { log } = runLog
-  const screen = new ProgressScreen(process.stderr.isTTY === true && !runLog.isQuiet, runLog.progress)
+  const screen = new ProgressScreen({
+    isTerminal: process.stderr.isTTY === true && !runLog.isQuiet,
+    line: runLog.progress,
+    note: (text) => runLog.note('INFO', text),
+  })
   for (const line of origins) log('DEBUG', line, 'options')
   if (parsed.dumpErrors) return dump(parsed, log)
   if (parsed.formCounts) return await form(parsed, log)

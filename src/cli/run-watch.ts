@@ -85,7 +85,8 @@ export class RunWatch implements Progress {
   }
 
   show({ phase, layer, done, total, unit }: ProgressEvent): void {
-    if (total === 0 || this.run.ended_at !== null) return
+    // Steps before and after the layers take no time that would be worth a task.
+    if (total === 0 || unit === 'steps' || this.run.ended_at !== null) return
     this.hasChanged = true
     // A dry run never has a destination to itself.
     if (this.run.phase === 'check') this.phase('migrate')
@@ -169,6 +170,12 @@ export function teed(...all: readonly Progress[]): Progress {
     },
     errors: (count) => {
       for (const each of all) each.errors?.(count)
+    },
+    plan: (work) => {
+      for (const each of all) each.plan?.(work)
+    },
+    watch: (gauges) => {
+      for (const each of all) each.watch?.(gauges)
     },
   }
 }

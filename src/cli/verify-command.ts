@@ -80,7 +80,7 @@ async function verify(options: Options): Promise<ExitCode> {
   const { verifyMigration } = await import('../verify/verifier.js')
   const { src, dest, sample = null, limit, checkpoint = null } = options
   if (checkpoint !== null) refuseInside(checkpoint, [src, dest])
-  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
+  const screen = ProgressScreen.onStderr()
   const unit = sample === null ? 'rows' : 'nodes'
   stopOnSignals(screen, checkpoint === null ? 'Nothing was written' : 'To go on, run the same command again')
   try {

@@ -143,6 +143,8 @@ export class LayerNodes {
       const saved = await this.job.load(plan.fingerprint)
       if (saved?.head.isBuilt) {
         this.takeDone(saved.streams)
+        this.events.progress({ rows: this.totalRows, totalRows: this.totalRows, nodes: 0 })
+        this.events.merged(1, 1)
         return this.result(startedMs, plan.isLimited, true, 0)
       }
       const borders = saved?.head.borders ?? plan.borders

@@ -114,6 +114,7 @@ export class LayerSplices {
       if (saved !== null) this.tellSaved(saved)
       if (saved?.head.isBuilt) {
         this.done.push(...saved.streams)
+        this.events.progress({ splices: total, totalSplices: total })
         return this.result(startedMs, lastOffset, true)
       }
       const starts = saved?.head.starts ?? planStarts(db, slab.pageSize, this.options.pieces.rangeBytes)

@@ -32,8 +32,10 @@ import { assertNodesStay, keepNodedata } from './kept-steps.js'
 import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
 import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
+import { plannedWork } from './planned-work.js'
 import type { Progress } from './progress.js'
 import { heldByOther, takeRunLock, traceOfRuns } from './run-lock.js'
+import { RunProgress } from './run-progress.js'
 import type { StreamThreads } from './stream-task.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
@@ -52,11 +54,12 @@ export class Migrator {
   private skipped: readonly string[] = []
 
   private readonly options: MigrateOptions
+  private readonly progress: RunProgress
 
   constructor(
     asked: MigrateOptions,
     private readonly log: Log,
-    private readonly progress: Progress,
+    progress: Progress,
     /** Called once this run has the destination to itself. */
     private readonly begin: () => void = () => {},
   ) {
@@ -67,6 +70,7 @@ export class Migrator {
     this.budget = new ErrorBudget(options.maxErrors, options.destDir, options.dryRun, (count) =>
       progress.errors?.(count),
     )
+    this.progress = new RunProgress(progress, options.workers, this.budget)
   }
 
   /**
@@ -76,8 +80,8 @@ export class Migrator {
     const { options, log } = this
     // The threads load their code while the source is looked at.
     const running = new RunningTasks((text) => log('WARNING', text))
-    const pool = new TaskPool(options.workers, entries.task, running)
-    const writer = options.dryRun ? null : new WriterClient(log, running)
+    const pool = new TaskPool(options.workers, entries.task, this.progress.tasks(running))
+    const writer = options.dryRun ? null : new WriterClient(log, this.progress.calls(running))
     if (writer !== null) pool.breakOn(writer.broken)
     if (aborted !== null) pool.breakOn(aborted)
     try {
@@ -181,21 +185,28 @@ export class Migrator {
     const { destDir } = options
     const { model, warnings } = cortexModel(source, options.modelFiles)
     this.checkNodedata(source, layers, model)
+    this.progress.planCell()
     const prepared = this.prepare(source, layers, warnings, writer)
     // Workers start on the splices meanwhile; what layers ask of the writer waits.
     const [cellErrors, results] = await Promise.all([
       prepared,
       this.migrateLayers(source, layers, model, pool, callsAfter(prepared, writer)),
     ])
+    const finished = this.progress.steps('finish')
     await writer.call('finishDirn', {})
+    finished()
     await writer.call('emptySlabs', { destDir, layers: [...layers, ...this.skipped] })
+    finished()
     await writer.call('nexus', {
       destDir,
       logLayers: options.addMode === 'nexus' && options.ops.has('nodes') ? layers : [],
       batchSize: options.editBatchSize,
     })
+    finished()
     await writer.call('reports', { destDir, ops: [...options.ops] })
+    finished()
     await writer.call('sync', { destDir })
+    finished()
     for (const dir of [
       snapshotDirOf(destDir),
       cortexPaths(destDir).migration.build,
@@ -205,6 +216,7 @@ export class Migrator {
     ]) {
       rmSync(dir, { recursive: true, force: true })
     }
+    finished()
     const errors = new ErrorCounts(options.acceptedErrors)
     errors.addLog(destDir, options.ops)
     return this.summary(source, results, cellErrors, errors)
@@ -225,6 +237,7 @@ export class Migrator {
     writer: WriterClient,
   ): Promise<number> {
     const { destDir, destDedicated, fromLast, ops } = this.options
+    const done = this.progress.steps('cell')
     if (ops.has('dirn'))
       await writer.call('copyDirn', {
         srcDir: source.dir,
@@ -234,13 +247,16 @@ export class Migrator {
         emptyLayers: this.skipped,
       })
     else this.log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
+    done()
     await writer.call('open', { destDir })
+    done()
     const cellLayers = [...layers, ...this.skipped]
     const cell = { srcDir: source.dir, destDir, ops: [...ops], layers: cellLayers, modelWarnings, destDedicated }
     const errors = await writer.call('cellSteps', cell)
     await this.record(writer, ...this.skipped.map((iden): LogRow => ['hivelyr', 'skip', iden, Date.now()]))
     this.budget.add(errors)
     if (!fromLast) await this.forgetEarlierRuns(writer)
+    done()
     return errors
   }
 
@@ -283,7 +299,10 @@ export class Migrator {
     const layersDir = options.dryRun
       ? source.dir
       : await snapshotIfLive(source.dir, layers, options, (text) => this.log('INFO', text))
-    const threads = { pool, writer, credits: makeCredits(options.memoryBytes) }
+    const credits = makeCredits(options.memoryBytes)
+    this.progress.watch(credits)
+    this.progress.plan(plannedWork(layersDir, layers, options))
+    const threads = { pool, writer, credits }
     const results: LayerSummary[] = []
     await inTurn(layers, LAYERS_AT_ONCE, async (iden) => {
       const { destDir, fromLast, pieces = {} } = options

@@ -1,4 +1,4 @@
-import type { Progress, ProgressEvent } from '../migrate/progress.js'
+import type { PlannedWork, Progress, ProgressEvent, RunGauges } from '../migrate/progress.js'
 import type { RunRecord } from './run-history.js'
 
 const FIRST_INTERVAL_MS = 1000
@@ -23,9 +23,19 @@ export class ThroughputSamples implements Progress {
     this.inner = inner
   }
 
+  plan(work: readonly PlannedWork[]): void {
+    this.inner.plan?.(work)
+  }
+
+  watch(gauges: RunGauges): void {
+    this.inner.watch?.(gauges)
+  }
+
   show(event: ProgressEvent): void {
     this.inner.show(event)
     const { phase, layer, done, unit } = event
+    // A few steps are no throughput.
+    if (unit === 'steps') return
     const known: Phase = this.phases.get(phase) ?? {
       intervalMs: FIRST_INTERVAL_MS,
       dueMs: 0,

@@ -21,11 +21,14 @@ export interface PackedRecord {
 export interface Credits {
   readonly inFlightBytes: Int32Array
   readonly budgetBytes: number
+  /** How long tasks have waited to send more, in microseconds of one thread; it goes round. */
+  readonly waitedUs: Int32Array
 }
 
 /** @param memoryBytes what rows on their way may take altogether: finished pages get an eighth of it */
 export function makeCredits(memoryBytes: number): Credits {
-  return { inFlightBytes: new Int32Array(new SharedArrayBuffer(4)), budgetBytes: Math.floor(memoryBytes / 8) }
+  const shared = () => new Int32Array(new SharedArrayBuffer(4))
+  return { inFlightBytes: shared(), budgetBytes: Math.floor(memoryBytes / 8), waitedUs: shared() }
 }
 
 /**
@@ -41,14 +44,21 @@ export class ChunkSender {
 
   send(chunk: PageChunk): void {
     const { inFlightBytes, budgetBytes } = this.credits
+    if (Atomics.load(inFlightBytes, 0) > budgetBytes) this.wait()
+    Atomics.add(inFlightBytes, 0, chunk.bytes.length)
+    const message: StreamMessage = { type: 'chunk', stream: this.stream, chunk }
+    this.port.postMessage(message, [chunk.bytes.buffer, chunk.fixups.buffer])
+  }
+
+  private wait(): void {
+    const { inFlightBytes, budgetBytes, waitedUs } = this.credits
+    const sinceMs = performance.now()
     for (;;) {
       const now = Atomics.load(inFlightBytes, 0)
       if (now <= budgetBytes) break
       Atomics.wait(inFlightBytes, 0, now)
     }
-    Atomics.add(inFlightBytes, 0, chunk.bytes.length)
-    const message: StreamMessage = { type: 'chunk', stream: this.stream, chunk }
-    this.port.postMessage(message, [chunk.bytes.buffer, chunk.fixups.buffer])
+    Atomics.add(waitedUs, 0, Math.round(1000 * (performance.now() - sinceMs)))
   }
 
   end(summary: LeafSummary, records: PackedRecord[]): void {

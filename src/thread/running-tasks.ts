@@ -4,6 +4,12 @@ const MOST_LISTED = 8
 /** Fields of a task or call that say which one it is. */
 const NAMES = ['layer', 'slab', 'db', 'name', 'partition', 'start', 'end', 'stream', 'key'] as const
 
+/** Who is told of tasks and calls. */
+export interface TaskWatch {
+  /** Notes that it has begun; what is returned is called when it has ended. */
+  begin(name: string, input: unknown): () => void
+}
+
 interface Running {
   readonly what: string
   readonly sinceMs: number
@@ -13,7 +19,7 @@ interface Running {
  * What the threads of a run are at. When for long nothing was begun or ended it says so, names what has not ended, and says
  * it again as long as it lasts: whether to wait or to stop is for the operator to decide.
  */
-export class RunningTasks {
+export class RunningTasks implements TaskWatch {
   private readonly running = new Set<Running>()
   private readonly timer: NodeJS.Timeout
   private newsMs: number

@@ -5,7 +5,7 @@ import { Piscina } from 'piscina'
 import { MigrationError } from '../errors.js'
 import type { Tasks } from '../tasks.js'
 import { entries } from './entries.js'
-import type { RunningTasks } from './running-tasks.js'
+import type { TaskWatch } from './running-tasks.js'
 import { unwrap, type Wire } from './wire-error.js'
 
 type Input<Name extends keyof Tasks> = Parameters<Tasks[Name]>[0]
@@ -25,7 +25,7 @@ export class TaskPool {
   constructor(
     readonly workers: number,
     entry: URL = entries.task,
-    private readonly running: RunningTasks | null = null,
+    private readonly running: TaskWatch | null = null,
   ) {
     // V8 compiles hot code in threads of its own, for which workers that keep every core busy leave no time: for a second they
     // run what is not optimized. A worker that compiles for itself is done sooner (it concerns threads that start from now on).

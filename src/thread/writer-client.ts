@@ -3,7 +3,7 @@ import { closeGate, newGate } from '../slab/write-gate.js'
 import type { Writer } from '../writer/writer.js'
 import type { WriterCall, WriterData, WriterMethod } from '../writer/writer-thread.js'
 import { entries } from './entries.js'
-import type { RunningTasks } from './running-tasks.js'
+import type { TaskWatch } from './running-tasks.js'
 import { unwrap, type Wire } from './wire-error.js'
 
 /** A transaction that takes longer hangs. */
@@ -49,7 +49,7 @@ export class WriterClient {
    */
   constructor(
     log: (level: WriterLogLevel, text: string) => void,
-    private readonly running: RunningTasks | null = null,
+    private readonly running: TaskWatch | null = null,
   ) {
     this.broken = new Promise((_, reject) => {
       this.breakWith = reject

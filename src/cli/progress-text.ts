@@ -1,0 +1,135 @@
+import { formatBytes } from '../bytes/size-text.js'
+import type { ProgressPhase } from '../migrate/progress.js'
+import type { Standing } from './run-pace.js'
+import type { Limit } from './wait-limit.js'
+
+const MOST_BAR_COLUMNS = 40
+const LEAST_BAR_COLUMNS = 5
+/** From here on a line has room for words. */
+const WIDE_COLUMNS = 120
+
+/** What is known of a task. */
+export interface TaskFacts {
+  readonly name: string
+  readonly done: number
+  readonly total: number
+  /** What is counted. */
+  readonly unit: string
+  /** Units per second; null while nothing was measured. */
+  readonly rate: number | null
+  readonly leftS: number | null
+}
+
+/** What is known of a run beside how far it is. */
+export interface RunFacts {
+  /** What the threads wait for, or that they do not; null while nobody knows. */
+  readonly limit: Limit | null
+  readonly memoryBytes: number
+  readonly errors: number
+}
+
+/** A bar and what is known of its task in one line: what matters less is left out where the terminal is narrow. */
+export function barLine({ name, done, total, unit, rate, leftS }: TaskFacts, columns: number): string {
+  const part = total === 0 ? 1 : done / total
+  return fitted(
+    name,
+    part,
+    [
+      percent(part),
+      ...(leftS === null ? [] : [`${duration(leftS)} left`]),
+      ...(rate === null ? [] : [`${count(rate)} ${unit}/s`]),
+      `${count(done)} of ${count(total)} ${unit}`,
+    ],
+    columns,
+  )
+}
+
+/** The whole run in one line, in the same way. */
+export function overallLine(standing: Standing, facts: RunFacts, columns: number): string {
+  const { step, steps, part, elapsedMs, leftMs } = standing
+  const isWide = columns >= WIDE_COLUMNS
+  const limit = facts.limit === null ? [] : [isWide ? limitText(facts.limit) : `limit: ${facts.limit.by}`]
+  return fitted(
+    isWide ? `Phase ${step} of ${steps}, ${phasesText(standing.phases)}` : `Phase ${step}/${steps}`,
+    part,
+    [
+      percent(part),
+      ...(leftMs === null ? [] : [`${duration(leftMs / 1000)} left`]),
+      `${duration(elapsedMs / 1000)} so far`,
+      ...(facts.errors === 0 ? [] : [errorsText(facts.errors)]),
+      ...limit,
+      memoryText(facts.memoryBytes),
+      ...(facts.errors === 0 ? ['no errors'] : []),
+    ],
+    columns,
+  )
+}
+
+/** The same for where no lines can be drawn over others. */
+export function overallText(standing: Standing, facts: RunFacts, tasks: readonly TaskFacts[]): string {
+  const { step, steps, part, elapsedMs, leftMs } = standing
+  const left = leftMs === null ? '' : `, about ${duration(leftMs / 1000)} left`
+  return [
+    `Phase ${step} of ${steps}, ${phasesText(standing.phases)}: ${percent(part)} of all, ${duration(elapsedMs / 1000)} so far${left}`,
+    ...tasks.map(taskText),
+    ...(facts.limit === null ? [] : [limitText(facts.limit)]),
+    `${memoryText(facts.memoryBytes)} of memory`,
+    errorsText(facts.errors),
+  ].join('; ')
+}
+
+/** A task in words. */
+export function taskText({ name, done, total, unit, rate, leftS }: TaskFacts): string {
+  const left = leftS === null ? '' : `, about ${duration(leftS)} left`
+  return `${name}: ${count(done)} of ${count(total)} ${unit}${rate === null ? '' : `, ${count(rate)}/s`}${left}`
+}
+
+/** Lines that do not go with the rest, when there are more tasks than rows. */
+export function moreLine(tasks: number): string {
+  return `… ${count(tasks)} more`
+}
+
+/** Puts as many facts behind a name and a bar as fit; a terminal wraps when its last column is written. */
+function fitted(name: string, part: number, facts: readonly string[], columns: number): string {
+  const room = columns - 1
+  const lineOf = (bar: string, shown: number) =>
+    [name, bar, facts.slice(0, shown).join(' | ')].filter(Boolean).join(' ')
+  let shown = facts.length
+  while (shown > 1 && lineOf('', shown).length > room) shown--
+  const barColumns = Math.min(MOST_BAR_COLUMNS, room - lineOf('', shown).length - 1)
+  if (barColumns < LEAST_BAR_COLUMNS) return lineOf('', shown).slice(0, room)
+  const full = Math.round(part * barColumns)
+  return lineOf('='.repeat(full) + '-'.repeat(barColumns - full), shown)
+}
+
+function phasesText(phases: readonly ProgressPhase[]): string {
+  return phases.join(' and ')
+}
+
+function limitText({ by, part }: Limit): string {
+  return `limited by ${by} (${Math.round(100 * part)}% of the time)`
+}
+
+function memoryText(bytes: number): string {
+  return bytes < 2 ** 30 ? `${Math.round(bytes / 2 ** 20)} MiB` : formatBytes(bytes)
+}
+
+function errorsText(errors: number): string {
+  return errors === 0 ? 'no errors' : `${count(errors)} ${errors === 1 ? 'error' : 'errors'}`
+}
+
+/** Of what is not done yet no 100 % is claimed. */
+function percent(part: number): string {
+  return `${Math.floor(100 * part)}%`
+}
+
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+function duration(allSeconds: number): string {
+  const seconds = Math.round(allSeconds)
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}

@@ -1,0 +1,264 @@
+import type { PlannedWork, ProgressEvent, ProgressPhase, RunGauges } from '../migrate/progress.js'
+
+/** How far a whole run has come. */
+export interface Standing {
+  /** The first part of the run that is not done, of so many; counted from 1. */
+  readonly step: number
+  readonly steps: number
+  /** What it consists of. */
+  readonly phases: readonly ProgressPhase[]
+  /** From 0 to 1. */
+  readonly part: number
+  readonly elapsedMs: number
+  /** Null while nothing was measured that tells. */
+  readonly leftMs: number | null
+}
+
+/** What of a run is one part for people: its phases are worked on at the same time. */
+const PARTS: readonly (readonly ProgressPhase[])[] = [
+  ['cell'],
+  ['nodes', 'splices'],
+  ['indexes'],
+  ['finish'],
+  ['verify'],
+]
+/**
+ * Time of one thread for a unit, until it is measured: milliseconds for a row, a splice, a row that is verified. What counts
+ * is how they compare. From runs of 120,000 and 500,000 made nodes with their history.
+ */
+const USUAL_MS: Partial<Record<ProgressPhase, number>> = {
+  nodes: 0.006,
+  splices: 0.004,
+  indexes: 0.0015,
+  verify: 0.006,
+}
+/** What others are compared with: indexes are made of nodes. */
+const COMPARED = ['nodes', 'splices'] as const
+/** The same for what no two threads do at a time: of the whole phase. */
+const ALONE_MS: Partial<Record<ProgressPhase, number>> = { cell: 700, finish: 400 }
+/** What is usual, compared with what was measured, counts like so much of a phase: its first pieces tell too little. */
+const USUAL_WEIGHT: Partial<Record<ProgressPhase, number>> = { nodes: 0.01, splices: 0.01, indexes: 0.1, verify: 0.1 }
+/** All is measured over the last quarter of the time so far, and over so long at least. */
+const WINDOW_PART = 4
+const LEAST_WINDOW_MS = 5000
+/** A window has so many pieces for each thread: they end seldom where they are large. */
+const LEAST_PIECES = 4
+/** Beyond so many points every other one is dropped. */
+const MOST_POINTS = 256
+/** Less says nothing yet. */
+const LEAST_MEASURED_MS = 1500
+/** Of what is under way, or alone, so much may be over before it is counted as done. */
+const MOST_UNCOUNTED = 0.9
+
+interface Work {
+  readonly phase: ProgressPhase
+  total: number
+  done: number
+  /** What an earlier run had done. */
+  before: number | null
+}
+
+/** What was measured at a time. */
+interface Point {
+  readonly atMs: number
+  /** Pieces that had ended. */
+  readonly pieces: number
+  /** What this run had done of each phase, and the time of threads that it took. */
+  readonly done: ReadonlyMap<ProgressPhase, number>
+  readonly taskMs: ReadonlyMap<ProgressPhase, number>
+  /** Time of pieces that were under way. */
+  readonly runningMs: number
+}
+
+/**
+ * How far a whole run has come, and when it ends. All work is counted in time of one thread: by what a unit of its phase took
+ * so far, or where that is not known yet by what it usually takes, compared with the phases that are. How much of it is done
+ * in a second is measured over a window that slides along. What an earlier run did counts as done, and says nothing of
+ * how fast this one is.
+ */
+export class RunPace {
+  private readonly works = new Map<string, Work>()
+  private readonly begunMs = new Map<ProgressPhase, number>()
+  /** Time of one thread for a unit, as last measured. */
+  private readonly measuredMs = new Map<ProgressPhase, number>()
+  /** When each thread had done a piece of a phase: by then its code runs at full speed. */
+  private readonly warm = new Map<ProgressPhase, { readonly pieces: number; readonly point: Point }>()
+  private points: Point[] = []
+  private pieces = 0
+  private bestPart = 0
+  private gauges: Pick<RunGauges, 'workers' | 'taskMs' | 'runningMs'> = {
+    workers: 1,
+    taskMs: () => 0,
+    runningMs: () => 0,
+  }
+
+  /** @param startMs when the run began, on the clock of all other times */
+  constructor(private readonly startMs: number) {}
+
+  watch(gauges: Pick<RunGauges, 'workers' | 'taskMs' | 'runningMs'>): void {
+    this.gauges = gauges
+  }
+
+  plan(planned: readonly PlannedWork[]): void {
+    for (const { phase, layer, total } of planned) {
+      const key = `${phase} ${layer}`
+      const known = this.works.get(key)
+      if (known === undefined) this.works.set(key, { phase, total, done: 0, before: null })
+      else known.total = total
+    }
+  }
+
+  /** Whether anything was planned: else nobody knows what a run as a whole is. */
+  get isPlanned(): boolean {
+    return this.works.size > 0
+  }
+
+  show({ phase, layer, done, total }: ProgressEvent, nowMs: number): void {
+    const work = this.works.get(`${phase} ${layer}`)
+    if (work === undefined) return
+    work.done = total === 0 ? work.total : (work.total * done) / total
+    work.before ??= work.done
+    if (!this.begunMs.has(phase)) this.begunMs.set(phase, nowMs)
+    if (USUAL_MS[phase] === undefined) return
+    this.pieces++
+    this.points.push(this.point(nowMs))
+    this.forget(nowMs)
+    this.learn(phase)
+  }
+
+  measure(nowMs: number): Standing {
+    const known = PARTS.map((phases) => this.of(phases)).filter((works) => works.length > 0)
+    const open = known.findIndex((works) => works.some(({ done, total }) => done < total))
+    const at = open < 0 ? known.length - 1 : open
+    const costs = this.costs()
+    const sum = (pick: (work: Work) => number) =>
+      [...this.works.values()].reduce((total, work) => total + pick(work) * (costs.get(work.phase) ?? 0), 0)
+    const aloneMs = this.aloneMs(nowMs)
+    const wholeMs = sum(({ total }) => total) / this.gauges.workers + aloneMs.whole
+    const doneMs = sum(({ done }) => done) / this.gauges.workers + aloneMs.whole - aloneMs.left
+    const part = wholeMs === 0 ? 0 : doneMs / wholeMs
+    // What a unit costs is known better and better: what was shown as done stays done.
+    this.bestPart = Math.max(this.bestPart, Math.min(1, part))
+    return {
+      step: at + 1,
+      steps: known.length,
+      phases: [...new Set((known[at] ?? []).map(({ phase }) => phase))],
+      part: this.bestPart,
+      elapsedMs: nowMs - this.startMs,
+      leftMs: this.leftMs(
+        costs,
+        sum(({ done, total }) => total - done),
+        aloneMs.left,
+        nowMs,
+      ),
+    }
+  }
+
+  private leftMs(
+    costs: ReadonlyMap<ProgressPhase, number>,
+    openMs: number,
+    aloneMs: number,
+    nowMs: number,
+  ): number | null {
+    if (openMs === 0) return this.points.length === 0 ? null : aloneMs
+    const first = this.points[0]
+    if (first === undefined || this.measuredMs.size === 0 || nowMs - first.atMs < LEAST_MEASURED_MS) return null
+    const now = this.point(nowMs)
+    let spentMs = now.runningMs - first.runningMs
+    for (const [phase, done] of now.done) {
+      const ms = (now.taskMs.get(phase) ?? 0) - (first.taskMs.get(phase) ?? 0)
+      // Who measures no time of threads counts what was done in it.
+      spentMs += this.gauges.taskMs(phase) > 0 ? ms : (done - (first.done.get(phase) ?? 0)) * (costs.get(phase) ?? 0)
+    }
+    if (spentMs <= 0) return null
+    const threads = spentMs / (nowMs - first.atMs)
+    return Math.max(openMs - now.runningMs, (1 - MOST_UNCOUNTED) * openMs) / threads + aloneMs
+  }
+
+  private point(atMs: number): Point {
+    const { taskMs, runningMs } = this.gauges
+    const phases = Object.keys(USUAL_MS) as ProgressPhase[]
+    return {
+      atMs,
+      pieces: this.pieces,
+      done: this.doneByPhase(),
+      taskMs: new Map(phases.map((phase) => [phase, taskMs(phase)])),
+      runningMs: runningMs(),
+    }
+  }
+
+  /** Notes what a unit of a phase takes, of which a piece has ended. */
+  private learn(phase: ProgressPhase): void {
+    const last = this.points[this.points.length - 1]
+    const warm = this.warm.get(phase) ?? { pieces: 0, point: last }
+    if (warm.pieces <= this.gauges.workers) this.warm.set(phase, { pieces: warm.pieces + 1, point: last })
+    const isWarm = warm.pieces > this.gauges.workers
+    // Its first pieces tell less than what it usually is, compared with others.
+    if (!isWarm && this.comparedWith(phase) !== undefined) return
+    const first = isWarm && warm.point.atMs > this.points[0].atMs ? warm.point : this.points[0]
+    const since = (of: (point: Point) => ReadonlyMap<ProgressPhase, number>) =>
+      (of(last).get(phase) ?? 0) - (of(first).get(phase) ?? 0)
+    const [units, ms] = [since(({ done }) => done), since(({ taskMs }) => taskMs)]
+    if (units > 0 && ms > 0) this.measuredMs.set(phase, ms / units)
+  }
+
+  private of(phases: readonly ProgressPhase[]): Work[] {
+    return [...this.works.values()].filter(({ phase, total }) => phases.includes(phase) && total > 0)
+  }
+
+  private doneByPhase(): Map<ProgressPhase, number> {
+    const done = new Map<ProgressPhase, number>()
+    for (const work of this.works.values()) {
+      if (work.before === null) continue
+      done.set(work.phase, (done.get(work.phase) ?? 0) + work.done - work.before)
+    }
+    return done
+  }
+
+  private comparedWith(phase: ProgressPhase): 'nodes' | 'splices' | undefined {
+    return COMPARED.find((other) => other !== phase && this.measuredMs.has(other))
+  }
+
+  /** Time of one thread for a unit of each phase. */
+  private costs(): Map<ProgressPhase, number> {
+    const done = this.doneByPhase()
+    return new Map(
+      (Object.entries(USUAL_MS) as [ProgressPhase, number][]).map(([phase, usual]) => {
+        // How this machine and these rows compare with those that the usual times are from; indexes are made of nodes.
+        const known = this.comparedWith(phase)
+        const scale = known === undefined ? 1 : (this.measuredMs.get(known) ?? 0) / (USUAL_MS[known] ?? 1)
+        const measured = this.measuredMs.get(phase)
+        if (measured === undefined) return [phase, usual * scale]
+        if (known === undefined) return [phase, measured]
+        const total = this.of([phase]).reduce((sum, work) => sum + work.total, 0)
+        const [units, weight] = [done.get(phase) ?? 0, (USUAL_WEIGHT[phase] ?? 0) * total]
+        return [phase, (measured * units + usual * scale * weight) / (units + weight)]
+      }),
+    )
+  }
+
+  /** What no two threads do at a time: of all of it, and what of it is left. */
+  private aloneMs(nowMs: number): { whole: number; left: number } {
+    let [whole, left] = [0, 0]
+    for (const [phase, ms] of Object.entries(ALONE_MS) as [ProgressPhase, number][]) {
+      for (const { done, total } of this.of([phase])) {
+        const begun = this.begunMs.get(phase)
+        const over = begun === undefined ? 0 : Math.min(MOST_UNCOUNTED, (nowMs - begun) / ms)
+        whole += ms
+        left += ms * (1 - Math.max(done / total, done < total ? over : 1))
+      }
+    }
+    return { whole, left }
+  }
+
+  /** Drops the points before the window. */
+  private forget(nowMs: number): void {
+    const fromMs = nowMs - Math.max(LEAST_WINDOW_MS, (nowMs - this.startMs) / WINDOW_PART)
+    const fromPiece = this.pieces - LEAST_PIECES * this.gauges.workers
+    // The last point before the window stays: pieces end seldom, and one must not be counted without its time.
+    const first = this.points.findLastIndex(({ atMs, pieces }) => atMs <= fromMs && pieces <= fromPiece)
+    if (first > 0) this.points.splice(0, first)
+    const last = this.points.length - 1
+    if (last >= MOST_POINTS) this.points = this.points.filter((_, at) => at % 2 === 0 || at === last)
+  }
+}

@@ -1,0 +1,33 @@
+import type { WaitTotals } from '../thread/run-load.js'
+
+/** What is measured over so long: what limits a run changes with its phase. */
+const WINDOW_MS = 5000
+/** So much of their time threads may wait before it is that which limits the run. */
+const MOST_WAITING = 0.2
+
+/** What limits a run, and the part of the threads' time that it takes. */
+export interface Limit {
+  readonly by: 'workers' | 'writer' | 'disk'
+  readonly part: number
+}
+
+/** Says what limits a run now, by what its worker threads did with their time lately. */
+export class WaitLimit {
+  private points: { readonly atMs: number; readonly waits: WaitTotals }[] = []
+
+  /** Null while nothing was measured. */
+  add(waits: WaitTotals, nowMs: number): Limit | null {
+    this.points.push({ atMs: nowMs, waits })
+    const first = this.points.findLastIndex(({ atMs }) => atMs <= nowMs - WINDOW_MS)
+    if (first > 0) this.points.splice(0, first)
+    return limitOf(waits, this.points[0].waits)
+  }
+}
+
+function limitOf(now: WaitTotals, then: WaitTotals): Limit | null {
+  const [workMs, writerMs, diskMs] = [now.workMs - then.workMs, now.writerMs - then.writerMs, now.diskMs - then.diskMs]
+  const sumMs = workMs + writerMs + diskMs + now.idleMs - then.idleMs
+  if (sumMs <= 0) return null
+  if (writerMs + diskMs <= MOST_WAITING * sumMs) return { by: 'workers', part: workMs / sumMs }
+  return diskMs > writerMs ? { by: 'disk', part: diskMs / sumMs } : { by: 'writer', part: writerMs / sumMs }
+}

@@ -1,0 +1,81 @@
+import type { Tasks } from '../tasks.js'
+import type { Credits } from '../thread/chunk-sender.js'
+import { RunLoad } from '../thread/run-load.js'
+import type { TaskWatch } from '../thread/running-tasks.js'
+import type { ErrorBudget } from './error-budget.js'
+import type { PlannedWork, Progress, ProgressEvent, ProgressPhase } from './progress.js'
+
+/** Steps that are counted before and after the layers. */
+const STEPS = { cell: 3, finish: 6 } as const
+/** Tasks whose time belongs to a phase. */
+const PHASE_TASKS: Partial<Record<ProgressPhase, readonly (keyof Tasks)[]>> = {
+  nodes: ['extractNodes'],
+  splices: ['extractSpliceRange'],
+  indexes: ['mergeRuns', 'copyNodedata'],
+}
+
+/** What a run tells whoever wants to know how far it has come, and what its threads are at. */
+export class RunProgress {
+  private readonly load: RunLoad
+
+  constructor(
+    private readonly progress: Progress,
+    workers: number,
+    budget: ErrorBudget,
+  ) {
+    const load = new RunLoad(workers)
+    this.load = load
+    progress.watch?.({
+      workers,
+      errors: () => budget.errors,
+      waits: () => load.waits,
+      taskMs: (phase) => (PHASE_TASKS[phase] ?? []).reduce((sum, name) => sum + load.taskMs(name), 0),
+      runningMs: () => load.runningMs,
+    })
+  }
+
+  /** Who is told of tasks of the worker threads. */
+  tasks(running: TaskWatch): TaskWatch {
+    return { begin: (name, input) => both(running.begin(name, input), this.load.beginTask(name)) }
+  }
+
+  /** Who is told of calls of the writer. */
+  calls(running: TaskWatch): TaskWatch {
+    return { begin: (name, input) => both(running.begin(name, input), this.load.beginCall(name)) }
+  }
+
+  watch(credits: Credits): void {
+    this.load.watch(credits)
+  }
+
+  planCell(): void {
+    this.plan(Object.entries(STEPS).map(([phase, total]) => ({ phase: phase as keyof typeof STEPS, layer: '', total })))
+  }
+
+  plan(work: readonly PlannedWork[]): void {
+    this.progress.plan?.(work)
+  }
+
+  show(event: ProgressEvent): void {
+    this.progress.show(event)
+  }
+
+  /** What is returned is called when one more step is done. */
+  steps(phase: keyof typeof STEPS): () => void {
+    const total = STEPS[phase]
+    let done = 0
+    const show = () => this.show({ phase, layer: '', done, total, unit: 'steps' })
+    show()
+    return () => {
+      done++
+      show()
+    }
+  }
+}
+
+function both(first: () => void, second: () => void): () => void {
+  return () => {
+    first()
+    second()
+  }
+}
