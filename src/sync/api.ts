@@ -21,12 +21,14 @@ export interface RemoteLayer {
   readonly iden: string
   /** Splices from `offs` on (0.1.x only): item i has offset `offs + i`; `size` -1 reads to the end of the log. */
   splices(offs: number | bigint, size: number): AsyncIterable<RawSplice>
-  /** Idens of the nodes of this layer that were made after a time, epoch ms by its clock (0.1.x only). */
-  createdSince(after: number): AsyncIterable<string>
+  /** Idens of the nodes of this layer that were made after a time and up to another, epoch ms by its clock (0.1.x only). */
+  createdSince(after: number, upTo?: number): AsyncIterable<string>
   /** Applies node edits in order, resolved when the Cortex has them. @param nodeedits raw array @param meta raw map */
   storNodeEditsNoLift(nodeedits: Raw, meta: Raw): Promise<void>
   /** Index behind the last row of the layer's node edit log (2.x only); null when the release does not tell. */
   editIndex(): Promise<number | null>
+  /** Tells the last row in front of an index of that log from any other; null when there is none, or the release does not tell. @param index up to `editIndex()` */
+  editDigest(index: number): Promise<string | null>
   close(): Promise<void>
   /** Settles when the connection ends: undefined after `close()`, else why. Never rejects. */
   readonly closed: Promise<Error | undefined>
@@ -98,6 +100,8 @@ export interface Anchor {
   readonly digest: string | null
   /** Where the destination's log of node edits ended; null when it does not tell. */
   readonly index: number | null
+  /** Tells the last row of that log from any other, as that version of the destination shows it; null when it is not known. */
+  readonly row: string | null
 }
 
 /**
@@ -108,7 +112,7 @@ export interface Anchor {
 export interface OffsetStore {
   /** Every layer ever started with the offset given then, in the order of the hive. */
   layers(): [iden: string, startOffset: number][]
-  /** Notes start offsets as layer, pull and push offset of each; `resetErrors` drops their error records and anchors. */
+  /** Notes start offsets as layer, pull and push offset of each; `resetErrors` drops what else is known of them. */
   startLayers(starts: readonly (readonly [iden: string, offset: number])[], resetErrors: boolean): Promise<void>
   /** Offset of the next splice to read; 0 when unknown. */
   pullOffset(iden: string): number
@@ -214,6 +218,8 @@ export interface SyncState {
   readonly polledAt: number | null
   /** What splices do not carry and was found to differ, or cannot be detected: to be redone by hand. */
   readonly notCarried: readonly string[]
+  /** What `canCutover` says nothing about. */
+  readonly notLookedAt: readonly string[]
 }
 
 /** Drives the layers of one service: what the telepath API, the Storm commands, HTTP and the command line call. */

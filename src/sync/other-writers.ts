@@ -13,9 +13,14 @@ const STALE_MS = 20_000
 export class OtherWriters {
   private seenAt: number | null = null
   private count = 0
+  /** Why that cannot be told, one sentence. */
+  trouble: string | null = null
 
-  /** @param now by `clock.elapsed()` */
-  async look(dest: DestPeer, now: number): Promise<void> {
+  /**
+   * @param now by `clock.elapsed()`
+   * @returns false when the destination is away
+   */
+  async look(dest: DestPeer, now: number): Promise<boolean> {
     try {
       const sessions = await (await dest.open()).call('getDmonSessions')
       const open = (Array.isArray(sessions) ? sessions : []).filter((session) => {
@@ -23,12 +28,14 @@ export class OtherWriters {
         return items instanceof PackMap && items.entries.some(([, name]) => String(name).endsWith('.LayerApi'))
       })
       this.count = Math.max(0, open.length - dest.openLayers)
+      this.trouble = null
     } catch (error) {
-      // Who is away is a blocker of its own, and who may not ask knows no more than before.
-      if (sortFailure(error) !== 'link') this.count = 0
-      return
+      if (sortFailure(error) === 'link') return false
+      this.count = 0
+      this.trouble = `Cannot tell whether anybody else writes to the destination: ${(error as Error).message}`
     }
     this.seenAt = this.count === 0 ? null : (this.seenAt ?? now)
+    return true
   }
 
   blockers(now: number): Blocker[] {

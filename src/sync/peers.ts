@@ -95,6 +95,11 @@ class Peer {
 }
 
 export class SourcePeer extends Peer {
+  /** Time of the newest splice of all layers, by the source's clock. */
+  newestSplice = Number.NEGATIVE_INFINITY
+  /** Layers that run and have not looked for their newest splice yet. */
+  unlooked = 0
+
   constructor(url: string | undefined, openCortex: OpenCortex) {
     super('source', url, openCortex)
   }

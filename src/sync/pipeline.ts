@@ -15,6 +15,7 @@ import { type Clock, END, systemClock } from './clock.js'
 import { ByteBudget } from './layer/byte-budget.js'
 import { LayerSync } from './layer/layer-sync.js'
 import type { RetryResult } from './layer/retry.js'
+import { notLookedAt } from './not-looked-at.js'
 import { readOffsetsFile } from './offsets-file.js'
 import { OtherWriters } from './other-writers.js'
 import { DestPeer, SourcePeer } from './peers.js'
@@ -61,6 +62,8 @@ export class LayerSyncs implements SyncService {
   private last: Promise<unknown> = Promise.resolve()
   private unsynced: Unsynced = NOTHING_UNSYNCED
   private readonly others = new OtherWriters()
+  /** When layers, views and connections were looked for last, by `clock.elapsed()`. */
+  private lookedAt = Number.NEGATIVE_INFINITY
   private resumeOrder: Promise<void> = Promise.resolve()
 
   constructor(parts: Parts, ground: Ground = { clock: systemClock, random: Math.random }) {
@@ -92,23 +95,31 @@ export class LayerSyncs implements SyncService {
     const askedAt = clock.elapsed()
     const timer = new AbortController()
     const layers = [...this.layers.values()]
-    const answers = Promise.all([...layers.map((layer) => layer.ask(askedAt, timer.signal)), this.lookForUnsynced()])
+    const answers = Promise.all([
+      ...layers.map((layer) => layer.ask(askedAt, timer.signal)),
+      this.lookForUnsynced(askedAt),
+    ])
     await Promise.race([answers, clock.sleep(ASK_MS, timer.signal)])
     timer.abort(END)
-    return this.stateOf(new Set(layers.filter((layer) => !layer.isPolledSince(askedAt)).map(({ iden }) => iden)))
+    const unanswered = new Set(layers.filter((layer) => !layer.isPolledSince(askedAt)).map(({ iden }) => iden))
+    return this.stateOf(unanswered, this.lookedAt >= askedAt)
   }
 
-  private async lookForUnsynced(): Promise<void> {
+  private async lookForUnsynced(askedAt: number): Promise<void> {
     if (!this.isSyncing() || this.dest.trouble !== null) return
-    await this.others.look(this.dest, this.ground.clock.elapsed())
-    this.unsynced = await findUnsynced(this.source, this.dest, [...this.layers.keys()], this.parts.config.skipLayers)
+    if (!(await this.others.look(this.dest, this.ground.clock.elapsed()))) return
+    const { skipLayers } = this.parts.config
+    const found = await findUnsynced(this.source, this.dest, [...this.layers.keys()], skipLayers)
+    if (found === null) return
+    this.unsynced = found
+    this.lookedAt = Math.max(this.lookedAt, askedAt)
   }
 
   state(): SyncState {
-    return this.stateOf(new Set())
+    return this.stateOf(new Set(), this.lookedAt !== Number.NEGATIVE_INFINITY)
   }
 
-  private stateOf(unanswered: ReadonlySet<string>): SyncState {
+  private stateOf(unanswered: ReadonlySet<string>, isLookedFor: boolean): SyncState {
     const { store } = this.parts
     const dest = this.dest
     const layers = this.layerStates()
@@ -117,6 +128,7 @@ export class LayerSyncs implements SyncService {
       syncing,
       layers,
       unanswered,
+      isLookedFor,
       others: [...this.unsynced.blockers, ...this.others.blockers(this.ground.clock.elapsed())],
     })
     const polled = layers.map(({ polledAt }) => polledAt)
@@ -132,7 +144,8 @@ export class LayerSyncs implements SyncService {
       blockers,
       cutoverBlockers: blockers.map(({ text }) => text),
       polledAt: polled.length === 0 || polled.includes(null) ? null : Math.min(...(polled as number[])),
-      notCarried: [...NOT_CARRIED, ...dest.modelNotes, ...this.unknown()],
+      notCarried: [...NOT_CARRIED, ...dest.modelNotes],
+      notLookedAt: this.notLookedAt(),
     }
   }
 
@@ -365,10 +378,14 @@ export class LayerSyncs implements SyncService {
     return { applied, failed }
   }
 
-  /** What could not be looked for. */
-  private unknown(): string[] {
-    const troubles = [this.unsynced.trouble, ...[...this.layers.values()].map((layer) => layer.unwatched)]
-    return [...new Set(troubles.filter((trouble) => trouble !== null))]
+  private notLookedAt(): string[] {
+    const layers = [...this.layers.values()]
+    const troubles = [this.unsynced.trouble, this.others.trouble, ...layers.map((layer) => layer.unwatched)]
+    return notLookedAt({
+      links: layers.map((layer) => layer.sourceLink),
+      blindLayers: layers.filter((layer) => layer.isBlind).map(({ iden }) => iden),
+      troubles: troubles.filter((trouble) => trouble !== null),
+    })
   }
 
   private isSyncing(): boolean {

@@ -5,6 +5,7 @@ import { TelepathError } from '../telepath/errors.js'
 import { Packed } from '../telepath/message.js'
 import { layerUrl, type TelepathUrl } from '../telepath/url.js'
 import type { RawSplice, RemoteCortex, RemoteLayer } from './api.js'
+import { digestOf } from './layer/splice-facts.js'
 
 /** Opens a Cortex over telepath; the only way in which the sync reaches one. */
 export async function openCortex(url: string, options: ProxyOptions = {}): Promise<RemoteCortex> {
@@ -70,11 +71,9 @@ class TelepathLayer implements RemoteLayer {
     return this.proxy.generate('splices', [offs, size])
   }
 
-  async *createdSince(after: number): AsyncIterable<string> {
-    // Keys of 0.1.x's index of universal props: the name, a NUL, the time with its sign turned.
-    const first = Buffer.alloc(8)
-    first.writeBigUInt64BE(BigInt(Math.floor(after) + 1) + (1n << 63n))
-    const range = ['range', [first, Buffer.alloc(8, 0xff)]]
+  async *createdSince(after: number, upTo?: number): AsyncIterable<string> {
+    const last = upTo === undefined ? Buffer.alloc(8, 0xff) : timeKey(upTo)
+    const range = ['range', [timeKey(after + 1), last]]
     for await (const row of this.proxy.generate('getLiftRows', [[['indx', ['byuniv', CREATED, [range]]]]])) {
       // [buid, props]
       if (row[1] === 0xc4 && row[2] === 32) yield Buffer.from(row.subarray(3, 35)).toString('hex')
@@ -97,9 +96,25 @@ class TelepathLayer implements RemoteLayer {
     return null
   }
 
+  async editDigest(index: number): Promise<string | null> {
+    const [major, minor] = this.proxy.version
+    // Later releases do not show a row as they did before (seen with 2.256.0).
+    if (index === 0 || (major === 2 && minor > 8)) return null
+    // Most releases go on with what is logged later, for ever: the first row is all that is of use.
+    for await (const row of this.proxy.generate('syncNodeEdits', [index - 1])) return digestOf(row)
+    return null
+  }
+
   close(): Promise<void> {
     return this.proxy.close()
   }
+}
+
+/** As 0.1.x's index of universal props has it behind the name and a NUL: with its sign turned. */
+function timeKey(time: number): Buffer {
+  const key = Buffer.alloc(8)
+  key.writeBigUInt64BE(BigInt(Math.floor(time)) + (1n << 63n))
+  return key
 }
 
 const CREATED = Buffer.from('.created\0')

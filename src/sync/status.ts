@@ -39,6 +39,7 @@ export function stateJson(state: SyncState): Record<string, unknown> {
     polled_at: isoTime(state.polledAt),
     cutover_blockers: state.cutoverBlockers,
     not_carried: state.notCarried,
+    not_looked_at: state.notLookedAt,
     migration_mode: {
       enabled: state.migrationMode,
       override: state.migrationModeOverride,

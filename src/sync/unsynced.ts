@@ -12,13 +12,17 @@ export interface Unsynced {
 
 export const NOTHING_UNSYNCED: Unsynced = { blockers: [], trouble: null }
 
-/** Looks for layers and views of the source that were made after the backup, but for those that are left out on purpose. */
+/**
+ * Looks for layers and views of the source that were made after the backup, but for those that are left out on purpose.
+ *
+ * @returns null when somebody is away
+ */
 export async function findUnsynced(
   source: SourcePeer,
   dest: DestPeer,
   synced: readonly string[],
   skipped: readonly string[],
-): Promise<Unsynced> {
+): Promise<Unsynced | null> {
   try {
     const cortex = await source.open()
     const [layers, views, there] = [
@@ -41,8 +45,7 @@ export async function findUnsynced(
     }
     return { blockers: blockers.map((text) => ({ text, passes: false })), trouble: null }
   } catch (error) {
-    // Whoever is away now is a blocker of its layers.
-    if (sortFailure(error) === 'link') return NOTHING_UNSYNCED
+    if (sortFailure(error) === 'link') return null
     const trouble = `Cannot tell whether layers or views were made at the source after the backup: ${(error as Error).message}`
     return { blockers: [], trouble }
   }

@@ -7,10 +7,12 @@ export interface VerdictParts {
   readonly unanswered: ReadonlySet<string>
   /** What concerns no single layer. */
   readonly others: readonly Blocker[]
+  /** Whether layers, views and connections were looked for since the question. */
+  readonly isLookedFor: boolean
 }
 
 /** What keeps from cutting over, nothing when it is safe: the one answer of every interface of the service. */
-export function blockersOf({ syncing, layers, unanswered, others }: VerdictParts): Blocker[] {
+export function blockersOf({ syncing, layers, unanswered, others, isLookedFor }: VerdictParts): Blocker[] {
   if (layers.length === 0) return [lasting('No layer was ever started')]
   const blockers: Blocker[] = []
   if (!syncing) blockers.push(lasting('The sync is stopped'))
@@ -31,6 +33,9 @@ export function blockersOf({ syncing, layers, unanswered, others }: VerdictParts
   for (const { blocker, names } of notes.values()) {
     const who = names.length > 1 && names.length === layers.length ? `All ${names.length} layers` : names.join(', ')
     blockers.push({ ...blocker, text: `${who}: ${blocker.text}` })
+  }
+  if (blockers.length === 0 && !isLookedFor) {
+    blockers.push(passing('Layers, views and other connections could not be looked for since you asked'))
   }
   return blockers
 }

@@ -53,6 +53,10 @@ export class SimCortex {
   /** What the service's user has no right to. */
   denied: ReadonlySet<'mode' | 'push' | 'splices'> = new Set()
   hasEditIndex = true
+  /** Whether its layers log node edits. */
+  logsEdits = true
+  /** Called before a method of the Cortex itself answers. */
+  answering: (method: string) => void = () => {}
   modelReads = 0
   private readonly links = new Set<SimLink>()
   /** Splices by layer (0.1.x). */
@@ -251,6 +255,7 @@ class SimRemote implements RemoteCortex {
   call(method: string, ...args: Value[]): Promise<Value> {
     return this.act(() => {
       const { cortex } = this
+      cortex.answering(method)
       if (method === 'listHiveKey') {
         return (args[0] as string[])[1] === 'layers' ? cortex.hiveLayers : [...cortex.views.keys()]
       }
@@ -345,9 +350,9 @@ class SimLayer implements RemoteLayer {
     }
   }
 
-  async *createdSince(after: number): AsyncIterable<string> {
+  async *createdSince(after: number, upTo = Number.POSITIVE_INFINITY): AsyncIterable<string> {
     const found = await this.cortex.call(this.link, this.peer, () => [...(this.cortex.created.get(this.iden) ?? [])])
-    for (const [iden, at] of found) if (at > after) yield iden
+    for (const [iden, at] of found) if (at > after && at <= upTo) yield iden
   }
 
   async storNodeEditsNoLift(nodeedits: Uint8Array, meta: Uint8Array): Promise<void> {
@@ -367,6 +372,11 @@ class SimLayer implements RemoteLayer {
     return cortex.call(this.link, this.peer, () =>
       cortex.hasEditIndex ? (cortex.logged.get(this.iden) ?? []).length : null,
     )
+  }
+
+  editDigest(index: number): Promise<string | null> {
+    const rows = this.cortex.logged.get(this.iden) ?? []
+    return this.cortex.call(this.link, this.peer, () => (index === 0 ? null : String(rows[index - 1])))
   }
 
   async close(): Promise<void> {
@@ -389,7 +399,7 @@ class SimLayer implements RemoteLayer {
       }
     }
     const { logged } = this.cortex
-    logged.set(this.iden, [...(logged.get(this.iden) ?? []), at])
+    if (this.cortex.logsEdits) logged.set(this.iden, [...(logged.get(this.iden) ?? []), at])
   }
 }
 
@@ -457,6 +467,7 @@ export class SimStore implements OffsetStore {
         state.settled.set(iden, offset)
         state.halted.delete(iden)
         if (resetErrors) state.anchors.delete(iden)
+        if (resetErrors) state.nodesChecked.delete(iden)
         if (resetErrors) for (const [key, error] of state.errors) if (error.layer === iden) state.errors.delete(key)
       }
     })

@@ -22,8 +22,8 @@ async function synced(): Promise<{ bench: Bench; restoreDest: () => void }> {
   await bench.wait(20_000)
   assert.equal(bench.durable.settled.get(A), 30)
   const restoreDest = () => {
-    bench.dest.applied.set(A, applied)
-    bench.dest.logged.set(A, logged)
+    bench.dest.applied.set(A, [...applied])
+    bench.dest.logged.set(A, [...logged])
   }
   return { bench, restoreDest }
 }
@@ -105,6 +105,58 @@ test('source and destination that were both put back go on from where both are t
   })
   assert.equal((await next.run(next.service.untilCaughtUp())).canCutover, true)
   assert.deepEqual(new Set(next.values()), new Set([...range(25), ...range(40, 100)]))
+})
+
+test('a destination that was put back to an older backup and has grown past our index ends the layer, at each start', async () => {
+  const { bench, restoreDest } = await synced()
+  let next = await bench.again(() => {
+    restoreDest()
+    bench.dest.logged.get(A)?.push(...range(40, 1))
+  })
+  for (let starts = 0; starts < 3; starts++) {
+    await next.wait(20_000)
+    const { pushTask } = next.layer()
+    assert.ok(pushTask.status === 'exception')
+    assert.match(
+      pushTask.message,
+      /does not hold any more what was written up to offset 30 \(up to offset 20 it does\)/,
+    )
+    assert.equal((await next.run(next.service.ask())).canCutover, false)
+    await assert.rejects(next.run(next.service.untilCaughtUp()), { code: 'ERR_DEST', hint: /migrate again/ })
+    if (starts === 0) await next.run(next.service.startSyncFromLast())
+    else next = await next.again()
+  }
+  // The way back: a backup that nobody else has changed.
+  const last = await next.again(restoreDest)
+  assert.equal((await last.run(last.service.untilCaughtUp())).canCutover, true)
+  assert.deepEqual(new Set(last.values()), new Set(range(30)))
+})
+
+test('a destination that is put back and grows while it is away for a moment ends the layer', async () => {
+  const { bench, restoreDest } = await synced()
+  bench.dest.cut()
+  restoreDest()
+  bench.dest.logged.get(A)?.push(...range(40, 1))
+  await bench.wait(30_000)
+  assert.equal(bench.layer().pushTask.status, 'exception')
+})
+
+test('a destination whose log others have only added to goes on', async () => {
+  const { bench } = await synced()
+  const next = await bench.again(() => bench.dest.logged.get(A)?.push(...range(40, 1)))
+  bench.add(A, ...others(1, 90, 90))
+  assert.equal((await next.run(next.service.untilCaughtUp())).canCutover, true)
+  assert.deepEqual(new Set(next.values()), new Set([...range(30), 90]))
+})
+
+test('a destination that was upgraded and shows its log in another way goes on', async () => {
+  const { bench } = await synced()
+  const next = await bench.again(() => {
+    bench.dest.version[1] = 8
+    bench.dest.logged.set(A, range(40, 1))
+  })
+  await next.wait(20_000)
+  assert.equal((await next.run(next.service.ask())).canCutover, true)
 })
 
 test('a destination that is older than the start of the sync ends the layer', async () => {

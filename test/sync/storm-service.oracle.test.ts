@@ -31,6 +31,8 @@ const TABLE = `Layer: ${LAYER}
 const BEYOND = ` source's end 32,048, as of 2026/11/22 14:37:13.846
  behind 0 splices, 12.3 splices/s`
 
+const NOT_LOOKED_AT = 'Not looked at: Node "contents"'
+
 for (const release of ['200', '280', 'latest'] as Release[]) {
   test(`a Cortex of ${release} adds the service, and its commands print what the reference's do`, async (t) => {
     const fake = new FakeSync()
@@ -50,7 +52,7 @@ for (const release of ['200', '280', 'latest'] as Release[]) {
       ])
       fake.layers = [layerState()]
       // The reference's table, then what it does not tell.
-      assert.deepEqual(await cortex.prints('migrsync.status'), ['', `${TABLE}\n${BEYOND}\n`])
+      assert.deepEqual(await cortex.prints('migrsync.status'), ['', `${TABLE}\n${BEYOND}\n`, NOT_LOOKED_AT])
       const started = ['\nSync started for the following (Layers, offsets):', `    ('${LAYER}', 32048)`, '']
       assert.deepEqual(await cortex.prints('migrsync.startfromfile'), started)
       assert.deepEqual(await cortex.prints('migrsync.startfromlast'), started)
@@ -73,6 +75,7 @@ for (const release of ['200', '280', 'latest'] as Release[]) {
         'Not ready to cut over:',
         '    No sync runs',
         'To redo by hand: Node data',
+        NOT_LOOKED_AT,
       ])
 
       fake.failure = TelepathError.of('AuthDeny', { mesg: 'Invalid password', user: 'root' })
@@ -93,7 +96,7 @@ for (const release of ['200', '280', 'latest'] as Release[]) {
         await new Promise((resolve) => setTimeout(resolve, 100))
       }
       // The reference's table, then what it does not tell.
-      assert.deepEqual(await cortex.prints('migrsync.status'), ['', `${TABLE}\n${BEYOND}\n`])
+      assert.deepEqual(await cortex.prints('migrsync.status'), ['', `${TABLE}\n${BEYOND}\n`, NOT_LOOKED_AT])
       assert.match((await cortex.prints(`service.del ${added.split(' ')[1]}`)).join(), /removed/)
       assert.ok((await cortex.storm('migrsync.status')).some(([name]) => name === 'err'))
     } finally {

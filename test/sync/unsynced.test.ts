@@ -51,6 +51,85 @@ test('nodes that come with their splices are never taken for lost ones', async (
   assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
 })
 
+test('a node that is younger than the last splice keeps from cutting over, although the destination has it, until a splice shows that they are on', async () => {
+  const time = 1_500_000_000_000
+  const bench = await inSync(time)
+  // It came with the backup: splices had been switched off before.
+  bench.source.created.get(A)?.set(iden(1), time + 60_000)
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
+  assert.equal(canCutover, false)
+  assert.match(
+    cutoverBlockers.join(),
+    new RegExp(`1 node was made at the source after its last splice .*${iden(1)}.*splice:en`),
+  )
+  const again = await bench.again()
+  assert.equal((await again.run(again.service.untilCaughtUp())).canCutover, false)
+  again.add(A, asn(0, 9, { ...META, time: time + 90_000 }))
+  assert.equal((await again.run(again.service.untilCaughtUp())).canCutover, true)
+})
+
+test('a log that is empty although its layer has nodes keeps from cutting over', async () => {
+  const bench = new Bench()
+  for (const cortex of [bench.source, bench.dest]) cortex.views.set(V, [A])
+  bench.source.hiveLayers = [A]
+  await bench.start([A, 0])
+  assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
+  bench.source.created.set(A, new Map([[iden(1), 1_000]]))
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
+  assert.equal(canCutover, false)
+  assert.match(cutoverBlockers.join(), /1 node was made at the source after its last splice/)
+  // What was made while they were off is still looked for when they are on.
+  bench.add(A, asn(3, 3, { ...META, time: 2_000 }))
+  const later = await bench.run(bench.service.untilCaughtUp())
+  assert.match(later.cutoverBlockers.join(), /1 node was made at the source without splices/)
+})
+
+test('a layer that was filled while splices were off is no sign that they are, when another one has younger splices', async () => {
+  const time = 1_500_000_000_000
+  const bench = new Bench()
+  for (const cortex of [bench.source, bench.dest]) cortex.views.set(V, [A]).set('e'.repeat(32), [B])
+  bench.source.hiveLayers = [A, B]
+  bench.add(A, asn(1, 1, { ...META, time: time + 60_000 }))
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(10_000)
+  bench.source.created.set(B, new Map([[iden(1), time]]))
+  assert.deepEqual((await bench.run(bench.service.untilCaughtUp())).cutoverBlockers, [])
+  bench.source.created.set(B, new Map([[iden(1), time + 90_000]]))
+  const { cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
+  assert.match(cutoverBlockers.join(), /1 node was made at the source after its last splice/)
+})
+
+test('an offset that skips what the destination has not got keeps from cutting over', async () => {
+  const bench = new Bench()
+  for (const cortex of [bench.source, bench.dest]) cortex.views.set(V, [A])
+  bench.source.hiveLayers = [A]
+  const made = Array.from({ length: 40 }, (_, i) => i)
+  bench.source.created.set(A, new Map(made.map((i) => [iden(i), 1_000 + i])))
+  bench.add(A, ...made.map((i) => asn(i, i, { ...META, time: 1_000 + i })))
+  await bench.start([A, 20])
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
+  assert.equal(canCutover, false)
+  assert.match(
+    cutoverBlockers.join(),
+    /19 nodes were made at the source without splices.*the offsets file is not of this destination/,
+  )
+})
+
+test('nodes of a time when the clock of the source was wrong are no sign that splices are off', async () => {
+  const time = 1_500_000_000_000
+  const bench = await inSync(time)
+  bench.source.created.get(A)?.set(iden(1), bench.clock.now() + 86_400_000)
+  assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
+  // Put back by an hour between two splices.
+  bench.source.created.get(A)?.set(iden(2), time + 3_600_000)
+  bench.add(A, asn(2, 2, { ...META, time: time + 3_600_000 }))
+  assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
+  bench.add(A, asn(2, 3, { ...META, time: time + 5_000 }))
+  assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
+  const again = await bench.again()
+  assert.equal((await again.run(again.service.untilCaughtUp())).canCutover, true)
+})
+
 test('layers and views that were made at the source since the backup are named, but for those left out on purpose', async () => {
   const bench = await inSync(1)
   const fork = 'd'.repeat(32)

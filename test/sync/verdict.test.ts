@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { TelepathError } from '../../src/telepath/errors.js'
+import { metricsText } from '../../src/sync/http/metrics.js'
+import { statusPage } from '../../src/sync/http/page.js'
+import { stateJson } from '../../src/sync/status.js'
+import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
 import { A, asn, B, Bench, nope } from '../support/sync-bench.js'
 
 test('ask() says no for a splice that came after the last poll, and yes when the destination has it', async () => {
@@ -18,6 +21,71 @@ test('ask() says no for a splice that came after the last poll, and yes when the
   await bench.run(bench.service.untilCaughtUp())
   assert.deepEqual(bench.values(B), [1])
   assert.equal((await bench.run(bench.service.ask())).canCutover, true)
+})
+
+test('ask() says no when it could not look for layers, views and other connections', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  await bench.wait(20_000)
+  for (const cortex of [bench.source, bench.dest]) {
+    cortex.answering = (method) => {
+      if (method === 'getDmonSessions' || method === 'listHiveKey') throw new LinkDown('lost the request')
+    }
+    const { canCutover, cutoverBlockers } = await bench.run(bench.service.ask())
+    assert.equal(canCutover, false)
+    assert.match(cutoverBlockers.join(), /could not be looked for since you asked/)
+    cortex.answering = () => {}
+    assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
+  }
+})
+
+test('every answer says what was not looked at, in the same words', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(20_000)
+  const quiet = (await bench.run(bench.service.ask())).notLookedAt
+  assert.match(quiet[0], /^Whether splices are on .* cannot be asked for, and none has come since 2020.*ask again$/)
+  assert.match(quiet.join(), /Node data is not looked at/)
+  assert.match(quiet.join(), /log of edits of 2 layers \(a+ and others\) is off or empty/)
+  bench.add(A, asn(1))
+  bench.add(B, asn(2))
+  await bench.wait(20_000)
+  const state = await bench.run(bench.service.ask())
+  assert.equal(state.canCutover, true)
+  assert.match(state.notLookedAt[0], /^Splices are on at the source .* since 2020/)
+  assert.doesNotMatch(state.notLookedAt.join(), /log of edits/)
+  // A restart may have switched them off.
+  bench.source.restart()
+  await bench.wait(20_000)
+  assert.match((await bench.run(bench.service.ask())).notLookedAt[0], /^Whether splices are on/)
+  bench.dest.answering = (method) => {
+    if (method === 'getDmonSessions') throw TelepathError.of('AuthDeny', { mesg: 'not an admin' })
+  }
+  const { notLookedAt } = await bench.run(bench.service.ask())
+  assert.match(notLookedAt.join(), /Cannot tell whether anybody else writes to the destination: .*not an admin/)
+  const json = stateJson({ ...state, notLookedAt })
+  assert.deepEqual(json.not_looked_at, notLookedAt)
+  const page = statusPage({ ...state, notLookedAt })
+  const metrics = metricsText({ ...state, notLookedAt })
+  for (const text of notLookedAt) {
+    assert.ok(page.includes(`<li>${text.replaceAll("'", '&#39;')}</li>`), text)
+    assert.ok(metrics.includes(`synapse_migrator_sync_not_looked_at{what="${text}"} 1\n`), text)
+  }
+})
+
+test('a destination whose log of edits is off is one of which that is said, and what it loses is pushed again', async () => {
+  const bench = new Bench()
+  bench.dest.logsEdits = false
+  bench.add(A, asn(1), asn(2))
+  await bench.start([A, 0])
+  await bench.wait(30_000)
+  assert.match((await bench.run(bench.service.ask())).notLookedAt.join(), /log of edits of layer a+ is off or empty/)
+  bench.add(A, asn(3))
+  await bench.wait(4_000)
+  bench.dest.commitMs = 60_000
+  bench.dest.restart()
+  await bench.wait(30_000)
+  assert.ok(bench.values().includes(3))
 })
 
 test('ask() says no while the source does not answer, and does not wait for it for ever', async () => {

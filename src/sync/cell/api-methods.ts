@@ -37,6 +37,7 @@ function syncMethods({ service, auth, version }: ApiParts): Map<string, Method<s
     ['getStormSvcPkgs', { run: () => [stormPackage(version)] }],
     // Storm passes a bareword True as the text "True": any true value asks for the table.
     ['status', { params: ['pprint?'], run: (_, pprint) => statusValue(service.state(), isTrue(pprint)) }],
+    ['notLookedAt', { run: () => [...service.state().notLookedAt] }],
     ['getSyncState', { run: async () => jsonValue(stateJson(await service.ask())) }],
     ['startSyncFromFile', admin({ run: async () => pairs(await service.startSyncFromFile()) })],
     ['startSyncFromLast', admin({ run: async () => pairs(await service.startSyncFromLast()) })],

@@ -23,7 +23,7 @@ type Write = () => void
  *     pull_offs, push_offs   16 bytes layer iden -> 8 bytes big-endian offset
  *     settled_offs           the same; not known to the reference service
  *     nodes_checked          16 bytes layer iden -> 8 bytes big-endian epoch ms; neither
- *     anchors                16 bytes layer iden -> msgpack [[offset, digest, index], ...]; neither
+ *     anchors                16 bytes layer iden -> msgpack [[offset, digest, index, row], ...]; neither
  *     errors                 16 bytes layer iden + 8 bytes big-endian offset -> msgpack record
  *     count:errors           32 hex digits of the iden -> 8 bytes big-endian count
  *
@@ -71,7 +71,7 @@ export class LmdbOffsetStore implements OffsetStore {
       this.pull.set(iden, offset),
       this.push.set(iden, offset),
       this.settled.set(iden, offset),
-      ...(resetErrors ? [...this.resetErrors(iden), this.putAnchors(iden, [])] : []),
+      ...(resetErrors ? [...this.resetErrors(iden), this.putAnchors(iden, []), this.checked.remove(iden)] : []),
     ])
     const done = this.queue(...writes)
     this.commitNow()
@@ -148,7 +148,7 @@ export class LmdbOffsetStore implements OffsetStore {
 
   /** The reference counts on when it writes over a record, so its own count may be the larger one. */
   errorCount(iden: string): number {
-    return this.counts.get(iden)
+    return Math.max(this.counts.get(iden), this.keysOf(iden).size)
   }
 
   async removeError(iden: string, offset: number): Promise<void> {
@@ -241,7 +241,7 @@ export class LmdbOffsetStore implements OffsetStore {
 
   private putAnchors(iden: string, anchors: readonly Anchor[]): Write {
     this.anchorsNow.set(iden, anchors)
-    const bytes = encode(anchors.map(({ offset, digest, index }) => [offset, digest, index]))
+    const bytes = encode(anchors.map(({ offset, digest, index, row }) => [offset, digest, index, row]))
     return () => this.anchorsDb.put(keyOf(iden), bytes)
   }
 
@@ -273,7 +273,7 @@ export class LmdbOffsetStore implements OffsetStore {
 
 /** Numbers by layer, the newest in memory and later in the db. */
 class OffsetDb {
-  private readonly now = new Map<string, number>()
+  private readonly now = new Map<string, number | undefined>()
 
   constructor(
     private readonly db: Db,
@@ -285,8 +285,7 @@ class OffsetDb {
   }
 
   find(iden: string): number | undefined {
-    const now = this.now.get(iden)
-    if (now !== undefined) return now
+    if (this.now.has(iden)) return this.now.get(iden)
     const stored = this.db.get(this.keyOf(iden))
     return stored === undefined ? undefined : Number(Buffer.from(stored).readBigUInt64BE())
   }
@@ -297,6 +296,13 @@ class OffsetDb {
     const bytes = Buffer.alloc(8)
     bytes.writeBigUInt64BE(BigInt(value))
     return () => this.db.put(this.keyOf(iden), bytes)
+  }
+
+  remove(iden: string): Write {
+    this.now.set(iden, undefined)
+    return () => {
+      this.db.delete(this.keyOf(iden))
+    }
   }
 }
 
@@ -348,8 +354,9 @@ function decodeError(layer: string, offset: number, bytes: Uint8Array): SyncErro
 
 function decodeAnchors(bytes: Uint8Array): Anchor[] {
   const rows = decode(bytes)
-  return (Array.isArray(rows) ? (rows as [number, string | null, number | null][]) : []).map(
-    ([offset, digest, index]) => ({ offset, digest, index }),
+  // The row is not there in what earlier versions have kept.
+  return (Array.isArray(rows) ? (rows as [number, string | null, number | null, (string | null)?][]) : []).map(
+    ([offset, digest, index, row = null]) => ({ offset, digest, index, row }),
   )
 }
 

@@ -43,7 +43,12 @@ for ($layer, $info) in $status {
     $isEmpty = (0)
     $lib.print("{table}\n{details}\n", table=$info.pprint, details=$info.details)
 }
-if $isEmpty { $lib.print("No sync was started yet: run migrsync.startfromfile") }`,
+if $isEmpty { $lib.print("No sync was started yet: run migrsync.startfromfile") }
+else {
+    for $item in $svc.notLookedAt() {
+        $lib.print("Not looked at: {item}", item=$item)
+    }
+}`,
   },
   {
     name: 'startfromfile',
@@ -93,6 +98,9 @@ for $reason in $state.cutover_blockers {
 }
 for $item in $state.not_carried {
     $lib.print("To redo by hand: {item}", item=$item)
+}
+for $item in $state.not_looked_at {
+    $lib.print("Not looked at: {item}", item=$item)
 }`,
   },
   {

@@ -70,6 +70,7 @@ ${notes(state.migrationModeError === null ? [] : [state.migrationModeError])}
 ${state.layers.map((layer) => layerSection(layer, state.cutoverBlockers)).join('\n')}
 ${state.layers.length === 0 ? '<section class="dim">No layer was ever started.</section>' : ''}
 ${state.notCarried.length === 0 ? '' : `<section><strong>To redo by hand</strong>${list(state.notCarried)}</section>`}
+${state.notLookedAt.length === 0 ? '' : `<section><strong>Not looked at</strong>${list(state.notLookedAt)}</section>`}
 <footer>${escaped(timeText(now) ?? '')} UTC, reloaded every ${REFRESH_SECONDS} seconds</footer>
 </main>
 </body>

@@ -146,9 +146,27 @@ export class LayerPusher {
     const { pushed: offset } = frontier
     const splice = this.pushedSplice
     const digest = splice === null ? (marks.digestAt(offset) ?? null) : digestOf(splice)
-    marks.add(at, { offset, digest, index: await remote.editIndex() })
-    const { settled } = marks
-    if (settled.offset !== frontier.settled) this.settle(settled.offset)
+    const index = await remote.editIndex()
+    // A layer whose log is switched off says 0 for ever; so may one that pushes have not changed yet.
+    marks.add(at, { offset, digest, index: index === 0 ? null : index })
+    if (marks.settled.offset === frontier.settled) return
+    await this.learnRow(remote, marks.settled.index)
+    this.settle(marks.settled.offset)
+  }
+
+  private async learnRow(remote: RemoteLayer, index: number | null): Promise<void> {
+    const row = index === null ? null : await this.rowAt(remote, index)
+    if (row !== null) this.parts.pipe.marks.learnRow(index as number, row)
+  }
+
+  /** The row as this version of the destination shows it: another one may show it in another way. */
+  private async rowAt(remote: RemoteLayer, index: number): Promise<string | null> {
+    const digest = await remote.editDigest(index)
+    return digest === null ? null : `${this.destVersion} ${digest}`
+  }
+
+  private get destVersion(): string {
+    return (this.parts.layer.dest.version ?? []).join('.')
   }
 
   private settle(offset: number): void {
@@ -163,9 +181,12 @@ export class LayerPusher {
     const { layer, pipe } = this.parts
     const { dest, log, iden } = layer
     const { frontier, marks } = pipe
-    if (this.connection === dest.connection) return
     const isStart = this.connection === 0
     const index = await remote.editIndex()
+    if (index !== null) await this.checkRows(remote, index)
+    const isShort = index !== null && marks.last.index !== null && index < marks.last.index
+    // The layer may have been opened in a new process while the other connection still waits for the old one.
+    if (this.connection === dest.connection && !isShort) return
     const offset = marks.rewind(index, isStart ? Number.POSITIVE_INFINITY : this.lostAt)
     if (offset === null) {
       throw new LayerFailure(
@@ -175,7 +196,10 @@ export class LayerPusher {
       )
     }
     this.connection = dest.connection
-    if (isStart && marks.last.offset === offset) marks.learn(offset, { index })
+    if (isStart && marks.last.offset === offset) {
+      marks.learn(offset, { index })
+      if (marks.last.index === index && marks.last.row === null) await this.learnRow(remote, index)
+    }
     const { pushed } = frontier
     if (offset < pushed) {
       log.info(
@@ -188,4 +212,32 @@ export class LayerPusher {
     }
     pipe.destChecked.resolve()
   }
+
+  /**
+   * Makes sure that the destination's log is the one that was written to, as far as it goes: one that was put back to an older
+   * backup and then grew holds other edits.
+   *
+   * @throws {LayerFailure} ERR_DEST
+   */
+  private async checkRows(remote: RemoteLayer, index: number): Promise<void> {
+    const { iden } = this.parts.layer
+    const known = this.parts.pipe.marks.withRow(index).filter(({ row }) => row?.startsWith(`${this.destVersion} `))
+    for (const [i, anchor] of known.entries()) {
+      if ((await this.rowAt(remote, anchor.index as number)) !== anchor.row) continue
+      if (i === 0) return
+      throw otherLog(iden, known[0].offset, anchor.offset)
+    }
+    if (known.length > 0) throw otherLog(iden, known[0].offset, null)
+  }
+}
+
+function otherLog(iden: string, offset: number, same: number | null): LayerFailure {
+  const where = same === null ? '' : ` (up to offset ${same} it does)`
+  return new LayerFailure(
+    'ERR_DEST',
+    `The destination's log of edits of layer ${iden} does not hold any more what was written up to offset ${offset}${where}: it was put back to an older backup, and others have changed it since`,
+    {
+      hint: 'It has changes that the source has not: put it back to a backup that only the sync has written to and start from last, or migrate again',
+    },
+  )
 }

@@ -21,6 +21,9 @@ const FIRST_POLL_MS = 500
 /** While catching up the end of the source's log is searched for this often. */
 const TIP_MS = 30_000
 
+/** So many splices in front of the start are looked over: nodes that they tell of must be at the destination. */
+const WATCHED_SPLICES = 1_000
+
 /** Stands for the digest of a splice that is not there: no log has it. */
 const NO_SPLICE = 'none'
 
@@ -48,6 +51,10 @@ export class LayerReader {
   sourceTip: number | null = null
   /** What keeps the source from being read now, one sentence. */
   trouble: string | null = null
+  /** Since when its connection is there, epoch ms, and whether a splice was written since: then splices are on. */
+  connectedAt: number | null = null
+  isChanged = false
+  private isWatching = false
 
   constructor(parts: ReaderParts) {
     this.parts = parts
@@ -56,7 +63,17 @@ export class LayerReader {
     this.watch = new NodeWatch(parts.layer)
   }
 
-  run(): Promise<never> {
+  async run(): Promise<never> {
+    const { source } = this.parts.layer
+    source.unlooked++
+    try {
+      return await this.keepReading()
+    } finally {
+      if (!this.isWatching) source.unlooked--
+    }
+  }
+
+  private keepReading(): Promise<never> {
     const { layer, signal } = this.parts
     return keepOpen(layer, signal, {
       open: () => layer.source.openLayer(layer.iden),
@@ -64,6 +81,8 @@ export class LayerReader {
       failed: (message, refused) => {
         this.status = refused ? 'auth_err' : 'connect_err'
         this.poll.failed()
+        this.connectedAt = null
+        this.isChanged = false
         this.trouble = `The source cannot be read now: ${message}`
         layer.log.warn(`Layer ${layer.iden}: ${this.trouble}`)
       },
@@ -90,7 +109,10 @@ export class LayerReader {
     let isLive = false
     let pauseMs = FIRST_POLL_MS
     link.addEventListener('abort', () => this.poll.wake())
+    this.connectedAt = clock.now()
+    this.isChanged = false
     await this.checkLog(remote)
+    await this.beginWatch(remote)
     for (;;) {
       const size = await this.room(remote)
       // A poll that finds nothing new leaves a layer up to date.
@@ -100,6 +122,7 @@ export class LayerReader {
       const got = await this.readSome(remote, size)
       worked()
       this.trouble = null
+      if (isLive && got !== null && got > 0) this.isChanged = true
       isLive = got !== null && got < size && !this.wasCut
       if (got !== null && got >= size) await this.searchTip(remote)
       if (got !== null) this.hold.letThrough(began.elapsedMs)
@@ -107,7 +130,7 @@ export class LayerReader {
       this.sourceTip = pipe.frontier.read
       if (got === 0) this.status = 'up_to_date'
       if (got === 0 && pipe.frontier.pushed === pipe.frontier.read) {
-        await this.watch.look(remote, timeOf(this.hold.heldSplice ?? undefined), this.poll.isAsked)
+        await this.watch.look(remote, this.poll.isAsked)
       }
       this.poll.ended(began)
       pauseMs =
@@ -167,6 +190,7 @@ export class LayerReader {
       if (epoch !== frontier.epoch) return null
       if (this.status === 'up_to_date') this.status = 'reading_at_live'
       pipe.read(splice)
+      this.watch.saw(timeOf(splice))
       bytes += splice.length
       if (config.offsLogging > 0 && frontier.read % config.offsLogging === 0) {
         log.info(`Layer ${iden}: read up to offset ${frontier.read}`)
@@ -207,7 +231,7 @@ export class LayerReader {
     const { frontier, marks } = pipe
     this.forgetHeld()
     const { held, epoch } = frontier
-    if (held === 0) return this.watch.begin(layer.clock.now())
+    if (held === 0) return
     const { heldSplice } = this.hold
     const expected = heldSplice === null ? (marks.digestAt(held) ?? null) : digestOf(heldSplice)
     const found = await spliceAt(remote, held - 1)
@@ -217,11 +241,29 @@ export class LayerReader {
       marks.learn(held, { digest })
       ledger.write(layer.store.setAnchors(layer.iden, marks.anchors))
     }
-    if (found !== null && digest === (expected ?? digest)) return this.watch.begin(timeOf(found))
+    if (found !== null && digest === (expected ?? digest)) return
     // The destination may have been put back too: then the pusher goes back, and both may fit again.
     await untilStopped(pipe.destChecked.promise, signal)
     if (frontier.epoch !== epoch) return this.checkLog(remote)
     throw await this.changed(remote, held, found !== null || expected !== null)
+  }
+
+  /** Looks over the splices in front of the first to be read. */
+  private async beginWatch(remote: RemoteLayer): Promise<void> {
+    const { layer, pipe } = this.parts
+    if (this.isWatching) return
+    const { held } = pipe.frontier
+    const from = Math.max(0, held - WATCHED_SPLICES)
+    // A layer that is read from the beginning: whatever is older than its log came with the migration.
+    let first = held === 0 && !(await has(remote, 0)) ? 0 : Number.NaN
+    for await (const splice of remote.splices(from, Math.max(1, held - from))) {
+      const time = timeOf(splice)
+      if (Number.isNaN(first)) first = time
+      this.watch.saw(time)
+    }
+    this.watch.begin(first)
+    this.isWatching = true
+    layer.source.unlooked--
   }
 
   private async changed(remote: RemoteLayer, held: number, wasOther: boolean): Promise<LayerFailure> {

@@ -56,6 +56,18 @@ export class LayerSync {
     return this.run?.reader.watch.trouble ?? null
   }
 
+  /** Since when the source's connection is there, and whether a splice was written since. */
+  get sourceLink(): { readonly connectedAt: number | null; readonly isChanged: boolean } {
+    const reader = this.isRunning ? this.run?.reader : undefined
+    return { connectedAt: reader?.connectedAt ?? null, isChanged: reader?.isChanged ?? false }
+  }
+
+  /** Whether the destination does not tell how long its log of node edits is. */
+  get isBlind(): boolean {
+    const index = this.run?.pipe.marks.last.index
+    return this.isRunning && (index ?? 0) === 0
+  }
+
   isPolledSince(askedAt: number): boolean {
     const reader = this.run?.reader
     return reader?.poll.isSince(askedAt) === true && reader.watch.isSince(askedAt)

@@ -31,7 +31,7 @@ export class Marks {
 
   /** `anchors` are those that were kept, oldest first; of use when the last one is at `offset`. */
   constructor(offset: number, anchors: readonly Anchor[], now: number) {
-    const known = anchors.at(-1)?.offset === offset ? anchors : [{ offset, digest: null, index: null }]
+    const known = anchors.at(-1)?.offset === offset ? anchors : [{ offset, digest: null, index: null, row: null }]
     // When they were made is not known any more, but that each was settled before the next.
     const marks = known.map((anchor, i) => ({ ...anchor, at: now - (known.length - i) * COMMIT_MS }))
     marks[0] = { ...marks[0], at: Number.NEGATIVE_INFINITY }
@@ -52,7 +52,7 @@ export class Marks {
   get anchors(): Anchor[] {
     const { settled } = this
     const kept = this.kept.filter(({ offset }) => offset < settled.offset)
-    return [...kept, settled].map(({ offset, digest, index }) => ({ offset, digest, index }))
+    return [...kept, settled].map(({ offset, digest, index, row }) => ({ offset, digest, index, row }))
   }
 
   /** Newest first. */
@@ -60,8 +60,17 @@ export class Marks {
     return this.marks.toReversed()
   }
 
-  add(at: number, { offset, digest, index }: Anchor): void {
-    this.marks.push({ at, offset, digest, index })
+  /** Those whose row must be in the destination's log if it ends at an index, newest first. */
+  withRow(index: number): readonly Anchor[] {
+    const all = [...this.kept, ...this.marks].filter((mark) => mark.row !== null && mark.index !== null)
+    const rows = new Map(all.map((mark) => [mark.index as number, mark]))
+    return [...rows.values()]
+      .filter((mark) => (mark.index as number) <= index)
+      .sort((a, b) => (b.index as number) - (a.index as number))
+  }
+
+  add(at: number, { offset, digest, index }: Omit<Anchor, 'row'>): void {
+    this.marks.push({ at, offset, digest, index, row: null })
     // The first one stays as the bottom.
     if (this.marks.length > MOST_MARKS) this.marks.splice(1, MOST_MARKS / 2)
     this.keep(this.before(this.last.at - COMMIT_MS))
@@ -78,6 +87,12 @@ export class Marks {
       mark.offset !== offset
         ? mark
         : { ...mark, digest: mark.digest ?? found.digest ?? null, index: mark.index ?? found.index ?? null }
+    this.marks = this.marks.map(fill)
+    this.kept = this.kept.map(fill)
+  }
+
+  learnRow(index: number, row: string): void {
+    const fill = (mark: Mark): Mark => (mark.index === index ? { ...mark, row } : mark)
     this.marks = this.marks.map(fill)
     this.kept = this.kept.map(fill)
   }
@@ -99,7 +114,7 @@ export class Marks {
     if (index !== null && newest === undefined) {
       if (lostAt === Number.POSITIVE_INFINITY) return null
       // What was there when this run began had not been committed yet.
-      this.marks = [{ ...bottom, index }]
+      this.marks = [{ ...bottom, index, row: null }]
       return bottom.offset
     }
     const committedAt = newest === undefined ? Number.NEGATIVE_INFINITY : newest.at - COMMIT_MS

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { decode } from '../../bytes/msgpack.js'
 import { SpliceReader } from '../../translate/splice-reader.js'
-import type { RawSplice } from '../api.js'
+import type { Raw, RawSplice } from '../api.js'
 
 const reader = new SpliceReader()
 
@@ -18,7 +18,7 @@ export function ndefOf(splice: RawSplice): string | null {
   return Buffer.from(splice.subarray(reader.ndefStart, reader.ndefEnd)).toString('latin1')
 }
 
-/** Tells a splice from any other: half a SHA-256, in hex. */
-export function digestOf(splice: RawSplice): string {
-  return createHash('sha256').update(splice).digest('hex').slice(0, 32)
+/** Tells a splice, or another row of a log, from any other: half a SHA-256, in hex. */
+export function digestOf(row: Raw): string {
+  return createHash('sha256').update(row).digest('hex').slice(0, 32)
 }
