@@ -117,6 +117,7 @@ export class ProgressScreen implements Progress {
 
   /** Draws what there is to see now, or writes a line if one is due; a timer calls it. */
   look(): void {
+    if (this.gauges !== null) this.limit.add(this.gauges.waits(), this.now())
     if (this.options.isTerminal) this.live.draw(this.lines())
     this.say()
   }
@@ -155,7 +156,7 @@ export class ProgressScreen implements Progress {
 
   private facts(): RunFacts {
     return {
-      limit: this.gauges === null ? null : this.limit.add(this.gauges.waits(), this.now()),
+      limit: this.limit.now,
       memoryBytes: process.memoryUsage.rss(),
       errors: this.gauges?.errors() ?? 0,
     }

@@ -86,6 +86,8 @@ export class RunPace {
   private points: Point[] = []
   private pieces = 0
   private bestPart = 0
+  /** When threads began with what is counted. */
+  private busyMs: number | null = null
   private gauges: Pick<RunGauges, 'workers' | 'taskMs' | 'runningMs'> = {
     workers: 1,
     taskMs: () => 0,
@@ -162,8 +164,13 @@ export class RunPace {
   ): number | null {
     if (openMs === 0) return this.points.length === 0 ? null : aloneMs
     const first = this.points[0]
-    if (first === undefined || this.measuredMs.size === 0 || nowMs - first.atMs < LEAST_MEASURED_MS) return null
+    if (first === undefined) return null
     const now = this.point(nowMs)
+    const allMs = [...now.taskMs.values()].reduce((sum, ms) => sum + ms, now.runningMs)
+    // A resumed run first reads what is there: it says nothing of how many threads work later.
+    if (allMs > 0) this.busyMs ??= nowMs - allMs / this.gauges.workers
+    const windowMs = nowMs - Math.max(first.atMs, this.busyMs ?? 0)
+    if (this.measuredMs.size === 0 || windowMs < LEAST_MEASURED_MS) return null
     let spentMs = now.runningMs - first.runningMs
     for (const [phase, done] of now.done) {
       const ms = (now.taskMs.get(phase) ?? 0) - (first.taskMs.get(phase) ?? 0)
@@ -171,7 +178,7 @@ export class RunPace {
       spentMs += this.gauges.taskMs(phase) > 0 ? ms : (done - (first.done.get(phase) ?? 0)) * (costs.get(phase) ?? 0)
     }
     if (spentMs <= 0) return null
-    const threads = spentMs / (nowMs - first.atMs)
+    const threads = spentMs / windowMs
     return Math.max(openMs - now.runningMs, (1 - MOST_UNCOUNTED) * openMs) / threads + aloneMs
   }
 

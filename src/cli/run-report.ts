@@ -111,7 +111,7 @@ export class RunReport {
 
   /** Notes the end in the list of runs; false when that cannot be written. */
   private keep(exitCode: number): boolean {
-    Object.assign(this.run, { endedMs: Date.now(), exitCode, samples: this.samples.samples })
+    Object.assign(this.run, { endedMs: Date.now(), exitCode, samples: this.samples.samples, waits: this.samples.waits })
     try {
       if (this.ownsDest) keepRun(this.reported.destDir, this.run)
       return true

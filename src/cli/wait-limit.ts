@@ -16,11 +16,13 @@ export class WaitLimit {
   private points: { readonly atMs: number; readonly waits: WaitTotals }[] = []
 
   /** Null while nothing was measured. */
-  add(waits: WaitTotals, nowMs: number): Limit | null {
+  now: Limit | null = null
+
+  add(waits: WaitTotals, nowMs: number): void {
     this.points.push({ atMs: nowMs, waits })
     const first = this.points.findLastIndex(({ atMs }) => atMs <= nowMs - WINDOW_MS)
     if (first > 0) this.points.splice(0, first)
-    return limitOf(waits, this.points[0].waits)
+    this.now = limitOf(waits, this.points[0].waits)
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Report } from './report-schema.js'
 import type { RunRecord } from './run-history.js'
 import { throughputSvg } from './throughput-svg.js'
+import { waitsSvg } from './waits-svg.js'
 
 const STYLE = `
 :root{color-scheme:light dark;--fg:#1b1f24;--bg:#fff;--soft:#f1f3f5;--line:#c9ced4;--mute:#4d5661;--good:#14612b;--bad:#9c1c1c;--warn:#734d00;--mark:#1d5fbf}
@@ -16,7 +17,7 @@ th,td{text-align:left;vertical-align:top;padding:.25rem .6rem;border-bottom:1px 
 td{min-width:6rem}th{overflow-wrap:normal}.off{color:var(--bad);font-weight:600}.mute{color:var(--mute)}
 dl{display:grid;grid-template-columns:minmax(8rem,auto) 1fr;gap:.2rem 1rem;margin:.5rem 0}dt{color:var(--mute)}dd{margin:0}
 pre{background:var(--soft);padding:.6rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}code{font-family:ui-monospace,monospace;font-size:.9em}
-svg{max-width:100%;height:auto;display:block}svg text{fill:var(--fg);font-size:12px}svg .line{fill:none;stroke:var(--mark);stroke-width:2}svg .axis{stroke:var(--line)}
+svg{max-width:100%;height:auto;display:block}svg text{fill:var(--fg);font-size:12px}svg .line{fill:none;stroke:var(--mark);stroke-width:2}svg .axis{stroke:var(--line)}svg .work{fill:var(--mark)}svg .writer{fill:var(--warn)}svg .disk{fill:var(--bad)}svg .idle{fill:var(--line)}
 @media (max-width:40rem){body{padding:.6rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}
 @media print{:root{--fg:#000;--bg:#fff;--soft:#fff;--mute:#333}body{max-width:none;padding:0}.scroll{overflow:visible}h2{break-after:avoid}tr{break-inside:avoid}}
 `
@@ -132,7 +133,7 @@ ${facts([
   ['Host', `${host.name}, ${host.system}, ${host.cores} cores, ${n(host.memoryBytes)} bytes of memory`],
   ['Options', shown.join(' ')],
   ['Notes', notes.length === 0 ? null : notes.join('; ')],
-])}${throughputSvg(run, esc)}`
+])}${throughputSvg(run, esc)}${waitsSvg(run, esc)}`
 }
 
 function verifyOf({ verify }: Report): string {

@@ -10,6 +10,9 @@ const text = z.string()
 /** Rows, parts or splices that were done at a time of the run, counted from zero for each phase. */
 const sample = z.strictObject({ elapsedMs: count, phase: text, unit: text, done: count })
 
+/** What the worker threads had done with their time by then, in milliseconds of one thread, all of them together. */
+const waitSample = z.strictObject({ elapsedMs: count, workMs: count, writerMs: count, diskMs: count, idleMs: count })
+
 const layerCounts = z.strictObject({
   iden: text,
   nodes: count,
@@ -45,6 +48,8 @@ export const runRecord = z.strictObject({
   errorKinds: z.array(z.strictObject({ step: text, code: text, errors: count })),
   notes: z.array(text),
   samples: z.array(sample),
+  /** Runs of earlier versions have none. */
+  waits: z.optional(z.array(waitSample)),
   /** What `--verify` found, as `verify --json` prints it; null when it did not run. */
   verify: z.nullable(z.looseObject({ ok: z.boolean() })),
 })
@@ -68,6 +73,7 @@ export function startedRun(start: RunStart): RunRecord {
     errorKinds: [],
     notes: [],
     samples: [],
+    waits: [],
     verify: null,
   }
 }

@@ -5,19 +5,27 @@ const FIRST_INTERVAL_MS = 1000
 /** Beyond so many samples every other one is dropped, and the interval doubles. */
 const MOST_SAMPLES = 200
 
-interface Phase {
+type WaitSample = NonNullable<RunRecord['waits']>[number]
+
+/** Samples of one kind: as many for a long run as for a short one. */
+interface Timed<Sample> {
   intervalMs: number
   dueMs: number
-  /** How much of each layer is done. */
-  readonly doneBy: Map<string, number>
-  samples: RunRecord['samples'][number][]
+  samples: Sample[]
 }
 
-/** Passes progress on, and notes now and then how far each phase has come. */
+interface Phase extends Timed<RunRecord['samples'][number]> {
+  /** How much of each layer is done. */
+  readonly doneBy: Map<string, number>
+}
+
+/** Passes progress on, and notes now and then how far each phase has come, and what the threads wait for. */
 export class ThroughputSamples implements Progress {
   private readonly inner: Progress
   private readonly startedMs = performance.now()
   private readonly phases = new Map<string, Phase>()
+  private readonly threads: Timed<WaitSample> = { intervalMs: FIRST_INTERVAL_MS, dueMs: 0, samples: [] }
+  private gauges: RunGauges | null = null
 
   constructor(inner: Progress) {
     this.inner = inner
@@ -29,6 +37,7 @@ export class ThroughputSamples implements Progress {
 
   watch(gauges: RunGauges): void {
     this.inner.watch?.(gauges)
+    this.gauges = gauges
   }
 
   show(event: ProgressEvent): void {
@@ -45,13 +54,11 @@ export class ThroughputSamples implements Progress {
     this.phases.set(phase, known)
     known.doneBy.set(layer, done)
     const elapsedMs = Math.round(performance.now() - this.startedMs)
-    if (elapsedMs < known.dueMs) return
-    known.dueMs = elapsedMs + known.intervalMs
-    const sum = [...known.doneBy.values()].reduce((total, count) => total + count, 0)
-    known.samples.push({ elapsedMs, phase, unit, done: sum })
-    if (known.samples.length < MOST_SAMPLES) return
-    known.samples = known.samples.filter((_, at) => at % 2 === 0)
-    known.intervalMs *= 2
+    add(known, elapsedMs, () => {
+      const sum = [...known.doneBy.values()].reduce((total, count) => total + count, 0)
+      return { elapsedMs, phase, unit, done: sum }
+    })
+    add(this.threads, elapsedMs, () => this.waitsAt(elapsedMs))
   }
 
   errors(count: number): void {
@@ -62,4 +69,29 @@ export class ThroughputSamples implements Progress {
   get samples(): RunRecord['samples'] {
     return [...this.phases.values()].flatMap(({ samples }) => samples)
   }
+
+  /** What the worker threads did with their time, up to now. */
+  get waits(): WaitSample[] {
+    const last = this.waitsAt(Math.round(performance.now() - this.startedMs))
+    return [...this.threads.samples, ...(last === null ? [] : [last])]
+  }
+
+  private waitsAt(elapsedMs: number): WaitSample | null {
+    if (this.gauges === null) return null
+    const { workMs, writerMs, diskMs, idleMs } = this.gauges.waits()
+    const round = Math.round
+    return { elapsedMs, workMs: round(workMs), writerMs: round(writerMs), diskMs: round(diskMs), idleMs: round(idleMs) }
+  }
+}
+
+/** Adds a sample if one is due. */
+function add<Sample>(timed: Timed<Sample>, elapsedMs: number, sample: () => Sample | null): void {
+  if (elapsedMs < timed.dueMs) return
+  const taken = sample()
+  if (taken === null) return
+  timed.dueMs = elapsedMs + timed.intervalMs
+  timed.samples.push(taken)
+  if (timed.samples.length < MOST_SAMPLES) return
+  timed.samples = timed.samples.filter((_, at) => at % 2 === 0)
+  timed.intervalMs *= 2
 }
