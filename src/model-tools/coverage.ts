@@ -108,6 +108,15 @@ function missingTypes(
   return missing
 }
 
+/** What the hive says of the types of properties, by full names; universal ones as `.name`, tag properties as `#name`. */
+export function typedefsOf({ props, univs, tagProps }: ExtendedModel): Map<string, TypeDefRef> {
+  const found = new Map<string, TypeDefRef>()
+  for (const [form, prop, typedef] of props.map(itemsOf)) found.set(`${form}:${prop}`, refOf(typedef))
+  for (const [univ, typedef] of univs.map(itemsOf)) found.set(`.${univ}`, refOf(typedef))
+  for (const [prop, typedef] of tagProps.map(itemsOf)) found.set(`#${prop}`, refOf(typedef))
+  return found
+}
+
 /** A type, and those that its options name: elements of arrays, fields of comps. */
 function typesOf([name, opts]: TypeDefRef): string[] {
   const fields = Array.isArray(opts.fields) ? opts.fields : []
