@@ -35,7 +35,7 @@ export function modelInferCommand(): CliCommand {
 async function infer({ src, sample }: Options, places: string[]): Promise<ExitCode> {
   const { inferModel } = await import('../model-tools/infer-model.js')
   const { modelFileJson } = await import('../model/model-file.js')
-  const screen = new ProgressScreen(process.stderr.isTTY === true, (text) => process.stderr.write(`${text}\n`))
+  const screen = ProgressScreen.onStderr()
   const inferred = await inferModel({
     srcDir: src,
     files: await readModelFiles(places),
