@@ -65,6 +65,7 @@ export async function inferModel(options: InferOptions): Promise<Inferred> {
           { forms, props, univs, tagProps, most: options.most },
           samples,
         )
+        slab.assertUnchanged()
       }
       const counts = new Map(
         [...names.props].flatMap(([form, of]) => [...of].map(([prop, rows]) => [`${form}:${prop}`, rows])),

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { shownArgs } from '../../src/cli/model-files.js'
+import { MigrationError } from '../../src/errors.js'
 import type { ModelFile } from '../../src/model/model-file.js'
 import { indexedNames, noNames } from '../../src/model-tools/row-names.js'
 import { SlabReader } from '../../src/page/page-reader.js'
@@ -112,6 +113,25 @@ test('preflight() warns of what no model has, by the indexes alone', async (t) =
   )
   const [, partly] = await warningsWith([{ types, forms, univs: {}, tagProps: { level: ['int', {}] } }])
   assert.match(partly, /use: 12 properties \(ex:about:n1, ex:about:n1:form, .*, and 2 more\)\. These/)
+})
+
+test('preflight() is not stopped by a damaged index, which a migration does not read', async (t) => {
+  const dir = tempDir(t)
+  const src = unpack('lost-module.tar.gz', join(dir, 'src'))
+  const [layer] = readSource(src).layers
+  const path = join(layer.dir, 'layer.lmdb')
+  const slab = SlabReader.open(path)
+  const root = slab.db('byprop')?.record.root ?? 0
+  const { pageSize } = slab
+  slab.close()
+  const fd = openSync(join(path, 'data.mdb'), 'r+')
+  writeSync(fd, Buffer.alloc(pageSize, 0xee), 0, pageSize, root * pageSize)
+  closeSync(fd)
+  const damaged = SlabReader.open(path)
+  t.after(() => damaged.close())
+  assert.throws(() => indexedNames(damaged, noNames()), MigrationError)
+  const { problems, warnings } = await preflight(readSource(src), { ...PREFLIGHT_OPTIONS, destDir: join(dir, 'dest') })
+  assert.deepEqual([problems, warnings.length], [[], 1])
 })
 
 test('preflight() warns of a proposed model that nobody has looked at', async (t) => {

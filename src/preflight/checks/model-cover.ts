@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { MigrationError } from '../../errors.js'
 import { SOURCE_LAYER_VERSION } from '../../layout/source-layer.js'
 import { findUncovered } from '../../model-tools/coverage.js'
 import { indexedNames, noNames, type RowNames } from '../../model-tools/row-names.js'
@@ -17,8 +18,8 @@ export const modelCover: Check = ({ source, layerFacts, options: { modelFiles } 
   for (const [{ dir }, { hasLayerSlab, modelVersion }] of layerFacts) {
     const path = join(dir, 'layer.lmdb')
     if (!hasLayerSlab || !SlabReader.exists(path)) continue
-    const found = noNames()
-    readSettled(path, (slab) => indexedNames(slab, found))
+    const found = namesOf(path)
+    if (found === null) continue
     const isOld = String(modelVersion) !== String(SOURCE_LAYER_VERSION)
     mergeInto(names, isOld ? withoutOld(found) : found)
   }
@@ -41,6 +42,20 @@ export const modelCover: Check = ({ source, layerFacts, options: { modelFiles } 
     findings.push(warning(text, 'Read it, correct it, then remove its line "proposed"'))
   }
   return findings
+}
+
+/** Null when the indexes cannot be read: a migration makes them anew, and a busy Cortex changes them meanwhile. */
+function namesOf(path: string): RowNames | null {
+  try {
+    return readSettled(path, (slab) => {
+      const found = noNames()
+      indexedNames(slab, found)
+      return found
+    })
+  } catch (error) {
+    if (error instanceof MigrationError) return null
+    throw error
+  }
 }
 
 /** Names that the upgrade of an older layer changes. */
