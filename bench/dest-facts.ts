@@ -2,7 +2,8 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUID_BYTES } from '../src/bytes/buid.js'
 import { decode, type Value } from '../src/bytes/msgpack.js'
-import { RowCursor, SlabReader } from '../src/page/page-reader.js'
+import { SlabReader } from '../src/page/page-reader.js'
+import { RowCursor } from '../src/page/row-cursor.js'
 import { Flag } from '../src/translate/node-rows.js'
 
 /** What a migration has left, summed over layers. */

@@ -5,5 +5,6 @@
  * @module
  */
 export type { DbRecord } from './page/format.js'
-export { type DbReader, type RowCursor, SlabReader } from './page/page-reader.js'
+export { type DbReader, SlabReader } from './page/page-reader.js'
 export { type SlabWalk, type TreeCounts, walkSlab } from './page/page-walker.js'
+export type { RowCursor } from './page/row-cursor.js'

@@ -1,7 +1,8 @@
 import { BUID_BYTES } from '../bytes/buid.js'
 import { decode, utf8, type Value } from '../bytes/msgpack.js'
 import { cortexPaths } from '../layout/paths.js'
-import { type RowCursor, SlabReader } from '../page/page-reader.js'
+import { SlabReader } from '../page/page-reader.js'
+import type { RowCursor } from '../page/row-cursor.js'
 import { Flag } from '../translate/node-rows.js'
 import type { EditBatch } from './nexus-log.js'
 

@@ -1,5 +1,6 @@
 import { NameMark } from '../layout/source-layer.js'
-import type { RowCursor, SlabReader } from '../page/page-reader.js'
+import type { SlabReader } from '../page/page-reader.js'
+import type { RowCursor } from '../page/row-cursor.js'
 import { findNodeRows } from './source-dbs.js'
 
 /**

@@ -2,7 +2,7 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import { PackMap } from '../bytes/msgpack.js'
 import { errorKindInfo, packErrorRecord } from '../layout/error-record.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
-import type { NodeFailure } from '../translate/node.js'
+import type { NodeFailure } from '../translate/node-failure.js'
 import type { SourceNode } from '../translate/source-node.js'
 import type { NodeSource, NodeStream } from './node-stream.js'
 

@@ -1,4 +1,5 @@
-import type { RowCursor, SlabReader } from '../page/page-reader.js'
+import type { SlabReader } from '../page/page-reader.js'
+import type { RowCursor } from '../page/row-cursor.js'
 
 /** Rows of one database whose keys lie in `[start, end)`; null is unbounded. A database that is not there has none. */
 export class RangeScan {

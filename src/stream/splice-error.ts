@@ -1,7 +1,7 @@
 import { decode, MsgpackError, type Value } from '../bytes/msgpack.js'
 import { packErrorRecord } from '../layout/error-record.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
-import type { SpliceFailure } from '../translate/splices.js'
+import type { SpliceFailure } from '../translate/splice-sink.js'
 
 /** A failed splice under the layer's iden and its own offset, with the splice itself: as it is when it cannot be decoded. */
 export function spliceErrorRecord(layer: string, failure: SpliceFailure): PackedRecord {

@@ -1,8 +1,10 @@
 import { MigrationError } from '../errors.js'
 import type { LeafBuilderMethods } from '../page/page-chunk.js'
-import { type RowCursor, SlabReader } from '../page/page-reader.js'
+import { SlabReader } from '../page/page-reader.js'
+import type { RowCursor } from '../page/row-cursor.js'
 import { spliceRows } from '../source/source-dbs.js'
-import { type SpliceFailure, SpliceTranslator } from '../translate/splices.js'
+import type { SpliceFailure } from '../translate/splice-sink.js'
+import { SpliceTranslator } from '../translate/splices.js'
 import type { StortypeSource } from '../translate/stortypes.js'
 
 /** Gaps that are listed one by one; the rest is in the count. */

@@ -9,7 +9,7 @@ import { MsgpackError } from '../bytes/msgpack.js'
  */
 export class FrameSplitter {
   private buf: Uint8Array = EMPTY
-  /** Whether `#buf` was allocated here, and not by the socket. */
+  /** Whether `buf` was allocated here, and not by the socket. */
   private own = false
   private end = 0
   /** Where the object under way starts, and up to where it was scanned. */
@@ -65,7 +65,7 @@ export class FrameSplitter {
     this.end += chunk.length
   }
 
-  /** Moves `#pos` to the end of the object under way; false when more bytes are needed. */
+  /** Moves `pos` to the end of the object under way; false when more bytes are needed. */
   private scan(): boolean {
     const buf = this.buf
     const end = this.end

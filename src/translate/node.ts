@@ -1,31 +1,21 @@
-import { exactScratch, sha256Latin1 } from '../bytes/hash.js'
-import { decode, encode, MsgpackError, pyEquals, type Value } from '../bytes/msgpack.js'
+import { MsgpackError } from '../bytes/msgpack.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { SpanMap } from '../bytes/span-map.js'
-import type { ErrorCode } from '../layout/error-record.js'
-import type { Form, Model } from '../model/model.js'
-import { NormError } from '../norm-error.js'
-import { pyBytesRepr, pyStr } from '../python/repr.js'
+import type { Model } from '../model/model.js'
+import { pyBytesRepr } from '../python/repr.js'
 import { ARRAY, arraySpans, isKnownStorType, StorType, StorTypeError, writeIndex } from '../stortype/registry.js'
+import { checkNdef } from './check-ndef.js'
+import { FormPlan, PropPlan, type ValuePlan } from './form-plan.js'
 import { IndexRows } from './index-rows.js'
 import { NameTable } from './name-table.js'
-import { Flag, NodeRows, type RowForm } from './node-rows.js'
+import { buidRepr, type NodeFailure, Rejected, reject, rowRepr } from './node-failure.js'
+import { Flag, NodeRows } from './node-rows.js'
 import { packedName, RowKind, type SourceNode, strictText } from './source-node.js'
 
 /** LMDB's `MDB_BAD_VALSIZE`, raised by the reference for keys that Synapse's slabs cannot hold. */
 const BAD_VALSIZE = 'mdb_put: MDB_BAD_VALSIZE: Unsupported size of key/DB name/data, or wrong DUPFIXED size'
 const MAX_KEY_BYTES = 511
 const MAX_NAME_BYTES = MAX_KEY_BYTES - 33
-
-/** Why a node, or one value of it, was left out. */
-export interface NodeFailure {
-  readonly code: Extract<
-    ErrorCode,
-    'ROW' | 'FORM' | 'PARTIAL' | 'STORTYPE' | 'NORM' | 'BUID' | 'INDEX' | 'NULL' | 'NAME' | 'INTERNAL'
-  >
-  /** The reference's text where it has one for this case. */
-  readonly mesg: string
-}
 
 /** `null` when nothing was left out; `kept` when the node was translated all the same. */
 export type NodeOutcome = null | { readonly failure: NodeFailure; readonly kept: boolean }
@@ -186,7 +176,7 @@ export class NodeTranslator {
     const valuEnd = this.valuEndOf(node, i)
     const buf = node.rowBuf[i]
     const start = node.valuStart(i)
-    if (this.options.checks) this.check(node, plan, buf, start, valuEnd)
+    if (this.options.checks) checkNdef(node, plan, buf, start, valuEnd)
     this.index(plan, this.byprop, this.byarray, node, i, start, valuEnd, owner)
     this.rows.add(Flag.ndef, i, 1, valuEnd, plan.storBytes)
     return plan
@@ -197,52 +187,6 @@ export class NodeTranslator {
     const plan = this.plan(knownForm)
     if (plan === null) throw new Rejected('FORM', `Unable to determine stortype for ${knownForm}`)
     return plan
-  }
-
-  private check(node: SourceNode, plan: FormPlan, buf: Uint8Array, start: number, end: number): void {
-    const valu = this.decodeValu(node, buf, start, end)
-    const { type } = plan.form
-    let normed: Value | undefined
-    let why = ''
-    try {
-      normed = type.isNormed(valu) ? valu : type.norm(valu).valu
-    } catch (err) {
-      if (!(err instanceof NormError)) throw err
-      why = err.message
-    }
-    const isRefused = normed === undefined && !type.keeps(valu)
-    if (isRefused) reject('NORM', `Buid/norming exception ${why}: ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
-    // A norm may make another host of a host that is normed already: 0.1.x stores a node that an edge names so (D24).
-    const isNormBuid = () => normed !== undefined && type.keeps(valu) && isBuidOf(node, plan, normed)
-    if (!this.hashesToBuid(node, plan, buf, start, end, valu) && !isNormBuid()) {
-      reject('BUID', `Calculated buid does not match inbound ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
-    }
-    // The buid proves that 0.1.x normed it to this: what rc18 merely norms in another way is kept (D24).
-    if (normed === undefined || pyEquals(valu, normed) || type.keeps(valu)) return
-    // The reference excuses every host of inet:server and inet:client: their norm is another MD5 each time.
-    if (type.subof === 'inet:addr' && typeof valu === 'string' && valu.startsWith('host://')) return
-    reject('NORM', `Normed form val does not match inbound ${plan.name}, ${pyStr(valu)}, ${pyStr(normed)}`)
-  }
-
-  private hashesToBuid(
-    node: SourceNode,
-    plan: FormPlan,
-    buf: Uint8Array,
-    start: number,
-    end: number,
-    valu: Value,
-  ): boolean {
-    const { nameBytes } = plan
-    const length = 1 + nameBytes.length + end - start
-    const hashed = exactScratch(length)
-    hashed[0] = 0x92
-    let at = 1
-    for (let i = 0; i < nameBytes.length; i++) hashed[at++] = nameBytes[i]
-    for (let i = start; i < end; i++) hashed[at++] = buf[i]
-    const buid = node.buid.toString('latin1', 0, 32)
-    if (sha256Latin1(hashed) === buid) return true
-    // The stored bytes need not be those that msgpack-python would make of the value today.
-    return isBuidOf(node, plan, valu)
   }
 
   private prop(node: SourceNode, i: number, form: FormPlan, owner: number): void {
@@ -435,15 +379,6 @@ export class NodeTranslator {
     }
   }
 
-  private decodeValu(node: SourceNode, buf: Uint8Array, start: number, end: number): Value {
-    try {
-      return decode(buf, start, end)
-    } catch (err) {
-      if (!(err instanceof MsgpackError)) throw err
-      throw new Rejected('ROW', `Unable to decode the form row of ${buidRepr(node)}: ${err.message}`)
-    }
-  }
-
   private unstorable(why: string): never {
     throw new Rejected('INDEX', `Unable to store nodeedits on ${this.options.layer}: ${why}`)
   }
@@ -466,75 +401,4 @@ export class NodeTranslator {
   private tables(): IndexRows[] {
     return [this.byprop, this.byarray, this.bytag, this.bytagprop]
   }
-}
-
-/** How a value is indexed: by its stortype, under a group, and under a second one (-1: none). */
-interface ValuePlan {
-  readonly stortype: number
-  readonly group: number
-  readonly univGroup: number
-}
-
-/** What a form's nodes need, looked up once. */
-export class FormPlan implements ValuePlan, RowForm {
-  readonly name: string
-  readonly nameBytes: Uint8Array
-  readonly nameUtf8: Uint8Array
-  readonly stortype: number
-  readonly storBytes: Uint8Array
-  readonly group: number
-  readonly univGroup = -1
-  readonly props = new SpanMap<PropPlan>()
-
-  constructor(
-    readonly form: Form,
-    names: NameTable,
-  ) {
-    this.name = form.name
-    this.nameBytes = encode(form.name)
-    this.nameUtf8 = Buffer.from(form.name)
-    this.stortype = form.stortype
-    this.storBytes = encode(form.stortype)
-    this.group = names.id(packedName(form.name, null))
-  }
-}
-
-/** What the values of a property need. `nameSkip` bytes of the source row's name are not part of the destination's. */
-class PropPlan implements ValuePlan {
-  readonly storBytes: Uint8Array
-
-  constructor(
-    readonly stortype: number,
-    readonly group: number,
-    readonly univGroup: number,
-    readonly nameSkip = 0,
-  ) {
-    this.storBytes = encode(stortype)
-  }
-}
-
-class Rejected extends Error {
-  readonly failure: NodeFailure
-
-  constructor(code: NodeFailure['code'], mesg: string) {
-    super(mesg)
-    this.failure = { code, mesg }
-  }
-}
-
-function isBuidOf(node: SourceNode, { name }: FormPlan, valu: Value): boolean {
-  return sha256Latin1(encode([name, valu])) === node.buid.toString('latin1', 0, 32)
-}
-
-function reject(code: NodeFailure['code'], mesg: string): never {
-  throw new Rejected(code, mesg)
-}
-
-function buidRepr(node: SourceNode): string {
-  return pyBytesRepr(Uint8Array.from(node.buid))
-}
-
-function rowRepr(node: SourceNode, i: number): string {
-  const bytes = node.name(i)
-  return strictText(bytes) ?? pyBytesRepr(bytes)
 }

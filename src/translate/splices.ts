@@ -1,10 +1,11 @@
 import { encode, skip } from '../bytes/msgpack.js'
 import { equalSpans, keptViewOf } from '../bytes/spans.js'
 import { assert } from '../errors.js'
-import type { ErrorCode } from '../layout/error-record.js'
 import { BuidCache } from './buid-cache.js'
 import { EditBuffer } from './edit-buffer.js'
-import { isText, SpliceKind, SpliceReader } from './splice-reader.js'
+import { isText } from './msgpack-heads.js'
+import { SpliceKind, SpliceReader } from './splice-reader.js'
+import type { NodeEdit, SpliceFailCode, SpliceSink } from './splice-sink.js'
 import {
   type FormEntry,
   nameOf,
@@ -14,44 +15,6 @@ import {
   StortypeCache,
   type StortypeSource,
 } from './stortypes.js'
-
-/** Why a splice has no node edit: `ROW` when it is no msgpack, no `[type, info]`, or has no usable ndef. */
-export type SpliceFailCode = Extract<ErrorCode, 'ROW' | 'FORM' | 'STORTYPE' | 'EDIT' | 'NULL'>
-
-/** A splice that was left out of the node edits. */
-export interface SpliceFailure {
-  readonly offset: number
-  readonly code: SpliceFailCode
-  readonly message: string
-  /** What could not be found in the model, by which a repeated message is known: `form`, `form:prop` or the tag prop. */
-  readonly subject: string
-  /** Whether the form or prop is one that an older 0.1.x model had. */
-  readonly oldModel: boolean
-  /** The splice's msgpack, a copy. */
-  readonly splice: Uint8Array
-}
-
-/** One node edit with its meta. Its bytes hold only until the sink returns. */
-export interface NodeEdit {
-  readonly buf: Uint8Array
-  /** Row of the node edit log, msgpack `[[nodeedit], meta]`: `buf[rowStart, end)`. */
-  readonly rowStart: number
-  /** `[buid, form, [edit, ...]]`: `buf[editStart, metaStart)`. */
-  readonly editStart: number
-  /** `{time, user, prov}` of the group's first splice: `buf[metaStart, end)`. */
-  readonly metaStart: number
-  readonly end: number
-  readonly firstOffset: number
-  /** Of the group's last splice that is no failure. */
-  readonly lastOffset: number
-  /** Splices in it. */
-  readonly splices: number
-}
-
-export interface SpliceSink {
-  nodeEdit(edit: NodeEdit): void
-  failure(failure: SpliceFailure): void
-}
 
 export interface SpliceOptions {
   /**
@@ -95,10 +58,10 @@ export class SpliceTranslator {
   /** Room for the node edit's head, then the edits; the head is put in front of them when their number is known. */
   private readonly edits = new EditBuffer()
   private readonly meta = new EditBuffer()
-  /** The ndef that edits are for: `#ndef`, or what that is today. */
+  /** The ndef that edits are for: `ndef`, or what that is today. */
   private edited = this.ndef
   private readonly today = new EditBuffer()
-  /** Where the form's msgpack starts in `#edited`. */
+  /** Where the form's msgpack starts in `edited`. */
   private formOffset = 0
   private formBytes = 0
   private form: FormEntry | null = null
@@ -108,7 +71,7 @@ export class SpliceTranslator {
   private firstOffset = 0
   private lastOffset = 0
   private deletions: { propBytes: Uint8Array; stortype: number }[] | null = null
-  /** The splice that is translated: `#buf[#start, #end)`. */
+  /** The splice that is translated: `buf[start, end)`. */
   private offset = 0
   private buf: Uint8Array = new Uint8Array(0)
   private view: DataView = keptViewOf(this.buf)

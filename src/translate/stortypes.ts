@@ -1,6 +1,6 @@
 import { RawStr, text } from '../bytes/msgpack.js'
 import { SpanMap } from '../bytes/span-map.js'
-import { bodyOf } from './splice-reader.js'
+import { bodyOf } from './msgpack-heads.js'
 
 /** Forms and props of older models by the names that they have today. All values are msgpack. */
 export interface OldNames {

@@ -1,6 +1,7 @@
 import { BUID_BYTES } from '../bytes/buid.js'
 import { ByteIndex } from '../bytes/byte-index.js'
-import type { RowCursor, SlabReader } from '../page/page-reader.js'
+import type { SlabReader } from '../page/page-reader.js'
+import type { RowCursor } from '../page/row-cursor.js'
 import { findNodeRows } from '../source/source-dbs.js'
 import type { OldRow } from './old-node.js'
 import type { PutRow } from './rewrite-slab.js'

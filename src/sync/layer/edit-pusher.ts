@@ -1,4 +1,4 @@
-import type { SpliceFailure } from '../../translate/splices.js'
+import type { SpliceFailure } from '../../translate/splice-sink.js'
 import type { RemoteLayer, SyncError } from '../api.js'
 import type { DictModel } from '../dict-model.js'
 import { sortFailure } from '../remote-failure.js'

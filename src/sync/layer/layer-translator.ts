@@ -1,4 +1,4 @@
-import type { SpliceFailure } from '../../translate/splices.js'
+import type { SpliceFailure } from '../../translate/splice-sink.js'
 import { Backoff, END, Stopped, untilStopped } from '../clock.js'
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../peers.js'
 import { sortFailure } from '../remote-failure.js'

@@ -1,6 +1,7 @@
 import { equalSpans } from '../../bytes/spans.js'
 import { EditBuffer } from '../../translate/edit-buffer.js'
-import { type NodeEdit, type SpliceFailure, SpliceTranslator } from '../../translate/splices.js'
+import type { NodeEdit, SpliceFailure } from '../../translate/splice-sink.js'
+import { SpliceTranslator } from '../../translate/splices.js'
 import type { RawSplice } from '../api.js'
 import type { DictModel } from '../dict-model.js'
 

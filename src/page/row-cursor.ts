@@ -1,0 +1,274 @@
+import {
+  DB_RECORD_BYTES,
+  type DbRecord,
+  NO_PAGE,
+  NODE_HEADER_BYTES,
+  NodeFlag,
+  PAGE_HEADER_BYTES,
+  PageFlag,
+  readDbRecord,
+  readU16,
+  readU32,
+  readU48,
+} from './format.js'
+import { Page, type PageFile } from './page.js'
+
+/** Leaves that follow each other in the file are read together, this many bytes at most: 256 KiB is past the knee. */
+export const WINDOW_BYTES = 1 << 18
+/** Deeper than any tree of 2^48 pages: a loop of page numbers ends here. */
+const MAX_DEPTH = 32
+
+const empty = new Uint8Array(0)
+
+/**
+ * Walks the rows of one tree in order. After `seek()` or `next()` returned true, `buf[keyStart, keyEnd)` is the key and
+ * `valueBuf[valueStart, valueEnd)` the value. These buffers are never written to again: they may be kept (but for those of a
+ * `scanner()`).
+ */
+export class RowCursor {
+  buf: Uint8Array = empty
+  keyStart = 0
+  keyEnd = 0
+  valueBuf: Uint8Array = empty
+  valueStart = 0
+  valueEnd = 0
+  nodeFlags = 0
+
+  private readonly branches: Page[] = []
+  private readonly branchIndex: number[] = []
+  private leaf: Page | null = null
+  private index = 0
+  private window: Uint8Array = empty
+  private windowStart = 0
+  private windowCount = 0
+  private dups: Dups | null = null
+  /** The last key of the leaf before. */
+  private lastKey: Uint8Array = empty
+
+  constructor(
+    private readonly slab: PageFile,
+    private readonly record: DbRecord,
+    /** Takes leaf pages; null: each read has a buffer of its own. */
+    private readonly reused: Uint8Array | null = null,
+    private readonly isOfDups = false,
+  ) {}
+
+  /** Copies of the key and the value. */
+  key(): Uint8Array {
+    return Uint8Array.prototype.slice.call(this.buf, this.keyStart, this.keyEnd)
+  }
+
+  value(): Uint8Array {
+    return Uint8Array.prototype.slice.call(this.valueBuf, this.valueStart, this.valueEnd)
+  }
+
+  /** Goes to the first row whose key is `gte` or more; null: to the very first. */
+  seek(gte: Uint8Array | null): boolean {
+    this.leaf = null
+    this.dups = null
+    if (this.record.root === NO_PAGE) return false
+    this.descend(this.record.root, (page) => (gte === null ? 0 : page.lastBelowOrAt(gte)))
+    const leaf = this.leaf as Page | null
+    if (leaf === null) return false
+    this.index = gte === null ? 0 : leaf.firstAtOrAbove(gte)
+    if (this.index >= leaf.count && !this.nextLeaf()) return false
+    return this.load()
+  }
+
+  /** Goes to the row of exactly this key and value, and tells whether it is there; the cursor is then used up. */
+  seekRow(key: Uint8Array, value: Uint8Array): boolean {
+    if (!this.seek(key) || compareBytes(this.buf, this.keyStart, this.keyEnd, key) !== 0) return false
+    if (this.dups !== null) return this.dups.has(value)
+    return compareBytes(this.valueBuf, this.valueStart, this.valueEnd, value) === 0
+  }
+
+  seekLast(): boolean {
+    this.leaf = null
+    this.dups = null
+    if (this.record.root === NO_PAGE) return false
+    this.descend(this.record.root, (page) => page.count - 1)
+    this.index = (this.leaf as unknown as Page).count - 1
+    if (!this.load()) return false
+    while (this.dups !== null && this.nextDup());
+    return true
+  }
+
+  next(): boolean {
+    if (this.dups !== null && this.nextDup()) return true
+    const leaf = this.leaf
+    if (leaf === null) return false
+    this.index++
+    if (this.index >= leaf.count && !this.nextLeaf()) return false
+    return this.load()
+  }
+
+  private descend(root: number, choose: (page: Page) => number): void {
+    this.branches.length = 0
+    this.branchIndex.length = 0
+    let page = this.pageAt(root)
+    while (page.isBranch) {
+      if (this.branches.length >= MAX_DEPTH)
+        throw this.slab.corrupt(`the tree of page ${root} is deeper than ${MAX_DEPTH}`)
+      const index = choose(page)
+      this.branches.push(page)
+      this.branchIndex.push(index)
+      page = this.childAt(page, index)
+    }
+    this.leaf = page
+  }
+
+  private nextLeaf(): boolean {
+    let level = this.branches.length - 1
+    while (level >= 0 && this.branchIndex[level] + 1 >= this.branches[level].count) level--
+    if (level < 0) {
+      this.leaf = null
+      return false
+    }
+    const before = this.leaf as Page
+    this.lastKey = before.count === 0 ? empty : before.key(before.count - 1)
+    this.branchIndex[level]++
+    let page = this.childAt(this.branches[level], this.branchIndex[level])
+    for (level++; level < this.branches.length; level++) {
+      if (!page.isBranch) throw this.slab.corrupt('leaves lie at different depths')
+      this.branches[level] = page
+      this.branchIndex[level] = 0
+      page = this.childAt(page, 0)
+    }
+    if (page.isBranch) throw this.slab.corrupt('leaves lie at different depths')
+    this.leaf = page
+    this.index = 0
+    if (page.count === 0) throw this.slab.corrupt('a leaf page is empty')
+    // So each leaf is read once, wherever damaged page numbers lead: no tree is without end, and none shows a page twice.
+    if (page.compareKey(0, this.lastKey) <= 0) throw page.corrupt('its keys do not follow those of the page before')
+    return true
+  }
+
+  private childAt(branch: Page, index: number): Page {
+    const page = this.windowPage(branch, index)
+    if (this.reused === null || !page.isBranch) return page
+    // The leaves below it will take its place in the buffer.
+    this.windowCount = 0
+    return this.pageAt(branch.child(index))
+  }
+
+  private windowPage(branch: Page, index: number): Page {
+    const pgno = branch.child(index)
+    const inWindow = pgno - this.windowStart
+    if (inWindow >= 0 && inWindow < this.windowCount) {
+      return new Page(this.slab, this.window, inWindow * this.slab.pageSize)
+    }
+    // Only siblings that follow each other in the file are read ahead: they will be wanted next.
+    const most = WINDOW_BYTES / this.slab.pageSize
+    let count = 1
+    while (count < most && index + count < branch.count && branch.child(index + count) === pgno + count) count++
+    this.window = this.slab.readPages(pgno, count, this.reused ?? undefined)
+    this.windowStart = pgno
+    this.windowCount = count
+    return new Page(this.slab, this.window, 0)
+  }
+
+  private pageAt(pgno: number): Page {
+    return new Page(this.slab, this.slab.readPages(pgno, 1), 0)
+  }
+
+  private load(): boolean {
+    const leaf = this.leaf as Page
+    const node = leaf.node(this.index)
+    const { buf } = leaf
+    const keyBytes = readU16(buf, node + 6)
+    this.nodeFlags = readU16(buf, node + 4)
+    this.buf = buf
+    this.keyStart = node + NODE_HEADER_BYTES
+    this.keyEnd = this.keyStart + keyBytes
+    const dataBytes = readU32(buf, node)
+    if ((this.nodeFlags & NodeFlag.big) !== 0) {
+      if (this.keyEnd + 8 > leaf.end) throw leaf.corrupt('a node ends outside of its page')
+      this.loadBig(readU48(buf, this.keyEnd), dataBytes)
+      return true
+    }
+    if (this.keyEnd + dataBytes > leaf.end) throw leaf.corrupt('a node ends outside of its page')
+    if ((this.nodeFlags & NodeFlag.dupData) !== 0) {
+      if (this.isOfDups) throw leaf.corrupt('duplicates have duplicates')
+      this.dups = new Dups(this.slab, buf, this.keyEnd, dataBytes, (this.nodeFlags & NodeFlag.subData) !== 0)
+      if (!this.nextDup()) throw leaf.corrupt('a list of duplicates is empty')
+      return true
+    }
+    this.valueBuf = buf
+    this.valueStart = this.keyEnd
+    this.valueEnd = this.keyEnd + dataBytes
+    return true
+  }
+
+  private loadBig(pgno: number, bytes: number): void {
+    const pages = Math.ceil((PAGE_HEADER_BYTES + bytes) / this.slab.pageSize)
+    const run = this.slab.readPages(pgno, pages)
+    if ((readU16(run, 10) & PageFlag.overflow) === 0) throw this.slab.corrupt(`page ${pgno} is no overflow page`)
+    // A value that became smaller may have kept the pages that it had.
+    if (readU32(run, 12) < pages) throw this.slab.corrupt(`page ${pgno} starts ${readU32(run, 12)} pages, not ${pages}`)
+    this.valueBuf = run
+    this.valueStart = PAGE_HEADER_BYTES
+    this.valueEnd = PAGE_HEADER_BYTES + bytes
+  }
+
+  private nextDup(): boolean {
+    const dups = this.dups as Dups
+    if (!dups.next()) {
+      this.dups = null
+      return false
+    }
+    this.valueBuf = dups.buf
+    this.valueStart = dups.start
+    this.valueEnd = dups.end
+    return true
+  }
+}
+
+/** The sorted values of one key: keys of a sub-page inside the leaf, or of a tree of their own. */
+class Dups {
+  buf: Uint8Array = empty
+  start = 0
+  end = 0
+  private readonly page: Page | null = null
+  private readonly tree: RowCursor | null = null
+  private index = -1
+
+  constructor(slab: PageFile, buf: Uint8Array, at: number, bytes: number, isTree: boolean) {
+    if (isTree) {
+      if (bytes !== DB_RECORD_BYTES) throw slab.corrupt(`a record of duplicates has ${bytes} bytes`)
+      const view = new DataView(buf.buffer, buf.byteOffset + at, DB_RECORD_BYTES)
+      this.tree = new RowCursor(slab, readDbRecord(view, 0), null, true)
+    } else {
+      this.page = new Page(slab, buf, at, bytes)
+    }
+  }
+
+  has(value: Uint8Array): boolean {
+    const { tree, page } = this
+    if (tree !== null) return tree.seek(value) && compareBytes(tree.buf, tree.keyStart, tree.keyEnd, value) === 0
+    if (page === null) return false
+    const index = page.firstAtOrAbove(value)
+    return index < page.count && Buffer.compare(page.key(index), value) === 0
+  }
+
+  next(): boolean {
+    this.index++
+    if (this.tree !== null) {
+      if (!(this.index === 0 ? this.tree.seek(null) : this.tree.next())) return false
+      this.buf = this.tree.buf
+      this.start = this.tree.keyStart
+      this.end = this.tree.keyEnd
+      return true
+    }
+    const page = this.page as Page
+    if (this.index >= page.count) return false
+    const node = page.node(this.index)
+    this.buf = page.buf
+    this.start = node + NODE_HEADER_BYTES
+    this.end = this.start + readU16(page.buf, node + 6)
+    return true
+  }
+}
+
+function compareBytes(buf: Uint8Array, start: number, end: number, other: Uint8Array): number {
+  return Buffer.compare(buf.subarray(start, end), other)
+}
