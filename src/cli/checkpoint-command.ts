@@ -2,10 +2,10 @@ import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { ExitCode, MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
+import { tableLines } from '../text/table.js'
 import { CliCommand } from './cli-command.js'
 import { paintFor } from './paint.js'
 import { printJson } from './print-json.js'
-import { tableLines } from './table.js'
 
 /** What exit codes mean here. */
 const CODES = { 0: 'done', 4: 'there are no checkpoints' }

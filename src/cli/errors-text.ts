@@ -3,8 +3,8 @@ import { ErrorCounts } from '../dest/error-counts.js'
 import type { ErrorRecord } from '../dest/error-records.js'
 import { errorKindInfo } from '../layout/error-record.js'
 import { cureLines } from '../migrate/summary.js'
+import { count, printable, tableLines } from '../text/table.js'
 import type { Paint } from './paint.js'
-import { count, printable, tableLines } from './table.js'
 
 /** A message may hold a whole value; `--json` shows all of it. */
 const MOST_MESSAGE_CHARS = 400

@@ -1,11 +1,11 @@
 import { formatBytes } from '../bytes/size-text.js'
 import { ExitCode } from '../errors.js'
 import type { CortexReport, LayerReport, ViewReport } from '../inspect/inspect-cortex.js'
+import { count, printable, tableLines } from '../text/table.js'
 import { CliCommand } from './cli-command.js'
 import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
 import { ProgressScreen } from './progress-screen.js'
-import { count, printable, tableLines } from './table.js'
 
 /** Names that are listed one by one; `--json` has all. */
 const MOST_NAMES = 20

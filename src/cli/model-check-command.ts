@@ -1,11 +1,11 @@
 import { ExitCode } from '../errors.js'
 import type { Uncovered, Use } from '../model-tools/coverage.js'
+import { printable, tableLines } from '../text/table.js'
 import { CliCommand } from './cli-command.js'
 import { readModelFiles } from './model-files.js'
 import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
 import { ProgressScreen } from './progress-screen.js'
-import { printable, tableLines } from './table.js'
 
 interface Options {
   readonly src: string

@@ -1,9 +1,9 @@
 import { decode, MsgpackError } from '../bytes/msgpack.js'
 import { type Json, toJson } from '../bytes/value-json.js'
 import { INDEX_DBS } from '../layout/dest-dbs.js'
+import { count, printable, tableLines } from '../text/table.js'
 import type { Difference, VerifyReport } from '../verify/report.js'
 import type { Paint } from './paint.js'
-import { count, printable, tableLines } from './table.js'
 
 /** Differences that are described by default; all are counted. */
 export const MOST_DIFFERENCES = 100

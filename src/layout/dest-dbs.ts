@@ -1,7 +1,9 @@
 import type { LayerSlab } from './paths.js'
 
 /** Slabs of a 2.x layer. */
-export type DestLayerSlab = Extract<LayerSlab, 'layer_v2' | 'nodedata' | 'nodeedits'>
+export const DEST_LAYER_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const satisfies readonly LayerSlab[]
+
+export type DestLayerSlab = (typeof DEST_LAYER_SLABS)[number]
 
 /** What one part of a key stands for: a name of this kind, by its abbreviation. */
 export type KeyName = 'prop' | 'tag' | 'tagProp'

@@ -1,5 +1,6 @@
 import { MigrationError } from '../errors.js'
 import type { NodesFingerprint, SlabPrint, SplicesFingerprint } from '../layout/records.js'
+import { count } from '../text/table.js'
 
 /** What must be the same for a run to be resumed: source, options, version of what lies on disk. */
 export type Fingerprint = NodesFingerprint | SplicesFingerprint
@@ -58,8 +59,7 @@ function isPrint(fact: Fact): fact is SlabPrint {
 }
 
 function stateOf({ txnId, rows, pages }: SlabPrint): string {
-  const of = (count: number) => count.toLocaleString('en-US')
-  return `transaction ${of(txnId)}, ${of(rows)} rows, ${of(pages)} pages`
+  return `transaction ${count(txnId)}, ${count(rows)} rows, ${count(pages)} pages`
 }
 
 function brief(fact: Fact): string {

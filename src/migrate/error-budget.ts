@@ -1,4 +1,5 @@
 import { MigrationError } from '../errors.js'
+import { count } from '../text/table.js'
 
 /** The errors of a run, all layers and steps together, and how many are too many. */
 export class ErrorBudget {
@@ -27,12 +28,15 @@ export class ErrorBudget {
     this.count += errors
     if (errors > 0) this.tell(this.count)
     if (this.most === null || this.count <= this.most) return
-    const count = this.count.toLocaleString('en-US')
-    throw new MigrationError('ERR_ERROR_BUDGET', `Stopped after ${count} errors: --max-errors allows ${this.most}`, {
-      hint: this.isDryRun
-        ? 'run it with a larger --max-errors, or without'
-        : `See them with: synapse-migrator errors ${this.destDir}\n` +
-          '      To go on, run the same command with --from-last and a larger --max-errors, or without',
-    })
+    throw new MigrationError(
+      'ERR_ERROR_BUDGET',
+      `Stopped after ${count(this.count)} errors: --max-errors allows ${this.most}`,
+      {
+        hint: this.isDryRun
+          ? 'run it with a larger --max-errors, or without'
+          : `See them with: synapse-migrator errors ${this.destDir}\n` +
+            '      To go on, run the same command with --from-last and a larger --max-errors, or without',
+      },
+    )
   }
 }

@@ -19,9 +19,6 @@ import { SlabReader } from '../page/page-reader.js'
 import { slabPrint } from '../page/slab-print.js'
 import { isSameSlab } from './checkpoint-differs.js'
 
-/** Slabs of a 2.x layer. */
-export const DEST_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const
-
 /** The steps of a layer that have a checkpoint, and what it is. */
 export interface LayerCheckpoints {
   readonly nodes: NodesCheckpoint

@@ -12,6 +12,7 @@ import { slabPrint } from '../page/slab-print.js'
 import { spliceRows } from '../source/source-dbs.js'
 import { planStarts } from '../source/splice-ranges.js'
 import { modelKey } from '../stream/worker-state.js'
+import { count } from '../text/table.js'
 import { type BuiltDb, type JobEvents, LayerJob, type Saved } from './layer-job.js'
 import type { PieceSizes } from './options.js'
 import type { StreamThreads } from './stream-task.js'
@@ -103,7 +104,7 @@ export class LayerSplices {
       const total = db?.entries ?? 0
       const lastKey = db?.last()?.key
       const lastOffset = lastKey?.length === 8 ? Number(Buffer.from(lastKey).readBigUInt64BE()) : -1
-      this.events.info(`Found ${total.toLocaleString('en-US')} splices to migrate for ${this.options.iden}`)
+      this.events.info(`Found ${count(total)} splices to migrate for ${this.options.iden}`)
       const fingerprint: SplicesFingerprint = {
         schema: SPLICES_SCHEMA,
         layer: this.options.iden,

@@ -16,6 +16,7 @@ import { isLayerMissing, layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { warmFile } from '../source/warm-file.js'
 import { LAYER_STEPS, type MigrOp } from '../step/context.js'
+import { count } from '../text/table.js'
 import { makeCredits } from '../thread/chunk-sender.js'
 import { entries } from '../thread/entries.js'
 import { inTurn } from '../thread/in-turn.js'
@@ -269,8 +270,11 @@ export class Migrator {
     const { destDir, dryRun } = this.options
     const errorCount = layers.reduce((sum, layer) => sum + layer.errorCount, cellErrors)
     for (const kind of errors.kinds) {
-      const [count, first] = [kind.errors.toLocaleString('en-US'), errors.firstMessage(kind).slice(0, SHOWN_MESSAGE)]
-      this.log('WARNING', `${count} ${kind.errors === 1 ? 'error' : 'errors'} of ${kind.step}, ${kind.code}: ${first}`)
+      const first = errors.firstMessage(kind).slice(0, SHOWN_MESSAGE)
+      this.log(
+        'WARNING',
+        `${count(kind.errors)} ${kind.errors === 1 ? 'error' : 'errors'} of ${kind.step}, ${kind.code}: ${first}`,
+      )
     }
     return {
       srcDir: source.givenDir,
@@ -379,7 +383,6 @@ export class Migrator {
 
   private async recordNodes(writer: LayerWriterPort, iden: string, result: LayerNodesResult): Promise<void> {
     const { log } = this
-    const count = (value: number) => value.toLocaleString('en-US')
     const seconds = Math.floor(result.elapsedMs / 1000) + 1
     if (result.isLimited) log('WARNING', `Stopping node migration due to reaching nodelim ${this.options.nodelim}`)
     log(
@@ -431,7 +434,6 @@ export class Migrator {
       await this.record(writer, ['splices', 'error', iden, 'noexist'])
       return null
     }
-    const count = (value: number) => value.toLocaleString('en-US')
     if (result.failures > 0) {
       log(
         'WARNING',

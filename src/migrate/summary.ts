@@ -1,5 +1,6 @@
 import type { ErrorKind } from '../dest/error-counts.js'
 import { errorKindInfo } from '../layout/error-record.js'
+import { count as n, rowLines } from '../text/table.js'
 
 /** What became of one layer. */
 export interface LayerSummary {
@@ -72,13 +73,11 @@ function errorLines({ destDir, isDryRun, errorCount, openErrorCount, errorKinds 
 
 /** A line for each kind of error: how many, of which step, what it means. Then what cures them. */
 export function errorKindLines(kinds: readonly ErrorKind[]): string[] {
-  const width = Math.max(...kinds.map(({ errors }) => n(errors).length))
-  const lines = kinds.map(
-    ({ step, code, errors, accepted }) =>
-      `    ${n(errors).padStart(width)}  ${step.padEnd(8)}  ${code.padEnd(8)}  ${errorKindInfo(code).meaning}` +
-      (accepted > 0 ? ` (${accepted === errors ? 'accepted' : `${n(accepted)} accepted`})` : ''),
-  )
-  return [...lines, ...cureLines(kinds).map((line) => `  ${line}`)]
+  const rows = kinds.map(({ step, code, errors, accepted }) => {
+    const note = accepted === 0 ? '' : ` (${accepted === errors ? 'accepted' : `${n(accepted)} accepted`})`
+    return [errors, step, code, `${errorKindInfo(code).meaning}${note}`]
+  })
+  return [...rowLines(rows).map((line) => `    ${line}`), ...cureLines(kinds).map((line) => `  ${line}`)]
 }
 
 /** Says that errors were accepted, so that the exit code is understood. */
@@ -105,8 +104,4 @@ function noteLines(kinds: readonly ErrorKind[]): string[] {
     const { meaning, cure } = errorKindInfo(code)
     return `  note: ${n(errors)} ${step} ${code}, ${meaning}: ${cure}`
   })
-}
-
-function n(value: number): string {
-  return value.toLocaleString('en-US')
 }

@@ -2,8 +2,9 @@ import { readCheckpoints } from '../dest/checkpoints.js'
 import { hasRecord } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
+import { DEST_LAYER_SLABS } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
-import { changedSlabs, DEST_SLABS, layerCheckpoint } from '../migrate/layer-checkpoint.js'
+import { changedSlabs, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { ModelData } from '../model/model.js'
 import { isInUse } from '../slab/in-use.js'
 import type { SourceCortex } from '../source/cortex-dir.js'
@@ -37,7 +38,7 @@ export function layersToReplay(destDir: string, errors: ReadonlyMap<string, Laye
 
 /** @throws {MigrationError} when a layer is in use, not finished, or of another source or model */
 export function assertLayerReplayable(srcDir: string, destDir: string, iden: string, model: ModelData): void {
-  for (const slab of DEST_SLABS) {
+  for (const slab of DEST_LAYER_SLABS) {
     const path = cortexPaths(destDir).layer(iden).slab(slab)
     if (!isInUse(path)) continue
     throw new MigrationError('ERR_PREFLIGHT', `Cannot replay errors of "${destDir}": a process has "${path}" open`, {

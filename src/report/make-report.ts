@@ -11,6 +11,7 @@ import { cortexPaths } from '../layout/paths.js'
 import type { SlabPrint } from '../layout/records.js'
 import { layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import { MIGR_OPS } from '../step/context.js'
+import { count } from '../text/table.js'
 import { nextSteps } from './next-steps.js'
 import type { Report } from './report-schema.js'
 import { type RunRecord, readRuns } from './run-history.js'
@@ -215,7 +216,7 @@ function exampleOf({ code, layer, form, buid, offset, key, message }: ErrorRecor
 function brief(text: string): string {
   const whole = text.toWellFormed?.() ?? text
   if (whole.length <= MOST_MESSAGE_CHARS) return whole
-  return `${whole.slice(0, MOST_MESSAGE_CHARS)} … (${whole.length.toLocaleString('en-US')} characters)`
+  return `${whole.slice(0, MOST_MESSAGE_CHARS)} … (${count(whole.length)} characters)`
 }
 
 function blindSpots(last: RunRecord | undefined, verify: Report['verify'], sha256: Report['sha256']): string[] {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { count as n } from '../text/table.js'
 import type { Report } from './report-schema.js'
 import type { RunRecord } from './run-history.js'
 import { throughputSvg } from './throughput-svg.js'
@@ -210,10 +211,6 @@ function td(cell: Cell): string {
   if (typeof cell === 'string') return `<td><bdi>${esc(cell)}</bdi></td>`
   if (typeof cell === 'number') return `<td class="n">${n(cell)}</td>`
   return `<td class="n${cell.delta === 0 ? '' : ' off'}">${cell.delta > 0 ? '+' : ''}${n(cell.delta)}</td>`
-}
-
-function n(value: number): string {
-  return value.toLocaleString('en-US')
 }
 
 /** Text of whoever wrote the Cortex: it is shown, and does nothing. What would turn the text around is shown as its number. */

@@ -1,3 +1,4 @@
+import { count } from '../text/table.js'
 import type { RunRecord } from './run-history.js'
 
 const WIDTH = 640
@@ -30,7 +31,7 @@ function picture(phase: string, samples: RunRecord['samples'], esc: (text: strin
     const x = LEFT + (atMs / Math.max(1, totalMs)) * (WIDTH - 2 * LEFT)
     return `${x.toFixed(1)},${(TOP + (1 - Math.max(0, rate) / most) * (HEIGHT - TOP)).toFixed(1)}`
   })
-  const title = `${phase}: up to ${Math.round(most).toLocaleString('en-US')} ${samples[0].unit}/s in ${(totalMs / 1000).toFixed(0)} s`
+  const title = `${phase}: up to ${count(Math.round(most))} ${samples[0].unit}/s in ${(totalMs / 1000).toFixed(0)} s`
   return (
     `<svg role="img" aria-label="${esc(`Throughput of ${title}`)}" viewBox="0 0 ${WIDTH} ${HEIGHT + 4}" width="${WIDTH}" height="${HEIGHT + 4}">` +
     `<text x="${LEFT}" y="14">${esc(title)}</text><line class="axis" x1="${LEFT}" y1="${HEIGHT}" x2="${WIDTH - LEFT}" y2="${HEIGHT}"/>` +

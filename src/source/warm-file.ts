@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { freemem } from 'node:os'
+import { count } from '../text/table.js'
 
 const READ_BYTES = 4 << 20
 /** The rest of the free memory is the migration's own. */
@@ -28,5 +29,5 @@ export function warmFile(path: string): string {
 }
 
 function mib(bytes: number): string {
-  return Math.round(bytes / 2 ** 20).toLocaleString('en-US')
+  return count(Math.round(bytes / 2 ** 20))
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { DEST_LAYER_SLABS } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
-import { DEST_SLABS } from '../migrate/layer-checkpoint.js'
 import { NO_OPTIONS } from '../slab/opts-yaml.js'
 
 /** Files of a slab's directory. */
@@ -28,14 +28,14 @@ export function* strangeLayerFiles(destDir: string, idens: readonly string[]): G
 function* inLayer(dir: string, path: string): Generator<LayerFile> {
   if (!statSync(dir).isDirectory()) return
   const found = names(dir)
-  for (const slab of DEST_SLABS) {
+  for (const slab of DEST_LAYER_SLABS) {
     const options = `${slab}.opts.yaml`
     if (found.includes(`${slab}.lmdb`) && !found.includes(options))
       yield { kind: 'missing', name: `${path}/${options}`, what: 'the file' }
   }
   for (const name of found) {
     const [, slab = '', end] = /^(.*)\.(lmdb|opts\.yaml)$/.exec(name) ?? []
-    if (!(DEST_SLABS as readonly string[]).includes(slab)) yield extra(dir, name, path)
+    if (!(DEST_LAYER_SLABS as readonly string[]).includes(slab)) yield extra(dir, name, path)
     else if (end === 'lmdb') yield* inSlab(join(dir, name), `${path}/${name}`)
     else if (readFileSync(join(dir, name), 'utf8') !== NO_OPTIONS)
       yield { kind: 'different', name: `${path}/${name}`, what: 'the content' }

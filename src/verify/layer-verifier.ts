@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { type DestLayerSlab, INDEX_DBS } from '../layout/dest-dbs.js'
+import { DEST_LAYER_SLABS, INDEX_DBS } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { ModelData } from '../model/model.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
@@ -33,8 +33,6 @@ const PARTS_PER_WORKER = 4
 const DAMAGED = 'pages of its slabs are damaged'
 /** Databases in which releases after 2.8 keep nodes: `bybuidv3`. */
 const NEWER_NODES = /^bybuidv\d+$/
-
-const DEST_SLABS: readonly DestLayerSlab[] = ['layer_v2', 'nodedata', 'nodeedits']
 
 export interface LayerVerifierOptions {
   readonly iden: string
@@ -388,7 +386,7 @@ export class LayerVerifier {
   private async slabs(hasOtherLayout: boolean): Promise<void> {
     const { state } = this.findings
     const { dir } = cortexPaths(this.options.destDir).layer(this.options.iden)
-    const slabs = DEST_SLABS.map((slab) => ({ slab, path: join(dir, `${slab}.lmdb`) }))
+    const slabs = DEST_LAYER_SLABS.map((slab) => ({ slab, path: join(dir, `${slab}.lmdb`) }))
     // Whatever the steps were, this program leaves all of them.
     if (this.options.isOurs)
       for (const { path } of slabs) if (!SlabReader.exists(path)) this.findings.lacksSlab(basename(path))

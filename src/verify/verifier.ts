@@ -6,9 +6,10 @@ import { hasRecord, migrationLogPath, readMigrationLog } from '../dest/migration
 import { MigrationError } from '../errors.js'
 import { runError } from '../file/system-failure.js'
 import { assertDestOf } from '../inspect/dest-state.js'
+import { DEST_LAYER_SLABS } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_SLABS } from '../layout/source-layer.js'
-import { changedSlabs, DEST_SLABS, type LayerCheckpoints, layerCheckpoint } from '../migrate/layer-checkpoint.js'
+import { changedSlabs, type LayerCheckpoints, layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -248,7 +249,7 @@ class Verifier {
     const { srcDir, destDir } = this.options
     const paths = [
       ...SOURCE_SLABS.map((slab) => cortexPaths(srcDir).layer(iden).slab(slab)),
-      ...DEST_SLABS.map((slab) => cortexPaths(destDir).layer(iden).slab(slab)),
+      ...DEST_LAYER_SLABS.map((slab) => cortexPaths(destDir).layer(iden).slab(slab)),
     ]
     // A slab of the destination that cannot be opened is told where it is compared.
     return paths
@@ -283,7 +284,7 @@ class Verifier {
   /** Notes why a layer may differ, and refuses one whose migration has not finished. */
   private checkLayer(iden: string, model: ModelData): void {
     const { srcDir, destDir } = this.options
-    for (const slab of DEST_SLABS) {
+    for (const slab of DEST_LAYER_SLABS) {
       const path = cortexPaths(destDir).layer(iden).slab(slab)
       if (!SlabReader.exists(path)) continue
       const [reader] = this.opened(path)
