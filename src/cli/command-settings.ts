@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, type Option } from 'commander'
+import { maskUrls } from '../telepath/url.js'
 import { booleanOf, cannotUse, readSettings, type Setting } from './settings.js'
 
 /** Options whose values nobody but the run needs to see: a command may hold a token. */
@@ -96,7 +97,7 @@ function originLines(command: Command, origins: ReadonlyMap<string, string>): st
     const value: unknown = command.getOptionValue(attribute)
     const origin = origins.get(attribute)
     if (value === undefined && origin === undefined) continue
-    const shown = HIDDEN_NAMES.includes(name) ? 'set' : JSON.stringify(value ?? null)
+    const shown = HIDDEN_NAMES.includes(name) ? 'set' : maskUrls(JSON.stringify(value ?? null))
     lines.push(`Option ${attribute}: ${shown}, from ${origin ?? 'the default'}`)
   }
   return lines

@@ -83,6 +83,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
     runLog.log(level, text, where)
     watch.logged(level, text)
   }
+  stopOnSignals(screen, parsed.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
   if (parsed.metricsFile !== undefined) watch.tell(metricsSink(parsed.metricsFile, parsed.src, log))
   if (parsed.nice !== undefined) beNice(parsed.nice)
   const throttle = parsed.maxDisk === undefined ? null : setWriteThrottle(parsed.maxDisk * BYTES_PER_MB)
@@ -95,7 +96,6 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
     )
   }
   if (parsed.verify === true) refuseSourceInUse(options.srcDir)
-  stopOnSignals(screen, options.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
   // Standard output is for people, or for programs.
   const print = (text: string) => parsed.json !== true && process.stdout.write(text)
   const report = new RunReport(migrateRun(parsed, options, runId), teed(screen, watch), log)

@@ -14,7 +14,18 @@ export function readStatus(destDir: string): RunStatus | null {
 
 /** Keeps what a run says of itself, unless another one has begun to say something. Returns whether it was kept. */
 export function keepStatus(destDir: string, status: RunStatus, isFirst: boolean): boolean {
-  if (!isFirst && readStatus(destDir)?.run_id !== status.run_id) return false
-  replaceFile(cortexPaths(destDir).migration.status, `${JSON.stringify(status)}\n`)
+  const path = cortexPaths(destDir).migration.status
+  if (!isFirst && isOfOther(path, status.run_id)) return false
+  replaceFile(path, `${JSON.stringify(status)}\n`)
   return true
+}
+
+/** What is gone, or cannot be read, is nobody's. */
+function isOfOther(path: string, runId: string): boolean {
+  try {
+    const { run_id: found } = JSON.parse(readFileSync(path, 'utf8')) as { run_id?: unknown }
+    return found !== runId
+  } catch {
+    return false
+  }
 }

@@ -82,6 +82,17 @@ test('flags, their opposites, and lists are understood in environment and file',
   assert.deepEqual([both.status, /'--restart' cannot be used with option '--from-last'/.test(both.said)], [2, true])
 })
 
+test('the lines about origins hold no password and no command of a hook', async () => {
+  const env = {
+    SYN_MIGRATE_MODEL: 'tcp://root:secret@old:27492/',
+    SYN_MIGRATE_ON_FAILURE: 'curl https://hooks.example.com/secret',
+  }
+  const { origins, options } = await optionsOf(['--src', 'src', '--dest', 'dest'], env)
+  assert.deepEqual(options.model, ['tcp://root:secret@old:27492/'])
+  assert.match(origins.join('\n'), /Option model: .*root:\*{4}@old[\s\S]*Option onFailure: set, from the environment/)
+  assert.doesNotMatch(origins.join('\n'), /secret/)
+})
+
 test('what no option is named, or cannot take, ends with 3 and names the nearest and the place', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'migrate.yaml')

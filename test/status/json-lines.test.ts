@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as z from 'zod/mini'
@@ -82,6 +84,26 @@ test('migrate_020 --json ends with a line that says so when a signal ends the ru
   const status = await new Promise((resolve) => child.on('close', resolve))
   assert.equal(status, 143)
   assert.deepEqual(endOf(linesOf(stdout)), ['interrupted', 143, null])
+})
+
+test('migrate_020 --json has an end, too, when a signal comes while it reads its options', async (t) => {
+  const dir = tempDir(t)
+  // Nobody answers there.
+  const server = createServer().listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const model = `tcp://root:secret@127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const args = [BIN, '--src', dir, '--dest', join(dir, 'dest'), '--model', model, '--json']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  let stdout = ''
+  child.stdout.on('data', (text) => {
+    stdout += text
+  })
+  await once(server, 'connection')
+  child.kill('SIGINT')
+  await once(child, 'close')
+  assert.deepEqual(endOf(linesOf(stdout)), ['interrupted', 130, null])
+  assert.doesNotMatch(stdout, /secret/)
 })
 
 test('docs/json-lines.schema.json is the schema that lines are checked with', () => {

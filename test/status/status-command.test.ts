@@ -116,6 +116,10 @@ test('status watches a process of another container, and knows it dead when it s
   // Who comes later keeps the file.
   assert.equal(keepStatus(dest, { ...status, run_id: 'other' }, false), false)
   assert.equal(readStatus(dest)?.run_id, 'run')
+  // What somebody has removed is written again.
+  rmSync(join(dest, 'migration', 'status.json'))
+  assert.equal(keepStatus(dest, status, false), true)
+  assert.equal(readStatus(dest)?.run_id, 'run')
 })
 
 test('status of no destination, and metrics that cannot be written, are refused', (t) => {
