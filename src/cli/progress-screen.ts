@@ -42,6 +42,8 @@ export interface ScreenOptions {
   readonly line: (text: string) => void
   /** Takes the same lines where they can. */
   readonly note?: (text: string) => void
+  /** Whether a comparison follows a migration. */
+  readonly withVerify?: boolean
   readonly out?: Screen
   readonly now?: () => number
 }
@@ -76,6 +78,9 @@ export class ProgressScreen implements Progress {
 
   plan(work: readonly PlannedWork[]): void {
     this.pace.plan(work)
+    const { withVerify = false } = this.options
+    // It compares the rows that nodes are made of.
+    if (withVerify) this.pace.plan(work.filter(({ phase }) => phase === 'nodes').map(verifyOf))
     this.start()
   }
 
@@ -161,6 +166,10 @@ export class ProgressScreen implements Progress {
       errors: this.gauges?.errors() ?? 0,
     }
   }
+}
+
+function verifyOf({ layer, total }: PlannedWork): PlannedWork {
+  return { phase: 'verify', layer, total }
 }
 
 function partOf(tasks: readonly Task[]): number {

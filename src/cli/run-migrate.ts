@@ -39,6 +39,7 @@ export async function runMigrate(parsed: ParsedMigrate, origins: readonly string
     isTerminal: process.stderr.isTTY === true && !runLog.isQuiet,
     line: runLog.progress,
     note: (text) => runLog.note('INFO', text),
+    withVerify: parsed.verify === true,
   })
   for (const line of origins) log('DEBUG', line, 'options')
   if (parsed.dumpErrors) return dump(parsed, log)

@@ -30,8 +30,10 @@ const USUAL_MS: Partial<Record<ProgressPhase, number>> = {
   nodes: 0.006,
   splices: 0.004,
   indexes: 0.0015,
-  verify: 0.006,
+  verify: 0.012,
 }
+/** Rows are the first part of a comparison; indexes and history follow, and are not counted. */
+const VERIFY_ROWS_PART = 0.65
 /** What others are compared with: indexes are made of nodes. */
 const COMPARED = ['nodes', 'splices'] as const
 /** The same for what no two threads do at a time: of the whole phase. */
@@ -118,8 +120,11 @@ export class RunPace {
   show({ phase, layer, done, total }: ProgressEvent, nowMs: number): void {
     const work = this.works.get(`${phase} ${layer}`)
     if (work === undefined) return
-    work.done = total === 0 ? work.total : (work.total * done) / total
+    const part = total === 0 ? 1 : done / total
+    work.done = work.total * part * (phase === 'verify' ? VERIFY_ROWS_PART : 1)
     work.before ??= work.done
+    // What was before it, and the time that it takes to open all, says nothing of a comparison.
+    if (phase === 'verify' && !this.begunMs.has(phase)) this.points = []
     if (!this.begunMs.has(phase)) this.begunMs.set(phase, nowMs)
     if (USUAL_MS[phase] === undefined) return
     this.pieces++

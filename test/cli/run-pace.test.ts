@@ -195,3 +195,25 @@ test('RunPace counts the parts of a run, and takes nothing back that it has show
   pace.show({ phase: 'finish', layer: '', done: 6, total: 6, unit: 'steps' }, ms + 900)
   assert.equal(pace.measure(ms + 900).part, 1)
 })
+
+test('RunPace takes a comparison that follows for a part of the run, which is not done when its rows are', () => {
+  const pace = new RunPace(0)
+  let ms = 0
+  pace.watch({ workers: 2, taskMs: (phase) => (phase === 'nodes' ? 2 * ms : 0), runningMs: () => 0 })
+  pace.plan(['nodes', 'verify'].map((phase) => ({ phase: phase as ProgressPhase, layer: 'a', total: 1000 })))
+  for (; ms <= 10_000; ms += 1000) {
+    pace.show({ phase: 'nodes', layer: 'a', done: ms / 10, total: 1000, unit: 'rows' }, ms)
+    const { leftMs } = pace.measure(ms)
+    // Twice as long as the nodes, as it usually is.
+    if (ms >= 2000) assert.ok(leftMs !== null && Math.abs(leftMs - (30_000 - ms)) < 1000, `${leftMs} at ${ms}`)
+  }
+  // It takes 25 s, the first 5 without news.
+  for (let s = 0; s <= 13; s++) {
+    const nowMs = 15_000 + 1000 * s
+    pace.show({ phase: 'verify', layer: 'a', done: Math.round((1000 * s) / 13), total: 1000, unit: 'rows' }, nowMs)
+    const { leftMs, part, step } = pace.measure(nowMs)
+    assert.equal(step, 2)
+    assert.ok(part < 1)
+    if (s >= 2) assert.ok(leftMs !== null && Math.abs(leftMs - (35_000 - nowMs)) < 1500, `${leftMs} at ${nowMs}`)
+  }
+})
