@@ -7,6 +7,7 @@ import { diskSpace } from './checks/disk-space.js'
 import { extensions } from './checks/extensions.js'
 import { fileOwner } from './checks/file-owner.js'
 import { idens } from './checks/idens.js'
+import { largeSlabs } from './checks/large-slabs.js'
 import { layerVersions } from './checks/layer-versions.js'
 import { layersFound } from './checks/layers-found.js'
 import { leftOut } from './checks/left-out.js'
@@ -39,6 +40,7 @@ export const CHECKS = {
   yamlFiles,
   sourceVersion,
   diskSpace,
+  largeSlabs,
   openFiles,
   fileOwner,
   leftOut,

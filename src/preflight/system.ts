@@ -1,9 +1,15 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
 
+/** `f_type` of statfs(2); ext2 and ext3 have the number of ext4. */
+const EXT4 = 0xef53
+const FAT = 0x4d44
+
 /** What the system allows; tests give other answers. */
 export interface System {
   /** How much may be written below a directory. */
   freeBytes(dir: string): number
+  /** How large a file may become below a directory; null when that is unknown. */
+  fileBytes(dir: string): number | null
   /** How many files the process may have open; null when that is unknown. */
   openFiles(): number | null
   /** Whose process this is, and whose a file is. */
@@ -14,6 +20,7 @@ export interface System {
 
 export const system: System = {
   freeBytes: freeBytesOf,
+  fileBytes: fileBytesOf,
   openFiles: openFilesLimit,
   uid: () => process.getuid?.() ?? 0,
   ownerOf: (path) => statSync(path).uid,
@@ -34,6 +41,14 @@ function openFilesLimit(): number | null {
   if (!existsSync('/proc/self/limits')) return null
   const found = /^Max open files +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
   return found === undefined || found === 'unlimited' ? null : Number(found)
+}
+
+/** Of file systems whose files end early. */
+function fileBytesOf(dir: string): number | null {
+  const { type, bsize } = statfsSync(dir)
+  // ext4 counts 2^32 blocks, FAT bytes.
+  if (type === EXT4) return (2 ** 32 - 1) * bsize
+  return type === FAT ? 2 ** 32 - 1 : null
 }
 
 function freeBytesOf(dir: string): number {

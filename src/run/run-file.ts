@@ -102,7 +102,7 @@ export class RunWriter {
     const buidView = new DataView(buids.buffer, buids.byteOffset, buids.byteLength)
     const isUsed = new Uint8Array(first.length)
     rows.markGroups(isUsed)
-    const used = Int32Array.from(isUsed.keys()).filter((group) => isUsed[group] === 1)
+    const used = usedOnes(isUsed)
     const secondOf = (group: number) => (second === null ? -1 : second[group])
     used.sort((x, y) => first[x] - first[y] || secondOf(x) - secondOf(y))
     const rankOf = new Int32Array(first.length)
@@ -238,6 +238,15 @@ export class RunWriter {
       })
     }
   }
+}
+
+/** The numbers that are marked; there may be many more of them than a partition uses. */
+function usedOnes(marks: Uint8Array): Int32Array {
+  let count = 0
+  for (let number = 0; number < marks.length; number++) count += marks[number]
+  const used = new Int32Array(count)
+  for (let number = 0, at = 0; at < count; number++) if (marks[number] === 1) used[at++] = number
+  return used
 }
 
 /** What the footer will say of the section that is being written. */

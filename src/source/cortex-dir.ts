@@ -62,6 +62,8 @@ export interface LayerFacts {
   readonly feedOffsets: ReadonlyMap<string, bigint>
   /** Bytes of all pages that the layer's slabs use. */
   readonly usedBytes: number
+  /** And those of the largest of them. */
+  readonly largestBytes: number
 }
 
 /**
@@ -127,6 +129,7 @@ export function readLayerFacts({ dir }: SourceLayer): LayerFacts {
     nextSplice: !has('splices') ? null : splices === null ? 0 : Number(uint64(splices)) + 1,
     feedOffsets: main?.feedOffsets ?? new Map(),
     usedBytes: used.reduce((sum, bytes) => sum + bytes, 0),
+    largestBytes: Math.max(0, ...used),
   }
 }
 

@@ -218,6 +218,19 @@ test('preflight() refuses a disk without room for the layers, and warns of one t
   assert.deepEqual((await room(3 * bytes)).warnings, [])
 })
 
+test('preflight() refuses a file system whose files cannot become as large as a slab', async (t) => {
+  const source = readSource(unpack('bad/intact/src.tar.gz', tempDir(t)))
+  const problemsOf = async (bytes: number | null) =>
+    (await preflight(source, options(join(tempDir(t), 'dest'), {}), { fileBytes: () => bytes })).problems
+  const [{ text, hint }] = await problemsOf(4096)
+  assert.match(
+    text,
+    /^A slab of layer [0-9a-f]{32} has [\d.]+ KiB, files on the destination's disk can have 4\.0 KiB at most$/,
+  )
+  assert.equal(hint, 'Give --dest a directory on another file system, such as XFS')
+  assert.deepEqual([await problemsOf(2 ** 44), await problemsOf(null)], [[], []])
+})
+
 test('preflight() names what this user may not write, and whose it is', async (t) => {
   const srcDir = unpack('bad/intact/src.tar.gz', tempDir(t))
   const destDir = tempDir(t)

@@ -41,7 +41,7 @@ test('readLayerFacts() reads version, next splice and sizes, and does without sl
     const [layer] = readSource(unpack(`bad/${name}/src.tar.gz`, tempDir(t))).layers
     return readLayerFacts(layer)
   }
-  const { usedBytes, ...intact } = facts('intact')
+  const { usedBytes, largestBytes, ...intact } = facts('intact')
   assert.deepEqual(intact, {
     hasLayerSlab: true,
     hasNodeData: true,
@@ -50,6 +50,7 @@ test('readLayerFacts() reads version, next splice and sizes, and does without sl
     feedOffsets: new Map(),
   })
   assert.ok(usedBytes > 0 && usedBytes % 4096 === 0)
+  assert.ok(largestBytes > 0 && largestBytes <= usedBytes)
   assert.deepEqual(facts('wrongversion').modelVersion, [0, 1, 2])
   assert.equal(facts('noversion').modelVersion, null)
   assert.equal(facts('nosplices').nextSplice, null)

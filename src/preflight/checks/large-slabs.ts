@@ -1,0 +1,21 @@
+import { formatBytes } from '../../bytes/size-text.js'
+import { nearestDir } from '../../file/real-path.js'
+import { type Check, problem } from '../check.js'
+
+/** LMDB maps a slab as a whole: this is all the address space that a process has on x86-64 and arm64. */
+const ADDRESS_BYTES = 2 ** 47
+
+/** A new slab is about as large as the old one; where a file may not become as large, it would be found out after hours. */
+export const largeSlabs: Check = ({ options: { destDir }, sys, layerFacts }) => {
+  const fileBytes = sys.fileBytes(nearestDir(destDir)) ?? Number.POSITIVE_INFINITY
+  return [...layerFacts].flatMap(([{ iden }, { largestBytes }]) => {
+    const size = formatBytes(largestBytes)
+    if (largestBytes > ADDRESS_BYTES) {
+      const text = `A slab of layer ${iden} has ${size}, LMDB can hold ${formatBytes(ADDRESS_BYTES)} at most`
+      return [problem(text, 'Leave the layer out: --skip-layer')]
+    }
+    if (largestBytes <= fileBytes) return []
+    const text = `A slab of layer ${iden} has ${size}, files on the destination's disk can have ${formatBytes(fileBytes)} at most`
+    return [problem(text, 'Give --dest a directory on another file system, such as XFS')]
+  })
+}
