@@ -48,7 +48,8 @@ export class LiveLines {
     this.shown = lines.map((line) => line.length)
     // Erased as a whole, a line forgets that it was broken: tmux would join it with the next one in a wider window.
     const drawn = lines.map((line) => `${ERASE_LINE}${line}\n`).join('')
-    return `${WRAP_OFF}${HIDE_CURSOR}${drawn}${ERASE_BELOW}${WRAP_ON}`
+    // Without lines there is nothing that the cursor could be in the way of, and perhaps nobody who shows it again.
+    return `${WRAP_OFF}${lines.length > 0 ? HIDE_CURSOR : SHOW_CURSOR}${drawn}${ERASE_BELOW}${WRAP_ON}`
   }
 
   /** Goes to where the lines begin: a terminal that has become narrower has broken those that were too long for it. */

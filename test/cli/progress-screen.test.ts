@@ -119,6 +119,21 @@ test('a terminal whose width changes has each line once, and none of the log is 
   assert.deepEqual(out.lines, [...log, ''])
 })
 
+test('the cursor is there again after the last task, whether or not the screen was drawn since', () => {
+  for (const isDrawn of [false, true]) {
+    const out = new FakeTerminal(80)
+    const screen = new ProgressScreen({ isTerminal: true, line: () => {}, out })
+    screen.show({ phase: 'verify', layer: 'a', done: 1, total: 2, unit: 'rows' })
+    screen.look()
+    assert.equal(out.isCursorShown, false)
+    screen.show({ phase: 'verify', layer: 'a', done: 2, total: 2, unit: 'rows' })
+    if (isDrawn) screen.look()
+    screen.stop()
+    assert.equal(out.isCursorShown, true)
+    assert.deepEqual(out.lines, [''])
+  }
+})
+
 test('more tasks than a terminal has rows are counted in its last line', () => {
   const out = new FakeTerminal(80, 10)
   const { screen, at } = begun(out, true)

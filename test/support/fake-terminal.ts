@@ -12,6 +12,7 @@ export class FakeTerminal extends Writable {
   private row = 0
   private column = 0
   private wraps = true
+  isCursorShown = true
 
   constructor(
     public columns: number,
@@ -63,7 +64,8 @@ export class FakeTerminal extends Writable {
       this.all[this.row] = { text: this.all[this.row].text.slice(0, this.column), isWrapped: false }
       this.all.length = this.row + 1
     } else if (code.endsWith('A')) this.row = Math.max(0, this.row - Number(code.slice(0, -1)))
-    else if (!code.startsWith('?25')) throw new Error(`unknown control sequence ${code}`)
+    else if (code === '?25h' || code === '?25l') this.isCursorShown = code === '?25h'
+    else throw new Error(`unknown control sequence ${code}`)
   }
 
   private put(char: string): void {
