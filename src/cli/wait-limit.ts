@@ -4,6 +4,8 @@ import type { WaitTotals } from '../thread/run-load.js'
 const WINDOW_MS = 5000
 /** So much of their time threads may wait before it is that which limits the run. */
 const MOST_WAITING = 0.2
+/** The least part of their time that threads work or wait for something. */
+const LEAST_BUSY = 0.5
 
 /** What limits a run, and the part of the threads' time that it takes. */
 export interface Limit {
@@ -29,7 +31,8 @@ export class WaitLimit {
 function limitOf(now: WaitTotals, then: WaitTotals): Limit | null {
   const [workMs, writerMs, diskMs] = [now.workMs - then.workMs, now.writerMs - then.writerMs, now.diskMs - then.diskMs]
   const sumMs = workMs + writerMs + diskMs + now.idleMs - then.idleMs
-  if (sumMs <= 0) return null
+  // Threads that mostly have nothing to do limit nothing: the last pieces are under way, or others do the work.
+  if (sumMs <= 0 || workMs + writerMs + diskMs < LEAST_BUSY * sumMs) return null
   if (writerMs + diskMs <= MOST_WAITING * sumMs) return { by: 'workers', part: workMs / sumMs }
   return diskMs > writerMs ? { by: 'disk', part: diskMs / sumMs } : { by: 'writer', part: writerMs / sumMs }
 }
