@@ -4,7 +4,15 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { copyCortex, migrate, ORACLE_SCRIPTS, python, type Release, tempDir } from '../support/cortex.js'
+import {
+  copyCortex,
+  migrate,
+  ORACLE_SCRIPTS,
+  python,
+  type Release,
+  synapseMigrator,
+  tempDir,
+} from '../support/cortex.js'
 import { dumpCortex } from '../support/dump.js'
 import { RealCortex } from '../support/real-cortex.js'
 
@@ -25,6 +33,13 @@ test('a Cortex migrates with the model of a running one of any release as with a
   }
   const expected = dumpWith('with-file', file)
   assert.ok(expected.some((line) => line.includes('ex:case')))
+  // Of one to seven rows each; that a time is rounded down no row tells.
+  const proposal = JSON.parse(synapseMigrator(['model', 'infer', '--src', src]).stdout)
+  delete proposal.proposed
+  proposal.forms['ex:contact'].props.since.typedef[1].ismin = true
+  const inferred = join(dir, 'inferred.json')
+  writeFileSync(inferred, JSON.stringify(proposal))
+  assert.deepEqual(dumpWith('with-inferred', inferred), expected)
   for (const release of RELEASES) {
     const cortex = await start(release, release === '01x' ? copyCortex(src, join(dir, 'running')) : join(dir, release))
     try {
