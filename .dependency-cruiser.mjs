@@ -42,7 +42,7 @@ const layers = [
   ['python', 'bytes'],
   ['file', 'layout'],
   ['layout', 'bytes'],
-  ['text', ''],
+  ['text', 'bytes'],
   ['bytes', ''],
 ]
 

@@ -1,9 +1,10 @@
+import { printable } from '../bytes/printable.js'
 import { type Json, toJson } from '../bytes/value-json.js'
 import { ErrorCounts } from '../dest/error-counts.js'
 import type { ErrorRecord } from '../dest/error-records.js'
 import { errorKindInfo } from '../layout/error-record.js'
 import { cureLines } from '../migrate/summary.js'
-import { count, printable, tableLines } from '../text/table.js'
+import { count, tableLines } from '../text/table.js'
 import type { Paint } from './paint.js'
 
 /** A message may hold a whole value; `--json` shows all of it. */

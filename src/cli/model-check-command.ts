@@ -1,6 +1,7 @@
+import { printable } from '../bytes/printable.js'
 import { ExitCode } from '../errors.js'
 import type { Uncovered, Use } from '../model-tools/coverage.js'
-import { printable, tableLines } from '../text/table.js'
+import { tableLines } from '../text/table.js'
 import { CliCommand } from './cli-command.js'
 import { readModelFiles } from './model-files.js'
 import { type Paint, paintFor } from './paint.js'

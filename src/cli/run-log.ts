@@ -1,7 +1,6 @@
 import { LogFile } from '../file/log-file.js'
 import { cortexPaths } from '../layout/paths.js'
 import { createLog, type Log } from '../log.js'
-import { printable } from '../text/table.js'
 import { effectiveLogLevel, type ParsedLog } from './log-options.js'
 
 /** What a command line says of its log. */

@@ -1,3 +1,4 @@
+import { printable } from '../bytes/printable.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import type { Log, LogLevel } from '../log.js'
 import type { SyncLog, SyncState } from '../sync/api.js'
@@ -149,10 +150,10 @@ async function openCell(dirn: string, parsed: ParsedSync, log: SyncLog): Promise
 function syncLog(createdLog: Log): SyncLog {
   const log = (level: LogLevel, message: string) => createdLog(level, maskUrls(message), 'sync')
   return {
-    debug: (message) => log('DEBUG', message),
-    info: (message) => log('INFO', message),
-    warn: (message) => log('WARNING', message),
-    error: (message, cause) => log('ERROR', cause === undefined ? message : `${message}: ${causeText(cause)}`),
+    debug: (message) => log('DEBUG', printable(message)),
+    info: (message) => log('INFO', printable(message)),
+    warn: (message) => log('WARNING', printable(message)),
+    error: (message, cause) => log('ERROR', printable(message) + (cause === undefined ? '' : `: ${causeText(cause)}`)),
   }
 }
 
@@ -160,7 +161,7 @@ function syncLog(createdLog: Log): SyncLog {
 function causeText(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   const expected = cause instanceof LinkDown || cause instanceof TelepathError || cause instanceof MigrationError
-  return expected ? cause.message : String(cause.stack)
+  return expected ? printable(cause.message) : String(cause.stack)
 }
 
 function shownListenUrl(text: string): string {

@@ -1,7 +1,8 @@
+import { printable } from '../bytes/printable.js'
 import { EXIT_MEANINGS, type ExitCode } from '../errors.js'
 import type { OutsideStatus } from '../status/outside-status.js'
 import type { RunStatus, TaskStatus } from '../status/run-status.js'
-import { type Cell, count, printable, tableLines } from '../text/table.js'
+import { type Cell, count, tableLines } from '../text/table.js'
 import type { Paint } from './paint.js'
 
 const PHASE_TEXT: Record<RunStatus['phase'], string> = {

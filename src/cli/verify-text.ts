@@ -1,7 +1,8 @@
 import { decode, MsgpackError } from '../bytes/msgpack.js'
+import { printable } from '../bytes/printable.js'
 import { type Json, toJson } from '../bytes/value-json.js'
 import { INDEX_DBS } from '../layout/dest-dbs.js'
-import { count, printable, tableLines } from '../text/table.js'
+import { count, tableLines } from '../text/table.js'
 import type { Difference, VerifyReport } from '../verify/report.js'
 import type { Paint } from './paint.js'
 

@@ -1,4 +1,5 @@
 import { PackMap, type Value } from '../bytes/msgpack.js'
+import { printable } from '../bytes/printable.js'
 import { pyRepr } from '../python/repr.js'
 
 /**
@@ -45,10 +46,11 @@ export class BadUrl extends Error {
 /** Synapse's text form, `Class: k1=repr k2=repr …` with keys sorted, without the lines of the peer's own source. */
 function textOf(name: string, info: PackMap): string {
   const shown = info.entries.filter(([key]) => typeof key === 'string' && !SOURCE_FIELDS.has(key)) as [string, Value][]
-  if (shown.length === 0) return name
-  return `${name}: ${shown
+  // Whatever the peer says, it is one line of a log.
+  if (shown.length === 0) return printable(name)
+  return `${printable(name)}: ${shown
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${pyRepr(value)}`)
+    .map(([key, value]) => `${printable(key)}=${pyRepr(value)}`)
     .join(' ')}`
 }
 

@@ -4,7 +4,8 @@ import { metricsText } from '../../src/sync/http/metrics.js'
 import { statusPage } from '../../src/sync/http/page.js'
 import { stateJson } from '../../src/sync/status.js'
 import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
-import { A, asn, B, Bench, nope } from '../support/sync-bench.js'
+import { rawSplice } from '../support/sim-cortex.js'
+import { A, asn, B, Bench, META, nope } from '../support/sync-bench.js'
 
 test('ask() says no for a splice that came after the last poll, and yes when the destination has it', async () => {
   const bench = new Bench({ pollS: 60 })
@@ -86,6 +87,22 @@ test('a destination whose log of edits is off is one of which that is said, and 
   bench.dest.restart()
   await bench.wait(30_000)
   assert.ok(bench.values().includes(3))
+})
+
+test('what a Cortex says in an error cannot look like another line', async () => {
+  const lie = 'No\nReady to cut over: \u001b[2Jall is well'
+  const bench = new Bench()
+  bench.add(A, rawSplice('node:add', [lie, 1], {}, META))
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(20_000)
+  bench.source.refusal = TelepathError.of(lie, { [lie]: lie })
+  bench.source.cut()
+  await bench.wait(10_000)
+  const { cutoverBlockers } = await bench.run(bench.service.ask())
+  const errors = bench.service.errors().map(({ message }) => message)
+  assert.equal(errors.length, 1)
+  for (const text of [...cutoverBlockers, ...errors]) assert.doesNotMatch(text, /[\n\u001b]/)
+  assert.match(cutoverBlockers.join(), /cannot be read now: No\\x0aReady/)
 })
 
 test('ask() says no while the source does not answer, and does not wait for it for ever', async () => {

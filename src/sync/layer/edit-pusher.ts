@@ -1,3 +1,4 @@
+import { printable } from '../../bytes/printable.js'
 import type { SpliceFailure } from '../../translate/splice-sink.js'
 import type { RemoteLayer, SyncError } from '../api.js'
 import type { DictModel } from '../dict-model.js'
@@ -67,7 +68,8 @@ export class EditPusher {
     return { layer: this.iden, offset, endOffset: offset + 1, message: text, splices: [splice], nodeedits, meta }
   }
 
-  private errorOf({ offset, message, splice }: SpliceFailure): SyncError {
+  private errorOf({ offset, message: text, splice }: SpliceFailure): SyncError {
+    const message = printable(text)
     return { layer: this.iden, offset, endOffset: offset + 1, message, splices: [splice], nodeedits: null, meta: null }
   }
 }
