@@ -1,3 +1,4 @@
+import { printable } from '../bytes/printable.js'
 import { LogFile } from '../file/log-file.js'
 import { cortexPaths } from '../layout/paths.js'
 import { createLog, type Log } from '../log.js'
