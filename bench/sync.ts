@@ -112,7 +112,7 @@ async function serve(pair: Pair, isOurs: boolean, tips: Record<string, number>):
 /** The reference keeps the last group of each layer for itself, and counts it as done. */
 async function isThere(proxy: TeleProxy, tips: Record<string, number>): Promise<boolean> {
   const status = await proxy.call('status')
-  if (!(status instanceof PackMap)) throw new Error('the status is no map')
+  if (!(status instanceof PackMap)) throw new Error('the status is not a map')
   return status.entries.every(
     ([iden, layer]) => Number((layer as PackMap).get('dest:nextoffs')) >= tips[String(iden)] - 1,
   )

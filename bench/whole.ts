@@ -137,7 +137,7 @@ async function measure(
   return { side, pair, ...measured, ...facts }
 }
 
-/** Kills a run of ours when that part of the median time has passed, goes on with it, and compares with a full run. */
+/** Kills a run of ours when that part of the median time has passed, continues with it, and compares with a full run. */
 async function killAndResume(
   part: number,
   op: string,

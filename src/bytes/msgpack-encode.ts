@@ -69,7 +69,7 @@ function write(value: Value): void {
   } else if (value instanceof Ext) {
     writeExt(value)
   } else {
-    throw new MsgpackError(`${typeof value} is no msgpack value`)
+    throw new MsgpackError(`${typeof value} is not a msgpack value`)
   }
 }
 

@@ -8,7 +8,7 @@ export function utf8(text: string): Uint8Array {
 /**
  * Decodes `buf[start, end)` as UTF-8 that may hold surrogates.
  *
- * @throws {MsgpackError} for anything else that is no UTF-8
+ * @throws {MsgpackError} for anything else that is not UTF-8
  */
 export function text(buf: Uint8Array, start = 0, end = buf.length): string | RawStr {
   const length = end - start
@@ -33,7 +33,7 @@ function isAscii(buf: Uint8Array, start: number, end: number): boolean {
 let viewed: Uint8Array = new Uint8Array(0)
 let view = new DataView(viewed.buffer)
 
-/** Where the first byte that is no ASCII lies, or `end`; four bytes at a time, as most text is ASCII. */
+/** Where the first byte that is not ASCII lies, or `end`; four bytes at a time, as most text is ASCII. */
 export function asciiEnd(buf: Uint8Array, start: number, end: number): number {
   let i = start
   if (end - start >= 8) {
@@ -77,7 +77,7 @@ export function utf8Kind(buf: Uint8Array, start: number, end: number): 'utf8' | 
 }
 
 function notUtf8(offset: number): MsgpackError {
-  return new MsgpackError(`text is no UTF-8 at byte ${offset}`)
+  return new MsgpackError(`text is not UTF-8 at byte ${offset}`)
 }
 
 function decodeWtf8(buf: Uint8Array, start: number, end: number): string {

@@ -46,7 +46,7 @@ export function isMsgpack(buf: Uint8Array, start = 0, end = buf.length): boolean
 /**
  * Walks over the value at `pos` without decoding it and returns the position behind it.
  *
- * @throws {MsgpackError} when it is cut short or holds text that is no UTF-8
+ * @throws {MsgpackError} when it is cut short or holds text that is not UTF-8
  */
 export function skip(buf: Uint8Array, pos: number, end = buf.length, depth = 0): number {
   if (pos >= end) throw cutShort()

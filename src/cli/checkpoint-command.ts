@@ -145,7 +145,7 @@ function itemsOf(counts: Readonly<Record<string, unknown>>): number {
 }
 
 function showText(checkpoints: readonly Shown[]): string {
-  if (checkpoints.length === 0) return 'There is no checkpoint: a migration begins anew\n'
+  if (checkpoints.length === 0) return 'There is no checkpoint: a migration starts from the beginning\n'
   const paint = paintFor(process.stdout)
   const rows = checkpoints.map(({ step, layer, finished, partsDone, parts, items }) => [
     step,
@@ -157,7 +157,7 @@ function showText(checkpoints: readonly Shown[]): string {
   const [head, ...lines] = tableLines([['step', 'layer', 'state', 'parts', 'done'], ...rows])
   const open = checkpoints.filter(({ finished }) => !finished).length
   const last =
-    open === 0 ? 'All that was begun is finished' : `${open} are not finished: migrate --from-last goes on with them`
+    open === 0 ? 'All that was started is finished' : `${open} are not finished: migrate --from-last continues them`
   return `${[paint('bold', head), ...lines, last].join('\n')}\n`
 }
 

@@ -29,10 +29,7 @@ export function applySettings(command: Command, env: NodeJS.ProcessEnv): string[
         (conflictsOf(other).includes(attribute) || conflictsOf(found.option).includes(other.attributeName())),
     )
     if (!isAgainst) apply(command, found, setting)
-    origins.set(
-      attribute,
-      isAgainst ? `${setting.origin} is not heeded: the command line is against it` : setting.origin,
-    )
+    origins.set(attribute, isAgainst ? `${setting.origin} is ignored: the command line says otherwise` : setting.origin)
   }
   return originLines(command, origins)
 }

@@ -110,7 +110,7 @@ async function replay(destDir: string, options: Options): Promise<ExitCode> {
   const { Replay } = await import('../replay/replay.js')
   const screen = ProgressScreen.onStderr()
   const log = createLog({ level: 'WARNING', write: (line) => screen.write(line) })
-  stopOnSignals(screen, 'Run the same command again to go on')
+  stopOnSignals(screen, 'Run the same command again to continue')
   const asked = {
     srcDir: options.src,
     destDir,

@@ -12,7 +12,7 @@ export type Screen = NodeJS.WritableStream & {
   getWindowSize?(): [columns: number, rows: number]
 }
 
-/** Lines at the end of a terminal that are drawn anew each time, and others that are printed above them and stay. */
+/** Lines at the end of a terminal that are drawn again each time, and others that are printed above them and stay. */
 export class LiveLines {
   /** Lengths of the lines on the screen. */
   private shown: number[] = []

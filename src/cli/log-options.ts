@@ -51,7 +51,7 @@ export function effectiveLogLevel(option: LogLevel): LogLevel {
   if (text === undefined || text === '') return option
   const level = levelOf(text)
   if (level !== undefined) return level
-  throw new MigrationError('ERR_USAGE', `Cannot use ${VARIABLE} "${text}": it is no log level`, {
+  throw new MigrationError('ERR_USAGE', `Cannot use ${VARIABLE} "${text}": it is not a log level`, {
     hint: `Choose from ${NAMES}, or unset ${VARIABLE}`,
   })
 }

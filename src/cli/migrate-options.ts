@@ -98,7 +98,7 @@ function addWorkOptions(command: CliCommand): CliCommand {
     .addOption(workersOption())
     .addOption(memoryOption())
     .option('--src-dedicated', 'read the source slabs into the page cache first, as far as memory allows')
-    .option('--from-last', 'go on with the last run where its checkpoints are')
+    .option('--from-last', 'continue the last run from its checkpoints')
     .addOption(
       new Option('--restart', 'replace what an earlier run, or another tool, has made of the destination').conflicts(
         'fromLast',
@@ -126,14 +126,14 @@ function addErrorOptions(command: CliCommand): CliCommand {
 export function addRunOptions(command: CliCommand): CliCommand {
   const whole = ['formCounts', 'dumpErrors']
   return command
-    .optionsGroup('How much others on this machine notice:')
+    .optionsGroup('Effect on other programs of this machine:')
     .option('--nice <n>', 'nice value of the run, 0 to 19, with all of its threads', niceOf)
     .option('--max-disk <MB/s>', 'write no more than so many MB per second to slabs and sorted runs', rateOf)
     .optionsGroup('Who is told:')
     .addOption(
       new Option(
         '--json',
-        'tell the course of the run on standard output, a line of JSON for each thing that happens',
+        'report the progress of the run on standard output, a line of JSON for each event',
       ).conflicts(whole),
     )
     .addOption(
@@ -143,9 +143,13 @@ export function addRunOptions(command: CliCommand): CliCommand {
       ).conflicts(whole),
     )
     .addOption(
-      new Option('--on-success <command>', 'run this in a shell after the end, when that was 0').conflicts(whole),
+      new Option('--on-success <command>', 'run this shell command when the run ended with 0').conflicts(whole),
     )
-    .addOption(new Option('--on-failure <command>', 'run this in a shell after any other end').conflicts(whole))
+    .addOption(
+      new Option('--on-failure <command>', 'run this shell command when the run ended with anything else').conflicts(
+        whole,
+      ),
+    )
 }
 
 /** Options of the reference that mean nothing here: the last ones. */

@@ -16,7 +16,7 @@ import { verifyCommand } from './verify-command.js'
 /** `synapse-migrator` with its sub-commands, in the order of the help. */
 export function synapseMigrator(): CliCommand {
   const program = new CliCommand('synapse-migrator')
-    .description('Moves a Synapse 0.1.x Cortex to 0.2.x / 2.x, and looks at what was there and what became of it.')
+    .description('Migrates a Synapse 0.1.x Cortex to 0.2.x / 2.x, and checks the source and the result.')
     .usage('<command> [options]')
     .helpCommand('help [command]', 'show this, or the help of a command')
     .examples(

@@ -21,7 +21,7 @@ export function reportCommand(): CliCommand {
     .summary('write the report of a migration again')
     .description(
       'Makes the report of a migration from what its runs have left in <dest>/migration, and writes report.html and ' +
-        'report.json there. It reads no node again. What it has not looked at, it says.',
+        'report.json there. It reads no node again. It lists what it has not checked.',
     )
     .argument('<dest>', 'directory of the migrated Cortex')
     .option('--sha256', 'hash all files of the destination: it reads all of them')

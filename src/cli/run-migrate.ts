@@ -84,7 +84,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
     runLog.log(level, text, where)
     watch.logged(level, text)
   }
-  stopOnSignals(screen, parsed.dryRun ? 'Nothing was written' : 'To go on, run the same command with --from-last')
+  stopOnSignals(screen, parsed.dryRun ? 'Nothing was written' : 'To continue, run the same command with --from-last')
   if (parsed.metricsFile !== undefined) watch.tell(metricsSink(parsed.metricsFile, parsed.src, log))
   if (parsed.nice !== undefined) beNice(parsed.nice)
   const throttle = parsed.maxDisk === undefined ? null : setWriteThrottle(parsed.maxDisk * BYTES_PER_MB)

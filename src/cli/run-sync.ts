@@ -78,7 +78,7 @@ class Run {
     const state = await service.untilCaughtUp()
     this.last = state
     if (state.canCutover) {
-      this.log('INFO', 'Every layer is in sync, nothing keeps from cutting over', 'sync')
+      this.log('INFO', 'Every layer is in sync, nothing prevents the cut-over', 'sync')
       for (const text of state.notLookedAt) this.log('INFO', `Not looked at: ${text}`, 'sync')
       if (this.parsed.stop) await service.stopSync()
       this.finish(ExitCode.ok)

@@ -72,7 +72,7 @@ function fromFile(path: string): Setting[] {
   const found = yaml(text, origin)
   if (found === null || found === '') return []
   if (typeof found !== 'object' || Array.isArray(found)) {
-    throw new MigrationError('ERR_CONFIG', `Cannot read ${origin}: it is no map of options to values`)
+    throw new MigrationError('ERR_CONFIG', `Cannot read ${origin}: it is not a map of options to values`)
   }
   return Object.entries(found).flatMap(([name, value]) => {
     assertKnown(name, name, origin)

@@ -17,7 +17,7 @@ export function statusCommand(): CliCommand {
     .option('--json', 'print one JSON document')
     .examples('synapse-migrator status ./cortex-2x', 'synapse-migrator status ./cortex-2x --json')
     .exitCodes([ExitCode.ok, ExitCode.usage, ExitCode.preflight], {
-      0: 'told, whatever became of the run',
+      0: 'the status was shown, however the run ended',
       4: 'there is no directory of a migration, or it cannot be read',
     })
     .runs<{ json?: boolean }>(({ json }, [dest]) => status(dest, json === true))

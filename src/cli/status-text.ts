@@ -30,7 +30,7 @@ export function statusText(destDir: string, status: OutsideStatus, nowMs: number
     lines.push(`  stopped by: ${printable(failure.message)}`)
     if (failure.hint !== null) lines.push(`  hint: ${printable(failure.hint)}`)
   }
-  if (state === 'died') lines.push('  To go on, run the same command with --from-last')
+  if (state === 'died') lines.push('  To continue, run the same command with --from-last')
   return `${lines.join('\n')}\n`
 }
 

@@ -27,11 +27,11 @@ export function syncCommand(name: string): CliCommand {
     .option('--src <url>', 'telepath url of the 0.1.x Cortex')
     .option('--dest <url>', 'telepath url of the 2.x Cortex')
     .option('--offsfile <file>', 'where each layer starts: <dest>/migration/lyroffs.yaml of the migration')
-    .option('--poll_s <seconds>', 'between looks at a source that has nothing new (default: 60)', numberOf)
+    .option('--poll_s <seconds>', 'between checks of a source that has nothing new (default: 60)', numberOf)
     .option('--err_lim <n>', 'failed changes after which a layer stops; -1: never (default: 10)', intOf)
     .option(
       '--skip-layer <iden...>',
-      'layers of the source that are not synced on purpose, so that they do not keep from cutting over',
+      'layers of the source that are not synced on purpose, so that they do not prevent the cut-over',
     )
     .option('--queue_size <n>', 'most changes of a layer in memory (default: 100000)', intOf)
     .option('--queue-bytes <bytes>', 'most bytes of changes of all layers in memory (default: 67108864)', intOf)
@@ -44,12 +44,12 @@ export function syncCommand(name: string): CliCommand {
     .addOption(
       new Option(
         '--model-sync <how>',
-        'what becomes of model extensions that only the source has: added, or only named in the status (default: add)',
+        'what to do with model extensions that only the source has: add them, or only list them in the status (default: add)',
       ).choices(['add', 'off']),
     )
     .option(
       '--no-migration-mode',
-      'go on with a destination that has no migration mode: its triggers and cron jobs run',
+      'continue with a destination that has no migration mode: its triggers and cron jobs run',
     )
     .addOption(new Option('--start <from>', 'start the sync at once').choices(['file', 'last']))
     .option(
@@ -86,11 +86,11 @@ passwords, as other users of the machine can see arguments.`,
       ],
       {
         0: 'ended by a signal, or in sync',
-        5: 'the source does not hold any more what was read from it: the message says what to do',
+        5: 'the source no longer holds what was read from it: the message says what to do',
         6: 'the destination has lost more than can be pushed again',
         11: '--err_lim changes of a layer could not be applied',
         3: 'bad configuration, or a Cortex refused',
-        8: 'in sync, but something keeps from cutting over',
+        8: 'in sync, but something prevents the cut-over',
         10: 'another service runs on the directory',
         130: 'interrupted before --until-caught-up was done',
         143: 'interrupted before --until-caught-up was done',

@@ -80,7 +80,7 @@ export function addresses(parsed: ParsedSync): {
 /** `PORT`, `HOST:PORT` or `none`: commander makes an empty text of null. */
 export function httpsOf(text: string): HttpsAddress | 'none' {
   const found = addressIn(text)
-  if (found === null) throw new InvalidArgumentError('it is no port, 0 to 65535, no HOST:PORT, and not none')
+  if (found === null) throw new InvalidArgumentError('it is not a port, 0 to 65535, no HOST:PORT, and not none')
   return found
 }
 

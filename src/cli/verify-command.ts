@@ -29,7 +29,7 @@ export function verifyCommand(): CliCommand {
   return new CliCommand('verify')
     .summary('compare a migrated Cortex with its source')
     .description(
-      'Compares a migrated Cortex with its source: reads and translates the source anew, and looks at every row of its ' +
+      'Compares a migrated Cortex with its source: reads and translates the source again, and checks every row of its ' +
         'layers, every index row, the history, the pages of the slabs, and what the hive must have. Nodes that are in ' +
         'the migration log as errors are no differences. Neither of the two may be in use, and neither is written to. ' +
         'Ends with 7 when there are differences.',
@@ -82,7 +82,7 @@ async function verify(options: Options): Promise<ExitCode> {
   if (checkpoint !== null) refuseInside(checkpoint, [src, dest])
   const screen = ProgressScreen.onStderr()
   const unit = sample === null ? 'rows' : 'nodes'
-  stopOnSignals(screen, checkpoint === null ? 'Nothing was written' : 'To go on, run the same command again')
+  stopOnSignals(screen, checkpoint === null ? 'Nothing was written' : 'To continue, run the same command again')
   try {
     const report = await verifyMigration(
       {

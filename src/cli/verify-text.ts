@@ -123,7 +123,7 @@ function valueJson(place: string, bytes: Uint8Array | null): Json {
   return value === undefined ? { hex: hex(bytes) } : { hex: hex(bytes), value }
 }
 
-/** Undefined for what is no msgpack: keys, counts, names. */
+/** Undefined for what is not msgpack: keys, counts, names. */
 function decoded(place: string, bytes: Uint8Array): Json | undefined {
   if (INDEX_PLACES.has(place) || place.includes(':')) return undefined
   try {

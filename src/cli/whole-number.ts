@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 
 /** Parses a whole number as Python's argparse does: with a sign, with blanks around. */
 export function intOf(text: string): number {
-  if (!/^[+-]?\d+$/.test(text.trim())) throw new InvalidArgumentError('it is no whole number')
+  if (!/^[+-]?\d+$/.test(text.trim())) throw new InvalidArgumentError('it is not a whole number')
   return Number(text)
 }
 

@@ -71,19 +71,19 @@ function* jsonRecords(content: Buffer): Generator<Identified> {
     if (line.trim() === '') continue
     const { step, key, value } = JSON.parse(line) as { step?: Json; key?: Json; value?: Json }
     if (typeof step !== 'string' || key === undefined || value === undefined)
-      throw new TypeError('it is no list of errors')
+      throw new TypeError('it is not a list of errors')
     yield errorOf(step, keyOf(fromJson(key)), fromJson(value))
   }
 }
 
 function* dumpedRecords(content: Buffer): Generator<Identified> {
   const list = decode(content)
-  if (!Array.isArray(list)) throw new TypeError('it is no list of errors')
+  if (!Array.isArray(list)) throw new TypeError('it is not a list of errors')
   for (const record of list) {
     const field = (name: string) => (record instanceof PackMap ? record.get(name) : undefined)
     const [migrop, key, val] = [field('migrop'), field('key'), field('val')]
     if (typeof migrop !== 'string' || key === undefined || val === undefined)
-      throw new TypeError('it is no list of errors')
+      throw new TypeError('it is not a list of errors')
     yield* errorsOf({ migrop, key: keyOf(key), val })
   }
 }

@@ -140,7 +140,7 @@ export function otherVersion(key: string, found: string): MigrationError {
   return new MigrationError(
     'ERR_CHECKPOINT_MISMATCH',
     `Cannot read checkpoint "${key}": another version of this program has made it (${found})`,
-    { hint: 'Use the version that began the migration, or start it over with --restart' },
+    { hint: 'Use the version that started the migration, or start it over with --restart' },
   )
 }
 

@@ -19,7 +19,7 @@ export interface LogRecord {
   readonly migrop: string
   /** `prog`, `stat`, `error`, `vers`, `chkpnt`, `nextoffs`, `conf`, `iden` */
   readonly logtyp: string
-  /** A layer iden, `none`, … or the buid of a node error; bytes also when it is no text. */
+  /** A layer iden, `none`, … or the buid of a node error; bytes also when it is not text. */
   readonly key: string | Uint8Array
   readonly val: Value
 }

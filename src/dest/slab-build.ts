@@ -44,7 +44,7 @@ export class SlabBuild {
   private readonly errors = new Map<number, PackedRecord[]>()
   private ownStreams = OWN_STREAMS
 
-  /** @param streams those of an interrupted build to go on with, or null for a new one */
+  /** @param streams those of an interrupted build to continue with, or null for a new one */
   constructor(dir: string, streams: readonly StreamState[] | null) {
     this.builder = streams === null ? createAt(dir) : SlabFileBuilder.resume(dir, streams)
     for (const { stream, keyBase, leaves } of streams ?? []) this.ends.set(stream, keyBase + (leaves?.entries ?? 0))

@@ -11,7 +11,7 @@ export class LogFile {
   private fd: number
   private bytes: number
 
-  /** Goes on with the file, or makes it. */
+  /** Continues with the file, or makes it. */
   constructor(
     private readonly path: string,
     private readonly mostBytes = MOST_BYTES,

@@ -70,7 +70,7 @@ export function destBegun(
   }
 }
 
-/** What others have damaged, or another version has made, tells nothing here: who goes on with it refuses it. */
+/** What others have damaged, or another version has made, tells nothing here: who continues with it refuses it. */
 function knownCheckpoints(destDir: string): ReturnType<typeof readCheckpoints> {
   try {
     return readCheckpoints(destDir)

@@ -29,7 +29,7 @@ export const ERROR_KINDS = {
     cure: 'Cure the error of the node: errors --replay adds both',
   },
   NORM: {
-    meaning: 'the form value is not what the model makes of it',
+    meaning: 'the model norms the form value to something else',
     cure: 'Add the node with its normed value in the 0.1.x Cortex, or migrate again with --safety-off, which keeps it as it is',
   },
   BUID: {
@@ -54,7 +54,7 @@ export const ERROR_KINDS = {
   },
   EDIT: {
     meaning: 'a splice is of an unknown kind, or lacks a part',
-    cure: 'Only this entry of the history is missing: the nodes are not made of it',
+    cure: 'Only this entry of the history is missing: the nodes are not affected',
   },
   OWNER: {
     meaning: 'a trigger or queue names no user who owns it',
@@ -69,7 +69,7 @@ export const ERROR_KINDS = {
     cure: 'Make the trigger in the new Cortex',
   },
   INTERNAL: {
-    meaning: 'a mistake of this program',
+    meaning: 'a bug in this program',
     cure: 'Please report it',
   },
   DELETED: {

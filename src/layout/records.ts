@@ -27,7 +27,7 @@ const slabPrint = z.strictObject({
   digest,
 })
 
-/** What must be the same for the nodes of a layer to be gone on with. */
+/** What must be the same for the nodes of a layer to be continued. */
 const nodesFingerprint = z.strictObject({
   schema: z.literal(NODES_SCHEMA),
   layer: z.string(),

@@ -111,7 +111,7 @@ export class DirLock {
     this.path = path
     this.token = own.token
     this.fd = own.fd
-    const lostText = `${use.refusal} any longer: another process took "${path}" while this one stood still`
+    const lostText = `${use.refusal} any longer: another process took "${path}" while this one was paused`
     const workerData: HeartbeatData = {
       path,
       head: own.head,
@@ -123,7 +123,11 @@ export class DirLock {
     this.worker.unref()
     this.lost = new Promise((_, reject) => {
       this.worker.once('message', () =>
-        reject(new MigrationError('ERR_LOCKED', lostText, { hint: 'Let the other one end, then look at its result' })),
+        reject(
+          new MigrationError('ERR_LOCKED', lostText, {
+            hint: 'Wait for the other one to finish, then check its result',
+          }),
+        ),
       )
       this.worker.once('error', reject)
     })
@@ -199,7 +203,7 @@ async function judge(
   const seconds = Math.ceil(watchMs / 1000)
   const who = holderText(file, identity)
   tell(
-    `"${basename(name)}" names ${who}, which cannot be seen from here: watching for ${seconds} s whether it is alive`,
+    `"${basename(name)}" names ${who}, which cannot be seen from here: watching for ${seconds} s to see whether it is alive`,
   )
   for (let left = watchMs; left > 0; left -= watchMs / 40) {
     await wait(watchMs / 40)

@@ -16,7 +16,7 @@ export function checkpointDiffers(layer: string, found: Fingerprint, wanted: Fin
   if (list.length === 0) return
   throw new MigrationError(
     'ERR_CHECKPOINT_MISMATCH',
-    `Cannot resume layer "${layer}": it was begun with another ${list.join(', another ')}`,
+    `Cannot resume layer "${layer}": it was started with another ${list.join(', another ')}`,
     { hint: 'Use the source and the options of the first run, or start over with --restart' },
   )
 }

@@ -26,7 +26,7 @@ export async function dryCellSteps(
   log: Log,
   errors: ErrorCounts,
 ): Promise<number> {
-  // Step dirn begins with what the source has; without it, the others go on with what is at the destination.
+  // Step dirn begins with what the source has; without it, the others continue with what is at the destination.
   const fromDir = ops.has('dirn') ? source.dir : destDir
   const paths = cortexPaths(fromDir)
   const opened: SlabReader[] = []

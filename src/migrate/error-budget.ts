@@ -35,7 +35,7 @@ export class ErrorBudget {
         hint: this.isDryRun
           ? 'run it with a larger --max-errors, or without'
           : `See them with: synapse-migrator errors ${this.destDir}\n` +
-            '      To go on, run the same command with --from-last and a larger --max-errors, or without',
+            '      To continue, run the same command with --from-last and a larger --max-errors, or without',
       },
     )
   }

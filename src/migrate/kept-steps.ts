@@ -11,7 +11,7 @@ import type { MigrateOptions } from './options.js'
 
 /**
  * The options of a run that loses nothing it was not asked to touch: node data has numbers of names that the slab of the
- * nodes gives out, so what makes the nodes of a destination anew makes its node data anew.
+ * nodes gives out, so what makes the nodes of a destination again makes its node data again.
  */
 export function keepNodedata(options: MigrateOptions): MigrateOptions {
   const { ops, destDir } = options

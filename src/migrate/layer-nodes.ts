@@ -22,7 +22,8 @@ import type { PieceSizes } from './options.js'
 import type { StreamThreads } from './stream-task.js'
 import type { NodeExtractCounts } from './tasks/node-extract.js'
 
-export interface LayerNodesOptions {
+/** What the rows of a layer's nodes depend on. */
+export interface LayerNodesSource {
   readonly iden: string
   readonly srcDir: string
   readonly destDir: string
@@ -36,6 +37,9 @@ export interface LayerNodesOptions {
   readonly withNodedata: boolean
   /** The reference's `--nodelim`: stop when the N-th node is reached. */
   readonly nodelim: number | null
+}
+
+export interface LayerNodesOptions extends LayerNodesSource {
   readonly fromLast: boolean
   /** Whether to end when all is translated: nothing is sorted, merged or kept. */
   readonly dryRun: boolean
@@ -121,12 +125,12 @@ export class LayerNodes {
       runsOf: (streams: readonly NodesStream[]) => this.runs.noted(streams),
       keep: (streams: readonly NodesStream[], damaged: ReadonlySet<number>) => this.runs.keep(streams, damaged),
       startsOver: (head: NodesCheckpoint) =>
-        head.nodelim === nodelim ? null : `Layer ${iden} was begun with another --nodelim, starting it afresh`,
+        head.nodelim === nodelim ? null : `Layer ${iden} was started with another --nodelim, starting it over`,
       texts: {
         noCheckpoint: `Start from checkpoint was specified but no nodes log found for layer ${iden}`,
-        gone: `What layer ${iden} was migrated to is gone, starting it afresh`,
+        gone: `The migrated slabs of layer ${iden} are gone, starting it over`,
         again: (some: string) =>
-          `Making ${some} parts of layer ${iden} again: their files changed on disk since an earlier run wrote them`,
+          `Redoing ${some} parts of layer ${iden}: their files changed on disk since an earlier run wrote them`,
       },
     } as const
     this.job = new LayerJob(kind, threads, events)

@@ -82,9 +82,9 @@ export class LayerSplices {
       startsOver: () => null,
       texts: {
         noCheckpoint: 'Migration restart specified but no splice checkpoint found; restarting from 0',
-        gone: `What the splices of layer ${iden} became is gone; restarting from 0`,
+        gone: `The node edits of layer ${iden} are gone; restarting from 0`,
         again: (some: string) =>
-          `Making ${some} ranges of splices of layer ${iden} again: their pages changed on disk since an earlier run wrote them`,
+          `Redoing ${some} ranges of splices of layer ${iden}: their pages changed on disk since an earlier run wrote them`,
       },
     } as const
     this.job = new LayerJob(kind, threads, events)

@@ -31,8 +31,8 @@ import { DryWriter } from './dry-writer.js'
 import { ErrorBudget } from './error-budget.js'
 import { assertNodesStay, keepNodedata } from './kept-steps.js'
 import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
-import { LayerSplices, type LayerSplicesResult } from './layer-splices.js'
-import type { MigrateOptions, PieceSizes } from './options.js'
+import { LayerSplices, type LayerSplicesOptions, type LayerSplicesResult } from './layer-splices.js'
+import type { MigrateOptions } from './options.js'
 import { plannedWork } from './planned-work.js'
 import type { Progress } from './progress.js'
 import { heldByOther, takeRunLock, traceOfRuns } from './run-lock.js'
@@ -145,9 +145,13 @@ export class Migrator {
   private assertUnchanged(): void {
     const { destDir } = this.options
     if (traceOfRuns(destDir) === this.seenRuns) return
-    throw new MigrationError('ERR_LOCKED', `Cannot migrate to "${destDir}": another run has written to it meanwhile`, {
-      hint: 'Run the same command again: it looks at the destination as it is now',
-    })
+    throw new MigrationError(
+      'ERR_LOCKED',
+      `Cannot migrate to "${destDir}": another run has written to it in the meantime`,
+      {
+        hint: 'Run the same command again: it checks the destination as it is now',
+      },
+    )
   }
 
   /** The source, or what 0.1.58 would make of an older one, which a resumed run uses again. */
@@ -331,7 +335,11 @@ export class Migrator {
     rmSync(cortexPaths(this.options.destDir).migration.splices, { recursive: true, force: true })
   }
 
-  private async nodes(shared: LayerShared, source: SourceCortex, threads: StreamThreads): Promise<LayerNodesResult> {
+  private async nodes(
+    shared: LayerSplicesOptions,
+    source: SourceCortex,
+    threads: StreamThreads,
+  ): Promise<LayerNodesResult> {
     const { options, log } = this
     const { writer } = threads
     const { iden, srcDir } = shared
@@ -354,7 +362,7 @@ export class Migrator {
     return result
   }
 
-  private layerNodes(shared: LayerShared, source: SourceCortex, threads: StreamThreads): LayerNodes {
+  private layerNodes(shared: LayerSplicesOptions, source: SourceCortex, threads: StreamThreads): LayerNodes {
     const { options, log } = this
     const { iden } = shared
     return new LayerNodes(
@@ -418,7 +426,7 @@ export class Migrator {
     )
   }
 
-  private async splices(shared: LayerShared, threads: StreamThreads): Promise<LayerSplicesResult | null> {
+  private async splices(shared: LayerSplicesOptions, threads: StreamThreads): Promise<LayerSplicesResult | null> {
     const { log } = this
     const { writer } = threads
     const { iden } = shared
@@ -458,16 +466,6 @@ export class Migrator {
 
 function orAborted<T>(work: Promise<T>, aborted: Promise<never> | null): Promise<T> {
   return aborted === null ? work : Promise.race([work, aborted])
-}
-
-/** What all steps of a layer are told. */
-interface LayerShared {
-  readonly iden: string
-  readonly srcDir: string
-  readonly destDir: string
-  readonly model: ModelData
-  readonly fromLast: boolean
-  readonly pieces: PieceSizes
 }
 
 /** Step, kind, key and value. */

@@ -63,9 +63,9 @@ function errorLines({ destDir, isDryRun, errorCount, openErrorCount, errorKinds 
   const errors = `${n(errorCount)} ${errorCount === 1 ? 'error' : 'errors'}`
   const kinds = [...errorKindLines(errorKinds), ...acceptedLines(errorCount, openErrorCount)]
   return isDryRun
-    ? [`  ${errors}: what they name would not be migrated`, ...kinds]
+    ? [`  ${errors}: these would not be migrated`, ...kinds]
     : [
-        `  ${errors}: what they name was not migrated, it is kept in the migration log`,
+        `  ${errors}: these were not migrated, the migration log keeps them`,
         ...kinds,
         `  see them with: synapse-migrator errors ${destDir}`,
       ]

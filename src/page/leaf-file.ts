@@ -58,7 +58,7 @@ export class LeafFile {
     throw new MigrationError(
       'ERR_DEST',
       `Cannot read "${this.path}": bytes ${place.at} to ${place.at + place.bytes} have another checksum`,
-      { hint: 'Check the disk of the destination, then go on with --from-last: what changed is made again' },
+      { hint: 'Check the disk of the destination, then continue with --from-last: what changed is made again' },
     )
   }
 

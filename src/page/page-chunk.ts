@@ -57,7 +57,7 @@ export interface StreamExtent extends PageExtent {
 }
 
 /**
- * Where a complete stream lies, as plain JSON: those of all streams are what a later process needs to go on with a half-built
+ * Where a complete stream lies, as plain JSON: those of all streams are what a later process needs to continue with a half-built
  * file. Worth storing once `sync()` returned; pages of other streams are used again.
  */
 export interface StreamState {

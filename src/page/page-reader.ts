@@ -55,7 +55,7 @@ export class SlabReader {
   static open(path: string): SlabReader {
     const file = dataFile(path)
     if (!isThere(file, `open slab "${path}"`)) throw cannotOpen(path, `there is no ${file}`)
-    // Opening a pipe would wait for ever.
+    // Opening a pipe would wait forever.
     if (atPath(file).kind !== 'file') throw cannotOpen(path, `${file} is not a regular file`)
     const unreadable = whyUnreadable(file)
     if (unreadable !== null) throw cannotOpen(path, unreadable, readHint(file))
@@ -121,7 +121,7 @@ export class SlabReader {
   corrupt(found: string): MigrationError {
     return new MigrationError('ERR_SLAB_CORRUPT', `Cannot read slab "${this.path}": ${found}`, {
       path: this.path,
-      hint: 'Restore it from a backup, or let "mdb_copy -c" of LMDB tell whether it can still be copied',
+      hint: 'Restore it from a backup, or try "mdb_copy -c" of LMDB, which tells whether it can still be copied',
     })
   }
 
@@ -284,7 +284,7 @@ export class DbReader {
       for (const [index, pgno] of level.entries()) {
         if (index > 0) found.push(keys[index - 1])
         const page = new Page(this.slab, this.slab.readPages(pgno, 1), 0)
-        if (!page.isBranch) throw this.slab.corrupt(`page ${pgno} is no branch page`)
+        if (!page.isBranch) throw this.slab.corrupt(`page ${pgno} is not a branch page`)
         for (let i = 0; i < page.count; i++) {
           if (i > 0) found.push(page.key(i))
           below.push(page.child(i))

@@ -320,7 +320,7 @@ class SlabWalker {
   private claim(first: number, count: number, owner: string): boolean {
     if (this.owners.at(-1) !== owner) this.owners.push(owner)
     const id = this.owners.length
-    // Not page by page: to a number beyond 2^53 one can be added for ever.
+    // Not page by page: to a number beyond 2^53 one can be added forever.
     if (!(first >= 0 && first + count - 1 <= this.meta.lastPage)) {
       this.complain(`${owner}: page ${first} lies beyond the last page, ${this.meta.lastPage}`)
       return false

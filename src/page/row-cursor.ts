@@ -202,7 +202,7 @@ export class RowCursor {
   private loadBig(pgno: number, bytes: number): void {
     const pages = Math.ceil((PAGE_HEADER_BYTES + bytes) / this.slab.pageSize)
     const run = this.slab.readPages(pgno, pages)
-    if ((readU16(run, 10) & PageFlag.overflow) === 0) throw this.slab.corrupt(`page ${pgno} is no overflow page`)
+    if ((readU16(run, 10) & PageFlag.overflow) === 0) throw this.slab.corrupt(`page ${pgno} is not an overflow page`)
     // A value that became smaller may have kept the pages that it had.
     if (readU32(run, 12) < pages) throw this.slab.corrupt(`page ${pgno} starts ${readU32(run, 12)} pages, not ${pages}`)
     this.valueBuf = run

@@ -105,7 +105,7 @@ export class SlabFileBuilder {
     return new SlabFileBuilder(dir, openSync(join(dir, 'data.mdb'), 'wx+', 0o600), options)
   }
 
-  /** Goes on with a file of which these streams are durable; pages of no stream are used again. */
+  /** Continues with a file of which these streams are durable; pages of no stream are used again. */
   static resume(dir: string, streams: readonly StreamState[], options: SlabFileBuilderOptions = {}): SlabFileBuilder {
     const fd = openSync(join(dir, 'data.mdb'), 'r+')
     const builder = new SlabFileBuilder(dir, fd, options)
@@ -126,7 +126,7 @@ export class SlabFileBuilder {
       closeSync(fd)
       throw new MigrationError(
         'ERR_CHECKPOINT_MISMATCH',
-        `Cannot resume slab "${dir}": it has ${size} bytes, its checkpoint vouches for ${want}`,
+        `Cannot resume slab "${dir}": it has ${size} bytes, its checkpoint says ${want}`,
         { hint: 'Remove the directory and start its migration again' },
       )
     }

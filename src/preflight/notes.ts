@@ -10,11 +10,11 @@ export function notesOf(source: SourceCortex, { skipLayers }: PreflightOptions):
   }
   if (triggers + crons + commands > 0) {
     const counts = `${triggers} triggers, ${crons} cron jobs, ${commands} commands and packages`
-    notes.push(`Storm text is carried over as it is, not translated: check that of ${counts} in the new Cortex`)
+    notes.push(`Storm text is copied as it is, not translated: check that of ${counts} in the new Cortex`)
   }
   if (source.hive.children(['cortex', 'views']).length > 1) {
     notes.push(
-      'Everybody could read every view in 0.1.x; in 2.x the role "all" may read the default view, grant the others',
+      'In 0.1.x everyone could read every view; in 2.x the role "all" may read the default view: grant access to the others',
     )
   }
   return notes

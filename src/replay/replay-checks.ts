@@ -19,7 +19,7 @@ export function assertReplayable(source: SourceCortex, destDir: string): void {
     'ERR_PREFLIGHT',
     `Cannot replay errors of "${destDir}": Synapse ${booted} has been started on it`,
     {
-      hint: 'What it has since would be at odds with older changes: add what is missing through Storm, or migrate again',
+      hint: 'Older changes could undo what was written since: add what is missing through Storm, or migrate again',
     },
   )
 }

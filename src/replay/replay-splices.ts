@@ -12,7 +12,7 @@ import type { SpliceError } from './layer-errors.js'
 import { withModel } from './model-growth.js'
 import type { ReplayContext } from './replay-context.js'
 
-/** Makes the history anew when a splice of it can be translated now, or an earlier run has begun to. */
+/** Makes the history again when a splice of it can be translated now, or an earlier run has begun to. */
 export async function replaySplices(
   context: ReplayContext,
   iden: string,
@@ -28,7 +28,7 @@ export async function replaySplices(
     await writer.call('putCheckpoint', { key, checkpoint: withModel(checkpoint, model) })
     return
   }
-  log('INFO', `Making the history of layer ${iden} anew`)
+  log('INFO', `Rebuilding the history of layer ${iden}`)
   await writer.call('dropCheckpoint', { key })
   await writer.call('forgetSpliceErrors', { layer: iden })
   const credits = makeCredits(memoryBytes)

@@ -43,7 +43,7 @@ export interface ReplayReport {
 /**
  * Tries again the nodes, node data and splices that could not be migrated, and adds them to the destination: nodes and
  * node data through LMDB, one transaction for some of them at a time; a history of which a splice can be translated now is
- * made anew from the source, so that its edits stand where they belong. May be killed at any instant and run again.
+ * made again from the source, so that its edits stand where they belong. May be killed at any instant and run again.
  */
 export class Replay {
   private readonly startedMs = Date.now()

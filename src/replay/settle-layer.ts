@@ -9,7 +9,7 @@ import type { NodeExtractCounts } from '../migrate/tasks/node-extract.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { ReplayContext } from './replay-context.js'
 
-/** Makes statistics and checkpoint say what is there now: counted anew, so that a run may end and begin anywhere. */
+/** Makes statistics and checkpoint say what is there now: counted again, so that a run may end and begin anywhere. */
 export async function settleLayer(
   { options, writer }: ReplayContext,
   iden: string,

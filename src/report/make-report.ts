@@ -238,7 +238,7 @@ function blindSpots(last: RunRecord | undefined, verify: Report['verify'], sha25
   spots.push('What share of the time was spent waiting for the disk or for other threads')
   if (last === undefined) return spots
   if (last.layers === null)
-    spots.push('Counts of this run: it did not come to its end. Counts by form are those that were recorded before')
+    spots.push('Counts of this run: it did not finish. Counts by form are those that were recorded before')
   spots.push(...leftOut(last).map((what) => `What the last run was told to leave out: ${what}`))
   if (last.options['safety-off'] === true) {
     spots.push('Whether form values are normed and hash to their buid (--safety-off)')

@@ -29,7 +29,7 @@ export function reportHtml(report: Report): string {
   const policy = `default-src 'none'; style-src 'sha256-${styleHash}'; img-src data:; base-uri 'none'; form-action 'none'`
   const sections = [
     head(report),
-    section('What this report says nothing about', list(report.not_looked_at)),
+    section('What this report does not cover', list(report.not_looked_at)),
     section('Counts by layer', layerTable(report)),
     ...report.layers.filter(({ forms }) => forms.length > 0).map(formSection),
     section('Errors', errorsOf(report)),
@@ -163,7 +163,7 @@ function identity({ layers }: Report): string {
     ]),
   )
   if (rows.length === 0) return '<p>No fingerprint is recorded.</p>'
-  return `<p class="mute">XXH64 of the slab's structure and of its pages; of files over 32 MiB, of pages spread over the file. It tells one backup from another, and proves nothing against somebody who forges.</p>${table(['Layer', 'slab', 'fingerprint', 'pages', 'rows', 'transaction'], rows)}`
+  return `<p class="mute">XXH64 of the slab's structure and of its pages; of files over 32 MiB, of pages spread over the file. It tells one backup from another, but it does not protect against forgery.</p>${table(['Layer', 'slab', 'fingerprint', 'pages', 'rows', 'transaction'], rows)}`
 }
 
 function hashesOf({ sha256 }: Report): string {

@@ -68,7 +68,7 @@ export const reportSchema = z.strictObject({
   /** `verify --json`, and where it is from. */
   verify: z.nullable(z.strictObject({ from: text, at: z.nullable(text), result: z.looseObject({ ok: z.boolean() }) })),
   sha256: z.nullable(z.array(z.strictObject({ path: text, bytes: count, sha256: text }))),
-  /** What this report says nothing about, and why. */
+  /** What this report does not cover, and why. */
   not_looked_at: z.array(text),
   next_steps: z.array(z.strictObject({ title: text, text, commands: z.array(text) })),
 })

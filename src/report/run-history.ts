@@ -40,7 +40,7 @@ export const runRecord = z.strictObject({
   /** What it was asked for; nothing of it is secret. */
   options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string()), z.null()])),
   host: z.strictObject({ name: text, system: text, node: text, cores: count, memoryBytes: count }),
-  /** Counts by layer and what it noted; null when it did not come to its end. */
+  /** Counts by layer and what it noted; null when it did not finish. */
   layers: z.nullable(z.array(layerCounts)),
   errorCount: z.nullable(count),
   openErrorCount: z.nullable(count),

@@ -20,7 +20,7 @@ interface ReadBuffer {
 const NOTHING: ReadBuffer = { buf: Buffer.alloc(0), view: new DataView(new ArrayBuffer(0)) }
 /** Buffers for this thread's readers: those of one merge are used again by the next. */
 const unused: ReadBuffer[] = []
-/** What was filled anew last is left alone until the next fill: the row before the current one may lie in it. */
+/** What was filled again last is left alone until the next fill: the row before the current one may lie in it. */
 let resting = NOTHING
 
 /** A part of one run: rows of consecutive groups. */

@@ -118,7 +118,7 @@ export function checkRunBlocks(path: string): void {
 /** What is thrown when a run is not as it was written. */
 export function damagedRun(path: string, found: string): MigrationError {
   return new MigrationError('ERR_DEST', `Cannot read run "${path}": ${found}`, {
-    hint: 'Check the disk of the destination, delete this file, and go on with --from-last: what it held is translated again',
+    hint: 'Check the disk of the destination, delete this file, and continue with --from-last: what it held is translated again',
   })
 }
 

@@ -10,7 +10,7 @@ import { walkSlab } from '../page/page-walker.js'
 export function assertSound(path: string): void {
   const found = SlabReader.exists(path) ? complaintOf(path) : undefined
   if (found === undefined) return
-  throw new MigrationError('ERR_DEST', `Cannot go on with "${path}": ${found}`, {
+  throw new MigrationError('ERR_DEST', `Cannot continue with "${path}": ${found}`, {
     hint: 'Check the disk of the destination, delete this directory, and start over with --restart',
   })
 }

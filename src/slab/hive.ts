@@ -19,7 +19,7 @@ const NULL_VALUE = encode(null)
  */
 export class Hive {
   private readonly root: HiveNode = { value: undefined, kids: new Map() }
-  /** Rows whose key is no text: no Cortex can open such a hive, nothing here can name them. */
+  /** Rows whose key is not text: no Cortex can open such a hive, nothing here can name them. */
   private unnamed = 0
   private readonly before = new Map<string, Uint8Array>()
 
@@ -133,10 +133,10 @@ function decoded(path: HivePath, value: Uint8Array): Value {
   try {
     return decode(value)
   } catch (cause) {
-    const found = `the value of "${path.join('/')}" is no msgpack: ${(cause as Error).message}`
+    const found = `the value of "${path.join('/')}" is not msgpack: ${(cause as Error).message}`
     throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot read hive of slab "cell.lmdb": ${found}`, {
       cause,
-      hint: 'Restore it from a backup, or set the value anew where Synapse still reads the hive',
+      hint: 'Restore it from a backup, or set the value again where Synapse can still read the hive',
     })
   }
 }

@@ -18,7 +18,7 @@ export function passGate(gate: Int32Array): void {
 }
 
 /**
- * Runs a transaction. A thread that is ended within one never ends: lmdb-js then closes its environments, and waits for ever
+ * Runs a transaction. A thread that is ended within one never ends: lmdb-js then closes its environments, and waits forever
  * for the lock that the transaction holds. So a thread may be ended between its transactions only.
  */
 export function uncut<T>(transaction: () => T): T {

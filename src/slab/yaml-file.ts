@@ -11,7 +11,7 @@ export type YamlMap = Record<string, unknown>
  * Reads a YAML file that holds a map; an empty one counts as an empty map, as operators leave them behind.
  * Returns null when there is no such file.
  *
- * @throws {MigrationError} ERR_CONFIG when it is no YAML, or something else than a map
+ * @throws {MigrationError} ERR_CONFIG when it is not YAML, or something else than a map
  */
 export function readYamlFile(path: string): YamlMap | null {
   const text = readText(path)

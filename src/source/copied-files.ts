@@ -24,7 +24,7 @@ const KEPT = new Set(['cell.guid', 'cell.yaml', 'boot.yaml', 'slabs', 'axon'])
 
 /**
  * Lists all that lies in a Cortex directory beside its layers: each directory before what it holds, names in the order of
- * their bytes. Temporary files and sockets that 0.1.x makes anew are not listed.
+ * their bytes. Temporary files and sockets that 0.1.x makes again are not listed.
  */
 export function* copiedFiles(dir: string): Generator<CopiedFile | NotCopied> {
   const path = Buffer.from(dir)
@@ -101,7 +101,7 @@ function isKept(names: readonly Buffer[]): boolean {
   return KEPT.has(names[0].toString()) || names[names.length - 1].toString('latin1').endsWith('.lmdb')
 }
 
-/** Layers are migrated, not copied; 0.1.x makes sockets anew when it starts, and `tmp` beside slabs. */
+/** Layers are migrated, not copied; 0.1.x makes sockets again when it starts, and `tmp` beside slabs. */
 function isMadeAnew(names: readonly Buffer[]): boolean {
   const [top, name] = [names[0].toString('latin1'), names[names.length - 1].toString('latin1')]
   if (names.length === 1) return top === 'layers'

@@ -36,7 +36,7 @@ export function spliceRows(slab: SlabReader): DbReader | undefined {
 /**
  * `layer:model:version` of a layer, of 0.1.x and 2.x alike, or null when it has none.
  *
- * @throws {MigrationError} ERR_SLAB_CORRUPT when it is no msgpack
+ * @throws {MigrationError} ERR_SLAB_CORRUPT when it is not msgpack
  */
 export function layerVersion(slab: SlabReader): Value | null {
   const row = slab.mainRows().find(({ key }) => Buffer.from(key).toString('latin1') === MODEL_VERSION_KEY)
@@ -44,6 +44,6 @@ export function layerVersion(slab: SlabReader): Value | null {
   try {
     return decode(row.value)
   } catch (error) {
-    throw slab.corrupt(`its model version is no msgpack: ${(error as Error).message}`)
+    throw slab.corrupt(`its model version is not msgpack: ${(error as Error).message}`)
   }
 }

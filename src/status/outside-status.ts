@@ -34,7 +34,7 @@ export const outsideStatus = z.strictObject({
       failure: z.nullable(z.strictObject({ message: text, hint: z.nullable(text) })),
       errors: z.nullable(count),
       open_errors: z.nullable(count),
-      /** Null when it did not come to its end. */
+      /** Null when it did not finish. */
       layers: z.nullable(
         z.array(
           z.strictObject({

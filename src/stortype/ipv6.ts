@@ -12,7 +12,7 @@ export const ipv6Index: IndexEncoder = {
     const int = pyInt(value)
     if (int !== null) return intAddress(int)
     if (value instanceof Uint8Array) return packedAddress(value)
-    // What is no text is read as its Python repr, which never is an address.
+    // What is not text is read as its Python repr, which never is an address.
     if (typeof value !== 'string') throw addressError(`At least 3 parts expected in '${pyTypeName(value)}'`)
     try {
       return parseIpv6(value)

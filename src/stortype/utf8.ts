@@ -32,7 +32,7 @@ export function shortened(bytes: Uint8Array): Uint8Array {
   return index
 }
 
-/** Where the UTF-8 of a msgpack text starts, or -1 when the value is no text. */
+/** Where the UTF-8 of a msgpack text starts, or -1 when the value is not text. */
 export function textStart(buf: Uint8Array, start: number): number {
   const tag = buf[start]
   if (tag >= 0xa0 && tag <= 0xbf) return start + 1

@@ -40,7 +40,7 @@ export interface SpliceExtractResult {
 
 /**
  * Translates one range of a layer's splice log into rows of the node edit log. Ranges may be cut anywhere: a group that
- * reaches over the end is read to its end, and leading splices that go on with a group of the range before are left to it,
+ * reaches over the end is read to its end, and leading splices that continue with a group of the range before are left to it,
  * so together the ranges hold every splice exactly once and the same rows however they are cut.
  *
  * @throws {MigrationError} when the slab cannot be read
@@ -156,7 +156,7 @@ class RangeExtractor {
     this.args.failure({
       offset: expected,
       code: 'ROW',
-      message: `Cannot read splice: its key ${Buffer.from(key).toString('hex')} is no offset`,
+      message: `Cannot read splice: its key ${Buffer.from(key).toString('hex')} is not an offset`,
       subject: '',
       oldModel: false,
       splice: cursor.value(),
@@ -180,7 +180,7 @@ function outOfOrder(slabPath: string, offset: number, last: number): MigrationEr
     'ERR_SLAB_CORRUPT',
     `Cannot read slab "${slabPath}": splice ${offset} comes behind ${last}`,
     {
-      hint: 'Restore it from a backup, or let "mdb_copy -c" of LMDB tell whether it can still be copied',
+      hint: 'Restore it from a backup, or try "mdb_copy -c" of LMDB, which tells whether it can still be copied',
     },
   )
 }

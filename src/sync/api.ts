@@ -79,7 +79,7 @@ export interface SyncConfig {
   readonly noMigrationMode: boolean
 }
 
-/** A splice, or several of one push, that could not be applied; kept until it is retried or the layer starts afresh. */
+/** A splice, or several of one push, that could not be applied; kept until it is retried or the layer starts over. */
 export interface SyncError {
   readonly layer: string
   /** Offset of the first splice; with `layer` the record's key. */

@@ -25,18 +25,18 @@ export function readOffsetsFile(path: string | undefined): [iden: string, offset
   }
   // Idens of digits only must stay texts, so nothing is resolved to numbers.
   const document = parseDocument(text, { schema: 'failsafe' })
-  if (document.errors.length > 0) throw wrong(path, `it is no YAML: ${document.errors[0].message.split('\n')[0]}`)
+  if (document.errors.length > 0) throw wrong(path, `it is not YAML: ${document.errors[0].message.split('\n')[0]}`)
   const { contents } = document
-  if (!isMap(contents)) throw wrong(path, 'it is no map of layer idens')
+  if (!isMap(contents)) throw wrong(path, 'it is not a map of layer idens')
   if (contents.items.length === 0) throw wrong(path, 'it names no layer')
   return contents.items.map(({ key, value }) => {
     const iden = isScalar(key) ? String(key.value) : ''
-    if (!IDEN.test(iden)) throw wrong(path, `"${iden}" is no layer iden of 32 hex digits`)
+    if (!IDEN.test(iden)) throw wrong(path, `"${iden}" is not a layer iden of 32 hex digits`)
     const nextoffs = isMap(value) ? value.get('nextoffs') : undefined
     if (nextoffs === undefined) throw wrong(path, `layer ${iden} has no nextoffs`)
     const offset = Number(nextoffs)
     if (!OFFSET.test(String(nextoffs)) || !Number.isSafeInteger(offset)) {
-      throw wrong(path, `nextoffs of layer ${iden} is "${nextoffs}", which is no offset`)
+      throw wrong(path, `nextoffs of layer ${iden} is "${nextoffs}", which is not an offset`)
     }
     return [iden, offset]
   })

@@ -85,7 +85,7 @@ class Peer {
       throw new MigrationError(
         'ERR_CONFIG',
         `Cannot use ${cortex.shownUrl} as ${this.role}: its version is ${cortex.version.join('.')}, expected ${expected}`,
-        { hint: 'perhaps --src and --dest are exchanged' },
+        { hint: 'perhaps --src and --dest are swapped' },
       )
     }
     this.version = cortex.version

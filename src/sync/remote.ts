@@ -100,7 +100,7 @@ class TelepathLayer implements RemoteLayer {
     const [major, minor] = this.proxy.version
     // Later releases do not show a row as they did before (seen with 2.256.0).
     if (index === 0 || (major === 2 && minor > 8)) return null
-    // Most releases go on with what is logged later, for ever: the first row is all that is of use.
+    // Most releases continue with what is logged later, forever: the first row is all that is of use.
     for await (const row of this.proxy.generate('syncNodeEdits', [index - 1])) return digestOf(row)
     return null
   }

@@ -84,7 +84,7 @@ export class Link {
     this.splitter.maxBytes = maxFrameBytes
   }
 
-  /** Fails the link when nothing moves for so long although the peer's turn it is; 0: waits for ever. */
+  /** Fails the link when nothing moves for so long although the peer's turn it is; 0: waits forever. */
   expectWithin(silenceMs: number): void {
     this.silenceMs = silenceMs
     this.socket.setTimeout(silenceMs)

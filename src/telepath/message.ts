@@ -23,7 +23,7 @@ export type Retn =
 /** The type of a message alone, however long the rest is. @throws {MsgpackError} when it has none */
 export function messageType(frame: Uint8Array): string {
   const type = frame[0] === 0x92 ? valueAt(frame, 1).value : null
-  if (typeof type !== 'string') throw new MsgpackError('a message is no [type, info]')
+  if (typeof type !== 'string') throw new MsgpackError('a message is not a [type, info]')
   return type
 }
 
@@ -34,7 +34,7 @@ export function decodeMessage(frame: Uint8Array): Message {
     const [type, info] = value
     if (typeof type === 'string' && info instanceof PackMap) return { type, info }
   }
-  throw new MsgpackError('a message is no [type, info]')
+  throw new MsgpackError('a message is not a [type, info]')
 }
 
 export function encodeMessage(type: string, info: Record<string, Value>): Uint8Array {

@@ -312,5 +312,5 @@ function todoOf(todo: Value | undefined): [method: string, args: Value[], kwargs
   if (Array.isArray(todo) && typeof todo[0] === 'string' && Array.isArray(todo[1]) && todo[2] instanceof PackMap) {
     return [todo[0], todo[1], todo[2]]
   }
-  throw TelepathError.of('BadArg', { mesg: 'todo is no [method, args, kwargs]' })
+  throw TelepathError.of('BadArg', { mesg: 'todo is not a [method, args, kwargs]' })
 }

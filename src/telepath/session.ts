@@ -11,7 +11,7 @@ export interface SessionOptions {
   /** Longest wait for a connection, and for the answer to its handshake. */
   readonly connectMs: number
   /**
-   * Longest silence of a peer whose turn it is; 0: for ever. Keep-alive finds out that a machine is gone only while nothing
+   * Longest silence of a peer whose turn it is; 0: forever. Keep-alive finds out that a machine is gone only while nothing
    * was sent to it, so this is what ends a call that was.
    */
   readonly silenceMs: number

@@ -60,7 +60,7 @@ export class RunningTasks implements TaskWatch {
     if (all.length > listed.length) listed.push(`${all.length - listed.length} more`)
     this.warn(
       `No thread has reported anything for ${time(now - this.newsMs)}. Still running: ${listed.join(', ')}. ` +
-        'If it is no slow disk, stop the run and go on with --from-last',
+        'If it is no slow disk, stop the run and continue with --from-last',
     )
   }
 

@@ -46,7 +46,7 @@ export function fromWire(wire: WireError): Error {
   return error
 }
 
-/** The value, or the error thrown anew. */
+/** The value, or the error thrown again. */
 export function unwrap<T>(wire: Wire<T>): T {
   if ('error' in wire) throw fromWire(wire.error)
   return wire.ok

@@ -289,7 +289,7 @@ export class NodeTranslator {
     if (known >= 0) return known
     const bytes = Uint8Array.prototype.slice.call(buf, start, end)
     const name = strictText(bytes)
-    if (name === null) throw new Rejected('ROW', `A row name is no UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
+    if (name === null) throw new Rejected('ROW', `A row name is not UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
     if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
     return this.tagNames.id(bytes)
   }
@@ -365,7 +365,7 @@ export class NodeTranslator {
   private rowName(node: SourceNode, i: number, from: number): string {
     const bytes = node.name(i).subarray(from)
     const name = strictText(bytes)
-    if (name === null) throw new Rejected('ROW', `A row name is no UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
+    if (name === null) throw new Rejected('ROW', `A row name is not UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
     if (bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
     return name
   }

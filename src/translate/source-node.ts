@@ -11,7 +11,7 @@ export const RowKind = { form: 0, prop: 1, tag: 2, tagProp: 3 } as const
 
 /**
  * The rows of one 0.1.x node as spans of the source's pages: `bybuid` rows whose key starts with the same 32 bytes. One
- * object is used for node after node. The key goes on with the name in UTF-8 (`*form`, `#tag`, `#tag:prop`, else a
+ * object is used for node after node. The key continues with the name in UTF-8 (`*form`, `#tag`, `#tag:prop`, else a
  * property, universals with a leading dot); the value is the msgpack of `[valu, indx]`.
  */
 export class SourceNode {
@@ -97,7 +97,7 @@ export class SourceNode {
       if (buf[at] === 0xdd && buf[at + 1] === 0 && buf[at + 2] === 0 && buf[at + 3] === 0 && buf[at + 4] === 2)
         return at + 5
     }
-    throw new MsgpackError('the value is no [valu, indx] pair')
+    throw new MsgpackError('the value is not a [valu, indx] pair')
   }
 
   name(i: number): Uint8Array {
@@ -110,7 +110,7 @@ export class SourceNode {
     return -1
   }
 
-  /** The name of its form as the form row has it; null without one, or when it is no UTF-8. */
+  /** The name of its form as the form row has it; null without one, or when it is not UTF-8. */
   formName(): string | null {
     const i = this.formRow()
     return i < 0 ? null : strictText(this.name(i).subarray(1))

@@ -268,16 +268,16 @@ export class SpliceReader {
 
   private readFields(buf: Uint8Array, start: number, end: number): string | null {
     const items = arrayHead(buf, start, end)
-    if (items < 2) return 'Cannot read splice: it is no [type, info] pair'
+    if (items < 2) return 'Cannot read splice: it is not a [type, info] pair'
     const typeStart = bodyOf(buf, start)
     const infoStart = skip(buf, typeStart, end)
     let stop = this.info(buf, infoStart, end)
-    if (stop < 0) return 'Cannot read splice: its info is no map'
+    if (stop < 0) return 'Cannot read splice: its info is not a map'
     for (let i = 2; i < items; i++) stop = skip(buf, stop, end)
     if (stop !== end) return `Cannot decode splice: ${end - stop} bytes behind the value`
     this.kind = kindOf(buf, typeStart, infoStart)
     if (this.ndefStart < 0) return 'Cannot read splice: it has no ndef'
-    if (!this.ndef(buf)) return 'Cannot read splice: its ndef is no [form, value] pair'
+    if (!this.ndef(buf)) return 'Cannot read splice: its ndef is not a [form, value] pair'
     return null
   }
 

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../layout/error-record.js'
 
-/** Why a splice has no node edit: `ROW` when it is no msgpack, no `[type, info]`, or has no usable ndef. */
+/** Why a splice has no node edit: `ROW` when it is not msgpack, no `[type, info]`, or has no usable ndef. */
 export type SpliceFailCode = Extract<ErrorCode, 'ROW' | 'FORM' | 'STORTYPE' | 'EDIT' | 'NULL'>
 
 /** A splice that was left out of the node edits. */

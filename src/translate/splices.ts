@@ -103,9 +103,9 @@ export class SpliceTranslator {
   }
 
   /**
-   * Notes a splice that somebody else translates, so that the next one knows whether it goes on with its group.
+   * Notes a splice that somebody else translates, so that the next one knows whether it continues with its group.
    *
-   * @returns whether it goes on with the group of the splice before
+   * @returns whether it continues with the group of the splice before
    */
   pass(offset: number, buf: Uint8Array, start: number, end: number): boolean {
     assert(this.spliceCount === 0, () => 'a splice was passed over within a group')
@@ -118,7 +118,7 @@ export class SpliceTranslator {
     return continues
   }
 
-  /** Whether a splice would go on with the group of the one before; nothing is noted. */
+  /** Whether a splice would continue with the group of the one before; nothing is noted. */
   continues(offset: number, buf: Uint8Array, start: number, end: number): boolean {
     this.take(offset, buf, start, end)
     return this.splice.read(buf, start, end) === null && this.continuesEdit()
@@ -135,7 +135,7 @@ export class SpliceTranslator {
     this.provId = NO_ID
   }
 
-  /** Asks for every stortype anew, after the model has changed. */
+  /** Asks for every stortype again, after the model has changed. */
   modelChanged(): void {
     this.stortypes.clear()
     this.deletions = null
@@ -245,9 +245,9 @@ export class SpliceTranslator {
     const { kind, propStart, tagStart, valuStart } = this.splice
     const buf = this.buf
     const isTag = kind >= SpliceKind.tagAdd
-    if (isTag && (tagStart < 0 || !isText(buf, tagStart))) return 'its tag is no text'
+    if (isTag && (tagStart < 0 || !isText(buf, tagStart))) return 'its tag is not text'
     const hasProp = kind <= SpliceKind.propDel || kind >= SpliceKind.tagPropSet
-    if (hasProp && (propStart < 0 || !isText(buf, propStart))) return 'its prop is no text'
+    if (hasProp && (propStart < 0 || !isText(buf, propStart))) return 'its prop is not text'
     const isSet = kind === SpliceKind.propSet || kind === SpliceKind.tagAdd || kind === SpliceKind.tagPropSet
     if (isSet && valuStart < 0) return 'it has no valu'
     if (kind === SpliceKind.tagAdd && buf[valuStart] === 0xc0) return 'its valu is null'

@@ -21,7 +21,7 @@ export type TriggerOutcome =
  * iden. A rule without a view, or with the Cortex's own iden as view, belongs to the default view, as in 0.1.x.
  */
 export function translateTrigger(key: string, rule: Value, context: TriggerContext): TriggerOutcome {
-  if (!(rule instanceof PackMap)) return failed('RULE', key, 'Trigger rule is no map', rule)
+  if (!(rule instanceof PackMap)) return failed('RULE', key, 'Trigger rule is not a map', rule)
   const rest = rule.entries.filter(([name]) => name !== 'viewiden' && name !== 'useriden')
   const user = rule.get('useriden')
   // The reference names such a rule by the hash of what it still holds when it gives up.

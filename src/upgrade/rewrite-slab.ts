@@ -15,7 +15,7 @@ export interface SlabChange {
 }
 
 /**
- * Writes a slab anew with other rows in some of its dbs, and its pages full. Makes `dir`, durable when it returns.
+ * Writes a slab again with other rows in some of its dbs, and its pages full. Makes `dir`, durable when it returns.
  *
  * @throws {MigrationError} ERR_SLAB_CORRUPT when the source is damaged; ERR_DEST when `dir` cannot be written
  */

@@ -31,7 +31,7 @@ export interface HistoryCounts {
 /** Of a layer without splices. */
 export const NO_HISTORY: HistoryCounts = { splices: 0, failures: 0, rows: 0 }
 
-/** Compares the node edits of a layer with its splices, translated anew. */
+/** Compares the node edits of a layer with its splices, translated again. */
 export class LayerHistory {
   private readonly splicesPath: string
   private readonly editsPath: string

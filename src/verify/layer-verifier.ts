@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { DEST_LAYER_SLABS, INDEX_DBS } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
-import type { ModelData } from '../model/model.js'
+import type { LayerNodesSource } from '../migrate/layer-nodes.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
@@ -34,18 +34,7 @@ const DAMAGED = 'pages of its slabs are damaged'
 /** Databases in which releases after 2.8 keep nodes: `bybuidv3`. */
 const NEWER_NODES = /^bybuidv\d+$/
 
-export interface LayerVerifierOptions {
-  readonly iden: string
-  readonly srcDir: string
-  readonly destDir: string
-  readonly otherLayers: readonly string[]
-  readonly model: ModelData
-  readonly checks: boolean
-  readonly mapPartial: boolean
-  /** Whether the Cortex has layers that cannot be looked at. */
-  readonly isLayerMissing: boolean
-  readonly withNodedata: boolean
-  readonly nodelim: number | null
+export interface LayerVerifierOptions extends LayerNodesSource {
   readonly withNodes: boolean
   readonly withSplices: boolean
   /** Nodes to choose, or null to compare all. */

@@ -70,7 +70,7 @@ export function refuseSourceInUse(srcDir: string): void {
 }
 
 /**
- * Compares a migrated Cortex with its source: re-reads the source, translates it anew and looks at every row, every index
+ * Compares a migrated Cortex with its source: re-reads the source, translates it again and looks at every row, every index
  * row, the history and the pages of each layer of the destination. Reads pages only; nothing is written anywhere.
  *
  * @throws {MigrationError} when one of the two is no Cortex, they do not belong together, the migration has not finished,
@@ -136,7 +136,7 @@ class Verifier {
       const progress = new VerifyProgress(this.options.checkpointPath, this.whatIsCompared(slabs, model))
       if (progress.layerCount > 0) {
         const count = `${progress.layerCount} of ${idens.length} layers`
-        this.events.note(`Going on with "${this.options.checkpointPath}", which has ${count}`)
+        this.events.note(`Continuing with "${this.options.checkpointPath}", which has ${count}`)
       }
       await inTurn(idens, LAYERS_AT_ONCE, (iden) => this.layer(iden, source, model, progress, logged.get(iden)))
       if (sample !== null) this.notCompared.push(SAMPLE_LACKS)

@@ -26,9 +26,13 @@ export class VerifyProgress {
     if (path === null || !existsSync(path)) return
     const saved = readSaved(path)
     if (saved?.what !== what) {
-      throw new MigrationError('ERR_CHECKPOINT_MISMATCH', `Cannot go on from "${path}": it is of another comparison`, {
-        hint: 'source, destination and options must be as they were; to begin anew remove the file',
-      })
+      throw new MigrationError(
+        'ERR_CHECKPOINT_MISMATCH',
+        `Cannot continue from "${path}": it belongs to another comparison`,
+        {
+          hint: 'source, destination and options must be the same as before; to start over, remove the file',
+        },
+      )
     }
     for (const [iden, bytes] of saved.layers) this.layers.set(iden, bytes)
   }
@@ -60,7 +64,7 @@ export class VerifyProgress {
     renameSync(part, this.path)
   }
 
-  /** Nothing is left to go on with. */
+  /** Nothing is left to continue with. */
   remove(): void {
     if (this.path !== null) rmSync(this.path, { force: true })
   }

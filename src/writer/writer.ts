@@ -174,7 +174,7 @@ export class Writer {
   }
 
   /**
-   * Goes on with building a slab: its streams are those of the checkpoint.
+   * Continues with building a slab: its streams are those of the checkpoint.
    *
    * @param dropped streams that are made again: the checkpoint forgets them first, their pages are used again
    */

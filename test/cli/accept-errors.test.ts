@@ -74,7 +74,7 @@ test('--accept-errors knows values of node data, splices, triggers and queues on
   }
 })
 
-test('--accept-errors refuses a file that is no list of errors with 3', (t) => {
+test('--accept-errors refuses a file that is not a list of errors with 3', (t) => {
   const dir = tempDir(t)
   const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
   const run = (file: string) => migrate('--src', src, '--dest', join(dir, 'dest'), '--accept-errors', file)

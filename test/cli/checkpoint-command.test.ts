@@ -7,7 +7,7 @@ import { migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
 
-test('checkpoint show lists steps and layers, checkpoint reset forgets them, and --from-last begins anew', (t) => {
+test('checkpoint show lists steps and layers, checkpoint reset forgets them, and --from-last begins again', (t) => {
   const dir = tempDir(t)
   const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
   const dest = join(dir, 'dest')
@@ -18,7 +18,7 @@ test('checkpoint show lists steps and layers, checkpoint reset forgets them, and
     'step     layer                             state     parts   done',
     `nodes    ${LAYER}  finished  1 of 1    23`,
     `splices  ${LAYER}  finished  1 of 1   142`,
-    'All that was begun is finished',
+    'All that was started is finished',
     '',
   ])
   const json = JSON.parse(synapseMigrator(['checkpoint', 'show', dest, '--json']).stdout)
@@ -47,7 +47,7 @@ test('checkpoint show lists steps and layers, checkpoint reset forgets them, and
   assert.deepEqual([readCheckpoints(dest).size, existsSync(join(dest, 'migration', 'run.lock'))], [0, false])
   assert.equal(
     synapseMigrator(['checkpoint', 'show', dest]).stdout,
-    'There is no checkpoint: a migration begins anew\n',
+    'There is no checkpoint: a migration starts from the beginning\n',
   )
   const again = migrate('--src', src, '--dest', dest, '--workers', '1', '--from-last', '--verify')
   assert.equal(again.status, 0)

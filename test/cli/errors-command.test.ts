@@ -26,7 +26,7 @@ test('errors counts by step and code, then lists each with layer, form, buid and
   const lines = stdout.split('\n')
   assert.deepEqual(lines.slice(0, 3), [
     'errors  step   code  meaning',
-    '     5  nodes  NORM  the form value is not what the model makes of it',
+    '     5  nodes  NORM  the model norms the form value to something else',
     'to cure NORM: Add the node with its normed value in the 0.1.x Cortex, or migrate again with --safety-off, which keeps it as it is',
   ])
   assert.equal(

@@ -78,7 +78,7 @@ test('SYN_LOG_LEVEL that is no level ends both tools with 2 and one sentence, be
     assert.deepEqual([status, stdout], [2, ''], program)
     assert.equal(
       stderr,
-      'error: Cannot use SYN_LOG_LEVEL "bogus": it is no log level\n' +
+      'error: Cannot use SYN_LOG_LEVEL "bogus": it is not a log level\n' +
         'hint: Choose from DEBUG, INFO, WARNING, ERROR, CRITICAL, or unset SYN_LOG_LEVEL\n',
       program,
     )

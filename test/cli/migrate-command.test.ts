@@ -102,7 +102,7 @@ test('migrate_020 ends with 2 on a wrong command line and says what is wrong', (
     [['--src', 'x'], /Destination dirn must be specified for migration\./],
     [['--src', 'x', '--dest', 'y', '--edit-batchsize', '0'], /--edit-batchsize.*it must be 1 or more/],
     [['--src', 'x', '--dest', 'y', '--fair-iter', '-1'], /--fair-iter.*it must be 1 or more/],
-    [['--src', 'x', '--dest', 'y', '--nodelim', '1.5'], /--nodelim.*it is no whole number/],
+    [['--src', 'x', '--dest', 'y', '--nodelim', '1.5'], /--nodelim.*it is not a whole number/],
     [['--src', 'x', '--dest', 'y', '--workers', '0'], /--workers.*it must be 1 or more/],
     [['--src', 'x', '--dest', 'y', '--memory', '1M'], /--memory.*give 32M or more/],
     [['--src', 'x', '--dest', 'y', '--migr-ops', 'nodes', 'nope'], /--migr-ops.*choose from dirn/],
@@ -183,7 +183,10 @@ for (const [signal, code] of [
     })
     const status = await new Promise((resolve) => child.on('close', resolve))
     assert.equal(status, code, stderr)
-    assert.match(stderr, new RegExp(`^Stopped by ${signal}\\. To go on, run the same command with --from-last$`, 'm'))
+    assert.match(
+      stderr,
+      new RegExp(`^Stopped by ${signal}\\. To continue, run the same command with --from-last$`, 'm'),
+    )
     assert.equal(migrate('--src', src, '--dest', dest, '--from-last').status, 8)
     assert.equal(Object.keys(layerDigests(dest)).length, 3 * readdirSync(join(src, 'layers')).length)
   })

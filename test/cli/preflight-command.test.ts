@@ -13,7 +13,7 @@ test('preflight says that a good Cortex would be migrated, and writes nothing', 
   const lines = stdout.trim().split('\n')
   assert.equal(lines[0], `Preflight of a migration of ${src} to ${dest}: 4 layers`)
   assert.match(lines[1], /^warning: Layer 0b4eb4d9fb9d979464a52b2b803afb03 keeps a feed position/)
-  assert.match(lines[2], /^ {2}hint: Let whatever feeds this Cortex go on from there$/)
+  assert.match(lines[2], /^ {2}hint: Make whatever feeds this Cortex continue from there$/)
   assert.equal(lines.at(-1), 'It would start: 0 problems, 1 warning')
   assert.equal(existsSync(dest), false)
 })

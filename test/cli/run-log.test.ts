@@ -31,7 +31,7 @@ test('migrate_020 shows warnings only, -v each step, -q errors only, and keeps a
     assert.match(log, /\[INFO\] Migrated .* in \d+\.\d s \[/)
     assert.match(log, /\[INFO\] Ended with exit code 8 \[/)
   }
-  // A second run goes on with the file.
+  // A second run continues with the file.
   const { log } = run('usual', '--from-last')
   assert.ok(log.startsWith(usual.log))
 })

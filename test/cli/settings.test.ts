@@ -77,7 +77,7 @@ test('flags, their opposites, and lists are understood in environment and file',
   // What the command line is against does not count; what only the others say must not contradict itself.
   const restart = await optionsOf([...args, '--restart'], { SYN_MIGRATE_FROM_LAST: '1' })
   assert.deepEqual([restart.options.restart, restart.options.fromLast], [true, undefined])
-  assert.match(restart.origins.join('\n'), /FROM_LAST is not heeded: the command line is against it/)
+  assert.match(restart.origins.join('\n'), /FROM_LAST is ignored: the command line says otherwise/)
   const both = await optionsOf(args, { SYN_MIGRATE_FROM_LAST: '1', SYN_MIGRATE_RESTART: '1' })
   assert.deepEqual([both.status, /'--restart' cannot be used with option '--from-last'/.test(both.said)], [2, true])
 })
@@ -110,11 +110,11 @@ test('what no option is named, or cannot take, ends with 3 and names the nearest
     run('', { SYN_MIGRATE_WORKRS: '2' }),
     /"SYN_MIGRATE_WORKRS" of the environment: .*\nhint: .*"SYN_MIGRATE_WORKERS"/,
   )
-  assert.match(run('workers: many\n'), /Cannot use "workers" of the configuration ".*": it is no whole number/)
+  assert.match(run('workers: many\n'), /Cannot use "workers" of the configuration ".*": it is not a whole number/)
   assert.match(run('workers: [1, 2]\n'), /Cannot use "workers" .*: it takes one value only/)
   assert.match(run('verify: maybe\n'), /Cannot use "verify" .*: it is neither true nor false/)
   assert.match(run('src: { a: b }\n'), /Cannot use "src" .*: give a text/)
-  assert.match(run('- src\n'), /it is no map of options to values/)
+  assert.match(run('- src\n'), /it is not a map of options to values/)
   assert.match(run('src: [\n'), /^error: Cannot read the configuration ".*migrate\.yaml": /)
   assert.match(run('', { SYN_MIGRATE_LOG_LEVEL: 'LOUD' }), /variable SYN_MIGRATE_LOG_LEVEL: choose from DEBUG/)
   const none = synapseMigrator(['verify', '--config', join(dir, 'none.yaml')])

@@ -10,7 +10,7 @@ import { SlabReader } from '../../src/page/page-reader.js'
 import { tempDir, unpack } from '../support/cortex.js'
 
 const LAYER = 'da202ae99a55194da2d4b96eb84a754b'
-/** A real one: it holds a NUL at byte 9 and is no UTF-8. */
+/** A real one: it holds a NUL at byte 9 and is not UTF-8. */
 const BUID = Buffer.from('6bab776a76f6bb65aa008074ffffffffffffffffffffffffffffffffffffffff', 'hex')
 
 test('MigrationLog.put() writes keys and values as the reference reads them', async (t) => {

@@ -124,7 +124,7 @@ const OUTCOMES: Record<string, Outcome> = {
   'truncated-form': { ...withoutFqdn0('Unable to decode row *inet:fqdn of'), like: 'intact', cures: 'D14' },
   'notpair-prop': { ...withoutFqdn0('Unable to decode row host of'), like: 'intact', cures: 'D14' },
   'extradata-prop': { ...withoutFqdn0('Unable to decode row host of'), like: 'intact', cures: 'D14' },
-  'badutf8-key': { ...withoutFqdn0("A row name is no UTF-8: b'\\xff\\xfe' of"), like: 'intact', cures: 'D14' },
+  'badutf8-key': { ...withoutFqdn0("A row name is not UTF-8: b'\\xff\\xfe' of"), like: 'intact', cures: 'D14' },
   emptyprop: { ...withoutFqdn0('Unable to parse a row without a name of'), like: 'intact', cures: 'D14' },
   shortkey: {
     ...whole,

@@ -71,7 +71,7 @@ const made = (async () => {
 
 type Made = Awaited<typeof made>
 
-/** Goes on with a killed migration of which something has changed on disk. */
+/** Continues with a killed migration of which something has changed on disk. */
 async function resumed(name: string, damage: (dest: string, made: Made) => void) {
   const all = await made
   const destDir = join(all.dir, name)
@@ -191,7 +191,7 @@ test('--from-last refuses a checkpoint of which a bit has changed, and a checkpo
     alterValue(join(migration, 'checkpoints.lmdb'), 'checkpoints', 0.5),
   )
   for (const slab of ['checkpoints', 'migr']) {
-    await refused(`${slab}-root`, 6, new RegExp(`^Cannot go on with ".*${slab}.lmdb": `), (migration) => {
+    await refused(`${slab}-root`, 6, new RegExp(`^Cannot continue with ".*${slab}.lmdb": `), (migration) => {
       const path = join(migration, `${slab}.lmdb`)
       const reader = SlabReader.open(path)
       const root = reader.mainDb.root

@@ -55,7 +55,7 @@ test('--dry-run into a destination that is there changes nothing in it, and says
   const { status, stdout } = migrate('--src', src, '--dest', dest, '--dry-run', '--migr-ops', 'nodes', 'splices')
   assert.equal(status, 8)
   assert.match(stdout, /^Dry run of a migration of .* in \d+\.\d s: nothing was written$/m)
-  assert.match(stdout, /^ {2}5 errors: what they name would not be migrated\n {4}5 {2}nodes {2}NORM {2}the form value/m)
+  assert.match(stdout, /^ {2}5 errors: these would not be migrated\n {4}5 {2}nodes {2}NORM {2}the model norms/m)
   assert.deepEqual([dumpCortex(dest), readdirSync(dest, { recursive: true })], before)
   assert.equal(migrate('--src', src, '--dest', dest, '--dry-run', '--from-last').status, 2)
 })
@@ -72,7 +72,7 @@ test('--max-errors stops early with 11, and --from-last with more goes on to the
   assert.equal(
     stopped.stderr,
     `error: Stopped after 5 errors: --max-errors allows 4\nhint: See them with: synapse-migrator errors ${dest}\n` +
-      '      To go on, run the same command with --from-last and a larger --max-errors, or without\n',
+      '      To continue, run the same command with --from-last and a larger --max-errors, or without\n',
   )
   assert.equal(migrate(...args, '--max-errors', '4', '--from-last').status, 11)
   assert.equal(migrate(...args, '--max-errors', '5', '--from-last').status, 8)

@@ -37,7 +37,7 @@ test('inspect and preflight say what of an old Cortex is changed', (t) => {
   assert.match(stdout, /note: .*seen to meta:seen/)
 })
 
-test('a migration of an old Cortex that is killed goes on with --from-last to the same result', async (t) => {
+test('a migration of an old Cortex that is killed continues with --from-last to the same result', async (t) => {
   const dir = tempDir(t)
   const srcDir = unpack('old/before-0.1.0.tar.gz', join(dir, 'src'))
   const calm = join(dir, 'calm')

@@ -60,14 +60,14 @@ test('--from-last refuses a backup of which one value differs, with transaction 
       assert.equal(status, 9, `${what}, ${slab}: ${stderr}`)
       assert.ok(error !== undefined)
       assert.equal(error.code, 'ERR_CHECKPOINT_MISMATCH')
-      const told = `Cannot resume layer "${iden}": it was begun with another ${slab}.lmdb (transaction `
+      const told = `Cannot resume layer "${iden}": it was started with another ${slab}.lmdb (transaction `
       assert.ok(error.message.startsWith(told) && error.message.endsWith('pages, other content)'), error.message)
       assert.equal(error.hint, 'Use the source and the options of the first run, or start over with --restart')
     }
   }
 })
 
-test('--from-last goes on with the same source wherever it was moved or copied to', async (t) => {
+test('--from-last continues with the same source wherever it was moved or copied to', async (t) => {
   const { srcDir, killed, expected } = await made
   const dir = tempDir(t)
   const copied = copyCortex(srcDir, join(dir, 'copied'))

@@ -46,7 +46,7 @@ test('migrate_020 --migr-ops: one step after the other gives the result of a who
   same(dest, dumpCortex(whole), 'one step after the other')
 })
 
-test('migrate_020 makes a destination of the reference anew with --restart only, and keeps none of its errors', (t) => {
+test('migrate_020 makes a destination of the reference again with --restart only, and keeps none of its errors', (t) => {
   const dir = tempDir(t)
   const src = unpack('bad/oldform/src.tar.gz', join(dir, 'src'))
   const dest = join(unpack('reference/oldform.tar.gz', dir), 'dest')
@@ -58,7 +58,7 @@ test('migrate_020 makes a destination of the reference anew with --restart only,
   const fresh = join(dir, 'fresh')
   migrate('--src', src, '--dest', fresh)
   assert.equal(migrate('--src', src, '--dest', dest, '--restart').status, 8)
-  same(dest, dumpCortex(fresh), 'made anew')
+  same(dest, dumpCortex(fresh), 'made again')
   assert.ok(!existsSync(join(dest, 'migration', 'splices')))
 })
 

@@ -119,7 +119,7 @@ test('a resumed run translates a partition again that no checkpoint vouches for,
   }
 })
 
-test('a resumed run whose runs or built pages are gone starts the layer afresh', async (t) => {
+test('a resumed run whose runs or built pages are gone starts the layer over', async (t) => {
   const dir = tempDir(t)
   const { srcDir, expected } = await calm
   const options = { srcDir, destDir: join(dir, 'dest'), pieces: PIECES }
@@ -171,7 +171,7 @@ test('--from-last changes nothing when everything is done, and refuses another s
     if (what === 'source') raiseTransaction(layer)
     const { status, stderr } = migrate(...args, '--from-last', ...more)
     assert.equal(status, 9, `${what}: ${stderr}`)
-    assert.match(stderr, /error: Cannot resume layer "[0-9a-f]{32}": it was begun with another /)
+    assert.match(stderr, /error: Cannot resume layer "[0-9a-f]{32}": it was started with another /)
     assert.ok(stderr.includes(named), stderr)
     assert.match(stderr, /hint: Use the source and the options of the first run/)
   }

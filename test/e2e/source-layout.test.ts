@@ -272,7 +272,7 @@ test('what this user may not read is said to be closed, and whose it is, never t
   }
 }) // biome-ignore format: lists
 
-test('users without a name, or with one that is no text, stay as they are, and a fresh migration passes verify', (t) => {
+test('users without a name, or with one that is not text, stay as they are, and a fresh migration passes verify', (t) => {
   const dir = tempDir(t)
   const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
   const [unnamed, nameless, numbered] = ['e1', 'e2', 'e3'].map((byte) => byte.repeat(16))

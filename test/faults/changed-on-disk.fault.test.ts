@@ -34,7 +34,7 @@ async function killed(calm: Undisturbed): Promise<string[]> {
   return dests
 }
 
-/** Files of a killed run that it goes on with. Slabs that are finished and only lack their names are no longer vouched for. */
+/** Files of a killed run that it continues with. Slabs that are finished and only lack their names are no longer vouched for. */
 function workFiles(destDir: string): string[] {
   const isOpen = (step: string, iden: string) => {
     const head = readCheckpoints(destDir).get(`${step}/${iden}`)?.value as { isBuilt?: boolean } | undefined
@@ -111,7 +111,7 @@ test('what changes below the destination between a kill and --from-last is made 
       }
       if (kind === 'migr.lmdb') assertOnlyLog(calm, destDir)
       else calm.same(destDir, path)
-      const isMadeAgain = /Making \d+ of \d+ (parts|ranges)|starting it afresh|restarting from 0/.test(run.stderr)
+      const isMadeAgain = /Making \d+ of \d+ (parts|ranges)|starting it over|restarting from 0/.test(run.stderr)
       campaign.count(`${kind} ${isMadeAgain ? 'made again' : 'without harm'}`)
     })
     rmSync(dirname(destDir), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
@@ -119,7 +119,7 @@ test('what changes below the destination between a kill and --from-last is made 
   campaign.end()
 })
 
-test('a source that is exchanged between a kill and --from-last is refused, and the same one elsewhere is gone on with', async (t) => {
+test('a source that is exchanged between a kill and --from-last is refused, and the same one elsewhere is continued', async (t) => {
   const dir = tempDir(t)
   const campaign = new Campaign('exchanged sources', 8, 120)
   const calm = await Undisturbed.of('demo-cortex', dir)

@@ -69,7 +69,7 @@ test('a run in another pid namespace that is killed: the next one there gets in,
       const isHeld = existsSync(lock)
       if (isHeld && !isPermitted) plantLock(lock, STRANGER)
       const run = await calm.finish(destDir, what, {}, isPermitted ? { wrapper } : {})
-      assert.equal(run.stderr.includes('watching for 10 s whether it is alive'), isHeld, run.stderr)
+      assert.equal(run.stderr.includes('watching for 10 s to see whether it is alive'), isHeld, run.stderr)
       campaign.count(isHeld ? 'taken over after a watch' : 'killed without the lock')
     })
   }
@@ -115,7 +115,7 @@ test('two sync services on one directory, each in a pid and network namespace of
       await first.ended
       const next = start(dirn)
       assert.ok(await next.isUp(), next.stderr())
-      assert.equal(next.stderr().includes('watching for 10 s whether it is alive'), isPermitted, next.stderr())
+      assert.equal(next.stderr().includes('watching for 10 s to see whether it is alive'), isPermitted, next.stderr())
       next.child.kill('SIGKILL')
       await next.ended
       campaign.count('refused, and followed')
@@ -143,7 +143,7 @@ test('a checkpoint of which any byte was edited is refused, never gone on from',
       assert.equal(run.status, 9, run.stderr)
       assert.match(run.stderr, /error: Cannot read checkpoint "(nodes|splices)\/\w{32}": its digest is \w{16}, it was/)
       campaign.count('refused')
-      await calm.finish(destDir, 'afresh', { fromLast: false })
+      await calm.finish(destDir, 'over', { fromLast: false })
     })
   }
   campaign.end()
@@ -172,7 +172,7 @@ test('a resume with other options, another source or by another version is refus
       assert.equal(run.status, code, run.stderr)
       assert.match(run.stderr, says)
       campaign.count('refused')
-      // Nothing has changed: with a version of the first run it goes on, or afresh.
+      // Nothing has changed: with a version of the first run it goes on, or over.
       await calm.finish(destDir, what, { fromLast: what !== 'a newer version' })
     })
   }

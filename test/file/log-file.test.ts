@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { LogFile } from '../../src/file/log-file.js'
 import { tempDir } from '../support/cortex.js'
 
-test('LogFile goes on with a file, keeps it to its owner, and keeps the newest lines in so many files', (t) => {
+test('LogFile continues with a file, keeps it to its owner, and keeps the newest lines in so many files', (t) => {
   const path = join(tempDir(t), 'migrate.log')
   writeFileSync(path, 'before\n')
   chmodSync(path, 0o644)

@@ -109,7 +109,7 @@ test('who loses the lock of DirLock is told, and is killed when it is too busy t
     plantLock(next, STRANGER)
     renameSync(next, path)
     const { code, signal, stderr } = await ended
-    const text = /Cannot use it any longer: another process took ".*a.lock" while this one stood still/
+    const text = /Cannot use it any longer: another process took ".*a.lock" while this one was paused/
     assert.deepEqual([code, signal], isBusy ? [null, 'SIGKILL'] : [10, null])
     assert.match(isBusy ? stderr : await said(/^lost/), text)
   }

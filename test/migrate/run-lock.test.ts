@@ -21,7 +21,7 @@ test('a run refuses a destination that another run has written to between its ch
     mkdirSync(checkpoints, { recursive: true })
     writeFileSync(join(checkpoints, 'data.mdb'), 'of another run')
   }
-  const refused = { code: 'ERR_LOCKED', message: /another run has written to it meanwhile$/ }
+  const refused = { code: 'ERR_LOCKED', message: /another run has written to it in the meantime$/ }
   await assert.rejects(new Migrator(options, log, { show: () => {} }).run(), refused)
   assert.ok(isWritten)
 })

@@ -17,7 +17,7 @@ before(() => {
   migrateByReference(src, reference, '--map-partial')
 })
 
-test('migrate_020 leaves layers that the reference has made alone, and with --restart makes them anew', () => {
+test('migrate_020 leaves layers that the reference has made alone, and with --restart makes them again', () => {
   const made = dumpCortex(reference)
   const { status, stderr } = migrate('--src', src, '--dest', reference)
   assert.equal(status, 4, stderr)

@@ -115,7 +115,7 @@ test('RowCursor.seek() goes to the first row at or above the key, in every leaf 
   slab.close()
 })
 
-test('RowCursor goes on with next() from where seek() put it, to the last row', () => {
+test('RowCursor continues with next() from where seek() put it, to the last row', () => {
   const slab = SlabReader.open(built)
   for (const [name, rows] of [
     ['plain', plain],

@@ -85,7 +85,7 @@ test('a dry run onto a finished migration is made: it replaces nothing, and warn
   const dest = copyCortex(made.dest, join(tempDir(t), 'dest'))
   const { status, stderr } = run(dest, '--dry-run')
   assert.equal(status, 0, stderr)
-  assert.match(stderr, /Only a dry run is possible so\. Cannot migrate into/)
+  assert.match(stderr, /Only a dry run is possible this way\. Cannot migrate into/)
   assert.deepEqual(dumpCortex(dest), made.dump)
 })
 

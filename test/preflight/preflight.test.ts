@@ -69,7 +69,7 @@ test('preflight() refuses source and destination that are the same or nested, li
     [join(dir, 'link'), 'source and destination are the same directory'],
     [join(dir, 'link', 'a', 'b'), 'the destination lies inside the source'],
     [dir, 'the source lies inside the destination'],
-    [join(dir, 'file'), 'the destination is no directory'],
+    [join(dir, 'file'), 'the destination is not a directory'],
   ]
   for (const [destDir, how] of refused) {
     const { problems } = await check(srcDir, destDir)
@@ -98,7 +98,7 @@ test('preflight() refuses a destination on which a Cortex has been started (D28)
     const destDir = unpack(`reference/booted-${release}.tar.gz`, tempDir(t))
     const { problems } = await check(srcDir, destDir)
     const texts = problems.map(({ text }) => text)
-    assert.deepEqual(texts, [`Cannot migrate into "${destDir}": Synapse ${version} has been started on it, what it has since would be lost`])
+    assert.deepEqual(texts, [`Cannot migrate into "${destDir}": Synapse ${version} has been started on it, its changes since then would be lost`])
   }
 }) // biome-ignore format: a table
 
@@ -127,7 +127,7 @@ test('preflight() refuses an empty cell.guid, as a power loss leaves it, of sour
     )
   assert.deepEqual(await texts(), [])
   writeFileSync(join(destDir, 'cell.guid'), '\n')
-  assert.deepEqual(await texts(), ['Cannot migrate into "": its cell.guid is empty, so that nobody knows whose it is'])
+  assert.deepEqual(await texts(), ['Cannot migrate into "": its cell.guid is empty, so its Cortex is unknown'])
   writeFileSync(join(srcDir, 'cell.guid'), '')
   assert.match((await texts()).join('\n'), /^Unable to read cell guid at .*cell\.guid: the file is empty$/m)
 })
@@ -162,7 +162,7 @@ test('preflight() leaves layer directories out that the hive does not know, unle
   const [orphan] = readSource(srcDir).orphans
   assert.deepEqual(texts(found), [
     `Layer directory ${orphan.iden} is not in the hive, a deleted layer leaves its directory behind: it is left out`,
-    `"${join(srcDir, 'layers', 'lost+found')}" is no layer: it is left out`,
+    `"${join(srcDir, 'layers', 'lost+found')}" is not a layer: it is left out`,
   ])
   const all = await check(srcDir, join(tempDir(t), 'dest'), { orphanLayers: true })
   assert.deepEqual(all.layers, [LAYER, orphan.iden].sort())
@@ -173,7 +173,7 @@ test('preflight() reports layers without directory, node data or history, unknow
   const cases: [string, RegExp][] = [
     ['nonodedata', /^Layer da20.* has no slab nodedata\.lmdb: it has no node data$/],
     ['nosplices', /^Layer da20.* has no slab splices\.lmdb: it has no history$/],
-    ['layerowner-missing', /^The owner of layer da20.*, .*, is no user: root becomes its creator$/],
+    ['layerowner-missing', /^The owner of layer da20.*, .*, is not a user: root becomes its creator$/],
     ['module-missing', /^cell\.yaml names Python modules, whose models are unknown here: nope\.mod\.Nope; nodes of/],
   ]
   for (const [name, text] of cases) {
@@ -200,8 +200,8 @@ test('preflight() tells in the end which Storm text was not translated, and who 
   const { notes } = await check(unpack('source/cell.tar.gz', tempDir(t)), join(tempDir(t), 'dest'), {
     ops: new Set(['dirn']),
   })
-  assert.match(notes[0], /^Storm text is carried over as it is, .* 20 triggers, 6 cron jobs, 2 commands and packages /)
-  assert.match(notes[1], /^Everybody could read every view in 0\.1\.x/)
+  assert.match(notes[0], /^Storm text is copied as it is, .* 20 triggers, 6 cron jobs, 2 commands and packages /)
+  assert.match(notes[1], /^In 0\.1\.x everyone could read every view/)
 })
 
 test('preflight() refuses a disk without room for the layers, and warns of one that may be too small', async (t) => {

@@ -68,7 +68,7 @@ test('report takes a result of verify of this destination only, and hashes when 
   assert.ok(layer)
   const bytes = readFileSync(join(dest, layer.path)).subarray(0, layer.bytes)
   assert.equal(layer.sha256, createHash('sha256').update(bytes).digest('hex'))
-  // A file whose name is no UTF-8 is a file like any other.
+  // A file whose name is not UTF-8 is a file like any other.
   writeFileSync(Buffer.concat([Buffer.from(join(dest, 'odd')), Buffer.from([0xe9])]), 'odd')
   const hashed = reportSchema.parse(JSON.parse(synapseMigrator(['report', dest, '--sha256', '--json']).stdout)).sha256
   const odd = hashed?.find(({ path }) => path === 'odd\\xe9')
@@ -95,7 +95,7 @@ test('a refused run and a dry one write nothing at the destination, and their re
   assert.deepEqual([dry.status, existsSync(dest)], [8, false])
   const found = reportOf(out)
   assert.equal(found.verdict.status, 'dry run')
-  const [, errors] = /^ {2}(\d+) errors?: what they name would not be migrated/m.exec(dry.stdout) ?? []
+  const [, errors] = /^ {2}(\d+) errors?: these would not be migrated/m.exec(dry.stdout) ?? []
   assert.deepEqual([found.errors.total, found.errors.total > 0], [Number(errors), true])
   assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /found by the dry run/)
   assert.equal(migrate('--src', join(dir, 'none'), '--dest', dest, '--report-dir', out).status, 5)

@@ -36,7 +36,7 @@ test('Hive.copyTree() gives nodes without a value an explicit null, as Synapse d
   assert.deepEqual(changesOf(hive).puts, { auth01x: null, 'auth01x/users': null, 'auth01x/users/1': 'root' })
 })
 
-test('Hive leaves rows alone whose key is no text', () => {
+test('Hive leaves rows alone whose key is not text', () => {
   const hive = Hive.from([{ key: Buffer.from('ff00', 'hex'), value: encode(1) }])
   assert.equal(hive.unnamedCount, 1)
   assert.deepEqual(changesOf(hive), { puts: {}, deletes: [] })
@@ -63,6 +63,6 @@ test('Hive names the value that is damaged, and reads all others', () => {
     { key: Buffer.from('a\0c'), value: Uint8Array.of(0x07) },
   ]
   const hive = Hive.from(rows)
-  assert.throws(() => hive.get(['a', 'b']), { code: 'ERR_SLAB_CORRUPT', message: /cell\.lmdb.*"a\/b" is no msgpack/ })
+  assert.throws(() => hive.get(['a', 'b']), { code: 'ERR_SLAB_CORRUPT', message: /cell\.lmdb.*"a\/b" is not msgpack/ })
   assert.equal(hive.get(['a', 'c']), 7)
 })

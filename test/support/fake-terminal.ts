@@ -2,11 +2,11 @@ import { Writable } from 'node:stream'
 
 interface Row {
   text: string
-  /** Whether the next row goes on with it. */
+  /** Whether the next row continues with it. */
   isWrapped: boolean
 }
 
-/** A terminal as wide as it is told, which breaks long lines anew when its width changes, as tmux and most others do. */
+/** A terminal as wide as it is told, which breaks long lines again when its width changes, as tmux and most others do. */
 export class FakeTerminal extends Writable {
   private readonly all: Row[] = [{ text: '', isWrapped: false }]
   private row = 0

@@ -17,7 +17,7 @@ export function copyNodedata() {
   return { error: toWire(new MigrationError('ERR_SLAB_CORRUPT', 'Cannot read slab "x"', { hint: 'look at it' })) }
 }
 
-/** Waits for ever, as a task does whose writer is gone. */
+/** Waits forever, as a task does whose writer is gone. */
 export function extractSpliceRange(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }

@@ -1,4 +1,4 @@
-// A thread that reads all rows of slabs again and again, for scan-threads.ts: each renewal opens the files anew.
+// A thread that reads all rows of slabs again and again, for scan-threads.ts: each renewal opens the files again.
 import { parentPort, workerData } from 'node:worker_threads'
 import { SlabReader } from '../../src/page/page-reader.js'
 

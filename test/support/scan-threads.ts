@@ -10,7 +10,7 @@ export interface ScanResult {
   readonly incomplete: readonly string[]
 }
 
-/** Lets threads read every database of these slabs at the same time, opening the files anew for each renewal. */
+/** Lets threads read every database of these slabs at the same time, opening the files again for each renewal. */
 export async function scanInThreads(
   paths: readonly string[],
   { threads, renewals, rounds }: { threads: number; renewals: number; rounds: number },

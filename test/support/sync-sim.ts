@@ -203,7 +203,7 @@ class Simulation {
     } else await this.stopAndGo()
   }
 
-  /** Kills a Cortex soon after a change, which it may lose, and goes on with others. */
+  /** Kills a Cortex soon after a change, which it may lose, and continues with others. */
   private async killInChange(cortex: SimCortex): Promise<void> {
     for (const iden of this.idens) this.grow(iden, 3)
     await this.clock.wait(this.random() * 1_500)

@@ -246,7 +246,7 @@ test('a directory that was there before is closed to other users, unless it hold
   assert.deepEqual([statSync(shared).mode & 0o777, readdirSync(shared)], [0o755, ['letter']])
 })
 
-test('cell.guid is made anew when it is empty, as a power loss leaves it, and refused when it is anything else', async () => {
+test('cell.guid is made again when it is empty, as a power loss leaves it, and refused when it is anything else', async () => {
   const path = tempDir()
   writeFileSync(join(path, 'cell.guid'), '')
   const told: string[] = []

@@ -59,8 +59,8 @@ test('readConfig() refuses what it does not know or cannot use, naming key and o
   assert.match(refusal('auth:passwd: [hunter2]'), /"auth:passwd"/)
   assert.match(refusal('auth:passwd: ""'), /"auth:passwd"/)
   assert.match(refusal('model_sync: never'), /"model_sync"/)
-  assert.match(refusal('- 1'), /no map/)
-  assert.match(refusal('auth:passwd: [hunter2'), /no YAML/)
+  assert.match(refusal('- 1'), /not a map/)
+  assert.match(refusal('auth:passwd: [hunter2'), /not YAML/)
   for (const yaml of ['poll_s: hunter2', 'auth:passwd: [hunter2]', 'auth:passwd: [hunter2']) {
     assert.doesNotMatch(refusal(yaml), /hunter2/)
   }

@@ -58,7 +58,7 @@ test('Logins looks at guesses for one user from one address ever later: after 5 
   assert.equal(waits.length, 6)
   assert.equal(await guess('10.0.0.1', 'root', 'rootpw'), 'root')
   assert.equal(await guess(), 'AuthDeny')
-  assert.equal(waits.length, 7, 'who is in starts afresh')
+  assert.equal(waits.length, 7, 'who is in starts over')
 })
 
 test('Logins refuses without a look what would wait longer than 8 s, however many connections guess', async () => {

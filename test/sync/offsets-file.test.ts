@@ -28,18 +28,18 @@ test('readOffsetsFile() keeps idens as text whatever YAML takes them for', () =>
 test('readOffsetsFile() says what is wrong and creates nothing', () => {
   const iden = 'a'.repeat(32)
   const wrong: [string, RegExp][] = [
-    ['- 1\n', /it is no map of layer idens/],
-    ['', /it is no map/],
-    ['a: [', /it is no YAML/],
-    ['xyz: {nextoffs: 1}', /"xyz" is no layer iden/],
+    ['- 1\n', /it is not a map of layer idens/],
+    ['', /it is not a map/],
+    ['a: [', /it is not YAML/],
+    ['xyz: {nextoffs: 1}', /"xyz" is not a layer iden/],
     [`${iden}: {created: 1}`, /has no nextoffs/],
     [`${iden}: 5`, /has no nextoffs/],
-    [`${iden}: {nextoffs: -1}`, /is "-1", which is no offset/],
+    [`${iden}: {nextoffs: -1}`, /is "-1", which is not an offset/],
     [`${iden}: {nextoffs: newp}`, /is "newp"/],
     [`${iden}: {nextoffs: 010}`, /is "010"/],
     [`${iden}: {nextoffs: 1.5}`, /is "1.5"/],
-    [`${iden}: {nextoffs: 9999999999999999}`, /which is no offset/],
-    [`${iden}: {nextoffs: 1}\n${iden}: {nextoffs: 2}`, /it is no YAML/],
+    [`${iden}: {nextoffs: 9999999999999999}`, /which is not an offset/],
+    [`${iden}: {nextoffs: 1}\n${iden}: {nextoffs: 2}`, /it is not YAML/],
   ]
   for (const [text, expected] of wrong) assert.throws(() => read(text), expected, text)
   const missing = join(dir, 'no', 'such.yaml')

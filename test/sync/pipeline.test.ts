@@ -186,7 +186,7 @@ test('LayerSyncs waits until its users may read the source and write to the dest
   assert.deepEqual([bench.values(), bench.layer().notes], [[1, 2], []])
 })
 
-test('LayerSyncs goes on with both Cortexes gone for a while', async () => {
+test('LayerSyncs continues with both Cortexes gone for a while', async () => {
   const bench = new Bench()
   bench.add(A, asn(1))
   await bench.start([A, 0], [B, 0])

@@ -106,7 +106,7 @@ test('what a Cortex says in an error cannot look like another line', async () =>
   assert.match(cutoverBlockers.join(), /cannot be read now: No\\x0aReady/)
 })
 
-test('ask() says no while the source does not answer, and does not wait for it for ever', async () => {
+test('ask() says no while the source does not answer, and does not wait for it forever', async () => {
   const bench = new Bench()
   await bench.start([A, 0])
   await bench.wait(20_000)

@@ -218,7 +218,7 @@ test('the end of the main link ends calls under way, and `closed` tells', async 
   await server.close()
 })
 
-test('a peer that falls silent is given up, and keeps no call for ever', async () => {
+test('a peer that falls silent is given up, and keeps no call forever', async () => {
   const { syn, layer } = layerOf(exchangesOf(loadRecording(SPLICES)))
   let asked = 0
   const server = await listen((socket, mesg) => {

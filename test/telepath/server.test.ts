@@ -287,7 +287,7 @@ test('garbage, odd messages and objects beyond the limit end their own connectio
     '92c0c0',
     '93a3666f6f80c0',
     '92a3666f6fc0',
-    '92a3ffffff80', // text that is no UTF-8
+    '92a3ffffff80', // text that is not UTF-8
     'dd7fffffff',
     'df7fffffff',
     'c6ffffffff',
@@ -355,7 +355,7 @@ test('a client that leaves in the middle of a generator frees its link, and one 
   await proxy.close()
 })
 
-test('1,000 idle connections neither stop the service nor stay for ever', async () => {
+test('1,000 idle connections neither stop the service nor stay forever', async () => {
   const [crowded, at] = await serve({ introductionMs: 1500, linksPerPeer: 300 })
   const idle = await Promise.all(Array.from({ length: 1000 }, () => Client.open(at)))
   await stillServes(at)

@@ -226,10 +226,10 @@ const REFUSED: readonly {
     mesg: /MDB_BAD_VALSIZE/,
   },
   {
-    what: 'a row name that is no UTF-8',
+    what: 'a row name that is not UTF-8',
     rows: [[Uint8Array.of(0x23, 0xff), 1]],
     code: 'ROW',
-    mesg: /^A row name is no UTF-8: b'.*\\xff'/,
+    mesg: /^A row name is not UTF-8: b'.*\\xff'/,
   },
   { what: 'a row without a name', rows: [['', 1]], code: 'ROW', mesg: /^Unable to parse a row without a name of b'/ },
   { what: 'a tag without a name', rows: [['#', 1]], code: 'INDEX', mesg: /MDB_BAD_VALSIZE/ },

@@ -59,7 +59,7 @@ test('verify --checkpoint goes on where it was interrupted, to the same result, 
     child.kill(signal)
     const code = await ended
     if (signal === 'SIGINT') assert.equal(code, 130)
-    if (signal === 'SIGINT') assert.match(stderr, /Stopped by SIGINT\. To go on, run the same command again/)
+    if (signal === 'SIGINT') assert.match(stderr, /Stopped by SIGINT\. To continue, run the same command again/)
   }
   const clean = join(dir, 'other')
   const other = synapseMigrator(['verify', '--src', src, '--dest', clean, '--checkpoint', file])
@@ -69,10 +69,10 @@ test('verify --checkpoint goes on where it was interrupted, to the same result, 
   assert.match(unknown.stderr, /^error: Cannot verify layer \w{32}: its nodes were migrated with another model$/m)
   const wrong = synapseMigrator(args.map((arg) => (arg === src ? `${src}/` : arg)))
   assert.equal(wrong.status, 9, wrong.stderr)
-  assert.match(wrong.stderr, /^error: Cannot go on from ".*verify\.checkpoint": it is of another comparison$/m)
+  assert.match(wrong.stderr, /^error: Cannot continue from ".*verify\.checkpoint": it belongs to another comparison$/m)
   const { status, stdout, stderr } = synapseMigrator(args)
   assert.equal(status, 7, stderr)
-  assert.match(stderr, /^Going on with ".*verify\.checkpoint", which has [1-4] of 4 layers$/m)
+  assert.match(stderr, /^Continuing with ".*verify\.checkpoint", which has [1-4] of 4 layers$/m)
   const report = JSON.parse(stdout) as VerifyReport
   assert.deepEqual(described(report), described(whole))
   assert.deepEqual([report.layers, report.differenceCount], [whole.layers, 200])

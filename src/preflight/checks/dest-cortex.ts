@@ -20,11 +20,11 @@ export const destCortex: Check = ({ source, options: { destDir, ops } }) => {
     found.push(problem(text, 'Give --dest a new directory'))
   }
   if (state.booted !== null) {
-    const text = `Cannot migrate into "${destDir}": Synapse ${state.booted} has been started on it, what it has since would be lost`
+    const text = `Cannot migrate into "${destDir}": Synapse ${state.booted} has been started on it, its changes since then would be lost`
     found.push(problem(text, 'Give --dest a new directory; to start over, remove this one yourself'))
   }
   if (state.guid === '') {
-    const text = `Cannot migrate into "${destDir}": its cell.guid is empty, so that nobody knows whose it is`
+    const text = `Cannot migrate into "${destDir}": its cell.guid is empty, so its Cortex is unknown`
     found.push(problem(text, 'Give --dest a new directory, or restore the file'))
   } else if (source.cellGuid !== null && state.guid !== null && state.guid !== source.cellGuid) {
     const text = `Cannot migrate into "${destDir}": it belongs to the Cortex ${state.guid}, the source is ${source.cellGuid}`

@@ -6,7 +6,7 @@ import { paths } from './paths.js'
 /** Names that a finding lists. */
 const MOST_LISTED = 4
 
-/** Nothing that is there is replaced unasked: who goes on says --from-last, who begins anew --restart. */
+/** Nothing that is there is replaced unasked: who goes on says --from-last, who begins again --restart. */
 export const destReplaced: Check = async (facts) => {
   // What no run may touch is one error, whatever of it this one would replace.
   for (const check of [paths, destCortex]) if ((await check(facts)).length > 0) return []
@@ -20,7 +20,7 @@ export const destReplaced: Check = async (facts) => {
   )
   const found = refusal(destDir, begun, { fromLast, restart })
   if (found === null) return []
-  return [dryRun ? warning(`Only a dry run is possible so. ${found.text}`, found.hint) : found]
+  return [dryRun ? warning(`Only a dry run is possible this way. ${found.text}`, found.hint) : found]
 }
 
 function refusal(
@@ -53,7 +53,7 @@ function refusal(
       )
     : refused(
         `it holds an unfinished migration, this run would replace ${replaced}`,
-        'To go on where it stopped, add --from-last; to start over, add --restart',
+        'To continue where it stopped, add --from-last; to start over, add --restart',
       )
 }
 

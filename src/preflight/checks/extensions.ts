@@ -9,7 +9,7 @@ export const extensions: Check = ({ source, options: { modelFiles } }) => {
   const list = names.join(', ')
   if (modelFiles.length > 0) {
     const text = `cell.yaml names Python modules: ${list}; of their models only what the model files say is known`
-    return [warning(text, 'See that each of them has a model file')]
+    return [warning(text, 'Make sure that each of them has a model file')]
   }
   const text = `cell.yaml names Python modules, whose models are unknown here: ${list}; nodes of their forms cannot be migrated`
   return [warning(text, 'Export the models to a file and give it with --model, see docs/model-file.md')]

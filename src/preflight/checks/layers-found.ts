@@ -57,5 +57,5 @@ function usersOf(source: SourceCortex, iden: string): string {
 }
 
 function skipHint(iden: string): string {
-  return `To go on without it, add --skip-layer ${iden}: it will be empty`
+  return `To continue without it, add --skip-layer ${iden}: it will be empty`
 }

@@ -19,7 +19,7 @@ export const leftOut: Check = ({ source, options }) => {
       ),
     ...source.strays.map((name) =>
       warning(
-        `"${cortexPaths(source.dir).layer(name).dir}" is no layer: it is left out`,
+        `"${cortexPaths(source.dir).layer(name).dir}" is not a layer: it is left out`,
         'A Cortex of 0.1.58 does not read it either',
       ),
     ),

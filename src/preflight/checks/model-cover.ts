@@ -44,7 +44,7 @@ export const modelCover: Check = ({ source, layerFacts, options: { modelFiles } 
   return findings
 }
 
-/** Null when the indexes cannot be read: a migration makes them anew, and a busy Cortex changes them meanwhile. */
+/** Null when the indexes cannot be read: a migration makes them again, and a busy Cortex changes them meanwhile. */
 function namesOf(path: string): RowNames | null {
   try {
     return readSettled(path, (slab) => {

@@ -14,7 +14,7 @@ export const owners: Check = ({ source: { hive } }) => {
     for (const iden of hive.children(['cortex', kind])) {
       const owner = hive.get(['cortex', kind, iden, 'owner']) ?? null
       if (owner === null || users.has(owner)) continue
-      const text = `The owner of ${kind.slice(0, -1)} ${iden}, ${String(owner)}, is no user: root becomes its creator`
+      const text = `The owner of ${kind.slice(0, -1)} ${iden}, ${String(owner)}, is not a user: root becomes its creator`
       found.push(warning(text, 'Nothing needs to be done'))
     }
   }

@@ -8,7 +8,7 @@ export const paths: Check = ({ source: { givenDir: dir }, options: { destDir } }
   const refused = (how: string) => [
     problem(`Cannot migrate "${dir}" to "${destDir}": ${how}`, 'Give --dest a new directory outside of the source'),
   ]
-  if (existsSync(dest) && !statSync(dest).isDirectory()) return refused('the destination is no directory')
+  if (existsSync(dest) && !statSync(dest).isDirectory()) return refused('the destination is not a directory')
   if (src === dest) return refused('source and destination are the same directory')
   if (isInside(dest, src)) return refused('the destination lies inside the source')
   return isInside(src, dest) ? refused('the source lies inside the destination') : []

@@ -14,7 +14,7 @@ export const smallerLayers: Check = ({ layerFacts }) => {
     }
     for (const [feed, offset] of feedOffsets) {
       const kept = `Layer ${iden} keeps a feed position, which 2.x has no place for: ${feed} is at ${offset}`
-      found.push(warning(kept, 'Let whatever feeds this Cortex go on from there'))
+      found.push(warning(kept, 'Make whatever feeds this Cortex continue from there'))
     }
   }
   return found

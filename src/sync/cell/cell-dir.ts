@@ -25,7 +25,7 @@ const OWN_FILES = ['cell.guid', 'cell.yaml', 'sync.lock']
  * Expands `~` and `$VAR`, makes the directory (mode 0700, with parents) and its identity when they are missing.
  *
  * @param tell takes what is said when a service of another container or host has to be watched
- * @throws {MigrationError} ERR_CONFIG when the path is no directory; ERR_LOCKED when a service runs on it
+ * @throws {MigrationError} ERR_CONFIG when the path is not a directory; ERR_LOCKED when a service runs on it
  */
 export async function openCellDir(given: string, tell: (text: string) => void): Promise<CellDir> {
   const path = makeDir(expandPath(given), tell)

@@ -120,7 +120,7 @@ function fromFile(file: string): Record<string, unknown> {
   const found = yaml(text, file)
   if (found === null) return {}
   if (typeof found !== 'object' || Array.isArray(found)) {
-    throw new MigrationError('ERR_CONFIG', `Cannot read the configuration "${file}": it is no map of keys to values`)
+    throw new MigrationError('ERR_CONFIG', `Cannot read the configuration "${file}": it is not a map of keys to values`)
   }
   const texts = parseDocument(text, { schema: 'failsafe' }).toJS() as Record<string, unknown>
   const values = found as Record<string, unknown>
@@ -134,7 +134,7 @@ function yaml(text: string, where: string): unknown {
     return parse(text, { version: '1.1', prettyErrors: false }) as unknown
   } catch {
     // The parser's own text may quote a password.
-    throw new MigrationError('ERR_CONFIG', `Cannot read the configuration in ${where}: it is no YAML`)
+    throw new MigrationError('ERR_CONFIG', `Cannot read the configuration in ${where}: it is not YAML`)
   }
 }
 

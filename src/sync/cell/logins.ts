@@ -29,7 +29,7 @@ const MOST_KEPT = 10_000
 /**
  * Logins by name and password from the network. Guesses are slowed: after some wrong passwords in a row for one user from one
  * address the next is looked at after 1, 2, 4, then 8 s, however many connections they come over. Who knows the
- * password is let in, and starts afresh.
+ * password is let in, and starts over.
  */
 export class Logins {
   private readonly auth: Auth

@@ -147,7 +147,7 @@ export class LayerPusher {
     const splice = this.pushedSplice
     const digest = splice === null ? (marks.digestAt(offset) ?? null) : digestOf(splice)
     const index = await remote.editIndex()
-    // A layer whose log is switched off says 0 for ever; so may one that pushes have not changed yet.
+    // A layer whose log is switched off says 0 forever; so may one that pushes have not changed yet.
     marks.add(at, { offset, digest, index: index === 0 ? null : index })
     if (marks.settled.offset === frontier.settled) return
     await this.learnRow(remote, marks.settled.index)
@@ -235,7 +235,7 @@ function otherLog(iden: string, offset: number, same: number | null): LayerFailu
   const where = same === null ? '' : ` (up to offset ${same} it does)`
   return new LayerFailure(
     'ERR_DEST',
-    `The destination's log of edits of layer ${iden} does not hold any more what was written up to offset ${offset}${where}: it was put back to an older backup, and others have changed it since`,
+    `The destination's log of edits of layer ${iden} no longer holds what was written up to offset ${offset}${where}: it was put back to an older backup, and others have changed it since`,
     {
       hint: 'It has changes that the source has not: put it back to a backup that only the sync has written to and start from last, or migrate again',
     },

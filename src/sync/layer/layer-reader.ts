@@ -283,7 +283,7 @@ export class LayerReader {
     const where = same === 0 ? '' : ` (up to offset ${same} it does)`
     return new LayerFailure(
       'ERR_SOURCE_CHANGED',
-      `The source's splice log does not hold any more what was read up to offset ${held}${where}: it was put back to an older backup, or lost its last changes`,
+      `The source's splice log no longer holds what was read up to offset ${held}${where}: it was put back to an older backup, or lost its last changes`,
       {
         hint: 'The destination may have changes that the source has not: put it back to a backup of that time and start from last, or migrate again',
       },

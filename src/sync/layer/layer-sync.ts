@@ -122,7 +122,7 @@ export class LayerSync {
     const pullOffset = frontier?.read ?? store.pullOffset(iden)
     const tip = run?.reader.sourceTip ?? null
     const lagSplices = tip === null ? null : Math.max(0, tip - pushOffset)
-    const unsure = run?.reader.watch.isUnsure ? 'Nodes of the source are not at the destination: looking again' : null
+    const unsure = run?.reader.watch.isUnsure ? 'Nodes of the source are not at the destination: checking again' : null
     const { pushed, rate, readAt, connectedAt } = this.counters
     return {
       iden,

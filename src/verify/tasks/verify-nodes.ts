@@ -64,7 +64,7 @@ export interface VerifyNodesResult {
 }
 
 /**
- * Reads ranges of buids from the source, translates their nodes and node data anew, and compares each row with the one
+ * Reads ranges of buids from the source, translates their nodes and node data again, and compares each row with the one
  * that the destination has. Reads pages only; nothing that wrote the destination takes part but the translation of nodes.
  */
 export function verifyNodes(input: VerifyNodesInput): VerifyNodesResult {

@@ -40,7 +40,7 @@ export interface VerifySplicesResults {
   readonly differenceCount: number
 }
 
-/** Translates a range of a splice log anew, digests the node edits, and looks up in the migration log what makes none. */
+/** Translates a range of a splice log again, digests the node edits, and looks up in the migration log what makes none. */
 export function verifySplices(input: VerifySplicesInput): VerifySplicesResults {
   const digest = new ChainDigest()
   const log = input.logPath === null ? null : openSource(input.logPath).db(LOG_DB)
