@@ -33,10 +33,15 @@ export class NodeTotals {
     return {
       partition: 0,
       ...this.sums,
-      sourceForms: [...this.sourceForms],
-      forms: [...this.forms],
+      sourceForms: inOrder(this.sourceForms),
+      forms: inOrder(this.forms),
       lastBuid: this.last?.buid ?? null,
       unresolved: new Uint8Array(0),
     }
   }
+}
+
+/** By name, as partitions end in any order and a checkpoint of the same result is the same. */
+function inOrder(counts: ReadonlyMap<string, number>): [string, number][] {
+  return [...counts].sort(([a], [b]) => (a < b ? -1 : 1))
 }
