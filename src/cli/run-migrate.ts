@@ -92,7 +92,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
   if (options.workers < parsed.workers) {
     const memory = formatBytes(options.memoryBytes)
     log(
-      'INFO',
+      'WARNING',
       `Starting ${options.workers} of ${parsed.workers} workers, as many as ${memory} of memory have room for`,
     )
   }

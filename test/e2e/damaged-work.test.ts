@@ -84,11 +84,7 @@ async function resumed(name: string, damage: (dest: string, made: Made) => void)
 async function isMadeAgain(name: string, damage: (dest: string, made: Made) => void): Promise<void> {
   const { summary, stderr, destDir, all } = await resumed(name, damage)
   assert.ok(summary !== undefined, `${name}: ${stderr}`)
-  assert.match(
-    stderr,
-    new RegExp(`Making [1-9]\\d* of \\d+ parts of layer ${all.iden} again: their files changed`),
-    name,
-  )
+  assert.match(stderr, new RegExp(`Redoing [1-9]\\d* of \\d+ parts of layer ${all.iden}: their files changed`), name)
   assert.deepEqual(layerDigests(destDir), all.expected, name)
   rmSync(destDir, { recursive: true })
 }
@@ -176,7 +172,7 @@ test('--from-last translates again what a merged run held that has changed, thou
   alterByte(merged, 5000, 2)
   const { summary, stderr } = await runMigrator({ srcDir: all.srcDir, destDir, pieces, fromLast: true })
   assert.ok(summary !== undefined, stderr)
-  assert.match(stderr, /Making [1-9]\d* of \d+ parts of layer \w+ again: their files changed/)
+  assert.match(stderr, /Redoing [1-9]\d* of \d+ parts of layer \w+: their files changed/)
   assert.deepEqual(layerDigests(destDir), all.expected)
 })
 

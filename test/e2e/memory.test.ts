@@ -16,7 +16,7 @@ test('migrate_020 starts no more workers than --memory has room for, and stays w
   const { exitCode, peakOwnBytes } = await measureProcess([process.execPath, LAUNCHER, ...args], { logPath })
   const log = readFileSync(logPath, 'utf8')
   assert.equal(exitCode, 8, log)
-  assert.match(log, /\[INFO\] Starting 2 of 64 workers, as many as 256\.0 MiB of memory have room for /)
+  assert.match(log, /\[WARNING\] Starting 2 of 64 workers, as many as 256\.0 MiB of memory have room for /)
   // With 64 workers it is more than a gigabyte.
   assert.ok(peakOwnBytes > 50 * MIB && peakOwnBytes <= 256 * MIB, `${Math.round(peakOwnBytes / MIB)} MiB`)
 })

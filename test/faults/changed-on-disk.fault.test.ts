@@ -148,7 +148,7 @@ test('a source that is exchanged between a kill and --from-last is refused, and 
       if (run.summary === undefined) {
         assertClear(run, what)
         assert.equal(run.status, 9, run.stderr)
-        assert.match(run.stderr, new RegExp(`begun with another .*${slab}\\.lmdb`))
+        assert.match(run.stderr, new RegExp(`started with another .*${slab}\\.lmdb`))
         campaign.count('refused')
         return
       }

@@ -63,7 +63,7 @@ for (const [what, holder, name] of FOREIGN) {
     await assert.rejects(take(path, { told, times: TIMES }), (error: Error) => name.test(error.message))
     assert.match(
       told.join('\n'),
-      /^"a.lock" names process .*, which cannot be seen from here: watching for 6 s whether/,
+      /^"a.lock" names process .*, which cannot be seen from here: watching for 6 s to see whether/,
     )
     assert.match(String(await DirLock.holder(path, () => {}, { times: TIMES })), name)
     child.kill('SIGKILL')

@@ -54,7 +54,7 @@ test('verify --checkpoint goes on where it was interrupted, to the same result, 
       stderr += text
     })
     const ended = new Promise((resolve) => child.on('close', resolve))
-    const isUnderWay = () => (signal === 'SIGKILL' ? existsSync(file) : stderr.includes('Going on with'))
+    const isUnderWay = () => (signal === 'SIGKILL' ? existsSync(file) : stderr.includes('Continuing with'))
     while (!isUnderWay() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 2))
     child.kill(signal)
     const code = await ended
