@@ -14,10 +14,17 @@ import { type Fault, shimmed } from './shim.js'
 const LIMIT_MS = 120_000
 const GENERATOR = fileURLToPath(new URL('../../bench/synthetic-layer.js', import.meta.url))
 const PIECES = { ...TINY, partitionBytes: 12_000 }
+/** Runs are merged in levels, as those of a layer of more than 512 partitions are. */
+const LEVELS = { ...PIECES, fanIn: { atOnce: 3, most: 4 } }
 
 /** Cortexes that are small and have, between them, everything that takes a way of its own. */
 export type CortexName = 'demo-cortex' | 'bad/splices-old' | 'made'
 export const CORTEXES: readonly CortexName[] = ['demo-cortex', 'bad/splices-old', 'made']
+
+function piecesOf(name: CortexName): PieceSizes {
+  if (name === 'made') return { partitionBytes: 400_000, unitBytes: 100_000, rangeBytes: 100_000 }
+  return name === 'demo-cortex' ? LEVELS : PIECES
+}
 
 /** A Cortex and what a migration makes of it that nothing disturbs: what every disturbed one must come to. */
 export class Undisturbed {
@@ -41,7 +48,7 @@ export class Undisturbed {
       const made = spawnSync(process.execPath, [GENERATOR, srcDir, '--nodes', '2000', '--seed', '7'])
       assert.equal(made.status, 0, String(made.stderr))
     } else unpack(name === 'demo-cortex' ? `${name}.tar.gz` : `${name}/src.tar.gz`, srcDir)
-    const pieces = name === 'made' ? { partitionBytes: 400_000, unitBytes: 100_000, rangeBytes: 100_000 } : PIECES
+    const pieces = piecesOf(name)
     const destDir = join(own, 'calm')
     const trace = join(own, 'trace')
     const startMs = Date.now()
