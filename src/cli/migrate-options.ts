@@ -71,9 +71,7 @@ function addContentOptions(command: CliCommand): CliCommand {
         .argParser((iden, before: string[]) => [...before, iden.toLowerCase()])
         .default([], 'none'),
     )
-    .addOption(
-      new Option('--map-partial', 'migrate nodes whose form row lies in another layer (the default)').default(true),
-    )
+    .addOption(new Option('--map-partial', 'migrate nodes whose form row lies in another layer').default(true))
     .option('--no-map-partial', 'leave out what a layer holds of nodes whose form row lies in another one')
     .option('--nodelim <n>', 'stop each layer when its n-th node is reached: n-1 are migrated', intOf)
     .option('--safety-off', 'do not check that form values norm to themselves and hash to their buid')

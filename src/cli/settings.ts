@@ -7,6 +7,8 @@ const ENV_PREFIX = 'SYN_MIGRATE_'
 
 /** What is in the environment of a hook, and is no option. */
 const HOOK_NAMES: readonly string[] = ['exit-code', 'run-id', 'report', 'status']
+/** What Kubernetes puts there for a service that is named syn-migrate. */
+const SERVICE_NAME = /^(service-(host|port(-.*)?)|port(-\d+-.*)?)$/
 
 /** The value of an option that is not from the command line. */
 export interface Setting {
@@ -54,7 +56,7 @@ function fromEnv(env: Env): Setting[] {
   return Object.entries(env).flatMap(([variable, text]) => {
     if (!variable.startsWith(ENV_PREFIX) || text === undefined || text === '') return []
     const name = variable.slice(ENV_PREFIX.length).toLowerCase().replaceAll('_', '-')
-    if (name === 'config' || HOOK_NAMES.includes(name)) return []
+    if (name === 'config' || HOOK_NAMES.includes(name) || SERVICE_NAME.test(name)) return []
     assertKnown(name, variable, 'the environment')
     const origin = `the environment variable ${variable}`
     return [settingOf(name, text.startsWith('[') ? yaml(text, origin) : text, origin)]

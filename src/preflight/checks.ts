@@ -20,6 +20,7 @@ import { remoteLayers } from './checks/remote-layers.js'
 import { sharedSlabs } from './checks/shared-slabs.js'
 import { smallerLayers } from './checks/smaller-layers.js'
 import { sourceVersion } from './checks/source-version.js'
+import { splicesOff } from './checks/splices-off.js'
 import { stepOrder } from './checks/step-order.js'
 import { writable } from './checks/writable.js'
 import { yamlFiles } from './checks/yaml-files.js'
@@ -49,5 +50,6 @@ export const CHECKS = {
   owners,
   extensions,
   modelCover,
+  splicesOff,
   stepOrder,
 } satisfies Record<string, Check>

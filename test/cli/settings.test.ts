@@ -38,7 +38,13 @@ test('an option is taken from the command line, then the environment, then the f
     'src: file-src\ndest: 007\nnodelim: 3\nmax-errors: 3\nfair-iter: 3\nverify: yes\nrestart:\nmodel: [a.json, "b,c.json"]\n',
   )
   const env = { SYN_MIGRATE_CONFIG: file, SYN_MIGRATE_NODELIM: '2', SYN_MIGRATE_MAX_ERRORS: '2', SYN_MIGRATE_DEST: '' }
-  const { status, options, origins } = await optionsOf(['--max-errors', '1'], env)
+  // Kubernetes puts these there for a service that is named syn-migrate.
+  const service = {
+    SYN_MIGRATE_SERVICE_HOST: '10.0.0.1',
+    SYN_MIGRATE_SERVICE_PORT_HTTP: '80',
+    SYN_MIGRATE_PORT_80_TCP: 'tcp://',
+  }
+  const { status, options, origins } = await optionsOf(['--max-errors', '1'], { ...env, ...service })
   assert.equal(status, 0)
   assert.deepEqual(
     [options.src, options.dest, options.maxErrors, options.nodelim, options.fairIter, options.editBatchsize],

@@ -231,6 +231,18 @@ test('preflight() refuses a file system whose files cannot become as large as a 
   assert.deepEqual([await problemsOf(2 ** 44), await problemsOf(null)], [[], []])
 })
 
+test('preflight() warns of a source that keeps no splices, which a sync lives on', async (t) => {
+  const srcDir = unpack('bad/intact/src.tar.gz', tempDir(t))
+  const warned = async (yaml: string) => {
+    writeFileSync(join(srcDir, 'cell.yaml'), yaml)
+    const { warnings } = await check(srcDir, join(tempDir(t), 'dest'))
+    return warnings.map(({ text }) => text.replaceAll(srcDir, 'SRC'))
+  }
+  assert.deepEqual(await warned('splice:en: true\n'), [])
+  const text = '"SRC/cell.yaml" switches splices off (splice:en): a sync would see no change of this Cortex'
+  assert.deepEqual(await warned('splice:en: false\n'), [text])
+})
+
 test('preflight() names what this user may not write, and whose it is', async (t) => {
   const srcDir = unpack('bad/intact/src.tar.gz', tempDir(t))
   const destDir = tempDir(t)
