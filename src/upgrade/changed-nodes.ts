@@ -43,44 +43,46 @@ export class ChangedNodes {
    * when 0.1.58 moves it over the other.
    */
   write(slab: SlabReader, upgrade: RowUpgrade, put: PutRow): void {
-    const order = this.inOrder()
+    const order = this.inOrder((i) => this.toOf(i))
+    const gone = new Gone(
+      this.inOrder((i) => this.fromOf(i)),
+      (i) => this.fromOf(i),
+    )
     const seeker = new NodeRows(slab)
     const base = findNodeRows(slab)?.cursor() ?? null
     let isOpen = base?.seek(null) ?? false
     let next = 0
     while (isOpen || next < order.length) {
       const to = next < order.length ? this.toOf(order[next]) : null
-      const isBefore = to === null ? -1 : base !== null && isOpen ? compareToBuid(base, to) : 1
-      if (base !== null && isOpen && isBefore < 0) {
-        if (!this.isGone(base)) put(base.key(), base.value())
+      // Nearly all rows go this way: nothing is made of them.
+      while (base !== null && isOpen && (to === null || compareToBuid(base, to) < 0)) {
+        const { buf, keyStart, keyEnd, valueBuf, valueStart, valueEnd } = base
+        if (!gone.has(base)) put(buf, keyStart, keyEnd, valueBuf, valueStart, valueEnd)
         isOpen = base.next()
-        continue
       }
+      if (to === null) return
       const merged = new Map<string, OldRow>()
-      while (base !== null && isOpen && to !== null && compareToBuid(base, to) === 0) {
-        if (!this.isGone(base)) setRow(merged, { name: base.key().subarray(BUID_BYTES), value: base.value() })
+      while (base !== null && isOpen && compareToBuid(base, to) === 0) {
+        if (!gone.has(base)) setRow(merged, { name: base.key().subarray(BUID_BYTES), value: base.value() })
         isOpen = base.next()
       }
-      for (; to !== null && next < order.length && same(this.toOf(order[next]), to); next++) {
+      for (; next < order.length && same(this.toOf(order[next]), to); next++) {
         const form = this.forms[order[next]]
         const rows = seeker.of(this.fromOf(order[next]))
         for (const row of form === null ? rows : upgrade(form, rows)) setRow(merged, row)
       }
-      for (const key of [...merged.keys()].sort()) {
-        const { name, value } = merged.get(key) as OldRow
-        put(Buffer.concat([to as Uint8Array, name]), value)
+      for (const name of [...merged.keys()].sort()) {
+        const { name: bytes, value } = merged.get(name) as OldRow
+        const key = Buffer.concat([to, bytes])
+        put(key, 0, key.length, value, 0, value.length)
       }
     }
   }
 
-  private isGone({ buf, keyStart, keyEnd }: RowCursor): boolean {
-    return keyEnd - keyStart >= BUID_BYTES && this.from.find(buf, keyStart, keyStart + BUID_BYTES) >= 0
-  }
-
-  /** Numbers of the nodes, in the order of the places that they go to; of one place in the order in which they were added. */
-  private inOrder(): Uint32Array {
+  /** Numbers of the nodes, in the order of their buids of one kind; of the same buid in the order in which they were added. */
+  private inOrder(buidOf: (i: number) => Uint8Array): Uint32Array {
     const order = Uint32Array.from({ length: this.size }, (_, i) => i)
-    return order.sort((a, b) => Buffer.compare(this.toOf(a), this.toOf(b)) || a - b)
+    return order.sort((a, b) => Buffer.compare(buidOf(a), buidOf(b)) || a - b)
   }
 
   private toOf(i: number): Uint8Array {
@@ -89,6 +91,29 @@ export class ChangedNodes {
 
   private fromOf(i: number): Uint8Array {
     return this.from.list.bytes.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
+  }
+}
+
+/** The nodes whose rows are not where they were, asked for in key order. */
+class Gone {
+  private at = 0
+  private buid: Uint8Array | null
+
+  constructor(
+    private readonly order: Uint32Array,
+    private readonly buidOf: (i: number) => Uint8Array,
+  ) {
+    this.buid = order.length > 0 ? buidOf(order[0]) : null
+  }
+
+  /** Whether the row of a cursor is of such a node. */
+  has(base: RowCursor): boolean {
+    while (this.buid !== null) {
+      const diff = compareToBuid(base, this.buid)
+      if (diff <= 0) return diff === 0
+      this.buid = ++this.at < this.order.length ? this.buidOf(this.order[this.at]) : null
+    }
+    return false
   }
 }
 

@@ -2,8 +2,8 @@ import { LeafBuilder } from '../page/leaf-builder.js'
 import type { SlabReader } from '../page/page-reader.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
 
-/** Takes rows in key order. */
-export type PutRow = (key: Uint8Array, value: Uint8Array) => void
+/** Takes rows in key order, each as parts of buffers that stay as they are. */
+export type PutRow = LeafBuilder['add']
 
 export interface SlabChange {
   /** Whether a db is in the copy. */
@@ -27,7 +27,7 @@ export function rewriteSlab(source: SlabReader, dir: string, { keeps, rows, main
     const builder = new LeafBuilder({ dupSort, emit: (chunk) => file.place(stream, chunk) })
     const changed = rows.get(name)
     if (changed === undefined) copyRows(source, name, builder)
-    else changed((key, value) => builder.add(key, 0, key.length, value, 0, value.length))
+    else changed(builder.add.bind(builder))
     file.finishDb(name, dupSort, [{ stream, summary: builder.finish() }])
   })
   const plain = main ?? source.mainRows().map(({ key, value }) => [Buffer.from(key).toString('latin1'), value] as const)

@@ -38,7 +38,7 @@ import {
 import { MovedBuids } from './moved-buids.js'
 import type { LayerRevision } from './revision.js'
 import { REVISIONS } from './revisions/index.js'
-import { rewriteSlab } from './rewrite-slab.js'
+import { type PutRow, rewriteSlab } from './rewrite-slab.js'
 
 /** The directory of a layer in the first releases. */
 const FIRST_LAYER = '000-default'
@@ -193,8 +193,8 @@ function upgradeCell(plan: UpgradePlan, part: string): ReadonlyMap<string, strin
     const rows = new Map(
       ['hive', 'triggers'].map((name) => [
         name,
-        (put: (key: Uint8Array, value: Uint8Array) => void) => {
-          for (const { key, value } of copy.db(name).rows()) put(key, value)
+        (put: PutRow) => {
+          for (const { key, value } of copy.db(name).rows()) put(key, 0, key.length, value, 0, value.length)
         },
       ]),
     )

@@ -35,7 +35,9 @@ test('ChangedNodes.write() gives the rows of a map in which nodes are changed an
       withSlab([...before], (slab) => {
         const upgrade = (_: string, old: readonly { name: Uint8Array; value: Uint8Array }[]) =>
           old.map(({ name, value }) => ({ name, value: Buffer.concat([value, Buffer.from('!')]) }))
-        subject.write(slab, upgrade, (key, value) => found.push([latin1(key), latin1(value)]))
+        subject.write(slab, upgrade, (key, from, to, value, start, end) =>
+          found.push([latin1(key.subarray(from, to)), latin1(value.subarray(start, end))]),
+        )
       })
       assert.deepEqual(
         found,
