@@ -306,7 +306,7 @@ export class Migrator {
     if (!has('nodes') && !has('nodedata') && !has('splices')) return []
     const layersDir = options.dryRun
       ? source.dir
-      : await snapshotIfLive(source.dir, layers, options, (text) => this.log('INFO', text))
+      : await snapshotIfLive(source.dir, layers, options, (text) => this.log('WARNING', text))
     const credits = makeCredits(options.memoryBytes)
     this.progress.watch(credits)
     this.progress.plan(plannedWork(layersDir, layers, options))

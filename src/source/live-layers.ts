@@ -21,13 +21,13 @@ export async function snapshotIfLive(
   srcDir: string,
   layers: readonly string[],
   { destDir, fromLast }: { destDir: string; fromLast: boolean },
-  info: (text: string) => void,
+  warn: (text: string) => void,
 ): Promise<string> {
   const snapshotDir = snapshotDirOf(destDir)
   if (fromLast && existsSync(snapshotDir)) return snapshotDir
   rmSync(snapshotDir, { recursive: true, force: true })
   if (liveLayer(srcDir, layers) === undefined) return srcDir
-  info('The source Cortex is running: its layers are copied first, and the copies are migrated')
+  warn('The source Cortex is running: its layers are copied first, and the copies are migrated')
   const part = `${snapshotDir}.part`
   rmSync(part, { recursive: true, force: true })
   for (const iden of layers) mkdirSync(cortexPaths(part).layer(iden).dir, { recursive: true, mode: 0o700 })
