@@ -149,10 +149,11 @@ test('--from-last makes again the streams whose leaf pages are noted no more: a 
 test('--from-last translates again what a merged run held that has changed, though the runs it was merged from are gone', async () => {
   const all = await made
   const pieces = { ...PIECES, fanIn: { atOnce: 3, most: 2 } }
-  const destDir = join(all.dir, 'levels')
-  const runsDir = join(destDir, 'migration', 'runs')
+  let destDir = ''
   let merged: string | null = null
   for (let parts = 1; merged === null; parts++) {
+    destDir = join(all.dir, `levels-${parts}`)
+    const runsDir = join(destDir, 'migration', 'runs')
     const { signal, stderr } = await runMigrator(
       { srcDir: all.srcDir, destDir, pieces, workers: 1 },
       {
@@ -165,8 +166,8 @@ test('--from-last translates again what a merged run held that has changed, thou
     assert.equal(signal, 'SIGKILL', `no merged run was left: ${stderr}`)
     const left = existsSync(runsDir) ? readdirSync(runsDir, { recursive: true, encoding: 'utf8' }) : []
     const found = left.find((path) => /\/\d+-000000\.run$/.test(path))
-    if (found === undefined) continue
-    assert.equal(left.includes(found.replace(/\d+-000000/, '000000')), false, 'what was merged is gone')
+    // Killed before what was merged is removed: that is another case.
+    if (found === undefined || left.includes(found.replace(/\d+-000000/, '000000'))) continue
     merged = join(runsDir, found)
   }
   alterByte(merged, 5000, 2)

@@ -37,7 +37,9 @@ async function backupDest({ dir, dest }: Pair): Promise<() => void> {
   }
 }
 
-for (const release of ['200', '280'] as Release[]) {
+/** TRUTH_RELEASES="200 280" tries more: each takes a minute. */
+const RELEASES = (process.env.TRUTH_RELEASES ?? '200').split(' ') as Release[]
+for (const release of RELEASES) {
   test(`a ${release} destination that was put back and has grown past our index ends its layer; what others add does not`, async (t: TestContext) => {
     const pair = await startPair(t, release)
     const { source, dest } = pair
