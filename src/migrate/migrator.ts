@@ -113,7 +113,11 @@ export class Migrator {
     this.notes.push(...findings.notes)
     if (findings.problems.length > 0) {
       // What is found while another run writes there is that run's work.
-      throw (await heldByOther(options.destDir, (text) => log('WARNING', text))) ?? refusal(findings.problems)
+      const held = await heldByOther(options.destDir, (text) => log('WARNING', text))
+      if (held !== null) throw held
+      // Or of one that has ended since.
+      this.assertUnchanged()
+      throw refusal(findings.problems)
     }
     this.skipped = findings.skipped
     if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
