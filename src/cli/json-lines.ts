@@ -1,6 +1,7 @@
 import { errorKindInfo } from '../layout/error-record.js'
 import type { LogLevel } from '../log.js'
 import type { LayerSummary, MigrateSummary } from '../migrate/summary.js'
+import { layerCountsOf } from '../status/layer-counts.js'
 import type { JsonLine } from '../status/line-schema.js'
 import type { RunStatus, TaskStatus } from '../status/run-status.js'
 import type { VerifyReport } from '../verify/report.js'
@@ -105,15 +106,8 @@ export class JsonLines {
       phase,
       status: 'done',
       layer: counts.iden,
-      nodes: counts.nodes,
-      nodes_migrated: counts.migrated,
+      ...layerCountsOf(counts),
       nodes_reduced: counts.reduced,
-      nodedata: counts.nodedata,
-      nodedata_migrated: counts.nodedataMigrated,
-      splices: counts.splices,
-      splice_errors: counts.spliceErrors,
-      node_edits: counts.nodeEdits,
-      errors: counts.errorCount,
     })
   }
 

@@ -3,10 +3,9 @@ import { ExitCode } from '../errors.js'
 import type { Uncovered, Use } from '../model-tools/coverage.js'
 import { tableLines } from '../text/table.js'
 import { CliCommand } from './cli-command.js'
-import { readModelFiles } from './model-files.js'
+import { withLook } from './model-look.js'
 import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
-import { ProgressScreen } from './progress-screen.js'
 
 interface Options {
   readonly src: string
@@ -43,13 +42,7 @@ export function modelCheckCommand(): CliCommand {
 async function check({ src, json }: Options, places: string[]): Promise<ExitCode> {
   const { checkModel } = await import('../model-tools/check-model.js')
   const { isCovered } = await import('../model-tools/coverage.js')
-  const screen = ProgressScreen.onStderr()
-  const uncovered = await checkModel({
-    srcDir: src,
-    files: await readModelFiles(places),
-    tell: (text) => screen.write(`${text}\n`),
-    progress: (layer, done, total) => screen.show({ phase: 'count', layer, done, total, unit: 'rows' }),
-  }).finally(() => screen.stop())
+  const uncovered = await withLook(src, places, checkModel)
   const covered = isCovered(uncovered)
   if (json === true) printJson({ schema_version: 1, covered, ...uncovered })
   else process.stdout.write(uncoveredText(uncovered, covered, paintFor(process.stdout)))

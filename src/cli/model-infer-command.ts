@@ -1,9 +1,8 @@
 import { ExitCode } from '../errors.js'
 import type { Evidence, Inferred } from '../model-tools/infer-model.js'
 import { CliCommand } from './cli-command.js'
-import { readModelFiles } from './model-files.js'
+import { withLook } from './model-look.js'
 import { printJson } from './print-json.js'
-import { ProgressScreen } from './progress-screen.js'
 import { atLeastOne } from './whole-number.js'
 
 /** Enough to tell types apart, and few enough to be read in a moment. */
@@ -35,14 +34,7 @@ export function modelInferCommand(): CliCommand {
 async function infer({ src, sample }: Options, places: string[]): Promise<ExitCode> {
   const { inferModel } = await import('../model-tools/infer-model.js')
   const { modelFileJson } = await import('../model/model-file.js')
-  const screen = ProgressScreen.onStderr()
-  const inferred = await inferModel({
-    srcDir: src,
-    files: await readModelFiles(places),
-    most: sample,
-    tell: (text) => screen.write(`${text}\n`),
-    progress: (layer, done, total) => screen.show({ phase: 'count', layer, done, total, unit: 'rows' }),
-  }).finally(() => screen.stop())
+  const inferred = await withLook(src, places, (look) => inferModel({ ...look, most: sample }))
   const { types, forms, univs, tagprops } = modelFileJson(inferred.file)
   const evidence = evidenceOf(inferred)
   printJson({

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { layerCounts } from './layer-counts.js'
 import { RUN_PHASES, taskStatus } from './run-status.js'
 
 const count = z.int().check(z.nonnegative())
@@ -62,15 +63,8 @@ const layerLine = z.strictObject({
   ...head,
   event: z.literal('layer'),
   status: z.literal('done'),
-  nodes: count,
-  nodes_migrated: count,
+  ...layerCounts,
   nodes_reduced: count,
-  nodedata: count,
-  nodedata_migrated: count,
-  splices: count,
-  splice_errors: count,
-  node_edits: count,
-  errors: count,
 })
 
 const errors = z.strictObject({

@@ -5,6 +5,7 @@ import { DirLock } from '../lock/dir-lock.js'
 import { type Identity, isNeighbor, isRunning, ownIdentity } from '../lock/identity.js'
 import { readLockFile } from '../lock/lock-file.js'
 import { type RunRecord, readRuns } from '../report/run-history.js'
+import { layerCounts, layerCountsOf } from './layer-counts.js'
 import { type RunStatus, runStatus } from './run-status.js'
 import { readStatus } from './status-file.js'
 
@@ -35,21 +36,7 @@ export const outsideStatus = z.strictObject({
       errors: z.nullable(count),
       open_errors: z.nullable(count),
       /** Null when it did not finish. */
-      layers: z.nullable(
-        z.array(
-          z.strictObject({
-            iden: text,
-            nodes: count,
-            nodes_migrated: count,
-            nodedata: count,
-            nodedata_migrated: count,
-            splices: count,
-            splice_errors: count,
-            node_edits: count,
-            errors: count,
-          }),
-        ),
-      ),
+      layers: z.nullable(z.array(z.strictObject({ iden: text, ...layerCounts }))),
       /** Whether `--verify` found no differences; null when it did not run. */
       verify_ok: z.nullable(z.boolean()),
     }),
@@ -129,18 +116,7 @@ function resultOf(record: RunRecord): OutsideStatus['result'] {
     failure,
     errors: errorCount,
     open_errors: openErrorCount,
-    layers:
-      record.layers?.map((layer) => ({
-        iden: layer.iden,
-        nodes: layer.nodes,
-        nodes_migrated: layer.migrated,
-        nodedata: layer.nodedata,
-        nodedata_migrated: layer.nodedataMigrated,
-        splices: layer.splices,
-        splice_errors: layer.spliceErrors,
-        node_edits: layer.nodeEdits,
-        errors: layer.errorCount,
-      })) ?? null,
+    layers: record.layers?.map((layer) => ({ iden: layer.iden, ...layerCountsOf(layer) })) ?? null,
     verify_ok: verify?.ok ?? null,
   }
 }

@@ -1,8 +1,8 @@
 import { BUID_BYTES } from '../bytes/buid.js'
-import { ByteIndex } from '../bytes/byte-index.js'
 import type { SlabReader } from '../page/page-reader.js'
 import type { RowCursor } from '../page/row-cursor.js'
 import { findNodeRows } from '../source/source-dbs.js'
+import { MovedBuids } from './moved-buids.js'
 import type { OldRow } from './old-node.js'
 import type { PutRow } from './rewrite-slab.js'
 
@@ -14,27 +14,24 @@ export type RowUpgrade = (form: string, rows: readonly OldRow[]) => readonly Old
  * there may be more of them than memory holds. A node costs about 80 bytes.
  */
 export class ChangedNodes {
-  private readonly from = new ByteIndex()
-  private to = new Uint8Array(1 << 10)
+  private readonly places = new MovedBuids()
   private readonly forms: (string | null)[] = []
 
   get size(): number {
-    return this.from.size
+    return this.places.size
   }
 
   has(buid: Uint8Array): boolean {
-    return this.from.find(buid, 0, BUID_BYTES) >= 0
+    return this.places.has(buid)
   }
 
-  /** @param form null when only its place changes */
+  /**
+   * Adds a node that was not added before.
+   *
+   * @param form null when only its place changes
+   */
   add(from: Uint8Array, to: Uint8Array, form: string | null): void {
-    const at = this.from.add(from, 0, BUID_BYTES) * BUID_BYTES
-    if (at + BUID_BYTES > this.to.length) {
-      const grown = new Uint8Array(this.to.length * 2)
-      grown.set(this.to)
-      this.to = grown
-    }
-    this.to.set(to, at)
+    this.places.add(from, to)
     this.forms.push(form)
   }
 
@@ -43,17 +40,17 @@ export class ChangedNodes {
    * when 0.1.58 moves it over the other.
    */
   write(slab: SlabReader, upgrade: RowUpgrade, put: PutRow): void {
-    const order = this.inOrder((i) => this.toOf(i))
+    const order = this.inOrder((i) => this.places.afterAt(i))
     const gone = new Gone(
-      this.inOrder((i) => this.fromOf(i)),
-      (i) => this.fromOf(i),
+      this.inOrder((i) => this.places.beforeAt(i)),
+      (i) => this.places.beforeAt(i),
     )
     const seeker = new NodeRows(slab)
     const base = findNodeRows(slab)?.cursor() ?? null
     let isOpen = base?.seek(null) ?? false
     let next = 0
     while (isOpen || next < order.length) {
-      const to = next < order.length ? this.toOf(order[next]) : null
+      const to = next < order.length ? this.places.afterAt(order[next]) : null
       // Nearly all rows go this way: nothing is made of them.
       while (base !== null && isOpen && (to === null || compareToBuid(base, to) < 0)) {
         const { buf, keyStart, keyEnd, valueBuf, valueStart, valueEnd } = base
@@ -66,9 +63,9 @@ export class ChangedNodes {
         if (!gone.has(base)) setRow(merged, { name: base.key().subarray(BUID_BYTES), value: base.value() })
         isOpen = base.next()
       }
-      for (; next < order.length && same(this.toOf(order[next]), to); next++) {
+      for (; next < order.length && same(this.places.afterAt(order[next]), to); next++) {
         const form = this.forms[order[next]]
-        const rows = seeker.of(this.fromOf(order[next]))
+        const rows = seeker.of(this.places.beforeAt(order[next]))
         for (const row of form === null ? rows : upgrade(form, rows)) setRow(merged, row)
       }
       for (const name of [...merged.keys()].sort()) {
@@ -83,14 +80,6 @@ export class ChangedNodes {
   private inOrder(buidOf: (i: number) => Uint8Array): Uint32Array {
     const order = Uint32Array.from({ length: this.size }, (_, i) => i)
     return order.sort((a, b) => Buffer.compare(buidOf(a), buidOf(b)) || a - b)
-  }
-
-  private toOf(i: number): Uint8Array {
-    return this.to.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
-  }
-
-  private fromOf(i: number): Uint8Array {
-    return this.from.list.bytes.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
   }
 }
 

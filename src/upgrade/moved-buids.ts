@@ -10,9 +10,13 @@ export class MovedBuids {
     return this.before.size
   }
 
+  has(before: Uint8Array): boolean {
+    return this.before.find(before, 0, BUID_BYTES) >= 0
+  }
+
   /** The same node in another layer goes to the same place. */
   add(before: Uint8Array, after: Uint8Array): void {
-    if (this.before.find(before, 0, BUID_BYTES) >= 0) return
+    if (this.has(before)) return
     const at = this.before.add(before, 0, BUID_BYTES) * BUID_BYTES
     if (at + BUID_BYTES > this.after.length) {
       const grown = new Uint8Array(this.after.length * 2)
@@ -25,12 +29,20 @@ export class MovedBuids {
   /** The buid after the upgrade; null when it stays. */
   get(buid: Uint8Array): Uint8Array | null {
     const number = this.before.find(buid, 0, BUID_BYTES)
-    return number < 0 ? null : this.after.subarray(number * BUID_BYTES, (number + 1) * BUID_BYTES)
+    return number < 0 ? null : this.afterAt(number)
+  }
+
+  /** The buids of the n-th that was added. */
+  beforeAt(n: number): Uint8Array {
+    return this.before.list.bytes.subarray(n * BUID_BYTES, (n + 1) * BUID_BYTES)
+  }
+
+  afterAt(n: number): Uint8Array {
+    return this.after.subarray(n * BUID_BYTES, (n + 1) * BUID_BYTES)
   }
 
   /** Buids of before, in the order in which they were added. */
   *buids(): Generator<Uint8Array> {
-    const { bytes } = this.before.list
-    for (let i = 0; i < this.size; i++) yield bytes.subarray(i * BUID_BYTES, (i + 1) * BUID_BYTES)
+    for (let i = 0; i < this.size; i++) yield this.beforeAt(i)
   }
 }

@@ -43,7 +43,7 @@ function workFiles(destDir: string): string[] {
   const migration = join(destDir, 'migration')
   return readdirSync(migration, { recursive: true, encoding: 'utf8' }).filter((path) => {
     const [kind, iden, name] = path.split('/')
-    if (!/\.(run|mdb)$/.test(path) || path.endsWith('lock.mdb') || statSync(join(migration, path)).size === 0)
+    if (!/\.(run|mdb|leaves)$/.test(path) || path.endsWith('lock.mdb') || statSync(join(migration, path)).size === 0)
       return false
     if (kind === 'runs') return isOpen('nodes', iden)
     if (kind === 'build') return isOpen(name === 'nodes' ? 'nodes' : 'splices', iden)
@@ -111,7 +111,7 @@ test('what changes below the destination between a kill and --from-last is made 
       }
       if (kind === 'migr.lmdb') assertOnlyLog(calm, destDir)
       else calm.same(destDir, path)
-      const isMadeAgain = /Making \d+ of \d+ (parts|ranges)|starting it over|restarting from 0/.test(run.stderr)
+      const isMadeAgain = /Redoing \d+ of \d+ (parts|ranges)|starting it over|restarting from 0/.test(run.stderr)
       campaign.count(`${kind} ${isMadeAgain ? 'made again' : 'without harm'}`)
     })
     rmSync(dirname(destDir), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
@@ -179,6 +179,7 @@ function steady(dump: readonly string[]): string[] {
 
 function kindOf(path: string): string {
   if (path.endsWith('.run')) return 'run'
+  if (path.endsWith('.leaves')) return 'leaf pages'
   return path.startsWith('build/') ? 'half-built slab' : dirname(path)
 }
 

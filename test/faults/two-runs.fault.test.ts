@@ -43,7 +43,10 @@ for (const [name, wrapper] of PLACES) {
         const refused = runs.filter(({ status }) => status === 10)
         for (const { status, stderr } of runs) assert.ok(status === 0 || status === 10, `${what}: ${status} ${stderr}`)
         for (const { stderr } of refused)
-          assert.match(stderr, /error: Cannot migrate to .* (is migrating to it|has written to it meanwhile)/)
+          assert.match(
+            stderr,
+            /error: Cannot migrate to .* (is migrating to it|another run has written to it in the meantime)/,
+          )
         assert.ok(refused.length <= 1, what)
         campaign.count(refused.length === 1 ? 'refused' : 'one after the other')
         calm.same(destDir, what)

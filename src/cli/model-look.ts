@@ -1,0 +1,22 @@
+import type { CheckOptions } from '../model-tools/check-model.js'
+import { readModelFiles } from './model-files.js'
+import { ProgressScreen } from './progress-screen.js'
+
+/** Looks at all rows of a source with the models given, and shows how far it has come. */
+export async function withLook<Found>(
+  srcDir: string,
+  places: readonly string[],
+  act: (look: CheckOptions) => Promise<Found>,
+): Promise<Found> {
+  const screen = ProgressScreen.onStderr()
+  try {
+    return await act({
+      srcDir,
+      files: await readModelFiles(places),
+      tell: (text) => screen.write(`${text}\n`),
+      progress: (layer, done, total) => screen.show({ phase: 'count', layer, done, total, unit: 'rows' }),
+    })
+  } finally {
+    screen.stop()
+  }
+}
