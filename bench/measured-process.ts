@@ -26,6 +26,16 @@ export interface Measured {
   readonly peakOwnBytes: number
 }
 
+/** Processor time of all its threads and children. */
+export function cpuMs({ userMs, sysMs }: Measured): number {
+  return userMs + sysMs
+}
+
+/** For tables. */
+export function seconds(ms: number): string {
+  return (ms / 1000).toFixed(2)
+}
+
 /** Runs a command, measures it from the outside, and looks at /proc for its memory (Linux only). */
 export function measureProcess(command: readonly string[], options: MeasuredOptions): Promise<Measured> {
   mkdirSync(dirname(options.logPath), { recursive: true })

@@ -5,7 +5,7 @@ import { formatBytes, parseBytes } from '../src/bytes/size-text.js'
 import { readCheckpoints } from '../src/dest/checkpoints.js'
 import { type DestFacts, readDest } from './dest-facts.js'
 import { settle } from './made-cortex.js'
-import { type Measured, measureProcess, tailOf } from './measured-process.js'
+import { cpuMs, type Measured, measureProcess, seconds, tailOf } from './measured-process.js'
 import { tableText } from './statistics.js'
 
 const CHILD = fileURLToPath(new URL('./cut-run.js', import.meta.url))
@@ -78,12 +78,4 @@ async function measured(
   const point = { partitionBytes, workers, runs, ...found, ...io, ...readDest(destDir) }
   rmSync(destDir, { recursive: true, force: true })
   return point
-}
-
-function cpuMs({ userMs, sysMs }: Measured): number {
-  return userMs + sysMs
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(2)
 }

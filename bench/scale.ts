@@ -8,7 +8,7 @@ import { parseBytes } from '../src/bytes/size-text.js'
 import { type DestFacts, readDest } from './dest-facts.js'
 import { machineText } from './machine.js'
 import { LAUNCHER, makeCortex, settle, warm } from './made-cortex.js'
-import { type Measured, measureProcess, tailOf } from './measured-process.js'
+import { type Measured, measureProcess, seconds, tailOf } from './measured-process.js'
 import { type PartitionPoint, partitionPoints, partitionsText } from './partition-scale.js'
 import { tableText } from './statistics.js'
 
@@ -61,7 +61,8 @@ async function sizes(): Promise<{ text: string; points: readonly Point[] }> {
 async function partitions(sizes: readonly string[]): Promise<{ text: string; points: readonly PartitionPoint[] }> {
   const src = args.src ?? made(numbersOf(args.nodes)[0])
   if (args.src !== undefined) warm(src)
-  const memoryBytes = args.memory === undefined ? undefined : (parseBytes(args.memory) ?? undefined)
+  const memoryBytes = args.memory === undefined ? undefined : parseBytes(args.memory)
+  if (memoryBytes === null) throw new Error(`"${args.memory}" is no size of memory`)
   const workers = numbersOf(args.workers).at(-1) ?? 1
   const points = await partitionPoints(src, dir, { sizes, workers, memoryBytes, runs: Number(args.runs) })
   return { text: partitionsText(points), points }
@@ -132,8 +133,4 @@ function workersUpTo(cores: number): number[] {
   const counts = [cores]
   for (let n = 1; n < cores; n *= 2) counts.push(n)
   return counts.sort((a, b) => a - b)
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(2)
 }

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { type DestFacts, readDest } from './dest-facts.js'
 import { machineText } from './machine.js'
 import { LAUNCHER, makeCortex, settle, warm } from './made-cortex.js'
-import { type Measured, measureProcess, tailOf } from './measured-process.js'
+import { cpuMs, type Measured, measureProcess, seconds, tailOf } from './measured-process.js'
 import { spreadOf, tableText } from './statistics.js'
 
 const USAGE = `npm run bench:whole -- [options]
@@ -270,14 +270,6 @@ function referencePython(): string | null {
   const python = join(dir, 'rc18', 'bin', 'python')
   if (existsSync(python)) return python
   throw new Error(`There is no ${python}: run test/oracle/setup.sh, or give --ours-only`)
-}
-
-function cpuMs({ userMs, sysMs }: Measured): number {
-  return userMs + sysMs
-}
-
-function seconds(ms: number): string {
-  return (ms / 1000).toFixed(2)
 }
 
 function mebibytes(bytes: number): string {

@@ -14,7 +14,8 @@ const MOST_VALUE_CHARS = 200
 const INDEX_PLACES = new Set<string>(INDEX_DBS)
 
 /** What a run keeps for itself. */
-const OWN_RECORDS = 'not compared, as they hold nothing of the Cortex: checkpoints, reports and logs below migration'
+const OWN_RECORDS =
+  'not compared, as they hold nothing of the Cortex: checkpoints, reports, logs and options of slabs below migration'
 
 /** The report as people read it, with so many differences one by one. */
 export function verifyText(report: VerifyReport, limit: number, paint: Paint): string {

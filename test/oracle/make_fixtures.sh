@@ -5,9 +5,10 @@
 #   demo-cortex.nodes.jsonl.gz   its nodes as 0.1.58 reads them (export_nodes.py)
 #   demo-cortex.rc18.jsonl.gz    what the reference migrator makes of it, with --map-partial (dump.py)
 #   empty-cortex.tar.gz          a 0.1.58 Cortex without nodes (make_empty_cortex.py)
+#   lost-module.tar.gz           a 0.1.58 Cortex whose nodes are of a module that is gone (make_lost_module.py)
 #   bad/<case>/rc18.jsonl.gz     the same for each damaged Cortex bad/<case>/src.tar.gz that the reference brings to an end
 #
-# usage: make_fixtures.sh [demo | <case>]...     all without arguments, in three minutes
+# usage: make_fixtures.sh [demo | empty | lost | <case>]...     all without arguments, in three minutes
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 fixtures=$here/../fixtures
@@ -18,7 +19,7 @@ trap 'rm -rf "$temp"' EXIT
 main() {
   "$here/setup.sh"
   if [ $# -gt 0 ]; then
-    for name in "$@"; do if [ "$name" = demo ]; then demo; else bad "$name"; fi; done
+    for name in "$@"; do case $name in demo | empty | lost) "$name" ;; *) bad "$name" ;; esac; done
     return
   fi
   demo
