@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, type Option } from 'commander'
-import { maskUrls } from '../telepath/url.js'
+import { maskUrl } from '../telepath/url.js'
 import { booleanOf, cannotUse, readSettings, type Setting } from './settings.js'
 
 /** Options whose values nobody but the run needs to see: a command may hold a token. */
@@ -94,8 +94,14 @@ function originLines(command: Command, origins: ReadonlyMap<string, string>): st
     const value: unknown = command.getOptionValue(attribute)
     const origin = origins.get(attribute)
     if (value === undefined && origin === undefined) continue
-    const shown = HIDDEN_NAMES.includes(name) ? 'set' : maskUrls(JSON.stringify(value ?? null))
+    const shown = HIDDEN_NAMES.includes(name) ? 'set' : JSON.stringify(masked(value ?? null))
     lines.push(`Option ${attribute}: ${shown}, from ${origin ?? 'the default'}`)
   }
   return lines
+}
+
+/** Each text by itself: behind a blank or a quote, too, nothing of a password is left. */
+function masked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(masked)
+  return typeof value === 'string' ? maskUrl(value) : value
 }

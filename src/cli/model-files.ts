@@ -24,15 +24,7 @@ export async function readModelFiles(places: readonly string[]): Promise<ModelFi
 
 /** What `--model` names, for logs and reports: no password. */
 export function shownModels(places: readonly string[]): string[] {
-  return places.map((place) => (place.includes('://') ? maskUrl(place) : place))
-}
-
-/** Arguments of this program, for logs: no password of a url, whether it stands alone or behind its option. */
-export function shownArgs(args: readonly string[]): string[] {
-  return args.map((arg) => {
-    const [, option = '', value = arg] = /^(--[\w-]+=)(.*)$/s.exec(arg) ?? []
-    return value.includes('://') ? `${option}${maskUrl(value)}` : arg
-  })
+  return places.map(maskUrl)
 }
 
 async function readRemote(url: string): Promise<ModelFile> {

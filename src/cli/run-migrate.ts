@@ -18,7 +18,7 @@ import { beNice } from './be-nice.js'
 import { failureOf, reportFailure, stopOnSignals } from './exit.js'
 import { JsonLines } from './json-lines.js'
 import { migrateOptions, type ParsedMigrate } from './migrate-options.js'
-import { readModelFiles, shownArgs } from './model-files.js'
+import { readModelFiles } from './model-files.js'
 import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
 import { ProgressScreen } from './progress-screen.js'
@@ -138,10 +138,9 @@ function throttleText({ totals }: WriteThrottle, rate: number | undefined): stri
   return `--max-disk ${rate} has let ${bytes.toLocaleString('en-US')} bytes through; threads have waited for it, ${waited} s together`
 }
 
-/** What nobody needs on a terminal, and whoever helps later asks for first. */
+/** What nobody needs on a terminal, and whoever helps later asks for first; the options are there already, without secrets. */
 function noteRun(runLog: RunLog): void {
-  const args = shownArgs(process.argv.slice(2)).join(' ')
-  runLog.note('INFO', `Version ${packageVersion()}, Node ${process.version}, process ${process.pid}: ${args}`)
+  runLog.note('INFO', `Version ${packageVersion()}, Node ${process.version}, process ${process.pid}`)
   process.once('exit', (code) => runLog.note('INFO', `Ended with exit code ${code}`))
 }
 

@@ -59,8 +59,9 @@ export function maskUrls(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:@/'"]*):[^\s'"]*@/gi, '$1:****@')
 }
 
-/** One url for messages, though it may be wrong: nothing of its password or its query. */
+/** One text for messages, as it is unless it is a url: nothing of its password or its query, though it may be wrong. */
 export function maskUrl(url: string): string {
+  if (!url.includes('://')) return url
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/]*):.*@/is, '$1:****@').replace(/\?.*$/s, '')
 }
 

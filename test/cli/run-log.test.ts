@@ -25,7 +25,8 @@ test('migrate_020 shows warnings only, -v each step, -q errors only, and keeps a
     if (name === 'loud') assert.ok(lines.some((line) => line.includes('[INFO] Starting node migration')))
     if (name === 'quiet') assert.deepEqual(lines, [])
     // What was said before the destination was taken is there, too, and how it ended.
-    assert.match(log, /\[INFO\] Version [^\n]*--src /)
+    assert.match(log, /\[INFO\] Version [^\n]*, process \d+ \[/)
+    assert.match(log, /\[DEBUG\] Option src: "/)
     assert.match(log, /\[WARNING\] Layer \w+ keeps a feed position/)
     assert.match(log, /\[INFO\] Starting node migration/)
     assert.match(log, /\[INFO\] Migrated .* in \d+\.\d s \[/)

@@ -99,6 +99,12 @@ test('the lines about origins hold no password and no command of a hook', async 
   assert.doesNotMatch(origins.join('\n'), /secret/)
 })
 
+test('the lines about origins hold nothing of a password with a space', async () => {
+  const model = 'tcp://root:se cret@old:27492/'
+  const { origins } = await optionsOf(['--src', 'src', '--dest', 'dest', '--model', model, '--model', 'x'], {})
+  assert.ok(origins.includes('Option model: ["tcp://root:****@old:27492/","x"], from the command line'))
+})
+
 test('what no option is named, or cannot take, ends with 3 and names the nearest and the place', (t) => {
   const dir = tempDir(t)
   const file = join(dir, 'migrate.yaml')
