@@ -13,7 +13,7 @@ const METRICS_MODE = 0o644
 /** Keeps the state in `<dest>/migration/status.json`, until another run does. */
 export function statusSink(destDir: string, log: Log): StatusSink {
   let isFirst = true
-  return untilBroken('Cannot keep the status of the run', log, (status) => {
+  return untilOver('Cannot keep the status of the run', log, (status) => {
     const isKept = keepStatus(destDir, status, isFirst)
     isFirst = false
     return isKept
@@ -28,7 +28,7 @@ export function statusSink(destDir: string, log: Log): StatusSink {
 export function metricsSink(path: string, srcDir: string, log: Log): StatusSink {
   refuseInSource(path, srcDir, 'the metrics')
   let isFirst = true
-  return untilBroken('Cannot write the metrics', log, (status) => {
+  return untilOver('Cannot write the metrics', log, (status) => {
     try {
       replaceFile(path, metricsText(status), METRICS_MODE)
     } catch (cause) {
@@ -43,17 +43,25 @@ export function metricsSink(path: string, srcDir: string, log: Log): StatusSink 
   })
 }
 
-/** That nobody can be told changes nothing about the run. */
-function untilBroken(what: string, log: Log, keep: (status: RunStatus) => boolean): StatusSink {
-  let isBroken = false
+/**
+ * That nobody can be told changes nothing about the run. It is tried each time, as a disk that was full has room again, and
+ * said once until it works.
+ *
+ * @param keep returns whether there is more to keep; what it throws as a MigrationError ends the run, and it is over then
+ */
+function untilOver(what: string, log: Log, keep: (status: RunStatus) => boolean): StatusSink {
+  let isOver = false
+  let isSaid = false
   return (status) => {
-    if (isBroken) return
+    if (isOver) return
     try {
-      isBroken = !keep(status)
+      isOver = !keep(status)
+      isSaid = false
     } catch (error) {
-      isBroken = true
-      if (error instanceof MigrationError) throw error
-      log('WARNING', `${what}: ${(error as Error).message}`)
+      isOver = error instanceof MigrationError
+      if (isOver) throw error
+      if (!isSaid) log('WARNING', `${what}: ${(error as Error).message}`)
+      isSaid = true
     }
   }
 }

@@ -68,11 +68,11 @@ export async function statusOf(
   const found = readLockFile(runLock)?.holder
   const isHolder = holder !== null && found?.pid === run.process.pid && found.startTicks === run.process.start_ticks
   const isAlive = isHolder || (await isProcessAlive(destDir, run, tell, watchMs))
-  if (isAlive) return { ...head, state: 'running', run: readStatus(destDir) ?? run }
-  // It may have ended while it was looked for.
+  // It may have ended while it was looked for, whatever was found.
   const now = readStatus(destDir)
-  if (now !== null && (now.ended_at !== null || now.run_id !== run.run_id)) return statusOf(destDir, tell, watchMs)
-  return { ...head, state: 'died', run }
+  const isOver = now !== null && (now.ended_at !== null || now.run_id !== run.run_id)
+  if (isOver || readRuns(destDir)?.at(-1)?.endedMs != null) return statusOf(destDir, tell, watchMs)
+  return isAlive ? { ...head, state: 'running', run: now ?? run } : { ...head, state: 'died', run }
 }
 
 /** Looks for the process; one that cannot be seen from here is alive when it goes on telling. */
@@ -94,7 +94,9 @@ async function isProcessAlive(
   tell(`Process ${process.pid} of "${process.host}" cannot be seen from here: watching for up to ${watchMs / 1000} s`)
   for (let left = watchMs; left > 0; left -= LOOK_EVERY_MS) {
     await wait(LOOK_EVERY_MS)
-    if (readStatus(destDir)?.updated_at !== updated_at) return true
+    const now = readStatus(destDir)
+    // A file that goes tells of no life.
+    if (now !== null && now.updated_at !== updated_at) return true
   }
   return false
 }

@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as z from 'zod/mini'
+import { metricsSink } from '../../src/cli/status-sinks.js'
+import { MigrationError } from '../../src/errors.js'
 import { readRuns } from '../../src/report/run-history.js'
 import { type OutsideStatus, outsideStatus, statusOf } from '../../src/status/outside-status.js'
 import { keepStatus, readStatus } from '../../src/status/status-file.js'
@@ -11,6 +13,31 @@ import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/c
 import { plantLock, STRANGER } from '../support/lock.js'
 
 const BIN = join(fixture('..'), '..', 'bin', 'migrate_020.mjs')
+
+/** What a process says that cannot be seen from here. */
+const FAR_AWAY = {
+  schema_version: 1 as const,
+  run_id: 'run',
+  version: '1',
+  source: 'src',
+  dest: 'dest',
+  dry_run: false,
+  process: {
+    host: STRANGER.host ?? '',
+    boot_id: '',
+    pid_namespace: STRANGER.pidNamespace ?? '',
+    pid: 1,
+    start_ticks: '',
+  },
+  started_at: new Date(0).toISOString(),
+  updated_at: new Date(0).toISOString(),
+  ended_at: null,
+  exit_code: null,
+  phase: 'verify' as const,
+  tasks: [],
+  errors: 0,
+  failure: null,
+}
 
 test('status says of a run that it runs, that it died, and how the next one ended, and changes nothing', async (t) => {
   const dir = tempDir(t)
@@ -89,30 +116,21 @@ test('status of a run that only its own records tell of says what these say', as
 test('status watches a process of another container, and knows it dead when it says nothing more', async (t) => {
   const dest = tempDir(t)
   mkdirSync(join(dest, 'migration'))
-  const { host, pidNamespace } = STRANGER
-  const status = {
-    schema_version: 1 as const,
-    run_id: 'run',
-    version: '1',
-    source: 'src',
-    dest,
-    dry_run: false,
-    process: { host: host ?? '', boot_id: '', pid_namespace: pidNamespace ?? '', pid: 1, start_ticks: '' },
-    started_at: new Date(0).toISOString(),
-    updated_at: new Date(0).toISOString(),
-    ended_at: null,
-    exit_code: null,
-    phase: 'verify' as const,
-    tasks: [],
-    errors: 0,
-    failure: null,
-  }
+  const status = { ...FAR_AWAY, dest }
   keepStatus(dest, status, true)
   const said: string[] = []
   assert.equal((await statusOf(dest, (text) => said.push(text), 500)).state, 'died')
   assert.match(said.join(), /^Process 1 of "container" cannot be seen from here/)
   const alive = statusOf(dest, () => keepStatus(dest, { ...status, updated_at: new Date(1).toISOString() }, true), 5000)
   assert.equal((await alive).state, 'running')
+  const over = { ...status, ended_at: new Date(2).toISOString(), updated_at: new Date(2).toISOString(), exit_code: 0 }
+  const ended = await statusOf(dest, () => keepStatus(dest, over, true), 5000)
+  assert.deepEqual([ended.state, ended.run?.exit_code], ['ended', 0])
+  // A file that goes tells of no life.
+  keepStatus(dest, status, true)
+  const file = join(dest, 'migration', 'status.json')
+  assert.equal((await statusOf(dest, () => rmSync(file), 500)).state, 'died')
+  keepStatus(dest, status, true)
   // Who comes later keeps the file.
   assert.equal(keepStatus(dest, { ...status, run_id: 'other' }, false), false)
   assert.equal(readStatus(dest)?.run_id, 'run')
@@ -131,6 +149,27 @@ test('status of no destination, and metrics that cannot be written, are refused'
   assert.match(run(join(dir, 'none', 'file')).stderr, /^error: Cannot write the metrics to ".*": ENOENT/m)
   const inside = run(join(src, 'file'))
   assert.deepEqual([inside.status, existsSync(join(src, 'file')), existsSync(join(dir, 'dest'))], [2, false, false])
+})
+
+test('a file of metrics that cannot be written for a while is written again, and that is said once', (t) => {
+  const dir = tempDir(t)
+  const said: string[] = []
+  const path = join(dir, 'metrics', 'run.prom')
+  mkdirSync(join(dir, 'metrics'))
+  const sink = metricsSink(path, join(dir, 'src'), (_, text) => said.push(text))
+  sink(FAR_AWAY)
+  rmSync(join(dir, 'metrics'), { recursive: true })
+  sink(FAR_AWAY)
+  sink(FAR_AWAY)
+  assert.equal(said.length, 1)
+  assert.match(said[0], /^Cannot write the metrics: ENOENT/)
+  mkdirSync(join(dir, 'metrics'))
+  sink({ ...FAR_AWAY, errors: 5 })
+  assert.match(readFileSync(path, 'utf8'), /^synapse_migrator_errors 5$/m)
+  // One that cannot be written at all ends the run, and its end must be told all the same.
+  const none = metricsSink(join(dir, 'none', 'run.prom'), join(dir, 'src'), () => {})
+  assert.throws(() => none(FAR_AWAY), MigrationError)
+  none(FAR_AWAY)
 })
 
 test('docs/status.schema.json is the schema of status --json, and docs/json-lines.md names its fields and all metrics', () => {
