@@ -1,44 +1,62 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, readdirSync, statSync } from 'node:fs'
+import { createReadStream, readdirSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
-import { quoted } from '../file/at-path.js'
+import { MigrationError } from '../errors.js'
+import { atPath, quoted } from '../file/at-path.js'
 import { joinPath } from '../file/remove-tree.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { Report } from './report-schema.js'
 
-/** They change whenever somebody looks, or are what the hashes go into. */
-const LEFT_OUT = new Set(['lock.mdb', 'run.lock', 'runs.json', 'report.json', 'report.html'])
-/** Grows while the hashes are made, and is renamed when it is long. */
-const LOG = 'migrate.log'
+/** It changes whenever somebody looks. */
+const LOCK = /(^|\/)lock\.mdb$/
+/** What the hashes go into, and the log with its older files: it grows while they are made. */
+const OWN = /^migration\/(run\.lock|runs\.json|report\.json|report\.html|migrate\.log(\.\d+)?)$/
+
+interface FoundFile {
+  readonly path: Buffer
+  readonly bytes: number
+}
 
 /**
- * Hashes all files of a destination. Of a slab it hashes the pages in use: behind them the file is empty, and mostly a
- * hole. `head -c BYTES FILE | sha256sum` gives the same.
+ * Hashes all files of a destination, links followed. Of a slab it hashes the pages in use: behind them the file is empty, and
+ * mostly a hole. `head -c BYTES FILE | sha256sum` gives the same.
+ *
+ * @throws {MigrationError} ERR_PREFLIGHT when nobody can tell what is at a path
  */
 export async function hashFiles(destDir: string): Promise<NonNullable<Report['sha256']>> {
   const hashes = []
-  for (const file of filesBelow(Buffer.from(destDir))) {
-    const name = file.subarray(file.lastIndexOf('/') + 1).toString()
-    if (LEFT_OUT.has(name) || name.startsWith(LOG)) continue
-    const bytes = name === 'data.mdb' ? usedBytes(dirname(file.toString())) : statSync(file).size
-    hashes.push({
-      path: shown(file.subarray(Buffer.byteLength(destDir) + 1)),
-      bytes,
-      sha256: await sha256(file, bytes),
-    })
+  const top = Buffer.from(destDir)
+  for (const file of filesBelow(top, [])) {
+    const below = file.path.subarray(top.length + 1)
+    const name = below.toString('latin1')
+    if (LOCK.test(name) || OWN.test(name)) continue
+    const bytes = /(^|\/)data\.mdb$/.test(name) ? usedBytes(file) : file.bytes
+    hashes.push({ path: shown(below), bytes, sha256: await sha256(file.path, bytes) })
   }
   return hashes
 }
 
-/** All files, in order; names may be any bytes. */
-function filesBelow(dir: Buffer): Buffer[] {
-  const entries = readdirSync(dir, { withFileTypes: true, encoding: 'buffer' })
-  return entries
-    .sort((a, b) => Buffer.compare(a.name, b.name))
-    .flatMap((entry) => {
-      const path = joinPath(dir, entry.name)
-      return entry.isDirectory() ? filesBelow(path) : [path]
-    })
+/**
+ * The file itself, or all below a directory, in order; names may be any bytes. A link that leads nowhere, or back up, holds nothing of its own.
+ *
+ * @param above the directories that it lies in
+ */
+function* filesBelow(path: Buffer, above: readonly Stats[]): Generator<FoundFile> {
+  const found = atPath(path)
+  if (found.kind === 'absent' || found.kind === 'other') return
+  if (found.kind === 'unreachable') {
+    if (found.why === 'link') return
+    throw new MigrationError('ERR_PREFLIGHT', `Cannot hash ${quoted(path)}: ${found.reason}`, { hint: found.hint })
+  }
+  const { stats } = found
+  if (found.kind === 'file') {
+    yield { path, bytes: stats.size }
+    return
+  }
+  if (above.some(({ dev, ino }) => dev === stats.dev && ino === stats.ino)) return
+  for (const name of readdirSync(path, { encoding: 'buffer' }).sort(Buffer.compare)) {
+    yield* filesBelow(joinPath(path, name), [...above, stats])
+  }
 }
 
 /** Bytes that are no UTF-8 as `\xe9`. */
@@ -46,10 +64,13 @@ function shown(path: Buffer): string {
   return quoted(path).slice(1, -1)
 }
 
-function usedBytes(slabDir: string): number {
-  const slab = SlabReader.open(slabDir)
+function usedBytes({ path, bytes }: FoundFile): number {
+  const text = path.toString()
+  // Paths of slabs are text; one whose path is none is hashed with its holes.
+  if (!Buffer.from(text).equals(path)) return bytes
+  const slab = SlabReader.open(dirname(text))
   try {
-    return Math.min((slab.lastPage + 1) * slab.pageSize, statSync(slab.path).size)
+    return Math.min((slab.lastPage + 1) * slab.pageSize, bytes)
   } finally {
     slab.close()
   }

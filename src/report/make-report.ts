@@ -231,11 +231,15 @@ function blindSpots(last: RunRecord | undefined, verify: Report['verify'], sha25
   }
   if (sha256 === null)
     spots.push('SHA-256 of the files: nothing was hashed (report --sha256 hashes all that Synapse reads)')
-  else spots.push('SHA-256 of free space behind the pages of a slab, of lock files, and of this report itself')
+  else {
+    spots.push(
+      'SHA-256 of free space behind the pages of a slab, of lock files, of the log of the runs (migration/migrate.log), ' +
+        'of their list (migration/runs.json), and of this report itself',
+    )
+  }
   spots.push(
     'Which of the differences to the reference tool applied here: docs/decisions/reference-differences.md lists them all',
   )
-  spots.push('What share of the time was spent waiting for the disk or for other threads')
   if (last === undefined) return spots
   if (last.layers === null)
     spots.push('Counts of this run: it did not finish. Counts by form are those that were recorded before')

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import * as z from 'zod/mini'
@@ -84,6 +95,40 @@ test('report takes a result of verify of this destination only, and hashes when 
   writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), destDir: src }))
   const refused = synapseMigrator(['report', dest, '--verify', file])
   assert.deepEqual([refused.status, /it is about/.test(refused.stderr)], [2, true])
+})
+
+test('report --sha256 follows links, passes over those that lead nowhere, and leaves out the log of the runs only', (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
+  const dest = join(dir, 'dest')
+  assert.equal(migrate('--src', src, '--dest', dest, '--workers', '1').status, 0)
+  const hashed = () => {
+    const { status, stdout, stderr } = synapseMigrator(['report', dest, '--sha256', '--json'])
+    assert.equal(status, 0, stderr)
+    return reportSchema.parse(JSON.parse(stdout))
+  }
+  const before = hashed()
+  assert.match(before.not_looked_at.join('\n'), /SHA-256 of .*the log of the runs/)
+  // Waits are drawn, so nothing is missing of them.
+  assert.doesNotMatch(before.not_looked_at.join('\n'), /waiting/)
+  // An operator moves a layer to another disk.
+  renameSync(join(dest, 'layers', LAYER), join(dir, 'layer'))
+  symlinkSync(join(dir, 'layer'), join(dest, 'layers', LAYER))
+  symlinkSync(join(dir, 'nowhere'), join(dest, 'dangling'))
+  symlinkSync('..', join(dest, 'layers', 'up'))
+  writeFileSync(join(dest, 'migrate.log'), 'no log')
+  const after = hashed().sha256 ?? []
+  assert.deepEqual(
+    after.filter(({ path }) => path !== 'migrate.log'),
+    before.sha256,
+  )
+  assert.equal(after.length, (before.sha256?.length ?? 0) + 1)
+  // A slab in a place that no slab has.
+  const odd = Buffer.concat([Buffer.from(`${dest}/odd`), Buffer.from([0xe9])])
+  mkdirSync(odd)
+  const slab = `${dest}/layers/${LAYER}/layer_v2.lmdb/data.mdb`
+  copyFileSync(slab, Buffer.concat([odd, Buffer.from('/data.mdb')]))
+  assert.equal(hashed().sha256?.find(({ path }) => path === 'odd\\xe9/data.mdb')?.bytes, statSync(slab).size)
 })
 
 test('a refused run and a dry one write nothing at the destination, and their report where it is asked for', (t) => {
