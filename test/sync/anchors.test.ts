@@ -172,6 +172,35 @@ test('a destination that is older than the start of the sync ends the layer', as
   assert.match(pushTask.message, /has lost edits .* from before the sync was started: its log of edits ends at 3/)
 })
 
+test('a destination that is put back to before the start of the sync while it is away for a moment ends the layer', async () => {
+  const bench = new Bench()
+  bench.dest.logged.set(A, range(7))
+  bench.add(A, ...others(20, 0, 1))
+  await bench.start([A, 10])
+  await bench.wait(30_000)
+  bench.dest.cut()
+  bench.dest.applied.set(A, [])
+  bench.dest.logged.set(A, range(3))
+  await bench.wait(30_000)
+  const { pushTask } = bench.layer()
+  assert.ok(pushTask.status === 'exception')
+  assert.match(pushTask.message, /has lost edits .* from before the sync was started: its log of edits ends at 3/)
+  assert.equal((await bench.run(bench.service.ask())).canCutover, false)
+})
+
+test('a destination that is killed in the seconds after the start, and loses what it had just acknowledged, goes on', async () => {
+  const bench = new Bench()
+  bench.dest.logged.set(A, range(7))
+  bench.add(A, ...others(20, 0, 1))
+  await bench.start([A, 10])
+  await bench.wait(2_000)
+  bench.dest.cut()
+  bench.dest.logged.set(A, range(6))
+  bench.dest.applied.set(A, [])
+  assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
+  assert.deepEqual(bench.values(), range(10, 10))
+})
+
 test('a service that is started again and again over hours pushes nothing twice, and remembers little', async () => {
   let bench = new Bench()
   await bench.start([A, 0])

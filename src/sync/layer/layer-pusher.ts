@@ -8,7 +8,7 @@ import type { LayerCounters } from './layer-counters.js'
 import type { LayerLedger } from './layer-ledger.js'
 import type { LayerParts } from './layer-parts.js'
 import { type Batch, LayerPipe } from './layer-pipe.js'
-import { COMMIT_MS } from './marks.js'
+import { BLIND_MS, COMMIT_MS } from './marks.js'
 import { type RetryResult, retryRecorded } from './retry.js'
 import { digestOf } from './splice-facts.js'
 
@@ -37,6 +37,8 @@ export class LayerPusher {
   /** The destination's connection of the last push, and when that ended. */
   private connection = 0
   private lostAt = 0
+  /** When the destination's log was compared for the first time in this run. */
+  private comparedAt: number | null = null
   private retryWanted: Deferred<RetryResult> | null = null
   /** What keeps the destination from being written to now, one sentence. */
   trouble: string | null = 'The destination was not compared yet'
@@ -187,7 +189,9 @@ export class LayerPusher {
     const isShort = index !== null && marks.last.index !== null && index < marks.last.index
     // The layer may have been opened in a new process while the other connection still waits for the old one.
     if (this.connection === dest.connection && !isShort) return
-    const offset = marks.rewind(index, isStart ? Number.POSITIVE_INFINITY : this.lostAt)
+    // What earlier runs left was settled; but one that was killed may have written more, which the destination had not committed.
+    const isBottomCommitted = isStart || this.lostAt - (this.comparedAt ?? this.lostAt) > BLIND_MS
+    const offset = marks.rewind(index, isStart ? Number.POSITIVE_INFINITY : this.lostAt, isBottomCommitted)
     if (offset === null) {
       throw new LayerFailure(
         'ERR_DEST',
@@ -196,6 +200,7 @@ export class LayerPusher {
       )
     }
     this.connection = dest.connection
+    this.comparedAt ??= layer.clock.elapsed()
     if (isStart && marks.last.offset === offset) {
       marks.learn(offset, { index })
       if (marks.last.index === index && marks.last.row === null) await this.learnRow(remote, index)

@@ -6,7 +6,7 @@ import type { Anchor } from '../api.js'
  */
 export const COMMIT_MS = 5_000
 /** The same where the destination does not tell how much of its log it still has. */
-const BLIND_MS = 15_000
+export const BLIND_MS = 15_000
 /** More of them would only be older ones. */
 const MOST_MARKS = 256
 /** Kept durably: the newest ones, and ever fewer of the older. */
@@ -102,9 +102,10 @@ export class Marks {
    *
    * @param index where its log ends now
    * @param lostAt when the connection was lost; Infinity at a start, where everything that is kept was settled
-   * @returns the offset; null when at a start nothing of what is known is left
+   * @param isBottomCommitted whether what was there when this run began is surely committed
+   * @returns the offset; null when that is not left either
    */
-  rewind(index: number | null, lostAt: number): number | null {
+  rewind(index: number | null, lostAt: number, isBottomCommitted: boolean): number | null {
     const bottom = this.marks[0]
     const survivors = this.marks.filter((mark) => {
       if (mark.index === null) return mark === bottom
@@ -112,7 +113,7 @@ export class Marks {
     })
     const newest = index === null ? undefined : survivors.at(-1)
     if (index !== null && newest === undefined) {
-      if (lostAt === Number.POSITIVE_INFINITY) return null
+      if (isBottomCommitted) return null
       // What was there when this run began had not been committed yet.
       this.marks = [{ ...bottom, index, row: null }]
       return bottom.offset
