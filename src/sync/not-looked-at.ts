@@ -18,7 +18,7 @@ export function notLookedAt({ links, blindLayers, troubles }: Unseen): string[] 
   return [
     splicesText(links),
     'Node data is not looked at: no release of 0.1.x logs its changes',
-    'Nodes are not compared with each other: what others have changed at the destination is not seen, nor that a destination newer than 2.8 was put back to a backup and then changed',
+    'Nodes are not compared with each other: what others have changed at the destination is not seen, nor that a destination that is newer than 2.8, or was upgraded meanwhile, was put back to a backup and then changed',
     ...blindText(blindLayers),
     ...new Set(troubles),
   ]

@@ -74,9 +74,13 @@ export class SimCortex {
   readonly views = new Map<string, string[]>()
   readonly created = new Map<string, Map<string, number>>()
   /** Connections that have a layer open. */
-  openLayers = 0
+  readonly layerLinks = new Set<SimLink>()
   /** Waited for before a layer takes a push. */
   storing: (iden: string) => Promise<void> = async () => {}
+  /** The same before a layer gives splices. */
+  reading: (iden: string) => Promise<void> = async () => {}
+  /** Called before a row of a log of node edits is shown. */
+  digesting: () => void = () => {}
   pushes = 0
   pushesAtOnce = 0
   mostPushesAtOnce = 0
@@ -130,6 +134,11 @@ export class SimCortex {
   /** Loses every connection. */
   cut(): void {
     for (const link of [...this.links]) link.fail(new LinkDown('cut'))
+  }
+
+  /** Loses the connections of layers alone. */
+  cutLayers(): void {
+    for (const link of this.layerLinks) link.fail(new LinkDown('cut'))
   }
 
   async open(peer: Process): Promise<RemoteCortex> {
@@ -247,8 +256,8 @@ class SimRemote implements RemoteCortex {
     const link = await this.cortex.connect(this.peer)
     const { logs, applied } = this.cortex
     if (!logs.has(iden) && !applied.has(iden)) throw TelepathError.of('NoSuchLayer', { iden })
-    this.cortex.openLayers++
-    link.closed.then(() => this.cortex.openLayers--)
+    this.cortex.layerLinks.add(link)
+    link.closed.then(() => this.cortex.layerLinks.delete(link))
     return new SimLayer(iden, this.cortex, link, this.peer)
   }
 
@@ -271,7 +280,7 @@ class SimRemote implements RemoteCortex {
       }
       if (method === 'getDmonSessions') {
         const items = new PackMap([[null, 'synapse.lib.layer.LayerApi']])
-        return Array.from({ length: cortex.openLayers }, () => new PackMap([['items', items]]))
+        return Array.from({ length: cortex.layerLinks.size }, () => new PackMap([['items', items]]))
       }
       if (method === 'count') {
         const there = new Set([...cortex.applied.values()].flatMap((each) => each.map(({ node }) => node)))
@@ -335,6 +344,7 @@ class SimLayer implements RemoteLayer {
   async *splices(offs: number | bigint, size: number): AsyncIterable<RawSplice> {
     const log = this.cortex.logs.get(this.iden)
     if (log === undefined) throw TelepathError.of('TypeError', { mesg: 'offs must be a tuple' })
+    await this.cortex.reading(this.iden)
     const start = Number(offs)
     let end = await this.cortex.call(this.link, this.peer, () => {
       this.cortex.check('splices', 'Caller must have permission layer.lift')
@@ -375,6 +385,7 @@ class SimLayer implements RemoteLayer {
   }
 
   editDigest(index: number): Promise<string | null> {
+    this.cortex.digesting()
     const rows = this.cortex.logged.get(this.iden) ?? []
     return this.cortex.call(this.link, this.peer, () => (index === 0 ? null : String(rows[index - 1])))
   }

@@ -138,6 +138,25 @@ test('a destination that is put back and grows while it is away for a moment end
   assert.equal(bench.layer().pushTask.status, 'exception')
 })
 
+test('while changes come all the time, rows of the destination are asked for once in five seconds, as each costs a connection', async () => {
+  const bench = new Bench({ pollS: 0.1 })
+  let rows = 0
+  bench.dest.digesting = () => {
+    rows++
+  }
+  await bench.start([A, 0])
+  await bench.wait(10_000)
+  for (let i = 0; i < 600; i++) {
+    bench.add(A, ...others(1, i, 2 + i))
+    await bench.wait(100)
+  }
+  assert.ok(rows >= 8 && rows <= 15, `${rows} rows`)
+  await bench.wait(30_000)
+  const { offset, row } = bench.durable.anchors.get(A)?.at(-1) ?? {}
+  assert.equal(offset, 600)
+  assert.match(row ?? '', /^2\.0\.0 /)
+})
+
 test('a destination whose log others have only added to goes on', async () => {
   const { bench } = await synced()
   const next = await bench.again(() => bench.dest.logged.get(A)?.push(...range(40, 1)))
@@ -186,6 +205,84 @@ test('a destination that is put back to before the start of the sync while it is
   assert.ok(pushTask.status === 'exception')
   assert.match(pushTask.message, /has lost edits .* from before the sync was started: its log of edits ends at 3/)
   assert.equal((await bench.run(bench.service.ask())).canCutover, false)
+})
+
+test('the same in the seconds after the service was started again, as what earlier runs left was committed long ago', async () => {
+  const first = new Bench()
+  first.dest.logged.set(A, range(7))
+  first.add(A, ...others(20, 0, 1))
+  await first.start([A, 10])
+  await first.wait(30_000)
+  const bench = await first.again()
+  await bench.wait(2_000)
+  bench.dest.cut()
+  bench.dest.applied.set(A, [])
+  bench.dest.logged.set(A, range(3))
+  await bench.wait(30_000)
+  const { pushTask } = bench.layer()
+  assert.ok(pushTask.status === 'exception')
+  assert.match(pushTask.message, /its log of edits ends at 3/)
+  assert.equal((await bench.run(bench.service.ask())).canCutover, false)
+})
+
+test("an offset behind the end of the source's log ends the layer, although the connection is lost while the destination is compared", async () => {
+  const bench = new Bench()
+  bench.dest.logged.set(A, range(7))
+  bench.add(A, ...others(5, 0, 1))
+  let rows = 0
+  bench.dest.digesting = () => {
+    if (rows++ === 0) bench.dest.cutLayers()
+  }
+  await bench.start([A, 10])
+  await bench.wait(60_000)
+  assert.ok(rows > 0)
+  assert.equal(bench.layer().pullTask.status, 'exception')
+})
+
+test('a destination that was put back and upgraded while the service was down gets everything again, although the connection is lost while it is compared', async () => {
+  const { bench, restoreDest } = await synced()
+  let rows = 0
+  const again = await bench.again(() => {
+    restoreDest()
+    bench.dest.version[1] = 8
+    bench.dest.digesting = () => {
+      if (rows++ === 0) bench.dest.cutLayers()
+    }
+  })
+  const { canCutover } = await again.run(again.service.untilCaughtUp())
+  assert.ok(rows > 0)
+  assert.equal(canCutover, true)
+  for (const valu of range(30)) assert.ok(again.values().includes(valu), String(valu))
+})
+
+test('a destination that was upgraded, put back to an older backup and changed by others ends the layer', async () => {
+  const { bench, restoreDest } = await synced()
+  const upgraded = await bench.again(() => {
+    bench.dest.version[1] = 8
+  })
+  assert.equal((await upgraded.run(upgraded.service.untilCaughtUp())).canCutover, true)
+  const again = await upgraded.again(() => {
+    restoreDest()
+    const logged = bench.dest.logged.get(A) as number[]
+    logged.push(...range(60, 1))
+  })
+  await again.wait(30_000)
+  const { pushTask } = again.layer()
+  assert.ok(pushTask.status === 'exception', pushTask.status)
+  assert.match(pushTask.message, /no longer holds what was written up to offset 30/)
+})
+
+test('what is known of both is kept durably when the destination was put back, before anything is pushed again', async () => {
+  const { bench } = await synced()
+  const again = await bench.again(() => {
+    bench.dest.logged.get(A)?.splice(9)
+    bench.dest.applied.get(A)?.splice(9)
+    bench.dest.storing = () => new Promise(() => {})
+  })
+  await again.wait(20_000)
+  const settled = again.durable.settled.get(A) as number
+  assert.ok(settled > 20 && settled < 30)
+  assert.equal(again.durable.anchors.get(A)?.at(-1)?.offset, settled)
 })
 
 test('a destination that is killed in the seconds after the start, and loses what it had just acknowledged, goes on', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buid } from '../../src/bytes/hash.js'
+import { deferred } from '../../src/sync/layer/deferred.js'
 import { A, asn, B, Bench, META } from '../support/sync-bench.js'
 
 const V = 'c'.repeat(32)
@@ -97,6 +98,30 @@ test('a layer that was filled while splices were off is no sign that they are, w
   bench.source.created.set(B, new Map([[iden(1), time + 90_000]]))
   const { cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
   assert.match(cutoverBlockers.join(), /1 node was made at the source after its last splice/)
+})
+
+test('a look that could not tell whether nodes are younger than all splices, as another layer had not been read, is no answer', async () => {
+  const time = 1_500_000_000_000
+  const bench = new Bench()
+  for (const cortex of [bench.source, bench.dest]) cortex.views.set(V, [A]).set('e'.repeat(32), [B])
+  bench.source.hiveLayers = [A, B]
+  bench.add(A, asn(1, 1, { ...META, time }))
+  bench.source.created.set(A, new Map([[iden(1), time + 60_000]]))
+  const gate = deferred<void>()
+  bench.source.reading = (layer) => (layer === B ? gate.promise : Promise.resolve())
+  await bench.start([A, 0], [B, 0])
+  await bench.wait(20_000)
+  // Looking for layers and views takes so long that the other layer has come to its end meanwhile.
+  bench.dest.faults = { ...bench.dest.faults, random: () => 0.5, slowMs: 4_000 }
+  const asked = bench.service.ask()
+  await bench.wait(5_000)
+  gate.resolve()
+  const { canCutover, cutoverBlockers } = await bench.run(asked)
+  assert.deepEqual(bench.layer(B).pullStatus, 'up_to_date')
+  assert.equal(canCutover, false, cutoverBlockers.join())
+  bench.dest.faults = { ...bench.dest.faults, slowMs: 1 }
+  const later = await bench.run(bench.service.untilCaughtUp())
+  assert.match(later.cutoverBlockers.join(), /1 node was made at the source after its last splice/)
 })
 
 test('an offset that skips what the destination has not got keeps from cutting over', async () => {

@@ -1,5 +1,5 @@
 import { LinkDown } from '../../telepath/errors.js'
-import type { RawSplice, RemoteLayer } from '../api.js'
+import type { Anchor, RawSplice, RemoteLayer } from '../api.js'
 import { END, Stopped, untilStopped } from '../clock.js'
 import { type Deferred, deferred } from './deferred.js'
 import { EditPusher } from './edit-pusher.js'
@@ -39,6 +39,8 @@ export class LayerPusher {
   private lostAt = 0
   /** When the destination's log was compared for the first time in this run. */
   private comparedAt: number | null = null
+  /** When a row of that log was asked for last, while pushing. */
+  private learntAt = Number.NEGATIVE_INFINITY
   private retryWanted: Deferred<RetryResult> | null = null
   /** What keeps the destination from being written to now, one sentence. */
   trouble: string | null = 'The destination was not compared yet'
@@ -137,11 +139,11 @@ export class LayerPusher {
       timer.abort(END)
     })
     await Promise.race([watched, layer.clock.sleep(COMMIT_MS, timer.signal)])
-    if (!isMore) await this.mark(remote)
+    if (!isMore) await this.mark(remote, true)
   }
 
   /** Asks how far the destination's log goes, and notes durably how much need not be pushed again after a restart. */
-  private async mark(remote: RemoteLayer): Promise<void> {
+  private async mark(remote: RemoteLayer, isIdle = false): Promise<void> {
     const { layer, pipe } = this.parts
     const { frontier, marks } = pipe
     const at = layer.clock.elapsed()
@@ -152,19 +154,30 @@ export class LayerPusher {
     // A layer whose log is switched off says 0 forever; so may one that pushes have not changed yet.
     marks.add(at, { offset, digest, index: index === 0 ? null : index })
     if (marks.settled.offset === frontier.settled) return
-    await this.learnRow(remote, marks.settled.index)
+    // To see one row costs a connection.
+    if (isIdle || at - this.learntAt >= COMMIT_MS) {
+      this.learntAt = at
+      await this.learnRow(remote, marks.settled.index)
+    }
     this.settle(marks.settled.offset)
   }
 
-  private async learnRow(remote: RemoteLayer, index: number | null): Promise<void> {
+  /** Says whether there was one to learn. */
+  private async learnRow(remote: RemoteLayer, index: number | null): Promise<boolean> {
     const row = index === null ? null : await this.rowAt(remote, index)
     if (row !== null) this.parts.pipe.marks.learnRow(index as number, row)
+    return row !== null
   }
 
   /** The row as this version of the destination shows it: another one may show it in another way. */
   private async rowAt(remote: RemoteLayer, index: number): Promise<string | null> {
     const digest = await remote.editDigest(index)
     return digest === null ? null : `${this.destVersion} ${digest}`
+  }
+
+  /** Whether its row is known as this version of the destination shows it. */
+  private isShown({ row }: Anchor): boolean {
+    return row?.startsWith(`${this.destVersion} `) === true
   }
 
   private get destVersion(): string {
@@ -174,23 +187,24 @@ export class LayerPusher {
   private settle(offset: number): void {
     const { layer, pipe, ledger } = this.parts
     pipe.frontier.settled = offset
-    ledger.write(layer.store.setAnchors(layer.iden, pipe.marks.anchors))
+    ledger.write(layer.store.setAnchors(layer.iden, pipe.marks.anchorsUpTo(offset)))
     ledger.write(layer.store.advance(layer.iden, pipe.frontier.pushed, [], offset))
   }
 
   /** Pushes again what a destination that was restarted, or put back to a backup, has not any more. */
   private async rewind(remote: RemoteLayer): Promise<void> {
-    const { layer, pipe } = this.parts
-    const { dest, log, iden } = layer
+    const { layer, pipe, ledger } = this.parts
+    const { dest, store, log, iden } = layer
     const { frontier, marks } = pipe
+    const { connection } = dest
     const isStart = this.connection === 0
     const index = await remote.editIndex()
     if (index !== null) await this.checkRows(remote, index)
     const isShort = index !== null && marks.last.index !== null && index < marks.last.index
     // The layer may have been opened in a new process while the other connection still waits for the old one.
-    if (this.connection === dest.connection && !isShort) return
+    if (this.connection === connection && !isShort) return
     // What earlier runs left was settled; but one that was killed may have written more, which the destination had not committed.
-    const isBottomCommitted = isStart || this.lostAt - (this.comparedAt ?? this.lostAt) > BLIND_MS
+    const isBottomCommitted = isStart || marks.isBottomOld || this.lostAt - (this.comparedAt ?? this.lostAt) > BLIND_MS
     const offset = marks.rewind(index, isStart ? Number.POSITIVE_INFINITY : this.lostAt, isBottomCommitted)
     if (offset === null) {
       throw new LayerFailure(
@@ -199,12 +213,8 @@ export class LayerPusher {
         { hint: 'It was put back to a state older than the migration, or is another Cortex: migrate again' },
       )
     }
-    this.connection = dest.connection
-    this.comparedAt ??= layer.clock.elapsed()
-    if (isStart && marks.last.offset === offset) {
-      marks.learn(offset, { index })
-      if (marks.last.index === index && marks.last.row === null) await this.learnRow(remote, index)
-    }
+    if (isStart && marks.last.offset === offset) marks.learn(offset, { index })
+    const isLearnt = index !== null && !this.isShown(marks.last) && (await this.learnRow(remote, marks.last.index))
     const { pushed } = frontier
     if (offset < pushed) {
       log.info(
@@ -215,6 +225,10 @@ export class LayerPusher {
       if (offset < frontier.settled) this.settle(offset)
       this.parts.goneBack()
     }
+    if (isLearnt) ledger.write(store.setAnchors(iden, marks.anchorsUpTo(frontier.settled)))
+    // Only now, as a lost connection begins it again.
+    this.connection = connection
+    this.comparedAt ??= layer.clock.elapsed()
     pipe.destChecked.resolve()
   }
 
@@ -226,7 +240,7 @@ export class LayerPusher {
    */
   private async checkRows(remote: RemoteLayer, index: number): Promise<void> {
     const { iden } = this.parts.layer
-    const known = this.parts.pipe.marks.withRow(index).filter(({ row }) => row?.startsWith(`${this.destVersion} `))
+    const known = this.parts.pipe.marks.withRow(index).filter((anchor) => this.isShown(anchor))
     for (const [i, anchor] of known.entries()) {
       if ((await this.rowAt(remote, anchor.index as number)) !== anchor.row) continue
       if (i === 0) return

@@ -239,7 +239,7 @@ export class LayerReader {
     if (expected === null) {
       // Noted even when there is none: the log may have grown over it at the next start.
       marks.learn(held, { digest })
-      ledger.write(layer.store.setAnchors(layer.iden, marks.anchors))
+      ledger.write(layer.store.setAnchors(layer.iden, marks.anchorsUpTo(frontier.settled)))
     }
     if (found !== null && digest === (expected ?? digest)) return
     // The destination may have been put back too: then the pusher goes back, and both may fit again.

@@ -28,12 +28,15 @@ export class Marks {
   private marks: Mark[]
   /** Older settled ones, at least COMMIT_MS apart. */
   private kept: Mark[]
+  /** Whether earlier runs knew where the destination's log ended at the oldest mark. */
+  readonly isBottomOld: boolean
 
   /** `anchors` are those that were kept, oldest first; of use when the last one is at `offset`. */
   constructor(offset: number, anchors: readonly Anchor[], now: number) {
     const known = anchors.at(-1)?.offset === offset ? anchors : [{ offset, digest: null, index: null, row: null }]
     // When they were made is not known any more, but that each was settled before the next.
     const marks = known.map((anchor, i) => ({ ...anchor, at: now - (known.length - i) * COMMIT_MS }))
+    this.isBottomOld = marks[0].index !== null
     marks[0] = { ...marks[0], at: Number.NEGATIVE_INFINITY }
     this.marks = marks
     this.kept = marks.slice(0, -1)
@@ -48,11 +51,11 @@ export class Marks {
     return this.before(this.last.at - COMMIT_MS)
   }
 
-  /** What is to be kept durably, up to what is settled. */
-  get anchors(): Anchor[] {
-    const { settled } = this
-    const kept = this.kept.filter(({ offset }) => offset < settled.offset)
-    return [...kept, settled].map(({ offset, digest, index, row }) => ({ offset, digest, index, row }))
+  /** What is to be kept durably, up to an offset that is settled. */
+  anchorsUpTo(settled: number): Anchor[] {
+    const last = this.marks.findLast(({ offset }) => offset === settled) ?? this.settled
+    const kept = this.kept.filter(({ offset }) => offset < last.offset)
+    return [...kept, last].map(({ offset, digest, index, row }) => ({ offset, digest, index, row }))
   }
 
   /** Newest first. */

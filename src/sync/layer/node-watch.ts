@@ -25,6 +25,8 @@ export class NodeWatch {
   /** Nodes made after this were not looked at, epoch ms by the source's clock; null: nothing is known to begin with. */
   private since: number | null
   private lookedAt = Number.NEGATIVE_INFINITY
+  /** The same of a look when the newest splices of all layers were known. */
+  private lookedWholeAt = Number.NEGATIVE_INFINITY
   /** Missing, and younger than all splices, when it last looked: they may have been made since the log was read. */
   private suspects = new Set<string>()
   private young = new Set<string>()
@@ -45,7 +47,7 @@ export class NodeWatch {
 
   /** Whether it has looked at or after this moment, or cannot. */
   isSince(askedAt: number): boolean {
-    return this.since === null || this.lookedAt >= askedAt
+    return this.since === null || this.lookedWholeAt >= askedAt
   }
 
   /** Everything up to this time came with the migration, or was looked at before. */
@@ -68,20 +70,21 @@ export class NodeWatch {
     if (this.since === null || !(isDue || isAsked || this.isUnsure)) return
     const beganAt = clock.elapsed()
     const newest = source.newestSplice
+    const isWhole = source.unlooked === 0
     let missing: string[]
     let young: string[]
     try {
-      young = await this.youngerThanSplices(remote)
+      young = isWhole ? await this.youngerThanSplices(remote) : []
       // Where there is no splice at all, everything would be looked for: that they are off is known without.
       missing = newest > 0 ? await this.missing(remote, this.since) : []
       this.trouble = null
     } catch (error) {
       if (sortFailure(error) === 'link') throw error
       this.trouble = `${CANNOT_LOOK}: ${(error as Error).message}`
-      this.lookedAt = beganAt
+      this.looked(beganAt, isWhole)
       return
     }
-    this.lookedAt = beganAt
+    this.looked(beganAt, isWhole)
     const sure = missing.filter((buid) => this.suspects.has(buid))
     const off = young.filter((buid) => this.young.has(buid))
     this.suspects = new Set(missing)
@@ -92,6 +95,11 @@ export class NodeWatch {
     if (missing.length > 0) return
     const since = Math.min(newest, clock.now()) - SLACK_MS
     if (since > this.since) this.note(since)
+  }
+
+  private looked(at: number, isWhole: boolean): void {
+    this.lookedAt = at
+    if (isWhole) this.lookedWholeAt = at
   }
 
   private note(time: number): void {
@@ -114,7 +122,6 @@ export class NodeWatch {
   private async youngerThanSplices(remote: RemoteLayer): Promise<string[]> {
     const { source, clock } = this.parts
     const young: string[] = []
-    if (source.unlooked > 0) return young
     for await (const buid of remote.createdSince(Math.max(0, source.newestSplice + STEP_MS), clock.now())) {
       young.push(buid)
       if (young.length === MOST_COUNTED) break
