@@ -65,7 +65,7 @@ export function modelOf(defs: Value, dict: Value): { file: ModelFile; problems: 
       to[name] = make()
     } catch (error) {
       if (!(error instanceof ModelError)) throw error
-      problems.push({ kind, name, message: error.message })
+      problems.push({ kind, name, message: error.message, isKnown: false })
     }
   }
 

@@ -53,6 +53,8 @@ export interface ModelProblem {
   readonly kind: 'type' | 'form' | 'prop' | 'univ' | 'tagProp'
   readonly name: string
   readonly message: string
+  /** Whether the model has one of this name already: it stays as it is, whatever a file says of it. */
+  readonly isKnown: boolean
 }
 
 type Refs = { readonly [name: string]: TypeDefRef }
@@ -167,6 +169,7 @@ export class Model implements TypeModel {
     const filtered = <T>(
       kind: ModelProblem['kind'],
       items: { readonly [name: string]: T },
+      isKnown: (name: string) => boolean,
       fits: (item: T, name: string) => void,
     ) => {
       const kept = Object.entries(items).filter(([name, item]) => {
@@ -175,15 +178,16 @@ export class Model implements TypeModel {
           return true
         } catch (error) {
           if (!(error instanceof ModelError)) throw error
-          problems.push({ kind, name, message: error.message })
+          problems.push({ kind, name, message: error.message, isKnown: isKnown(name) })
           return false
         }
       })
       return Object.fromEntries(kept)
     }
+    const never = () => false
     const added = Object.entries(file.types).filter(([name]) => !this.defs.has(name))
     for (const [name, def] of added) this.defs.set(name, def)
-    const types = filtered('type', file.types, (_, name) => {
+    const types = filtered('type', file.types, never, (_, name) => {
       try {
         this.type(name)
       } catch (error) {
@@ -192,7 +196,7 @@ export class Model implements TypeModel {
       }
     })
     const fitsRef = (ref: TypeDefRef) => void this.typeOf(ref)
-    const forms = filtered('form', file.forms, (_, name) => {
+    const forms = filtered('form', file.forms, never, (_, name) => {
       if (!this.defs.has(name)) throw modelError('NoSuchType', { name })
     })
     const fitting = {
@@ -200,12 +204,18 @@ export class Model implements TypeModel {
       forms: Object.fromEntries(
         Object.entries(forms).map(([form, props]) => {
           const named = Object.fromEntries(Object.entries(props).map(([prop, ref]) => [`${form}:${prop}`, ref]))
-          const kept = filtered('prop', named, fitsRef)
+          const known = this.forms.get(form)?.props
+          const kept = filtered('prop', named, (full) => known?.has(full.slice(form.length + 1)) === true, fitsRef)
           return [form, Object.fromEntries(Object.entries(props).filter(([prop]) => `${form}:${prop}` in kept))]
         }),
       ),
-      univs: filtered('univ', file.univs, fitsRef),
-      tagProps: filtered('tagProp', file.tagProps, fitsRef),
+      univs: filtered('univ', file.univs, (name) => this.univs.has(name), fitsRef),
+      tagProps: filtered(
+        'tagProp',
+        file.tagProps,
+        (name) => this.tagProps.has(name),
+        (ref) => this.tagPropType(ref),
+      ),
     }
     // The types are known by now.
     this.applyFile(fitting)
@@ -325,10 +335,16 @@ export class Model implements TypeModel {
 
   private applyTagProp(name: string, ref: TypeDefRef): void {
     if (this.tagProps.has(name)) throw modelError('DupTagPropName', { mesg: name })
-    if (this.typeOf(ref) instanceof ArrayType) {
+    this.tagPropType(ref)
+    this.tagProps.set(name, new TypedTagProp(this, name, name, ref))
+  }
+
+  private tagPropType(ref: TypeDefRef): Type {
+    const type = this.typeOf(ref)
+    if (type instanceof ArrayType) {
       throw modelError('BadPropDef', { mesg: 'Tag props may not be array types (yet).' })
     }
-    this.tagProps.set(name, new TypedTagProp(this, name, name, ref))
+    return type
   }
 
   private formProp(full: string): Prop | undefined {
@@ -363,7 +379,7 @@ export class Model implements TypeModel {
     if (known !== undefined && known === classes[0]) {
       return new (ctors.get(known) as NonNullable<ReturnType<typeof ctors.get>>)(this, name, opts, def.subof)
     }
-    const stortype = def.stortype ?? this.stortypeOf(known)
+    const stortype = def.stortype ?? this.inherited(def) ?? this.stortypeOf(known)
     if (stortype === null)
       throw modelError('BadTypeDef', { name, mesg: `unknown class ${classes[0]} without a stortype` })
     if (!this.opaqueTypes.includes(name)) this.opaqueTypes.push(name)
@@ -373,6 +389,11 @@ export class Model implements TypeModel {
   private classesOf({ classes, subof }: TypeDef): readonly string[] {
     const parent = classes.length > 0 || subof === null ? undefined : this.defs.get(subof)
     return parent === undefined ? classes : this.classesOf(parent)
+  }
+
+  /** Without a class of its own a type is stored as the one that it extends. */
+  private inherited({ classes, subof }: TypeDef): number | null {
+    return classes.length > 0 || subof === null ? null : (this.type(subof)?.stortype ?? null)
   }
 
   /** The stortype of a base type's class. */

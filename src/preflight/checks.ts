@@ -12,6 +12,7 @@ import { layerVersions } from './checks/layer-versions.js'
 import { layersFound } from './checks/layers-found.js'
 import { leftOut } from './checks/left-out.js'
 import { modelCover } from './checks/model-cover.js'
+import { modelFiles } from './checks/model-files.js'
 import { openFiles } from './checks/open-files.js'
 import { owners } from './checks/owners.js'
 import { paths } from './checks/paths.js'
@@ -49,6 +50,7 @@ export const CHECKS = {
   smallerLayers,
   owners,
   extensions,
+  modelFiles,
   modelCover,
   splicesOff,
   stepOrder,

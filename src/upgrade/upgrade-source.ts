@@ -14,7 +14,7 @@ import { MigrationError } from '../errors.js'
 import { readCellGuid } from '../file/read-text.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_DBS, SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
-import { Model } from '../model/model.js'
+import type { Model } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { SlabReader } from '../page/page-reader.js'
 import { slabPrint } from '../page/slab-print.js'
@@ -24,6 +24,7 @@ import { MemorySlab } from '../slab/memory-slab.js'
 import { compareVersions, showVersion, type Version, versionOf } from '../slab/version.js'
 import { writeWhole } from '../slab/write-whole.js'
 import { readExtModel } from '../source/cortex-dir.js'
+import { modelOfFiles } from '../source/cortex-model.js'
 import { findNodeRows, layerVersion } from '../source/source-dbs.js'
 import { ChangedNodes } from './changed-nodes.js'
 import { isOldHive, type OldAuth, upgradeHive } from './hive-upgrade.js'
@@ -270,8 +271,7 @@ function openLayer({ dir, revisions }: LayerUpgradePlan): OldLayer {
 }
 
 function modelOf(dir: string, files: readonly ModelFile[]): Model {
-  const model = Model.core()
-  for (const file of files) model.addModelFile(file)
+  const model = modelOfFiles(files)
   withSlab(cortexPaths(dir).slab('cell'), (slab) =>
     model.addExtendedModel(readExtModel(Hive.from(slab.db('hive')?.rows() ?? []))),
   )

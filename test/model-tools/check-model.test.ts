@@ -5,12 +5,13 @@ import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { MigrationError } from '../../src/errors.js'
-import type { ModelFile } from '../../src/model/model-file.js'
+import { type ModelFile, parseModelFile } from '../../src/model/model-file.js'
 import { indexedNames, noNames } from '../../src/model-tools/row-names.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { preflight } from '../../src/preflight/preflight.js'
 import { readSource } from '../../src/source/cortex-dir.js'
-import { synapseMigrator, tempDir, unpack } from '../support/cortex.js'
+import { cortexModel } from '../../src/source/cortex-model.js'
+import { migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { PREFLIGHT_OPTIONS } from '../support/preflight-options.js'
 import { addUnknown, writeModel } from '../support/unknown-model.js'
 
@@ -112,6 +113,48 @@ test('preflight() warns of what no model has, by the indexes alone', async (t) =
   )
   const [, partly] = await warningsWith([{ types, forms, univs: {}, tagProps: { level: ['int', {}] } }])
   assert.match(partly, /use: 12 properties \(ex:about:n1, ex:about:n1:form, .*, and 2 more\)\. These/)
+})
+
+test('preflight() refuses a model file that makes no sense, and warns of what it passes over', async (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
+  const path = join(dir, 'model.yaml')
+  const found = async (text: string) => {
+    writeFileSync(path, text)
+    const modelFiles = [parseModelFile(text, path)]
+    const { problems, warnings } = await preflight(readSource(src), {
+      ...PREFLIGHT_OPTIONS,
+      modelFiles,
+      destDir: join(dir, 'dest'),
+    })
+    return [problems, warnings].map((findings) => findings.map(({ text }) => text))
+  }
+  const [problems] = await found(
+    'types: {"acme:thing": {subof: str}, "acme:odd": {subof: "no:such"}}\n' +
+      'forms: {"acme:thing": {props: {size: {typedef: [acme:size, {}]}}}}\n' +
+      'tagprops: {levels: {typedef: [array, {type: int}]}}\n',
+  )
+  assert.deepEqual(problems, [
+    "Cannot use a model file: type acme:odd: NoSuchType: name='no:such'",
+    "Cannot use a model file: property acme:thing:size: NoSuchType: name='acme:size'",
+    "Cannot use a model file: tag property levels: BadPropDef: mesg='Tag props may not be array types (yet).'",
+  ])
+  // The run says the same, and is no internal error.
+  const refused = migrate('--src', src, '--dest', join(dir, 'dest'), '--model', path)
+  assert.equal(refused.status, 4, refused.stderr)
+  assert.throws(() => cortexModel(readSource(src), [parseModelFile(readFileSync(path, 'utf8'), path)]), {
+    code: 'ERR_CONFIG',
+    message: /^Cannot use a model file: NoSuchType: name='no:such'/,
+  })
+  // What the model has is taken from there, whatever a file says of it.
+  const passed = await found('forms: {"inet:fqdn": {props: {zone: {typedef: ["no:such", {}]}}}}\n')
+  assert.deepEqual(passed, [
+    [],
+    [
+      "A model file is passed over where the model has the same already: property inet:fqdn:zone: NoSuchType: name='no:such'",
+    ],
+  ])
+  assert.equal(migrate('--src', src, '--dest', join(dir, 'dest'), '--model', path).status, 0)
 })
 
 test('preflight() is not stopped by a damaged index, which a migration does not read', async (t) => {
