@@ -233,7 +233,8 @@ class Inference {
       Buffer.compare(indx, buid(valu)) === 0
     const base = this.file.types[form].subof
     if (base === 'edge' || base === 'timeedge' || base === 'ndef' || length === 0 || !nodes.every(isWhole)) return
-    const names = [...(nodes[0]?.props.keys() ?? [])]
+    // Universal properties are of all forms, and of no type.
+    const names = [...(nodes[0]?.props.keys() ?? [])].filter((name) => !name.startsWith('.'))
     const taken = new Set<string>()
     const fields = Array.from({ length }, (_, i) => {
       const name = names.find(

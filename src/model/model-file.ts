@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { fromJson, type Json } from '../bytes/value-json.js'
 import { MigrationError } from '../errors.js'
 import { plainOpts } from './opts.js'
-import type { Opts } from './type.js'
+import type { Opt, Opts } from './type.js'
 
 /** Types, forms and properties that the core model has not; docs/model-file.md is the format's description. */
 export interface ModelFile {
@@ -72,13 +72,13 @@ export function parseModelFile(text: string, name: string): ModelFile {
 
 /** The inverse of parseModelFile(), as plain JSON. */
 export function modelFileJson({ types, forms, univs, tagProps }: ModelFile): ModelDocument {
-  const prop = ([type, opts]: TypeDefRef) => ({ typedef: [type, opts] as const })
+  const prop = ([type, opts]: TypeDefRef) => ({ typedef: [type, jsonOf(opts)] as const })
   return {
     types: mapValues(sorted(types), ({ classes: [ctor, ...behind], subof, opts, stortype }) => ({
       ...(ctor !== undefined && { ctor }),
       ...(behind.length > 0 && { ctors: [ctor, ...behind] }),
       subof,
-      opts,
+      opts: jsonOf(opts),
       ...(stortype !== null && { stortype }),
     })),
     forms: mapValues(sorted(forms), (props) => ({ props: mapValues(sorted(props), prop) })),
@@ -112,6 +112,13 @@ function parseText(text: string, name: string): unknown {
 function refsOf(props: Record<string, z.infer<typeof prop>>, univs = false): { [name: string]: TypeDefRef } {
   const own = Object.entries(props).filter(([, def]) => univs || def.univ !== true)
   return Object.fromEntries(own.map(([name, { typedef }]) => [name, [typedef[0], optsOf(typedef[1])] as const]))
+}
+
+/** Floats are as value-json.ts has them already. */
+function jsonOf(opt: Opt): Json {
+  if (typeof opt === 'bigint') return { $i: String(opt) }
+  if (Array.isArray(opt)) return opt.map(jsonOf)
+  return opt === null || typeof opt !== 'object' ? opt : mapValues(opt as Opts, jsonOf)
 }
 
 function optsOf(json: unknown): Opts {

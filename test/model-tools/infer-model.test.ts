@@ -9,6 +9,7 @@ import { guessType } from '../../src/model-tools/guess-type.js'
 import { modelOf } from '../../src/model-tools/remote-model.js'
 import { type RowSamples, takeSamples } from '../../src/model-tools/row-samples.js'
 import { SlabReader } from '../../src/page/page-reader.js'
+import { readSource } from '../../src/source/cortex-dir.js'
 import { FormFinder } from '../../src/source/form-finder.js'
 import { fixture, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { dumpCortex } from '../support/dump.js'
@@ -156,6 +157,21 @@ test('model infer takes the node that is there for a value for what tells its fo
     [typedefs['lost:md5'], typedefs['lost:sha1'], typedefs['lost:name'], typedefs['lost:size']],
     ['hash:md5', 'hash:sha1', 'file:base', 'int'],
   )
+})
+
+test('model infer takes no universal property for a part of a comp', (t) => {
+  const src = unpack('lost-module.tar.gz', tempDir(t))
+  const [layer] = readSource(src).layers
+  const path = join(layer.dir, 'layer.lmdb')
+  plant(path, renamedProps(path, 'ex:contact', '.copy'))
+  const { status, stdout, stderr } = synapseMigrator(['model', 'infer', '--src', src])
+  assert.equal(status, 0, stderr)
+  assert.deepEqual(JSON.parse(stdout).types['ex:contact'].opts, {
+    fields: [
+      ['label', 'ex:label'],
+      ['email', 'inet:email'],
+    ],
+  })
 })
 
 /** Rows that add to each node of a form its properties under other names. */

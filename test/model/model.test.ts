@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PackMap, type Value } from '../../src/bytes/msgpack.js'
 import { Model } from '../../src/model/model.js'
-import { parseModelFile } from '../../src/model/model-file.js'
+import { modelFileJson, parseModelFile } from '../../src/model/model-file.js'
 import { StorType } from '../../src/stortype/registry.js'
 
 const none = new PackMap([])
@@ -136,6 +136,33 @@ test('parseModelFile() says what is wrong and where', () => {
   })
   assert.throws(broken('{'), { code: 'ERR_CONFIG' })
   assert.throws(broken('types: [1'), { code: 'ERR_CONFIG' })
+})
+
+test('addWhatFits() leaves a tag property of an array out, as addModelFile() refuses it', () => {
+  const file = parseModelFile('tagprops: {levels: {typedef: [array, {type: int}]}, level: {typedef: [int, {}]}}', 'x')
+  const model = Model.core()
+  const { fitting, problems } = model.addWhatFits(file)
+  assert.deepEqual(Object.keys(fitting.tagProps), ['level'])
+  assert.deepEqual(
+    problems.map(({ kind, name }) => [kind, name]),
+    [['tagProp', 'levels']],
+  )
+  assert.throws(() => Model.core().addModelFile(file), { errName: 'BadPropDef' })
+})
+
+test('a type without a class of its own is stored as the one that it extends', () => {
+  const model = Model.core()
+  const types = '{gold:own: {ctor: mine.Own, stortype: 9}, gold:sub: {subof: gold:own}, gold:subsub: {subof: gold:sub}}'
+  model.addModelFile(parseModelFile(`types: ${types}`, 'own.yaml'))
+  assert.deepEqual([model.type('gold:sub')?.stortype, model.type('gold:subsub')?.stortype], [9, 9])
+})
+
+test('modelFileJson() writes ints of any size as parseModelFile() reads them', () => {
+  const text =
+    'types: {gold:big: {subof: int, opts: {max: {$i: "9223372036854775807"}, enums: [[{$i: "9007199254740993"}, a]]}}}'
+  const file = parseModelFile(text, 'big.yaml')
+  assert.equal(file.types['gold:big'].opts.max, 9223372036854775807n)
+  assert.deepEqual(parseModelFile(JSON.stringify(modelFileJson(file)), 'x'), file)
 })
 
 test('Model.fromJSON() makes the same model of data that can be cloned', () => {
