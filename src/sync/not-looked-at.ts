@@ -35,7 +35,7 @@ function splicesText(links: Unseen['links']): string {
     return `Splices are on at the source (splice:en) since ${timeText(Math.min(...changed))} at the latest. Before, ${what}`
   }
   const since = times(links)
-  const when = since.length === 0 ? 'none has come' : `none has come since ${timeText(Math.min(...since))}`
+  const when = since.length === 0 ? 'none has come' : `none has come since ${timeText(Math.max(...since))}`
   return `Whether splices are on at the source (splice:en) cannot be asked for, and ${when}: ${what}. Change something at the source, as a tag of one node, and ask again`
 }
 

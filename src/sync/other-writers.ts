@@ -1,7 +1,7 @@
-import { PackMap } from '../bytes/msgpack.js'
+import { PackMap, type Value } from '../bytes/msgpack.js'
 import type { Blocker } from './api.js'
 import type { DestPeer } from './peers.js'
-import { sortFailure } from './remote-failure.js'
+import { OddAnswer, sortFailure } from './remote-failure.js'
 
 /** A destination notices a cut connection so late; until then it may be one of our own former ones. */
 const STALE_MS = 20_000
@@ -13,34 +13,58 @@ const STALE_MS = 20_000
 export class OtherWriters {
   private seenAt: number | null = null
   private count = 0
+  /** When the newest question was asked that was answered. */
+  private askedAt = Number.NEGATIVE_INFINITY
+  private isOdd = false
   /** Why that cannot be told, one sentence. */
   trouble: string | null = null
 
   /**
    * @param now by `clock.elapsed()`
-   * @returns false when the destination is away
+   * @returns false when the destination is away, or our own connections change meanwhile
    */
   async look(dest: DestPeer, now: number): Promise<boolean> {
+    let count = 0
+    let failure: unknown = null
     try {
-      const sessions = await (await dest.open()).call('getDmonSessions')
-      const open = (Array.isArray(sessions) ? sessions : []).filter((session) => {
-        const items = session instanceof PackMap ? session.get('items') : undefined
-        return items instanceof PackMap && items.entries.some(([, name]) => String(name).endsWith('.LayerApi'))
-      })
-      this.count = Math.max(0, open.length - dest.openLayers)
-      this.trouble = null
+      const cortex = await dest.open()
+      const { openLayers: own, layerChanges } = dest
+      const open = openLayers(await cortex.call('getDmonSessions'))
+      // Those that are being opened or closed may be counted by the other end, or not.
+      if (dest.layerChanges !== layerChanges || dest.isOpening) return false
+      count = Math.max(0, open - own)
     } catch (error) {
       if (sortFailure(error) === 'link') return false
-      this.count = 0
-      this.trouble = `Cannot tell whether anybody else writes to the destination: ${(error as Error).message}`
+      failure = error
     }
+    // The answer to a later question is the newer one.
+    if (now < this.askedAt) return true
+    this.askedAt = now
+    this.count = count
+    this.isOdd = failure instanceof OddAnswer
+    this.trouble =
+      failure === null
+        ? null
+        : `Cannot tell whether anybody else writes to the destination: ${(failure as Error).message}`
     this.seenAt = this.count === 0 ? null : (this.seenAt ?? now)
     return true
   }
 
   blockers(now: number): Blocker[] {
+    if (this.isOdd && this.trouble !== null) return [{ text: this.trouble, passes: false }]
     if (this.seenAt === null) return []
     const text = `${this.count === 1 ? '1 other connection has' : `${this.count} other connections have`} a layer of the destination open: perhaps a second sync service writes to it: end it`
     return [{ text, passes: now - this.seenAt < STALE_MS }]
   }
+}
+
+/** @throws {OddAnswer} when that are no sessions */
+function openLayers(sessions: Value): number {
+  const items = Array.isArray(sessions)
+    ? sessions.map((session) => (session instanceof PackMap ? session.get('items') : undefined))
+    : [undefined]
+  return items.filter((each) => {
+    if (!(each instanceof PackMap)) throw new OddAnswer('getDmonSessions', 'a list of sessions')
+    return each.entries.some(([, name]) => String(name).endsWith('.LayerApi'))
+  }).length
 }

@@ -6,7 +6,7 @@ import { Backoff, type Clock, END, Signal, Stopped, untilStopped } from './clock
 import { destViews } from './cortex-views.js'
 import { DictModel } from './dict-model.js'
 import { addExtension, compareModels } from './model-extensions.js'
-import { sortFailure } from './remote-failure.js'
+import { OddAnswer, sortFailure } from './remote-failure.js'
 
 /** An unknown form or prop makes the models be compared again, but not more often than this. */
 const MODEL_RELOAD_MS = 1_000
@@ -25,8 +25,10 @@ class Peer {
   version: readonly number[] | null = null
   /** Counts the connections: as long as it stays and works, the Cortex was not restarted. */
   connection = 0
-  /** Layers that are open. */
+  /** Layers that are surely open, and how often one was begun to be opened, was open or closed. */
   openLayers = 0
+  layerChanges = 0
+  private opening = 0
 
   constructor(role: 'source' | 'destination', url: string | undefined, openCortex: OpenCortex) {
     this.role = role
@@ -49,16 +51,25 @@ class Peer {
 
   async openLayer(iden: string): Promise<RemoteLayer> {
     const cortex = await this.open()
-    // Counted before it is: the other end may know of it first.
-    this.openLayers++
+    this.opening++
+    this.layerChanges++
     try {
       const layer = await cortex.openLayer(iden)
-      layer.closed.then(() => this.openLayers--)
+      this.openLayers++
+      layer.closed.then(() => {
+        this.openLayers--
+        this.layerChanges++
+      })
       return layer
-    } catch (error) {
-      this.openLayers--
-      throw error
+    } finally {
+      this.opening--
+      this.layerChanges++
     }
+  }
+
+  /** Whether a layer is being opened: the other end may know of it already. */
+  get isOpening(): boolean {
+    return this.opening > 0
   }
 
   /** Ends the connection; the next `open()` makes a new one. */
@@ -177,8 +188,11 @@ export class DestPeer extends Peer {
     const view =
       [...views].find(([, layers]) => layers[0] === layer) ?? [...views].find(([, layers]) => layers.includes(layer))
     if (view === undefined) throw TelepathError.of('NoSuchView', { mesg: `No view has layer ${layer}` })
-    const count = (some: readonly string[]) =>
-      cortex.call('count', `iden ${some.join(' ')}`, new PackMap([['view', view[0]]]))
+    const count = async (some: readonly string[]) => {
+      const found = await cortex.call('count', `iden ${some.join(' ')}`, new PackMap([['view', view[0]]]))
+      if (typeof found !== 'number') throw new OddAnswer('count', 'a number')
+      return found
+    }
     if ((await count(idens)) === idens.length) return []
     const missing: string[] = []
     for (const iden of idens) if ((await count([iden])) === 0) missing.push(iden)

@@ -107,12 +107,13 @@ export class LayerSyncs implements SyncService {
 
   private async lookForUnsynced(askedAt: number): Promise<void> {
     if (!this.isSyncing() || this.dest.trouble !== null) return
-    if (!(await this.others.look(this.dest, this.ground.clock.elapsed()))) return
+    if (!(await this.others.look(this.dest, askedAt))) return
     const { skipLayers } = this.parts.config
     const found = await findUnsynced(this.source, this.dest, [...this.layers.keys()], skipLayers)
-    if (found === null) return
+    // The answer to a later question is the newer one.
+    if (found === null || askedAt < this.lookedAt) return
     this.unsynced = found
-    this.lookedAt = Math.max(this.lookedAt, askedAt)
+    this.lookedAt = askedAt
   }
 
   state(): SyncState {

@@ -1,3 +1,4 @@
+import { PackMap } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
 import { BadUrl, LinkDown, TelepathError } from '../telepath/errors.js'
 
@@ -33,6 +34,13 @@ const REFUSED_NAMES = new Set([
   'NoSuchPath',
   'NoSuchUser',
 ])
+
+/** A Cortex has answered with what the call never gives: taken for nothing, it could make a yes. */
+export class OddAnswer extends TelepathError {
+  constructor(method: string, expected: string) {
+    super('BadAnswer', new PackMap([['mesg', `${method} has not answered with ${expected}`]]))
+  }
+}
 
 /** Sorts a failure; what is neither of a connection nor of a Cortex is thrown on, as only a bug can be. */
 export function sortFailure(error: unknown): RemoteFailure {

@@ -6,6 +6,7 @@ import { Packed } from '../telepath/message.js'
 import { layerUrl, type TelepathUrl } from '../telepath/url.js'
 import type { RawSplice, RemoteCortex, RemoteLayer } from './api.js'
 import { digestOf } from './layer/splice-facts.js'
+import { OddAnswer } from './remote-failure.js'
 
 /** Opens a Cortex over telepath; the only way in which the sync reaches one. */
 export async function openCortex(url: string, options: ProxyOptions = {}): Promise<RemoteCortex> {
@@ -76,7 +77,8 @@ class TelepathLayer implements RemoteLayer {
     const range = ['range', [timeKey(after + 1), last]]
     for await (const row of this.proxy.generate('getLiftRows', [[['indx', ['byuniv', CREATED, [range]]]]])) {
       // [buid, props]
-      if (row[1] === 0xc4 && row[2] === 32) yield Buffer.from(row.subarray(3, 35)).toString('hex')
+      if (row[0] !== 0x92 || row[1] !== 0xc4 || row[2] !== 32) throw new OddAnswer('getLiftRows', 'rows of nodes')
+      yield Buffer.from(row.subarray(3, 35)).toString('hex')
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Blocker } from './api.js'
 import { destViews, sourceLayers, sourceViews } from './cortex-views.js'
 import type { DestPeer, SourcePeer } from './peers.js'
-import { sortFailure } from './remote-failure.js'
+import { OddAnswer, sortFailure } from './remote-failure.js'
 
 /** Layers and views that the source has and that this sync does not keep up to date. */
 export interface Unsynced {
@@ -47,6 +47,6 @@ export async function findUnsynced(
   } catch (error) {
     if (sortFailure(error) === 'link') return null
     const trouble = `Cannot tell whether layers or views were made at the source after the backup: ${(error as Error).message}`
-    return { blockers: [], trouble }
+    return { blockers: error instanceof OddAnswer ? [{ text: trouble, passes: false }] : [], trouble }
   }
 }

@@ -57,6 +57,8 @@ export class SimCortex {
   logsEdits = true
   /** Called before a method of the Cortex itself answers. */
   answering: (method: string) => void = () => {}
+  /** What it answers in place of the right answer. */
+  odd: (method: string, args: readonly Value[]) => Value | undefined = () => undefined
   modelReads = 0
   private readonly links = new Set<SimLink>()
   /** Splices by layer (0.1.x). */
@@ -265,6 +267,8 @@ class SimRemote implements RemoteCortex {
     return this.act(() => {
       const { cortex } = this
       cortex.answering(method)
+      const odd = cortex.odd(method, args)
+      if (odd !== undefined) return odd
       if (method === 'listHiveKey') {
         return (args[0] as string[])[1] === 'layers' ? cortex.hiveLayers : [...cortex.views.keys()]
       }

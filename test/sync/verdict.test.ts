@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { printable } from '../../src/bytes/printable.js'
 import { metricsText } from '../../src/sync/http/metrics.js'
 import { statusPage } from '../../src/sync/http/page.js'
+import { notLookedAt } from '../../src/sync/not-looked-at.js'
 import { stateJson } from '../../src/sync/status.js'
 import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
 import { rawSplice } from '../support/sim-cortex.js'
@@ -88,6 +89,86 @@ test('a destination whose log of edits is off is one of which that is said, and 
   bench.dest.restart()
   await bench.wait(30_000)
   assert.ok(bench.values().includes(3))
+})
+
+test('what is read again, as the destination has lost it, is no sign that splices are on', async () => {
+  const bench = new Bench()
+  bench.add(A, asn(1), asn(2), asn(3))
+  await bench.start([A, 0])
+  await bench.wait(3_500)
+  bench.dest.commitMs = 60_000
+  bench.dest.restart()
+  await bench.wait(30_000)
+  assert.ok(bench.dest.pushes > 1)
+  assert.match((await bench.run(bench.service.ask())).notLookedAt[0], /^Whether splices are on/)
+  bench.add(A, asn(4))
+  await bench.wait(30_000)
+  assert.match((await bench.run(bench.service.ask())).notLookedAt[0], /^Splices are on/)
+})
+
+test('that no splice has come is said of the time since which all layers are connected', () => {
+  const links = [1_000_000, 2_000_000, null].map((connectedAt) => ({ connectedAt, isChanged: false }))
+  const [text] = notLookedAt({ links, blindLayers: [], troubles: [] })
+  assert.match(text, /none has come since 1970\/01\/01 00:33:20/)
+  const changed = links.map((link) => ({ ...link, isChanged: link.connectedAt !== null }))
+  assert.match(notLookedAt({ links: changed, blindLayers: [], troubles: [] })[0], /since 1970\/01\/01 00:16:40/)
+})
+
+test('a destination that was not compared yet is not said to have its log of edits off', async () => {
+  const bench = new Bench()
+  bench.dest.logged.set(A, [1, 2, 3])
+  await bench.run(bench.store.startLayers([[A, 0]], true))
+  bench.dest.isUp = true
+  const started = bench.service.startSyncFromLast()
+  await bench.run(started)
+  bench.dest.stop()
+  await bench.wait(1_000)
+  assert.doesNotMatch(bench.service.state().notLookedAt.join(), /log of edits/)
+  bench.dest.logged.set(A, [])
+  bench.dest.isUp = true
+  await bench.wait(60_000)
+  assert.match(bench.service.state().notLookedAt.join(), /log of edits of layer a+ is off or empty/)
+})
+
+test('an answer that comes after that to a later question is not taken for the newer one', async () => {
+  const bench = new Bench()
+  for (const cortex of [bench.source, bench.dest]) cortex.views.set('c'.repeat(32), [A])
+  bench.source.hiveLayers = [A]
+  await bench.start([A, 0])
+  await bench.wait(20_000)
+  bench.dest.faults = { ...bench.dest.faults, random: () => 0.5, slowMs: 4_000 }
+  // The sessions, then the views: this one's last answer is under way when the next is asked.
+  const first = bench.service.ask()
+  await bench.wait(4_500)
+  bench.source.hiveLayers = [A, B]
+  bench.dest.faults = { ...bench.dest.faults, slowMs: 10 }
+  const second = bench.service.ask()
+  const { cutoverBlockers } = await bench.run(second)
+  assert.match(cutoverBlockers.join(), /Layer b+ of the source is not synced/)
+  await bench.run(first)
+  const { canCutover } = bench.service.state()
+  assert.equal(canCutover, false)
+})
+
+test('a connection of ours that is being made is not taken for that of a second service', async () => {
+  const first = new Bench()
+  await first.start([A, 0])
+  assert.equal((await first.run(first.service.untilCaughtUp())).canCutover, true)
+  const [ours] = first.dest.layerLinks
+  const second = new Bench({}, undefined, first)
+  await second.start([A, 0])
+  await second.wait(20_000)
+  assert.equal(first.dest.layerLinks.size, 2)
+  const slow = { random: () => 0.5, slowMs: 2_000 }
+  first.source.faults = { ...first.source.faults, ...slow }
+  first.dest.faults = { ...first.dest.faults, ...slow }
+  const asked = first.service.ask()
+  await first.wait(500)
+  ours.fail(new LinkDown('cut'))
+  const { canCutover, cutoverBlockers } = await first.run(asked)
+  assert.equal(canCutover, false, cutoverBlockers.join())
+  const later = await first.run(first.service.untilCaughtUp())
+  assert.match(later.cutoverBlockers.join(), /1 other connection has a layer of the destination open/)
 })
 
 test('what a Cortex says in an error cannot look like another line', async () => {

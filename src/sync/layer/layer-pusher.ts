@@ -52,6 +52,11 @@ export class LayerPusher {
     if (retry) this.retryWanted = deferred()
   }
 
+  /** Whether the destination's log was compared in this run. */
+  get isCompared(): boolean {
+    return this.comparedAt !== null
+  }
+
   run(): Promise<never> {
     const { layer, hard } = this.parts
     return keepOpen(layer, hard, {

@@ -119,10 +119,12 @@ export class LayerReader {
       if (!isLive || this.status !== 'up_to_date') this.status = isLive ? 'reading_at_live' : 'reading_catchup'
       const began = { elapsedMs: clock.elapsed(), epochMs: clock.now() }
       counters.readAt = began.epochMs
+      const { sourceTip: tip } = this
       const got = await this.readSome(remote, size)
       worked()
       this.trouble = null
-      if (isLive && got !== null && got > 0) this.isChanged = true
+      // What is read again, as the pipe has gone back, was there before.
+      if (isLive && got !== null && tip !== null && pipe.frontier.read > tip) this.isChanged = true
       isLive = got !== null && got < size && !this.wasCut
       if (got !== null && got >= size) await this.searchTip(remote)
       if (got !== null) this.hold.letThrough(began.elapsedMs)

@@ -64,8 +64,8 @@ export class LayerSync {
 
   /** Whether the destination does not tell how long its log of node edits is. */
   get isBlind(): boolean {
-    const index = this.run?.pipe.marks.last.index
-    return this.isRunning && (index ?? 0) === 0
+    const { run } = this
+    return this.isRunning && run?.pusher.isCompared === true && (run.pipe.marks.last.index ?? 0) === 0
   }
 
   isPolledSince(askedAt: number): boolean {

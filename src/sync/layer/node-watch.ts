@@ -1,5 +1,5 @@
 import type { RemoteLayer } from '../api.js'
-import { sortFailure } from '../remote-failure.js'
+import { OddAnswer, sortFailure } from '../remote-failure.js'
 import type { LayerParts } from './layer-parts.js'
 
 /** How often it looks by itself, while nobody asks. */
@@ -82,7 +82,7 @@ export class NodeWatch {
       if (sortFailure(error) === 'link') throw error
       this.trouble = `${CANNOT_LOOK}: ${(error as Error).message}`
       this.looked(beganAt, isWhole)
-      return
+      return error instanceof OddAnswer ? this.found(this.trouble) : undefined
     }
     this.looked(beganAt, isWhole)
     const sure = missing.filter((buid) => this.suspects.has(buid))
