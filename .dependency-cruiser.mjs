@@ -23,7 +23,7 @@ const layers = [
   ['preflight', 'inspect model-tools upgrade source translate slab page model layout file text bytes'],
   ['inspect', 'step dest upgrade source translate slab page model layout file text bytes'],
   ['model-tools', 'telepath upgrade source translate slab page model layout bytes'],
-  ['sync', 'lock telepath stream dest source translate slab model stortype python layout file bytes'],
+  ['sync', 'lock telepath stream dest source translate slab model stortype python layout file text bytes'],
   ['writer', 'step stream dest thread upgrade source translate run slab page model stortype python layout file bytes'],
   ['step', 'dest source translate slab page model stortype python layout file bytes'],
   ['stream', 'upgrade source translate run slab page model stortype layout file bytes'],

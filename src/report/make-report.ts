@@ -67,7 +67,7 @@ export function makeReport(
     verify: found,
     sha256,
     not_looked_at: missing,
-    next_steps: nextSteps(destDir, last, verdict.status, errors.total),
+    next_steps: nextSteps(destDir, last, verdict.status, errors.total, found),
   }
 }
 
@@ -241,6 +241,8 @@ function blindSpots(last: RunRecord | undefined, verify: Report['verify'], sha25
     'Which of the differences to the reference tool applied here: docs/decisions/reference-differences.md lists them all',
   )
   if (last === undefined) return spots
+  if ((last.waits ?? []).length === 0)
+    spots.push('What share of the time was spent waiting for the disk or for other threads')
   if (last.layers === null)
     spots.push('Counts of this run: it did not finish. Counts by form are those that were recorded before')
   spots.push(...leftOut(last).map((what) => `What the last run was told to leave out: ${what}`))

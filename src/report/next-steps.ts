@@ -7,6 +7,7 @@ export function nextSteps(
   last: RunRecord | undefined,
   status: Report['verdict']['status'],
   errorCount: number,
+  verify: Report['verify'],
 ): Report['next_steps'] {
   const dest = quoted(destDir)
   const src = typeof last?.options.src === 'string' ? quoted(last.options.src) : '<source>'
@@ -37,15 +38,18 @@ export function nextSteps(
       commands: [`synapse-migrator errors ${dest}`],
     })
   }
-  steps.push(
-    {
+  const isCompared = verify?.result.ok === true && verify.result.sample == null
+  if (!isCompared) {
+    steps.push({
       title: 'Compare every row with the source',
       text: 'Do this before Synapse starts on the new Cortex: afterwards it differs by what Synapse adds.',
       commands: [
         `synapse-migrator verify --src ${src} --dest ${dest} --json > verify.json`,
         `synapse-migrator report ${dest} --verify verify.json`,
       ],
-    },
+    })
+  }
+  steps.push(
     {
       title: 'Check the new Cortex in Storm',
       text: 'Start Synapse 2.x on a copy of the new Cortex and compare these numbers with the same queries on the 0.1.x one.',

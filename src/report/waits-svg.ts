@@ -1,17 +1,14 @@
+import { escapeHtml as esc } from '../text/html.js'
 import type { RunRecord } from './run-history.js'
 
 const WIDTH = 640
-const LEFT = 8
-const TOP = 44
-const HEIGHT = 144
-const LEGEND_Y = 34
-const SQUARE = 10
-/** Wide enough for the longest of its texts. */
-const LEGEND_COLUMNS = 156
+const HEIGHT = 100
 /** Less time of a thread tells nothing. */
 const LEAST_MS = 100
 
 type WaitSample = NonNullable<RunRecord['waits']>[number]
+const NOTHING_YET: WaitSample = { elapsedMs: 0, workMs: 0, writerMs: 0, diskMs: 0, idleMs: 0 }
+
 type Kind = 'work' | 'writer' | 'disk' | 'idle'
 
 const KINDS: readonly { readonly kind: Kind; readonly name: string }[] = [
@@ -22,25 +19,19 @@ const KINDS: readonly { readonly kind: Kind; readonly name: string }[] = [
 ]
 
 /** What the worker threads of a run did with their time, over its time: shares on top of each other, the work at the bottom. */
-export function waitsSvg({ waits = [] }: RunRecord, esc: (text: string) => string): string {
+export function waitsSvg({ waits = [] }: RunRecord): string {
   const last = waits[waits.length - 1]
-  if (last === undefined || sumOf(last) < LEAST_MS) return ''
-  const all = sharesOf(last, { elapsedMs: 0, workMs: 0, writerMs: 0, diskMs: 0, idleMs: 0 })
+  if (last === undefined || sumOf(last) < LEAST_MS || last.idleMs === sumOf(last)) return ''
+  const all = sharesOf(last, NOTHING_YET)
   const percent = (kind: Kind) => `${Math.round(100 * all[kind])}%`
   const title =
     `Worker threads: ${percent('work')} of their time at work, ${percent('writer')} waiting for the writer, ` +
     `${percent('disk')} for the disk, ${percent('idle')} without work`
-  const legend = KINDS.map(({ kind, name }, at) => {
-    const x = LEFT + at * LEGEND_COLUMNS
-    return (
-      `<rect class="${kind}" x="${x}" y="${LEGEND_Y - SQUARE}" width="${SQUARE}" height="${SQUARE}"/>` +
-      `<text x="${x + SQUARE + 4}" y="${LEGEND_Y}">${esc(name)}</text>`
-    )
-  })
+  const legend = KINDS.map(({ kind, name }) => `<li><i class="${kind}"></i>${esc(name)}</li>`)
   return (
-    `<svg role="img" aria-label="${esc(title)}" viewBox="0 0 ${WIDTH} ${HEIGHT + 4}" width="${WIDTH}" height="${HEIGHT + 4}">` +
-    `<text x="${LEFT}" y="14">${esc(title)}</text>${legend.join('')}${areas(waits)}` +
-    `<line class="axis" x1="${LEFT}" y1="${HEIGHT}" x2="${WIDTH - LEFT}" y2="${HEIGHT}"/></svg>`
+    `<figure><figcaption>${esc(title)}</figcaption><ul class="legend" aria-hidden="true">${legend.join('')}</ul>` +
+    `<svg aria-hidden="true" viewBox="0 0 ${WIDTH} ${HEIGHT + 1}">${areas([NOTHING_YET, ...waits])}` +
+    `<line class="axis" x1="0" y1="${HEIGHT}" x2="${WIDTH}" y2="${HEIGHT}"/></svg></figure>`
   )
 }
 
@@ -48,7 +39,7 @@ export function waitsSvg({ waits = [] }: RunRecord, esc: (text: string) => strin
 function areas(waits: readonly WaitSample[]): string {
   const [first, last] = [waits[0], waits[waits.length - 1]]
   const xOf = ({ elapsedMs }: WaitSample) =>
-    LEFT + ((elapsedMs - first.elapsedMs) / Math.max(1, last.elapsedMs - first.elapsedMs)) * (WIDTH - 2 * LEFT)
+    ((elapsedMs - first.elapsedMs) / Math.max(1, last.elapsedMs - first.elapsedMs)) * WIDTH
   return waits
     .slice(1)
     .flatMap((sample, at) => {
@@ -57,7 +48,7 @@ function areas(waits: readonly WaitSample[]): string {
       const shares = sharesOf(sample, before)
       let bottom = HEIGHT
       return KINDS.map(({ kind }) => {
-        const height = shares[kind] * (HEIGHT - TOP)
+        const height = shares[kind] * HEIGHT
         bottom -= height
         const [x, width] = [xOf(before), xOf(sample) - xOf(before)]
         return `<rect class="${kind}" x="${x.toFixed(1)}" y="${bottom.toFixed(1)}" width="${width.toFixed(1)}" height="${height.toFixed(1)}"/>`

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { LayerState, SyncState, TaskState } from '../api.js'
+import { escapeHtml as escaped } from '../../text/html.js'
+import type { LayerState, PullStatus, SyncState, TaskState } from '../api.js'
 import { isSourceUp, timeText } from '../status.js'
 
 const REFRESH_SECONDS = 5
@@ -36,21 +37,37 @@ progress.stale::-moz-progress-bar { background: var(--dim); }
 .bad { color: var(--bad); }
 .note { background: var(--bad-bg); color: var(--bad); border-radius: 6px; padding: .5rem .75rem; margin: .75rem 0 0; }
 .note + .note { margin-top: .5rem; }
+@media (max-width: 40rem) { dl { grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .75rem 1rem; } }
+a { color: inherit; }
 .dim, footer { color: var(--dim); font-size: .875rem; }
 `
+
+const PULL_TEXTS: Readonly<Record<PullStatus, string>> = {
+  reading_catchup: 'catching up',
+  reading_at_live: 'live',
+  up_to_date: 'up to date',
+  connect_err: 'no connection',
+  auth_err: 'login refused',
+  stopped: 'stopped',
+}
 
 /** What the Content-Security-Policy allows: this style and nothing else. */
 export const STYLE_HASH = `sha256-${createHash('sha256').update(STYLE).digest('base64')}`
 
-/** The status page: one HTML document, no scripts, no further requests, reloaded every few seconds. */
-export function statusPage(state: SyncState, now = Date.now()): string {
+/** What to ask for to read in peace: the page then stays as it is. */
+export const STILL_QUERY = '?still'
+
+/** The status page: one HTML document, no scripts, no further requests, reloaded every few seconds unless it is to stand still. */
+export function statusPage(state: SyncState, { now = Date.now(), isStill = false } = {}): string {
+  const turn = isStill
+    ? `as of then: <a href="?">reload every ${REFRESH_SECONDS} seconds</a>`
+    : `reloaded every ${REFRESH_SECONDS} seconds: <a href="${STILL_QUERY}">stop reloading</a>`
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="${REFRESH_SECONDS}">
-<title>${state.canCutover ? 'Ready to cut over' : state.syncing ? 'Syncing' : 'Stopped'} - Synapse sync</title>
+${isStill ? '' : `<meta http-equiv="refresh" content="${REFRESH_SECONDS}">\n`}<title>${state.canCutover ? 'Ready to cut over' : state.syncing ? 'Syncing' : 'Stopped'} - Synapse sync</title>
 <link rel="icon" href="data:,">
 <style>${STYLE}</style>
 </head>
@@ -63,7 +80,7 @@ ${verdict(state)}
 ${fact('Sync', state.syncing ? 'running' : 'stopped')}
 ${fact('Source', versionText(state.sourceVersion))}
 ${fact('Destination', versionText(state.destVersion))}
-${fact('Migration mode of the destination', modeText(state))}
+${fact('Migration mode', modeText(state))}
 </dl>
 ${notes(state.migrationModeError === null ? [] : [state.migrationModeError])}
 </section>
@@ -71,7 +88,7 @@ ${state.layers.map((layer) => layerSection(layer, state.cutoverBlockers)).join('
 ${state.layers.length === 0 ? '<section class="dim">No layer was ever started.</section>' : ''}
 ${state.notCarried.length === 0 ? '' : `<section><strong>To redo by hand</strong>${list(state.notCarried)}</section>`}
 ${state.notLookedAt.length === 0 ? '' : `<section><strong>Not looked at</strong>${list(state.notLookedAt)}</section>`}
-<footer>${escaped(timeText(now) ?? '')} UTC, reloaded every ${REFRESH_SECONDS} seconds</footer>
+<footer>${escaped(timeText(now) ?? '')} UTC, ${turn}</footer>
 </main>
 </body>
 </html>
@@ -103,7 +120,7 @@ ${fact('In flight', number(layer.inFlight))}
 ${fact('Queue', layer.queue === null ? '-' : number(layer.queue.length))}
 ${fact('Behind', lagText(layer))}
 ${fact('Rate', `${number(Math.round(layer.rate))} splices/s`)}
-${fact('Reading', `${layer.pullStatus ?? '-'} (${taskText(layer.pullTask)})`)}
+${fact('Reading', `${pullText(layer)} (${taskText(layer.pullTask)})`)}
 ${fact('Writing', layer.destUp ? taskText(layer.pushTask) : `not now (${taskText(layer.pushTask)})`)}
 ${fact('Errors', number(layer.errorCount), layer.errorCount > 0)}
 </dl>
@@ -113,6 +130,10 @@ ${notes([...failures(layer), ...layer.notes].filter((note) => !told.some((each) 
 
 function failures(layer: LayerState): string[] {
   return [layer.pullTask, layer.pushTask].flatMap((task) => (task.status === 'exception' ? [task.message] : []))
+}
+
+function pullText({ pullStatus }: LayerState): string {
+  return pullStatus === null ? '-' : PULL_TEXTS[pullStatus]
 }
 
 function taskText(task: TaskState): string {
@@ -156,8 +177,4 @@ function list(texts: readonly string[]): string {
 
 function number(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }

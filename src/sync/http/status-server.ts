@@ -10,7 +10,7 @@ import type { Logins } from '../cell/logins.js'
 import { stateJson } from '../status.js'
 import { pageCertificate } from './certificate.js'
 import { metricsText } from './metrics.js'
-import { STYLE_HASH, statusPage } from './page.js'
+import { STILL_QUERY, STYLE_HASH, statusPage } from './page.js'
 
 const LIMITS: GuestLimits = { perAddress: 64, all: 512, introductionMs: 10_000 }
 /** For a TLS handshake, and for a request once it has begun. */
@@ -32,7 +32,7 @@ export interface StatusServerParts {
   readonly limits?: Partial<GuestLimits>
 }
 
-type Handler = (response: ServerResponse) => void | Promise<void>
+type Handler = (response: ServerResponse, query: string) => void | Promise<void>
 
 /**
  * The status page (`/`), `/metrics` for Prometheus and `/api/v1/{active,healthcheck,status}`, over TLS, for the users of
@@ -90,7 +90,11 @@ export class StatusServer {
       })
     })
     this.routes = new Map<string, Handler>([
-      ['/', async (response) => send(response, 200, 'text/html', statusPage(await parts.state()))],
+      [
+        '/',
+        async (response, query) =>
+          send(response, 200, 'text/html', statusPage(await parts.state(), { isStill: query === STILL_QUERY })),
+      ],
       [
         '/metrics',
         async (response) => send(response, 200, 'text/plain; version=0.0.4', metricsText(await parts.state())),
@@ -108,7 +112,7 @@ export class StatusServer {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = (request.url ?? '/').replace(/\?.*$/s, '')
+    const [path, query] = /^([^?]*)(.*)$/s.exec(request.url ?? '/')?.slice(1) ?? []
     const { method } = request
     if (path === '/api/v1/active' && method === 'GET') return ok(response, { active: true })
     if (!(await this.mayLook(request, response))) return
@@ -118,7 +122,7 @@ export class StatusServer {
       response.setHeader('Allow', 'GET, HEAD')
       return failed(response, 405, 'BadMethod', 'Only GET is answered here')
     }
-    await handler(response)
+    await handler(response, query)
   }
 
   /** Whether a user of the service asks; anybody else gets an answer here. */
