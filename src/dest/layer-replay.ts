@@ -1,22 +1,18 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ABRV_SPACES } from '../layout/dest-dbs.js'
+import { ABRV_SPACES, type KeyName, NODE_INDEX_DBS, type NodeIndexDb, perDb } from '../layout/dest-dbs.js'
 import { cortexPaths, type LayerSlab } from '../layout/paths.js'
 import { type Db, Slab } from '../slab/slab.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
-
-type AbrvSpace = (typeof ABRV_SPACES)[number]
 
 /** Address space beyond what the slabs have: it costs no memory. */
 const SPARE_BYTES = 2 ** 36
 
 /** A row of an index database before its names have abbreviations. */
 export interface ReplayedIndexRow {
-  readonly db: 'byprop' | 'byarray' | 'bytag' | 'bytagprop'
-  /** msgpack of `[form, prop]` or `[form, tag, prop]`. */
-  readonly name: Uint8Array
-  /** Of `bytag` the tag, whose abbreviation comes first. */
-  readonly tag: Uint8Array | null
+  readonly db: NodeIndexDb
+  /** What the key begins with: a tag, msgpack of `[form, prop]` or of `[form, tag, prop]`. */
+  readonly names: readonly { readonly kind: KeyName; readonly name: Uint8Array }[]
   readonly index: Uint8Array
 }
 
@@ -43,8 +39,8 @@ export class LayerReplay {
   private readonly nodedata: Slab
   private readonly bybuid: Db
   private readonly counts: Db
-  private readonly indexes: Readonly<Record<ReplayedIndexRow['db'], Db>>
-  private readonly abrvs: Readonly<Record<AbrvSpace, Abrvs>>
+  private readonly indexes: Readonly<Record<NodeIndexDb, Db>>
+  private readonly abrvs: Readonly<Record<KeyName, Abrvs>>
   private readonly data: Db
   private readonly datanames: Db
 
@@ -61,18 +57,8 @@ export class LayerReplay {
     this.nodedata = nodedata
     this.bybuid = layer.db('bybuid')
     this.counts = layer.db('count:forms')
-    const index = (name: string) => layer.db(name, { dupSort: true })
-    this.indexes = {
-      byprop: index('byprop'),
-      byarray: index('byarray'),
-      bytag: index('bytag'),
-      bytagprop: index('bytagprop'),
-    }
-    this.abrvs = {
-      propabrv: new Abrvs(layer, 'propabrv'),
-      tagabrv: new Abrvs(layer, 'tagabrv'),
-      tagpropabrv: new Abrvs(layer, 'tagpropabrv'),
-    }
+    this.indexes = perDb(NODE_INDEX_DBS, (name) => layer.db(name, { dupSort: true }))
+    this.abrvs = { prop: new Abrvs(layer, 'prop'), tag: new Abrvs(layer, 'tag'), tagProp: new Abrvs(layer, 'tagProp') }
     this.data = nodedata.db('nodedata')
     this.datanames = nodedata.db('dataname', { dupSort: true })
   }
@@ -85,7 +71,7 @@ export class LayerReplay {
     this.nodedata.write(() => {
       for (const { buid, data } of nodes) {
         for (const { name, value } of data) {
-          const abrv = this.abrvs.propabrv.of(name)
+          const abrv = this.abrvs.prop.of(name)
           this.data.put(Buffer.concat([buid, abrv]), value)
           this.datanames.put(abrv, buid)
         }
@@ -101,14 +87,12 @@ export class LayerReplay {
   private addNode({ buid, rows, form, index, data }: ReplayedNode): void {
     if (form !== null && rows.length > 0 && this.bybuid.get(rows[0].key) === undefined) this.count(form)
     for (const { key, value } of rows) this.bybuid.put(key, value)
-    const { propabrv, tagabrv, tagpropabrv } = this.abrvs
     for (const row of index) {
-      const name = (row.db === 'bytagprop' ? tagpropabrv : propabrv).of(row.name)
-      const key = row.tag === null ? [name, row.index] : [tagabrv.of(row.tag), name, row.index]
-      this.indexes[row.db].put(Buffer.concat(key), buid)
+      const abrvs = row.names.map(({ kind, name }) => this.abrvs[kind].of(name))
+      this.indexes[row.db].put(Buffer.concat([...abrvs, row.index]), buid)
     }
     // Numbers of names are the layer's: they are given here, before the other slab uses them.
-    for (const { name } of data) propabrv.of(name)
+    for (const { name } of data) this.abrvs.prop.of(name)
   }
 
   private count(form: string): void {
@@ -124,7 +108,8 @@ class Abrvs {
   private readonly byNumber: Db
   private next: bigint
 
-  constructor(layer: Slab, space: AbrvSpace) {
+  constructor(layer: Slab, kind: KeyName) {
+    const space = ABRV_SPACES[kind]
     this.byName = layer.db(`${space}:byts2abrv`)
     this.byNumber = layer.db(`${space}:abrv2byts`)
     const last = this.byNumber.last()

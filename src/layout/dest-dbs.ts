@@ -5,8 +5,11 @@ export const DEST_LAYER_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const s
 
 export type DestLayerSlab = (typeof DEST_LAYER_SLABS)[number]
 
+/** Names that have abbreviations, by what they name: each space has two databases, from name to abbreviation and back. */
+export const ABRV_SPACES = { prop: 'propabrv', tag: 'tagabrv', tagProp: 'tagpropabrv' } as const
+
 /** What one part of a key stands for: a name of this kind, by its abbreviation. */
-export type KeyName = 'prop' | 'tag' | 'tagProp'
+export type KeyName = keyof typeof ABRV_SPACES
 
 /** One database of a 2.x layer. */
 export interface DestDb {
@@ -18,20 +21,19 @@ export interface DestDb {
    * abbreviations, counts by form, the splices, or nowhere: 0.1.x has nothing for it.
    */
   readonly from: 'nodes' | 'runs' | 'names' | 'counts' | 'splices' | 'nothing'
-  /** What the start of a key stands for, where that are names. */
-  readonly key?: readonly KeyName[]
+  /** What the start of a key stands for, where that are names: one of any kind, or a tag and the form of the node. */
+  readonly key?: readonly [KeyName] | readonly ['tag', 'prop']
+  /** Whether a value that is a list has a row for each element, so that the same row may come twice and is stored once. */
+  readonly ofElements?: true
 }
-
-/** Names that have abbreviations: each kind has two databases, from name to abbreviation and back. */
-export const ABRV_SPACES = ['propabrv', 'tagabrv', 'tagpropabrv'] as const
 
 /** Every database of a 2.x layer: what lists, builds or compares them reads this table. */
 export const DEST_DBS = {
   bybuid: { slab: 'layer_v2', dupSort: false, from: 'nodes' },
   byprop: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['prop'] },
-  byarray: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['prop'] },
+  byarray: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['prop'], ofElements: true },
   bytag: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['tag', 'prop'] },
-  bytagprop: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['tagProp'] },
+  bytagprop: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['tagProp'], ofElements: true },
   byverb: { slab: 'layer_v2', dupSort: true, from: 'nothing' },
   edgesn1: { slab: 'layer_v2', dupSort: true, from: 'nothing' },
   edgesn2: { slab: 'layer_v2', dupSort: true, from: 'nothing' },
@@ -65,6 +67,28 @@ export function dbsFrom<From extends DestDb['from']>(from: From): readonly Names
 }
 
 export const INDEX_DBS: readonly IndexDb[] = dbsFrom('runs')
+
+/** Those of nodes; the others index their data. */
+export type NodeIndexDb = {
+  [Name in IndexDb]: (typeof DEST_DBS)[Name]['slab'] extends 'layer_v2' ? Name : never
+}[IndexDb]
+
+export const NODE_INDEX_DBS = INDEX_DBS.filter((name): name is NodeIndexDb => DEST_DBS[name].slab === 'layer_v2')
+
+/** What the start of a key of an index stands for. */
+export function keyOf(db: IndexDb): readonly [KeyName] | readonly ['tag', 'prop'] {
+  return DEST_DBS[db].key
+}
+
+/** See {@link DestDb.ofElements}. */
+export function isOfElements(db: IndexDb): boolean {
+  return 'ofElements' in DEST_DBS[db]
+}
+
+/** Something for each of some databases. */
+export function perDb<Db extends DestDbName, T>(dbs: readonly Db[], make: (db: Db) => T): Record<Db, T> {
+  return Object.fromEntries(dbs.map((db) => [db, make(db)])) as Record<Db, T>
+}
 
 /** The databases of a slab. */
 export function dbsOf(slab: DestLayerSlab): readonly DestDbName[] {

@@ -1,3 +1,4 @@
+import { ABRV_SPACES, type KeyName } from '../layout/dest-dbs.js'
 import type { SlabReader } from '../page/page-reader.js'
 
 /** What stands for a name that the destination has no abbreviation for: no counter gets there. */
@@ -7,9 +8,7 @@ const known = new WeakMap<SlabReader, AbrvNames>()
 
 /** The abbreviations of a layer of the destination: 8 bytes in the keys of its indexes, for a property's or tag's name. */
 export class AbrvNames {
-  private readonly props: Map<string, Uint8Array>
-  private readonly tags: Map<string, Uint8Array>
-  private readonly tagProps: Map<string, Uint8Array>
+  private readonly abrvs: Readonly<Record<KeyName, Map<string, Uint8Array>>>
   private readonly propNames: Map<string, Uint8Array>
 
   /** Read once per reader. */
@@ -20,22 +19,13 @@ export class AbrvNames {
   }
 
   private constructor(layer: SlabReader) {
-    this.props = table(layer, 'propabrv:byts2abrv')
-    this.tags = table(layer, 'tagabrv:byts2abrv')
-    this.tagProps = table(layer, 'tagpropabrv:byts2abrv')
+    const abrvs = (kind: KeyName) => table(layer, `${ABRV_SPACES[kind]}:byts2abrv`)
+    this.abrvs = { prop: abrvs('prop'), tag: abrvs('tag'), tagProp: abrvs('tagProp') }
     this.propNames = table(layer, 'propabrv:abrv2byts')
   }
 
-  prop(name: Uint8Array): Uint8Array {
-    return this.props.get(latin1(name)) ?? NONE
-  }
-
-  tag(name: Uint8Array): Uint8Array {
-    return this.tags.get(latin1(name)) ?? NONE
-  }
-
-  tagProp(name: Uint8Array): Uint8Array {
-    return this.tagProps.get(latin1(name)) ?? NONE
+  of(kind: KeyName, name: Uint8Array): Uint8Array {
+    return this.abrvs[kind].get(latin1(name)) ?? NONE
   }
 
   /** The packed name behind an abbreviation, or the abbreviation itself. */

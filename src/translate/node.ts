@@ -1,6 +1,7 @@
 import { MsgpackError } from '../bytes/msgpack.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { SpanMap } from '../bytes/span-map.js'
+import { INDEX_DBS, type IndexDb, type KeyName, keyOf, NODE_INDEX_DBS, type NodeIndexDb } from '../layout/dest-dbs.js'
 import type { Model } from '../model/model.js'
 import { pyBytesRepr } from '../python/repr.js'
 import { ARRAY, arraySpans, isKnownStorType, StorType, StorTypeError, writeIndex } from '../stortype/registry.js'
@@ -26,6 +27,12 @@ export interface NodeTranslatorOptions {
   readonly layer: string
 }
 
+/** A name that the key of an index row begins with, as the tables of abbreviations have it. */
+export interface GroupName {
+  readonly kind: KeyName
+  readonly name: Uint8Array
+}
+
 /**
  * Translates 0.1.x nodes to 0.2.x rows. All rows of a node are computed before any of them counts: after `translate()`
  * the `bybuid` rows of this node are in `rows`, its index rows in the tables, or nothing is.
@@ -34,24 +41,32 @@ export class NodeTranslator {
   readonly propNames = new NameTable()
   readonly tagNames = new NameTable()
   readonly tagPropNames = new NameTable()
-  readonly byprop = new IndexRows()
-  readonly byarray = new IndexRows()
-  /** Groups are numbers of `tagForms`. */
-  readonly bytag = new IndexRows()
-  readonly bytagprop = new IndexRows()
-  /** Groups of `bytag`: `a` is the number of the tag, `b` that of the form. */
-  readonly tagForms = new PairIndex()
+  /** The index rows of the partition. Their groups are numbers of names; `groupNames()` tells which. */
+  readonly indexes: Readonly<Record<NodeIndexDb, IndexRows>> = {
+    byprop: new IndexRows(),
+    byarray: new IndexRows(),
+    bytag: new IndexRows(),
+    bytagprop: new IndexRows(),
+  }
   /** Nodes with a form row, by form. */
   readonly formCounts = new Map<string, number>()
 
   /** The `bybuid` rows of the node translated last. */
   readonly rows = new NodeRows<FormPlan>()
 
+  private readonly nameTables: Readonly<Record<KeyName, NameTable>> = {
+    prop: this.propNames,
+    tag: this.tagNames,
+    tagProp: this.tagPropNames,
+  }
+  /** Groups of keys of two names: `a` is the number of the tag, `b` that of the form. */
+  private readonly tagForms = new PairIndex()
   private readonly plans = new Map<string, FormPlan>()
   /** The same by the bytes of the name. */
   private readonly formPlans = new SpanMap<FormPlan>()
   /** Plans of tag properties, by number of the tag, then by group of the form. */
   private readonly tagPropPlans = new Map<number, SpanMap<PropPlan>[]>()
+  private readonly tables = NODE_INDEX_DBS.map((db) => this.indexes[db])
   private readonly marks: number[] = []
   private dropped: NodeFailure | null = null
   private readonly spans: number[] = []
@@ -63,40 +78,58 @@ export class NodeTranslator {
 
   /** Makes room for another partition; what was learned of forms, props and tags is kept. */
   reset(): void {
-    for (const rows of this.tables()) rows.reset(0, 0)
+    for (const rows of this.tables) rows.reset(0, 0)
     this.formCounts.clear()
   }
 
+  /** The names at the start of the key of a group of index rows, in their order there. */
+  groupNames(db: IndexDb, group: number): readonly GroupName[] {
+    const [kind, second] = keyOf(db)
+    if (second === undefined) return [{ kind, name: this.nameTables[kind].name(group) }]
+    const { a, b } = this.tagForms
+    return [
+      { kind, name: this.nameTables[kind].name(a[group]) },
+      { kind: second, name: this.nameTables[second].name(b[group]) },
+    ]
+  }
+
   /**
-   * The names that the partition uses, each table in byte order, and the ranks of the groups of `bytag`.
+   * The names that the partition uses, each table in byte order, and by database the ranks of the names of each group.
    *
-   * @param dataNames further rows whose groups are numbers of `propNames`
+   * @param rows of all index databases
    */
-  ranks(dataNames: IndexRows) {
-    const { tagForms } = this
-    const isTagForm = new Uint8Array(tagForms.size)
-    this.bytag.markGroups(isTagForm)
-    const isProp = new Uint8Array(this.propNames.size)
-    for (const rows of [this.byprop, this.byarray, dataNames]) rows.markGroups(isProp)
-    const isTag = new Uint8Array(this.tagNames.size)
-    for (let group = 0; group < tagForms.size; group++) {
+  ranks(rows: Readonly<Record<IndexDb, IndexRows>>) {
+    const { prop, tag, tagProp } = this.nameTables
+    const { size, a, b } = this.tagForms
+    const isUsed = {
+      prop: new Uint8Array(prop.size),
+      tag: new Uint8Array(tag.size),
+      tagProp: new Uint8Array(tagProp.size),
+    }
+    const isTagForm = new Uint8Array(size)
+    for (const db of INDEX_DBS) {
+      const [kind, second] = keyOf(db)
+      rows[db].markGroups(second === undefined ? isUsed[kind] : isTagForm)
+    }
+    for (let group = 0; group < size; group++) {
       if (isTagForm[group] === 0) continue
-      isTag[tagForms.a[group]] = 1
-      isProp[tagForms.b[group]] = 1
+      isUsed.tag[a[group]] = 1
+      isUsed.prop[b[group]] = 1
     }
-    const isTagProp = new Uint8Array(this.tagPropNames.size)
-    this.bytagprop.markGroups(isTagProp)
-    const props = this.propNames.ranks(isProp)
-    const tags = this.tagNames.ranks(isTag)
-    return {
-      props,
-      tags,
-      tagProps: this.tagPropNames.ranks(isTagProp),
-      tagForms: {
-        first: tagForms.a.subarray(0, tagForms.size).map((tag) => tags.rank[tag]),
-        second: tagForms.b.subarray(0, tagForms.size).map((form) => props.rank[form]),
-      },
+    const names = {
+      prop: prop.ranks(isUsed.prop),
+      tag: tag.ranks(isUsed.tag),
+      tagProp: tagProp.ranks(isUsed.tagProp),
     }
+    const pairs = {
+      first: a.subarray(0, size).map((id) => names.tag.rank[id]),
+      second: b.subarray(0, size).map((id) => names.prop.rank[id]),
+    }
+    const of = (db: IndexDb) => {
+      const [kind, second] = keyOf(db)
+      return second === undefined ? { first: names[kind].rank, second: null } : pairs
+    }
+    return { names, of }
   }
 
   /** How many names are remembered. */
@@ -177,7 +210,7 @@ export class NodeTranslator {
     const buf = node.rowBuf[i]
     const start = node.valuStart(i)
     if (this.options.checks) checkNdef(node, plan, buf, start, valuEnd)
-    this.index(plan, this.byprop, this.byarray, node, i, start, valuEnd, owner)
+    this.index(plan, this.indexes.byprop, this.indexes.byarray, node, i, start, valuEnd, owner)
     this.rows.add(Flag.ndef, i, 1, valuEnd, plan.storBytes)
     return plan
   }
@@ -195,7 +228,7 @@ export class NodeTranslator {
       plan = this.propPlan(form, this.rowName(node, i, 0))
       form.props.add(node.nameBuf[i], node.nameStart[i], node.nameEnd[i], plan)
     }
-    this.value(Flag.prop, plan, this.byprop, this.byarray, node, i, owner)
+    this.value(Flag.prop, plan, this.indexes.byprop, this.indexes.byarray, node, i, owner)
   }
 
   /** Index rows and `bybuid` row of a property or tag property. */
@@ -239,7 +272,8 @@ export class NodeTranslator {
       this.dropNull(node, i)
       return
     }
-    this.bytag.add(this.tagForms.id(tag, form.group), owner, this.bytag.used)
+    const rows = this.indexes.bytag
+    rows.add(this.tagForms.id(tag, form.group), owner, rows.used)
     this.rows.add(Flag.tag, i, 1, valuEnd, null)
     this.rows.hasForm = true
   }
@@ -271,7 +305,7 @@ export class NodeTranslator {
       )
       plans.add(node.nameBuf[i], colon + 1, node.nameEnd[i], plan)
     }
-    this.value(Flag.tagProp, plan, this.bytagprop, this.bytagprop, node, i, owner)
+    this.value(Flag.tagProp, plan, this.indexes.bytagprop, this.indexes.bytagprop, node, i, owner)
   }
 
   private plansOf(tag: number, form: FormPlan): SpanMap<PropPlan> {
@@ -386,7 +420,7 @@ export class NodeTranslator {
   private mark(): void {
     const { marks } = this
     let at = 0
-    for (const rows of this.tables()) {
+    for (const rows of this.tables) {
       marks[at++] = rows.count
       marks[at++] = rows.used
     }
@@ -394,11 +428,7 @@ export class NodeTranslator {
 
   private takeBack(): void {
     let at = 0
-    for (const rows of this.tables()) rows.reset(this.marks[at++], this.marks[at++])
+    for (const rows of this.tables) rows.reset(this.marks[at++], this.marks[at++])
     this.rows.begin()
-  }
-
-  private tables(): IndexRows[] {
-    return [this.byprop, this.byarray, this.bytag, this.bytagprop]
   }
 }

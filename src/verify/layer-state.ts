@@ -1,7 +1,7 @@
-import { INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
+import { INDEX_DBS, type IndexDb, perDb } from '../layout/dest-dbs.js'
 import { addTable, type DigestTable, emptyTable } from '../stream/row-digest.js'
 import type { Difference } from './report.js'
-import { recordOf, type VerifyNodesResult } from './tasks/verify-nodes.js'
+import type { VerifyNodesResult } from './tasks/verify-nodes.js'
 import type { VerifySplicesResult } from './tasks/verify-splices.js'
 
 /** Sums over the ranges of a layer. */
@@ -33,7 +33,7 @@ export function newTotals(): Totals {
     lastBuid: null,
     sourceForms: new Map(),
     forms: new Map(),
-    tables: recordOf(() => emptyTable()),
+    tables: perDb(INDEX_DBS, () => emptyTable()),
   }
 }
 

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { DEST_LAYER_SLABS, INDEX_DBS } from '../layout/dest-dbs.js'
+import { DEST_DBS, DEST_LAYER_SLABS, INDEX_DBS, perDb } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { LayerNodesSource } from '../migrate/layer-nodes.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
@@ -18,7 +18,7 @@ import { pairRows } from './pair-rows.js'
 import type { Difference, LayerReport } from './report.js'
 import { sampleRanges } from './sample-ranges.js'
 import { dbDifferences, smallDbDifferences } from './small-dbs.js'
-import { type BuidRange, recordOf, type VerifyNodesInput, type VerifyNodesResult } from './tasks/verify-nodes.js'
+import type { BuidRange, VerifyNodesInput, VerifyNodesResult } from './tasks/verify-nodes.js'
 import type { ListedRow } from './tasks/verify-rows.js'
 import type { VerifyProgress } from './verify-progress.js'
 
@@ -255,7 +255,7 @@ export class LayerVerifier {
   /** Digests the index rows that the destination has. */
   private async digestIndexes(): Promise<void> {
     const { state } = this.findings
-    state.found ??= recordOf(() => emptyTable())
+    state.found ??= perDb(INDEX_DBS, () => emptyTable())
     const { found } = state
     state.indexParts ??= this.indexParts()
     const { indexParts } = state
@@ -271,10 +271,10 @@ export class LayerVerifier {
 
   /** Compares the index rows: by digest, then one by one where digests differ. */
   private async indexes(totals: Totals, ranges: readonly BuidRange[]): Promise<void> {
-    const found = this.findings.state.found ?? recordOf(() => emptyTable())
-    const differing = recordOf((db) => differingBuckets(totals.tables[db], found[db]))
+    const found = this.findings.state.found ?? perDb(INDEX_DBS, () => emptyTable())
+    const differing = perDb(INDEX_DBS, (db) => differingBuckets(totals.tables[db], found[db]))
     if (INDEX_DBS.every((db) => differing[db].length === 0)) return
-    const list = recordOf((db) => this.worthListing(differing[db], totals.tables[db], found[db]))
+    const list = perDb(INDEX_DBS, (db) => this.worthListing(differing[db], totals.tables[db], found[db]))
     const expectedRows: ListedRow[] = []
     const foundRows: ListedRow[] = []
     await inTurn(ranges, 2 * this.pool.workers, async (range) => {
@@ -290,7 +290,7 @@ export class LayerVerifier {
   private indexParts(): IndexPart[] {
     const parts: IndexPart[] = []
     for (const db of INDEX_DBS) {
-      const path = db === 'dataname' ? this.destNodedataPath : this.destLayerPath
+      const path = DEST_DBS[db].slab === 'nodedata' ? this.destNodedataPath : this.destLayerPath
       if (db === 'dataname' ? !this.hasDestNodedata : !SlabReader.exists(path)) continue
       const slab = SlabReader.open(path)
       const wanted = PARTS_PER_WORKER * this.pool.workers

@@ -8,7 +8,10 @@ type LayerDifference = Omit<Difference, 'layer'>
 export function smallDbDifferences(destLayerPath: string, forms: ReadonlyMap<string, number>): LayerDifference[] {
   const slab = SlabReader.open(destLayerPath)
   try {
-    return [...formDifferences(slab, forms), ...ABRV_SPACES.flatMap((space) => abrvDifferences(slab, space))]
+    return [
+      ...formDifferences(slab, forms),
+      ...Object.values(ABRV_SPACES).flatMap((space) => abrvDifferences(slab, space)),
+    ]
   } finally {
     slab.close()
   }

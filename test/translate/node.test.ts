@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { itemOf } from '../../src/bytes/byte-list.js'
 import { buid } from '../../src/bytes/hash.js'
 import { decode, encode, Float, type Value } from '../../src/bytes/msgpack.js'
+import { NODE_INDEX_DBS, type NodeIndexDb, perDb } from '../../src/layout/dest-dbs.js'
 import { Model } from '../../src/model/model.js'
 import { pyBytesRepr } from '../../src/python/repr.js'
 import { StorType } from '../../src/stortype/stortype.js'
 import type { IndexRows } from '../../src/translate/index-rows.js'
-import type { NameTable } from '../../src/translate/name-table.js'
 import { NodeTranslator } from '../../src/translate/node.js'
 import { Flag } from '../../src/translate/node-rows.js'
 import { packedName, SourceNode } from '../../src/translate/source-node.js'
@@ -47,12 +46,6 @@ function translator(checks = true): NodeTranslator {
 }
 
 /** The names of a table by their numbers. */
-function namesOf(table: NameTable): Map<number, string> {
-  const used = new Uint8Array(table.size).fill(1)
-  const { rank, sorted } = table.ranks(used)
-  return new Map([...rank].map((place, id) => [id, Buffer.from(itemOf(sorted, place)).toString('latin1')]))
-}
-
 function indexTexts(rows: IndexRows, name: (group: number) => string): string[] {
   return Array.from({ length: rows.count }, (_, i) => {
     const index = rows.bytes.subarray(rows.starts[i], rows.starts[i] + rows.lengths[i])
@@ -62,18 +55,13 @@ function indexTexts(rows: IndexRows, name: (group: number) => string): string[] 
 
 /** Everything that a translator has collected. */
 function collected(translated: NodeTranslator) {
-  const props = namesOf(translated.propNames)
-  const tags = namesOf(translated.tagNames)
-  const tagProps = namesOf(translated.tagPropNames)
-  const named = (names: Map<number, string>) => (group: number) => names.get(group) ?? '?'
+  const texts = (db: NodeIndexDb) =>
+    indexTexts(translated.indexes[db], (group) => {
+      const names = translated.groupNames(db, group).map(({ name }) => Buffer.from(name).toString('latin1'))
+      return names.join(' ')
+    })
   return {
-    byprop: indexTexts(translated.byprop, named(props)),
-    byarray: indexTexts(translated.byarray, named(props)),
-    bytag: indexTexts(translated.bytag, (group) => {
-      const { a, b } = translated.tagForms
-      return `${tags.get(a[group])} ${props.get(b[group])}`
-    }),
-    bytagprop: indexTexts(translated.bytagprop, named(tagProps)),
+    ...perDb(NODE_INDEX_DBS, texts),
     forms: [...translated.formCounts],
   }
 }

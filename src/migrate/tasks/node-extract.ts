@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BUID_BYTES } from '../../bytes/buid.js'
+import { INDEX_DBS } from '../../layout/dest-dbs.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
 import type { LeafSummary } from '../../page/page-chunk.js'
 import { RunWriter } from '../../run/run-file.js'
@@ -146,21 +147,22 @@ class NodeExtract {
       this.sender.end(summary, this.records)
       return summary
     }
-    const { props, tags, tagProps, tagForms } = translator.ranks(data.names)
+    const rows = { ...translator.indexes, dataname: data.names }
+    const ranks = translator.ranks(rows)
+    const { prop, tag, tagProp } = ranks.names
     const run = new RunWriter(input.runPath)
-    run.section('byprop', translator.byprop, props.rank, null, buids)
-    run.section('byarray', translator.byarray, props.rank, null, buids)
-    run.section('bytag', translator.bytag, tagForms.first, tagForms.second, buids)
-    run.section('bytagprop', translator.bytagprop, tagProps.rank, null, buids)
-    run.section('dataname', data.names, props.rank, null, buids)
+    for (const db of INDEX_DBS) {
+      const { first, second } = ranks.of(db)
+      run.section(db, rows[db], first, second, buids)
+    }
     const start = run.position
-    for (const i of data.order(props.rank)) {
-      run.nodedata(buids, data.names.owners[i] * BUID_BYTES, props.rank[data.names.groups[i]], data.values[i])
+    for (const i of data.order(prop.rank)) {
+      run.nodedata(buids, data.names.owners[i] * BUID_BYTES, prop.rank[data.names.groups[i]], data.values[i])
     }
     run.finish({
-      propNames: props.sorted,
-      tagNames: tags.sorted,
-      tagPropNames: tagProps.sorted,
+      propNames: prop.sorted,
+      tagNames: tag.sorted,
+      tagPropNames: tagProp.sorted,
       nodedata: { start, end: run.position, count: data.count },
     })
     this.sender.end(summary, this.records)

@@ -1,10 +1,10 @@
 import { buidAfter } from '../../bytes/buid.js'
 import type { ReplayedIndexRow, ReplayedNode } from '../../dest/layer-replay.js'
+import { NODE_INDEX_DBS } from '../../layout/dest-dbs.js'
 import { type NodeSource, NodeStream } from '../../stream/node-stream.js'
 import { nodedataRecord, nodeRecord } from '../../stream/quarantine.js'
 import { workerTranslator } from '../../stream/worker-state.js'
 import type { PackedRecord } from '../../thread/chunk-sender.js'
-import type { IndexRows } from '../../translate/index-rows.js'
 import type { NodeTranslator } from '../../translate/node.js'
 
 /** Copies, of a `Buffer` too, whose own `slice` does not. */
@@ -70,21 +70,12 @@ class NodeReplay {
   }
 
   private indexRows(): ReplayedIndexRow[] {
-    const { byprop, byarray, bytag, bytagprop, propNames, tagNames, tagPropNames, tagForms } = this.translator
-    const prop = (group: number) => propNames.name(group)
-    return [
-      ...rowsOf(byprop, (group, index) => ({ db: 'byprop', name: prop(group), tag: null, index })),
-      ...rowsOf(byarray, (group, index) => ({ db: 'byarray', name: prop(group), tag: null, index })),
-      ...rowsOf(bytag, (group, index) => {
-        return { db: 'bytag', name: prop(tagForms.b[group]), tag: tagNames.name(tagForms.a[group]), index }
-      }),
-      ...rowsOf(bytagprop, (group, index) => ({ db: 'bytagprop', name: tagPropNames.name(group), tag: null, index })),
-    ]
+    return NODE_INDEX_DBS.flatMap((db) => {
+      const { count, groups, bytes, starts, lengths } = this.translator.indexes[db]
+      return Array.from({ length: count }, (_, i) => {
+        const index = Uint8Array.from(bytes.subarray(starts[i], starts[i] + lengths[i]))
+        return { db, names: this.translator.groupNames(db, groups[i]), index }
+      })
+    })
   }
-}
-
-function rowsOf(rows: IndexRows, row: (group: number, index: Uint8Array) => ReplayedIndexRow): ReplayedIndexRow[] {
-  return Array.from({ length: rows.count }, (_, i) =>
-    row(rows.groups[i], Uint8Array.from(rows.bytes.subarray(rows.starts[i], rows.starts[i] + rows.lengths[i]))),
-  )
 }

@@ -1,7 +1,7 @@
-import type { IndexDb } from '../../layout/dest-dbs.js'
+import { ABRV_SPACES, type IndexDb, keyOf } from '../../layout/dest-dbs.js'
 import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
 import { openSource } from '../../stream/worker-state.js'
-import { nameText } from './verify-nodes.js'
+import { groupText } from './verify-nodes.js'
 import type { ListedRow } from './verify-rows.js'
 
 export interface VerifyIndexInput {
@@ -45,11 +45,11 @@ export function verifyIndex(input: VerifyIndexInput): VerifyIndexResult {
 /** What the abbreviations of a key stand for. */
 function rowName({ db, layerPath }: VerifyIndexInput, key: Uint8Array): string {
   const layer = openSource(layerPath)
-  const name = (space: string, at: number) => layer.db(`${space}:abrv2byts`)?.get(key.subarray(at, at + 8))
-  const text = (found: Uint8Array | undefined, at: number) =>
-    found === undefined ? `abbreviation ${Buffer.from(key.subarray(at, at + 8)).toString('hex')}` : nameText(found)
-  if (db === 'bytagprop') return text(name('tagpropabrv', 0), 0)
-  if (db !== 'bytag') return text(name('propabrv', 0), 0)
-  const tag = name('tagabrv', 0)
-  return `#${tag === undefined ? '?' : Buffer.from(tag).toString('utf8')} ${text(name('propabrv', 8), 8)}`
+  return keyOf(db)
+    .map((kind, i) => {
+      const abrv = key.subarray(8 * i, 8 * (i + 1))
+      const name = layer.db(`${ABRV_SPACES[kind]}:abrv2byts`)?.get(abrv)
+      return name === undefined ? `abbreviation ${Buffer.from(abrv).toString('hex')}` : groupText([{ kind, name }])
+    })
+    .join(' ')
 }

@@ -1,7 +1,15 @@
 import { BUID_BYTES } from '../../bytes/buid.js'
 import { decode, encode, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
 import { LOG_DB } from '../../dest/migration-log.js'
-import { INDEX_DBS, type IndexDb } from '../../layout/dest-dbs.js'
+import {
+  DEST_DBS,
+  INDEX_DBS,
+  type IndexDb,
+  isOfElements,
+  NODE_INDEX_DBS,
+  type NodeIndexDb,
+  perDb,
+} from '../../layout/dest-dbs.js'
 import type { SlabReader } from '../../page/page-reader.js'
 import { AbrvNames } from '../../stream/abrv-names.js'
 import { FormCounts } from '../../stream/form-counts.js'
@@ -10,15 +18,12 @@ import { isLeftOver } from '../../stream/quarantine.js'
 import { RangeScan } from '../../stream/range-scan.js'
 import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
 import { openSource, workerModel } from '../../stream/worker-state.js'
-import type { IndexRows } from '../../translate/index-rows.js'
-import { NodeTranslator } from '../../translate/node.js'
+import { type GroupName, NodeTranslator } from '../../translate/node.js'
 import { Flag, type RowSink } from '../../translate/node-rows.js'
 import type { ListedRow, RowDifference } from './verify-rows.js'
 
 /** Differences that a task describes; all are counted. */
 const MOST_DIFFERENCES = 1000
-/** Where an array that holds an element twice has the same row twice, which is stored once. */
-const MULTIPLE: ReadonlySet<IndexDb> = new Set(['byarray', 'bytagprop'])
 
 export interface BuidRange {
   readonly start: Uint8Array | null
@@ -111,7 +116,7 @@ class NodeVerifier {
     this.destRows = new RangeScan(dest, 'bybuid')
     this.destData = new RangeScan(destData, 'nodedata')
     this.log = input.logPath === null ? null : openSource(input.logPath)
-    this.digests = recordOf(() => new RowDigest())
+    this.digests = perDb(INDEX_DBS, () => new RowDigest())
   }
 
   run(): VerifyNodesResult {
@@ -131,7 +136,7 @@ class NodeVerifier {
       lastBuid: this.nodes > 0 ? Uint8Array.from(this.stream.node.buid) : null,
       differences: this.differences,
       differenceCount: this.differenceCount,
-      tables: recordOf((db) => this.digests[db].table),
+      tables: perDb(INDEX_DBS, (db) => this.digests[db].table),
       listed: this.listed,
       unresolved: Buffer.concat(this.stream.unresolved),
     }
@@ -179,7 +184,7 @@ class NodeVerifier {
   private data(): void {
     const { owner, buid, dataCount, dataNames, dataValues } = this.stream
     const rows = Array.from({ length: dataCount }, (_, i) => {
-      return { name: dataNames[i], value: dataValues[i], abrv: this.names.prop(dataNames[i]) }
+      return { name: dataNames[i], value: dataValues[i], abrv: this.names.of('prop', dataNames[i]) }
     })
     rows.sort((a, b) => Buffer.compare(a.abrv, b.abrv))
     for (const { name, value, abrv } of rows) {
@@ -264,39 +269,23 @@ class NodeVerifier {
   }
 
   private indexes(): void {
-    const { translator, names } = this
-    const { propNames, tagNames, tagPropNames, tagForms } = translator
-    const prop = (group: number) => [names.prop(propNames.name(group))]
-    const propText = (group: number) => nameText(propNames.name(group))
-    this.indexDb('byprop', translator.byprop, prop, propText)
-    this.indexDb('byarray', translator.byarray, prop, propText)
-    this.indexDb(
-      'bytag',
-      translator.bytag,
-      (group) => [names.tag(tagNames.name(tagForms.a[group])), ...prop(tagForms.b[group])],
-      (group) => `#${Buffer.from(tagNames.name(tagForms.a[group])).toString('utf8')} ${propText(tagForms.b[group])}`,
-    )
-    const tagProp = (group: number) => [names.tagProp(tagPropNames.name(group))]
-    this.indexDb('bytagprop', translator.bytagprop, tagProp, (group) => nameText(tagPropNames.name(group)))
+    for (const db of NODE_INDEX_DBS) this.indexDb(db)
     for (const { owner, name } of this.dataNames) {
-      this.key.set(this.names.prop(name))
+      this.key.set(this.names.of('prop', name))
       this.indexRow('dataname', 8, owner, () => nameText(name))
     }
   }
 
-  private indexDb(
-    db: IndexDb,
-    rows: IndexRows,
-    abrvs: (group: number) => Uint8Array[],
-    name: (group: number) => string,
-  ): void {
+  private indexDb(db: NodeIndexDb): void {
+    const rows = this.translator.indexes[db]
+    const names = (group: number) => this.translator.groupNames(db, group)
     const heads = new Map<number, Uint8Array>()
-    const distinct = MULTIPLE.has(db) ? new DistinctKeys() : null
+    const distinct = isOfElements(db) ? new DistinctKeys() : null
     for (let i = 0; i < rows.count; i++) {
       const group = rows.groups[i]
       let head = heads.get(group)
       if (head === undefined) {
-        head = Buffer.concat(abrvs(group))
+        head = Buffer.concat(names(group).map(({ kind, name }) => this.names.of(kind, name)))
         heads.set(group, head)
       }
       this.key.set(head)
@@ -304,7 +293,7 @@ class NodeVerifier {
       const bytes = rows.lengths[i]
       for (let n = 0; n < bytes; n++) this.key[head.length + n] = rows.bytes[start + n]
       if (distinct?.isNew(rows.owners[i], this.key.subarray(0, head.length + bytes)) === false) continue
-      this.indexRow(db, head.length + bytes, rows.owners[i], () => name(group))
+      this.indexRow(db, head.length + bytes, rows.owners[i], () => groupText(names(group)))
     }
   }
 
@@ -325,7 +314,7 @@ class NodeVerifier {
   }
 
   private lookup(db: IndexDb, key: Uint8Array, buid: Uint8Array, name: string): void {
-    const path = db === 'dataname' ? this.input.destNodedataPath : this.input.destLayerPath
+    const path = DEST_DBS[db].slab === 'nodedata' ? this.input.destNodedataPath : this.input.destLayerPath
     if (path !== null && openSource(path).db(db)?.has(key, buid) === true) return
     const row = `index ${name}`
     this.differs({ kind: 'missing', db, buid: Uint8Array.from(buid), row, expected: Uint8Array.from(key), found: null })
@@ -361,10 +350,6 @@ function decodedOrNull(value: Uint8Array): Value {
   }
 }
 
-export function recordOf<T>(make: (db: IndexDb) => T): Record<IndexDb, T> {
-  return Object.fromEntries(INDEX_DBS.map((db) => [db, make(db)])) as Record<IndexDb, T>
-}
-
 /** A key of the destination's `bybuid` in words. */
 function nodeRowText(key: Uint8Array): string {
   const name = Buffer.from(key.subarray(BUID_BYTES + 1)).toString('utf8')
@@ -382,6 +367,13 @@ function nodeRowText(key: Uint8Array): string {
     default:
       return `row ${Buffer.from(key.subarray(BUID_BYTES)).toString('hex')}`
   }
+}
+
+/** What the names at the start of a key say, in words. */
+export function groupText(names: readonly GroupName[]): string {
+  return names
+    .map(({ kind, name }) => (kind === 'tag' ? `#${Buffer.from(name).toString('utf8')}` : nameText(name)))
+    .join(' ')
 }
 
 /** A packed name of the abbreviation tables in words: `[form, prop]`, `[form, tag, prop]`. */
