@@ -64,8 +64,6 @@ export interface LayerNodesResult {
   readonly forms: ReadonlyMap<string, number>
   readonly lastBuid: Uint8Array | null
   readonly isLimited: boolean
-  /** Whether an earlier run had finished this layer already. */
-  readonly wasDone: boolean
   readonly elapsedMs: number
   readonly nodedataElapsedMs: number
 }
@@ -149,7 +147,7 @@ export class LayerNodes {
         this.takeDone(saved.streams)
         this.events.progress({ rows: this.totalRows, totalRows: this.totalRows, nodes: 0 })
         this.events.merged(1, 1)
-        return this.result(startedMs, plan.isLimited, true, 0)
+        return this.result(startedMs, plan.isLimited, 0)
       }
       const borders = saved?.head.borders ?? plan.borders
       const unitBytes = saved === null ? this.options.pieces.unitBytes : saved.head.unitBytes
@@ -165,7 +163,7 @@ export class LayerNodes {
       nodedata?.assertUnchanged()
       if (this.options.dryRun) {
         await commits.drain()
-        return this.result(startedMs, plan.isLimited, false, 0)
+        return this.result(startedMs, plan.isLimited, 0)
       }
       const mergeStartedMs = Date.now()
       const { runs } = this
@@ -184,7 +182,7 @@ export class LayerNodes {
       })
       await this.job.complete(head, [{ stream: 0, counts: this.totals.whole() }])
       rmSync(this.runsDir, { recursive: true, force: true })
-      return this.result(startedMs, plan.isLimited, false, Date.now() - mergeStartedMs)
+      return this.result(startedMs, plan.isLimited, Date.now() - mergeStartedMs)
     } finally {
       layer.close()
       nodedata?.close()
@@ -346,7 +344,7 @@ export class LayerNodes {
     throw layer.corrupt(`${read} + ${readData} rows were read of ${there} + ${thereData}`)
   }
 
-  private result(startedMs: number, isLimited: boolean, wasDone: boolean, nodedataElapsedMs: number): LayerNodesResult {
+  private result(startedMs: number, isLimited: boolean, nodedataElapsedMs: number): LayerNodesResult {
     const { sourceForms, forms, ...counts } = this.totals.whole()
     return {
       nodes: counts.nodes,
@@ -359,7 +357,6 @@ export class LayerNodes {
       forms: new Map(forms),
       lastBuid: counts.lastBuid,
       isLimited,
-      wasDone,
       elapsedMs: Date.now() - startedMs,
       nodedataElapsedMs,
     }

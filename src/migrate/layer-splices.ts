@@ -6,7 +6,6 @@ import {
   type SplicesFingerprint,
   type SplicesStream,
 } from '../layout/records.js'
-import type { ModelData } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { slabPrint } from '../page/slab-print.js'
 import { spliceRows } from '../source/source-dbs.js'
@@ -14,18 +13,9 @@ import { planStarts } from '../source/splice-ranges.js'
 import { modelKey } from '../stream/worker-state.js'
 import { count } from '../text/table.js'
 import { type BuiltDb, type JobEvents, LayerJob, type Saved } from './layer-job.js'
-import type { PieceSizes } from './options.js'
+import type { LayerInput } from './layer-step.js'
 import type { StreamThreads } from './stream-task.js'
 import type { SpliceRangeCounts } from './tasks/splice-range.js'
-
-export interface LayerSplicesOptions {
-  readonly iden: string
-  readonly srcDir: string
-  readonly destDir: string
-  readonly model: ModelData
-  readonly fromLast: boolean
-  readonly pieces: PieceSizes
-}
 
 export interface LayerSplicesEvents extends JobEvents {
   progress(done: { splices: number; totalSplices: number }): void
@@ -38,8 +28,6 @@ export interface LayerSplicesResult {
   readonly oldFailures: number
   readonly missing: number
   readonly lastOffset: number
-  readonly wasDone: boolean
-  readonly elapsedMs: number
 }
 
 interface Range {
@@ -62,7 +50,7 @@ export class LayerSplices {
   private seen = 0
 
   constructor(
-    private readonly options: LayerSplicesOptions,
+    private readonly options: LayerInput,
     threads: StreamThreads,
     private readonly events: LayerSplicesEvents,
   ) {
@@ -92,7 +80,6 @@ export class LayerSplices {
 
   /** Null when the layer has no splice log; an empty log of node edits is made all the same. */
   async run(): Promise<LayerSplicesResult | null> {
-    const startedMs = Date.now()
     if (!SlabReader.exists(this.slabPath)) {
       this.events.warn(`Splice slab not found for ${this.options.iden}, unable to migrate`)
       await this.job.completeEmpty([this.db([])])
@@ -116,7 +103,7 @@ export class LayerSplices {
       if (saved?.head.isBuilt) {
         this.done.push(...saved.streams)
         this.events.progress({ splices: total, totalSplices: total })
-        return this.result(startedMs, lastOffset, true)
+        return this.result(lastOffset)
       }
       const starts = saved?.head.starts ?? planStarts(db, slab.pageSize, this.options.pieces.rangeBytes)
       const head = { fingerprint, starts, isBuilt: false }
@@ -126,7 +113,7 @@ export class LayerSplices {
       this.checkCounts(slab, total)
       await this.job.finishSlabs([this.db(this.done.map(({ stream }) => stream))])
       await this.job.complete(head, this.done)
-      return this.result(startedMs, lastOffset, false)
+      return this.result(lastOffset)
     } finally {
       slab.close()
     }
@@ -188,7 +175,7 @@ export class LayerSplices {
     if (read !== total) throw slab.corrupt(`${read} splices were read of ${total}`)
   }
 
-  private result(startedMs: number, lastOffset: number, wasDone: boolean): LayerSplicesResult {
+  private result(lastOffset: number): LayerSplicesResult {
     const total = (pick: (counts: SpliceRangeCounts) => number) =>
       this.done.reduce((sum, { counts }) => sum + pick(counts), 0)
     return {
@@ -198,8 +185,6 @@ export class LayerSplices {
       oldFailures: total((counts) => counts.oldFailures),
       missing: total((counts) => counts.missing),
       lastOffset,
-      wasDone,
-      elapsedMs: Date.now() - startedMs,
     }
   }
 }

@@ -1,21 +1,16 @@
 import { existsSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { encode, type Value } from '../bytes/msgpack.js'
 import { ErrorCounts } from '../dest/error-counts.js'
 import { MigrationError } from '../errors.js'
 import { runError } from '../file/system-failure.js'
 import { cortexPaths } from '../layout/paths.js'
-import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import type { Log } from '../log.js'
 import type { ModelData } from '../model/model.js'
 import { preflight } from '../preflight/preflight.js'
 import { refusal } from '../preflight/refusal.js'
-import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
+import { readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
-import { isLayerMissing, layersBelow } from '../source/layers-below.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
-import { warmFile } from '../source/warm-file.js'
-import { LAYER_STEPS, type MigrOp } from '../step/context.js'
+import { LAYER_STEPS } from '../step/context.js'
 import { count } from '../text/table.js'
 import { makeCredits } from '../thread/chunk-sender.js'
 import { entries } from '../thread/entries.js'
@@ -30,14 +25,13 @@ import { dryCellSteps } from './dry-cell-steps.js'
 import { DryWriter } from './dry-writer.js'
 import { ErrorBudget } from './error-budget.js'
 import { assertNodesStay, keepNodedata } from './kept-steps.js'
-import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
-import { LayerSplices, type LayerSplicesOptions, type LayerSplicesResult } from './layer-splices.js'
+import { type LayerContext, type LayerCounts, type LogRow, recordRows } from './layer-step.js'
+import { LAYER_WORKS } from './layer-steps.js'
 import type { MigrateOptions } from './options.js'
 import { plannedWork } from './planned-work.js'
 import type { Progress } from './progress.js'
 import { heldByOther, takeRunLock, traceOfRuns } from './run-lock.js'
 import { RunProgress } from './run-progress.js'
-import type { StreamThreads } from './stream-task.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
@@ -262,7 +256,7 @@ export class Migrator {
     const cellLayers = [...layers, ...this.skipped]
     const cell = { srcDir: source.dir, destDir, ops: [...ops], layers: cellLayers, modelWarnings, destDedicated }
     const errors = await writer.call('cellSteps', cell)
-    await this.record(writer, ...this.skipped.map((iden): LogRow => ['hivelyr', 'skip', iden, Date.now()]))
+    await recordRows(writer, ...this.skipped.map((iden): LogRow => ['hivelyr', 'skip', iden, Date.now()]))
     this.budget.add(errors)
     if (!fromLast) await this.forgetEarlierRuns(writer)
     done()
@@ -305,26 +299,32 @@ export class Migrator {
     pool: TaskPool,
     writer: LayerWriterPort,
   ): Promise<LayerSummary[]> {
-    const { options } = this
-    const has = (op: MigrOp) => options.ops.has(op)
-    if (!has('nodes') && !has('nodedata') && !has('splices')) return []
+    const { options, log } = this
+    // Two steps that are one work for a layer are done once.
+    const works = new Set(LAYER_STEPS.filter((step) => options.ops.has(step)).map((step) => LAYER_WORKS[step]))
+    if (works.size === 0) return []
     const layersDir = options.dryRun
       ? source.dir
-      : await snapshotIfLive(source.dir, layers, options, (text) => this.log('WARNING', text))
+      : await snapshotIfLive(source.dir, layers, options, (text) => log('WARNING', text))
     const credits = makeCredits(options.memoryBytes)
     this.progress.watch(credits)
     this.progress.plan(plannedWork(layersDir, layers, options))
-    const threads = { pool, writer, credits }
     const results: LayerSummary[] = []
     await inTurn(layers, LAYERS_AT_ONCE, async (iden) => {
       const { destDir, fromLast, pieces = {} } = options
-      const shared = { iden, srcDir: layersDir, destDir, model, fromLast, pieces }
-      this.log('INFO', `Starting migration for layer ${iden}`)
-      const [nodes, splices] = await Promise.all([
-        has('nodes') || has('nodedata') ? this.nodes(shared, source, threads) : null,
-        has('splices') ? this.splices(shared, threads) : null,
-      ])
-      results.push(summaryOf(iden, nodes, splices))
+      const layer = { iden, srcDir: layersDir, destDir, model, fromLast, pieces }
+      log('INFO', `Starting migration for layer ${iden}`)
+      const context: LayerContext = {
+        layer,
+        source,
+        options,
+        threads: { pool, writer, credits },
+        log,
+        show: (event) => this.progress.show(event),
+        errors: (count) => this.budget.add(count),
+      }
+      const counts = await Promise.all([...works].map((work) => work(context)))
+      results.push(summaryOf(iden, counts))
     })
     return results.sort((a, b) => (a.iden < b.iden ? -1 : 1))
   }
@@ -338,154 +338,24 @@ export class Migrator {
     // The reference works there, and keeps its splice errors there, which --dump-errors lists.
     rmSync(cortexPaths(this.options.destDir).migration.splices, { recursive: true, force: true })
   }
-
-  private async nodes(
-    shared: LayerSplicesOptions,
-    source: SourceCortex,
-    threads: StreamThreads,
-  ): Promise<LayerNodesResult> {
-    const { options, log } = this
-    const { writer } = threads
-    const { iden, srcDir } = shared
-    const layerDir = cortexPaths(srcDir).layer(iden).dir
-    const { nextSplice } = readLayerFacts({ iden, dir: layerDir })
-    if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
-    await this.record(
-      writer,
-      // What the layer was read as; an older one that held nothing to change is not rewritten.
-      ['nodes', 'vers', iden, [...SOURCE_LAYER_VERSION]],
-      ['nodes', 'nextoffs', iden, [nextSplice ?? 0, Date.now()]],
-    )
-    log('INFO', `Saved splicelog next offset ${nextSplice ?? 0} for layer ${iden}`)
-    if (options.srcDedicated) {
-      for (const slab of ['layer', 'nodedata']) log('INFO', warmFile(join(layerDir, `${slab}.lmdb`, 'data.mdb')))
-    }
-    log('INFO', `Starting node migration for ${iden}`)
-    const result = await this.layerNodes(shared, source, threads).run()
-    await this.recordNodes(writer, iden, result)
-    return result
-  }
-
-  private layerNodes(shared: LayerSplicesOptions, source: SourceCortex, threads: StreamThreads): LayerNodes {
-    const { options, log } = this
-    const { iden } = shared
-    return new LayerNodes(
-      {
-        ...shared,
-        otherLayers: layersBelow(source, iden),
-        checks: !options.safetyOff,
-        mapPartial: options.mapPartial,
-        isLayerMissing: isLayerMissing(source),
-        withNodedata: options.ops.has('nodedata'),
-        dryRun: options.dryRun,
-        nodelim: options.nodelim,
-        memoryBytes: options.memoryBytes,
-      },
-      threads,
-      {
-        warn: (text) => log('WARNING', text),
-        info: (text) => log('INFO', text),
-        progress: ({ rows, totalRows }) =>
-          this.progress.show({ phase: 'nodes', layer: iden, done: rows, total: totalRows, unit: 'rows' }),
-        errors: (count) => this.budget.add(count),
-        merged: (done, total) => this.progress.show({ phase: 'indexes', layer: iden, done, total, unit: 'parts' }),
-      },
-    )
-  }
-
-  private async recordNodes(writer: LayerWriterPort, iden: string, result: LayerNodesResult): Promise<void> {
-    const { log } = this
-    const seconds = Math.floor(result.elapsedMs / 1000) + 1
-    if (result.isLimited) log('WARNING', `Stopping node migration due to reaching nodelim ${this.options.nodelim}`)
-    log(
-      'INFO',
-      `Migrated ${count(result.migrated)} of ${count(result.nodes)} nodes in ${seconds} seconds (${Math.round(result.nodes / seconds)} nodes/s avg)`,
-    )
-    log('INFO', `Completed node migration for ${iden}`)
-    const forms = [...new Set([...result.sourceForms.keys(), ...result.forms.keys()])]
-    const total = [...result.forms.values()].reduce((sum, n) => sum + n, 0)
-    await this.record(
-      writer,
-      ...forms.map((form): LogRow => {
-        const stat = [result.sourceForms.get(form) ?? 0, result.forms.get(form) ?? 0]
-        return ['nodes', 'stat', `${iden}:form:${form}`, stat]
-      }),
-      ['nodes', 'stat', `${iden}:totnodes`, [result.nodes, total]],
-      ['nodes', 'stat', `${iden}:duration`, [result.nodes, result.elapsedMs]],
-      ['nodes', 'chkpnt', iden, [result.lastBuid, result.nodes + 1, Date.now()]],
-      ['nodes', 'prog', iden, Date.now()],
-    )
-    if (!this.options.ops.has('nodedata')) return
-    const dataSeconds = Math.floor(result.nodedataElapsedMs / 1000) + 1
-    log(
-      'INFO',
-      `Migrated ${count(result.nodedataMigrated)} of ${count(result.nodedata)} nodedata entries in ${dataSeconds} seconds (${Math.trunc(result.nodedata / dataSeconds)} nodes/s avg)`,
-    )
-    log('INFO', `Completed nodedata migration for ${iden}`)
-    await this.record(
-      writer,
-      ['nodedata', 'stat', `${iden}:totnodes`, [result.nodedata, result.nodedataMigrated]],
-      ['nodedata', 'stat', `${iden}:duration`, [result.nodedata, result.nodedataElapsedMs]],
-      ['nodedata', 'prog', iden, Date.now()],
-    )
-  }
-
-  private async splices(shared: LayerSplicesOptions, threads: StreamThreads): Promise<LayerSplicesResult | null> {
-    const { log } = this
-    const { writer } = threads
-    const { iden } = shared
-    log('INFO', `Starting splice migration for ${iden}`)
-    const result = await new LayerSplices(shared, threads, {
-      warn: (text) => log('WARNING', text),
-      info: (text) => log('INFO', text),
-      errors: (count) => this.budget.add(count),
-      progress: ({ splices, totalSplices }) =>
-        this.progress.show({ phase: 'splices', layer: iden, done: splices, total: totalSplices, unit: 'splices' }),
-    }).run()
-    if (result === null) {
-      await this.record(writer, ['splices', 'error', iden, 'noexist'])
-      return null
-    }
-    if (result.failures > 0) {
-      log(
-        'WARNING',
-        `Splice migration encountered ${count(result.failures)} errors of which ${count(result.oldFailures)} were due to old datamodel entries`,
-      )
-    }
-    if (result.missing > 0) log('WARNING', `The splice log of layer ${iden} lacks ${count(result.missing)} offsets`)
-    const last = count(result.lastOffset)
-    log('INFO', `For target offset ${last}: read up to ${last}, wrote up to ${last}`)
-    log('INFO', `Completed splice migration for ${iden}`)
-    await this.record(writer, ['splices', 'prog', iden, Date.now()])
-    return result
-  }
-
-  /** Stores rows of the migration log in one commit. */
-  private record(writer: LayerWriterPort, ...rows: LogRow[]): Promise<void> {
-    return writer.call('record', {
-      records: rows.map(([migrop, logtyp, key, value]) => ({ migrop, logtyp, key, value: encode(value) })),
-    })
-  }
 }
 
 function orAborted<T>(work: Promise<T>, aborted: Promise<never> | null): Promise<T> {
   return aborted === null ? work : Promise.race([work, aborted])
 }
 
-/** Step, kind, key and value. */
-type LogRow = readonly [migrop: MigrOp, logtyp: string, key: string, value: Value]
-
-function summaryOf(iden: string, nodes: LayerNodesResult | null, splices: LayerSplicesResult | null): LayerSummary {
+function summaryOf(iden: string, counts: readonly Partial<LayerCounts>[]): LayerSummary {
+  const sum = (name: keyof LayerCounts) => counts.reduce((total, { [name]: n = 0 }) => total + n, 0)
   return {
     iden,
-    nodes: nodes?.nodes ?? 0,
-    migrated: nodes?.migrated ?? 0,
-    reduced: nodes?.reduced ?? 0,
-    nodedata: nodes?.nodedata ?? 0,
-    nodedataMigrated: nodes?.nodedataMigrated ?? 0,
-    splices: splices?.splices ?? 0,
-    nodeEdits: splices?.rows ?? 0,
-    spliceErrors: splices?.failures ?? 0,
-    errorCount: (nodes?.errorCount ?? 0) + (splices?.failures ?? 0),
+    nodes: sum('nodes'),
+    migrated: sum('migrated'),
+    reduced: sum('reduced'),
+    nodedata: sum('nodedata'),
+    nodedataMigrated: sum('nodedataMigrated'),
+    splices: sum('splices'),
+    nodeEdits: sum('nodeEdits'),
+    spliceErrors: sum('spliceErrors'),
+    errorCount: sum('errorCount'),
   }
 }

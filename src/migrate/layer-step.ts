@@ -1,0 +1,53 @@
+import { encode, type Value } from '../bytes/msgpack.js'
+import type { Log } from '../log.js'
+import type { ModelData } from '../model/model.js'
+import type { SourceCortex } from '../source/cortex-dir.js'
+import type { MigrOp } from '../step/context.js'
+import type { LayerWriterPort } from '../writer/layer-writer.js'
+import type { JobEvents } from './layer-job.js'
+import type { MigrateOptions, PieceSizes } from './options.js'
+import type { ProgressEvent } from './progress.js'
+import type { StreamThreads } from './stream-task.js'
+import type { LayerSummary } from './summary.js'
+
+/** A layer to work on, and how. */
+export interface LayerInput {
+  readonly iden: string
+  readonly srcDir: string
+  readonly destDir: string
+  readonly model: ModelData
+  readonly fromLast: boolean
+  readonly pieces: PieceSizes
+}
+
+/** What each step of a layer is given. */
+export interface LayerContext {
+  readonly layer: LayerInput
+  readonly source: SourceCortex
+  readonly options: MigrateOptions
+  readonly threads: StreamThreads
+  readonly log: Log
+  readonly show: (event: ProgressEvent) => void
+  /** Errors that are in the migration log for good; what it throws stops the run. */
+  readonly errors: (count: number) => void
+}
+
+export type LayerCounts = Omit<LayerSummary, 'iden'>
+
+/** A step of a layer; it returns what it counts. */
+export type LayerWork = (context: LayerContext) => Promise<Partial<LayerCounts>>
+
+/** Step, kind, key and value. */
+export type LogRow = readonly [migrop: MigrOp, logtyp: string, key: string, value: Value]
+
+/** Stores rows of the migration log in one commit. */
+export function recordRows(writer: LayerWriterPort, ...rows: LogRow[]): Promise<void> {
+  return writer.call('record', {
+    records: rows.map(([migrop, logtyp, key, value]) => ({ migrop, logtyp, key, value: encode(value) })),
+  })
+}
+
+/** The events of a job, as a run tells them. */
+export function jobEvents({ log, errors }: LayerContext): JobEvents {
+  return { warn: (text) => log('WARNING', text), info: (text) => log('INFO', text), errors }
+}
