@@ -7,6 +7,11 @@ const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']
 /** What it says when a process has too many open files. */
 const OPEN_FILE_ERRORS = ['EMFILE', 'ENFILE']
 
+const READ_HINT = 'Check the disk and who may use it, then run the same command again'
+
+/** What a run does with its destination. */
+type DestVerb = 'read' | 'write to'
+
 /** Where a run reads and where it writes. */
 export interface RunDirs {
   readonly srcDir: string
@@ -16,39 +21,55 @@ export interface RunDirs {
 /**
  * An error of a whole run: a call that the system refused, as what it means for the source or the destination; any other
  * error as it is. Calls of ours whose refusal is foreseen say more; this is for those that nobody foresaw.
+ *
+ * @param verb what the run does with the destination
  */
-export function runError(error: unknown, { srcDir, destDir }: RunDirs): unknown {
+export function runError(error: unknown, { srcDir, destDir }: RunDirs, verb: DestVerb = 'write to'): unknown {
   if (error instanceof MigrationError || !isSystemError(error)) return error
   const { path } = error
-  if (path !== undefined && isIn(path, destDir)) return destFailure(error)
+  if (isOfOpenFiles(error)) return openFilesFailure(error)
+  if (path !== undefined && isIn(path, destDir)) return destFailure(error, verb)
   if (path !== undefined && isIn(path, srcDir)) {
     return new MigrationError('ERR_SOURCE', `Cannot read the source: ${error.message}`, {
       cause: error,
       path,
-      hint: 'Check the disk and who may use it, then run the same command again',
+      hint: READ_HINT,
     })
   }
-  return knownFailure(error) ?? error
+  return knownFailure(error, verb) ?? error
 }
 
 /** A refusal that means the same whatever it was about; null when it is none. */
-export function knownFailure(error: unknown): MigrationError | null {
-  const { code = '' } = (error ?? {}) as NodeJS.ErrnoException
-  if (DISK_ERRORS.includes(code)) return destFailure(error as NodeJS.ErrnoException)
-  if (!OPEN_FILE_ERRORS.includes(code)) return null
-  return new MigrationError('ERR_DEST', `Cannot open another file: ${(error as Error).message}`, {
+export function knownFailure(error: unknown, verb: DestVerb = 'write to'): MigrationError | null {
+  const refusal = (error ?? {}) as NodeJS.ErrnoException
+  if (isOfOpenFiles(refusal)) return openFilesFailure(refusal)
+  return DISK_ERRORS.includes(refusal.code ?? '') ? destFailure(refusal, verb) : null
+}
+
+/** Whatever file it was that could not be opened: it is the process that has too many. */
+function openFilesFailure(error: NodeJS.ErrnoException): MigrationError {
+  return new MigrationError('ERR_DEST', `Cannot open another file: ${error.message}`, {
     cause: error,
     hint: 'Raise the limit of open files (ulimit -n), or give fewer --workers; a migration continues with --from-last',
   })
 }
 
-function destFailure(error: NodeJS.ErrnoException): MigrationError {
-  if (OPEN_FILE_ERRORS.includes(error.code ?? '')) return knownFailure(error) as MigrationError
+function destFailure(error: NodeJS.ErrnoException, verb: DestVerb): MigrationError {
+  const about = { cause: error, ...(error.path === undefined ? {} : { path: error.path }) }
+  if (verb === 'read') {
+    return new MigrationError('ERR_DEST', `Cannot read the destination: ${error.message}`, {
+      hint: READ_HINT,
+      ...about,
+    })
+  }
   return new MigrationError('ERR_DEST', `Cannot write to the destination: ${error.message}`, {
-    cause: error,
     hint: 'Check its disk and its free space, then run the same command again; a migration continues with --from-last',
-    ...(error.path === undefined ? {} : { path: error.path }),
+    ...about,
   })
+}
+
+function isOfOpenFiles({ code = '' }: NodeJS.ErrnoException): boolean {
+  return OPEN_FILE_ERRORS.includes(code)
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { atPath, isThere, readHint, whyUnreadable } from '../file/at-path.js'
+import { type OpenFile, readAt } from '../file/read-at.js'
 import {
   DATA_VERSION,
   DB_RECORD_BYTES,
@@ -31,11 +32,11 @@ export class SlabReader {
   readonly mainDb: DbRecord
   readonly freeDb: DbRecord
   readonly mapSize: number
-  private readonly fd: number
+  private readonly file: OpenFile
   private readonly dbs = new Map<string, DbReader>()
 
   private constructor(readonly path: string) {
-    this.fd = openSync(path, 'r')
+    this.file = { path, fd: openSync(path, 'r') }
     try {
       const meta = this.newestMeta()
       this.pageSize = meta.pageSize
@@ -46,7 +47,7 @@ export class SlabReader {
       this.mapSize = meta.mapSize
       this.listDbs()
     } catch (err) {
-      closeSync(this.fd)
+      closeSync(this.file.fd)
       throw err
     }
   }
@@ -103,7 +104,7 @@ export class SlabReader {
   }
 
   close(): void {
-    closeSync(this.fd)
+    closeSync(this.file.fd)
   }
 
   /** Reads `count` pages from `pgno` on into a new buffer, or to the start of the one that is given. */
@@ -113,7 +114,7 @@ export class SlabReader {
     }
     const bytes = count * this.pageSize
     const buf = into ?? Buffer.allocUnsafeSlow(bytes)
-    const got = readSync(this.fd, buf, 0, bytes, pgno * this.pageSize)
+    const got = readAt(this.file, buf, bytes, pgno * this.pageSize)
     if (got !== bytes) throw this.corrupt(`page ${pgno} ends after ${got} of ${bytes} bytes`)
     return buf
   }
@@ -164,13 +165,13 @@ export class SlabReader {
 
   private firstPageSize(): number {
     const head = Buffer.alloc(Meta.freeDb + 4)
-    readSync(this.fd, head, 0, head.length, 0)
+    readAt(this.file, head, head.length, 0)
     return storedPageBytes(head.readUInt32LE(Meta.freeDb))
   }
 
   private metaAt(position: number) {
     const head = Buffer.alloc(Meta.txnId + 8)
-    if (readSync(this.fd, head, 0, head.length, position) !== head.length) return null
+    if (readAt(this.file, head, head.length, position) !== head.length) return null
     if (head.readUInt32LE(Meta.magic) !== MAGIC || (head.readUInt16LE(10) & PageFlag.meta) === 0) return null
     const version = head.readUInt32LE(Meta.version)
     if (version !== DATA_VERSION) {
@@ -189,7 +190,7 @@ export class SlabReader {
       mapSize: Number(head.readBigUInt64LE(Meta.mapSize)),
       lastPage: Math.min(
         Number(head.readBigUInt64LE(Meta.lastPage)),
-        Math.max(1, Math.ceil(fstatSync(this.fd).size / freeDb.pad) - 1),
+        Math.max(1, Math.ceil(fstatSync(this.file.fd).size / freeDb.pad) - 1),
       ),
       txnId: Number(head.readBigUInt64LE(Meta.txnId)),
     }

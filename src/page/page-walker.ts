@@ -1,7 +1,8 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { viewOf } from '../bytes/spans.js'
 import { MigrationError } from '../errors.js'
+import { type OpenFile, readAt } from '../file/read-at.js'
 import { CheckedPage, hexBytes, type Key } from './checked-page.js'
 import {
   DATA_VERSION,
@@ -92,6 +93,7 @@ class SlabWalker {
   /** By page: what has claimed it, an index into `owners` plus 1. */
   private readonly seen: Uint32Array
   private readonly owners: string[] = []
+  private readonly file: OpenFile
   private readonly blocks = new Map<number, Uint8Array>()
   private readonly dbs = new Map<string, TreeCounts>()
   private mainRows = 0
@@ -99,9 +101,10 @@ class SlabWalker {
 
   constructor(
     private readonly path: string,
-    private readonly fd: number,
+    fd: number,
   ) {
-    this.pageBytes = pageBytesOf(fd)
+    this.file = { path, fd }
+    this.pageBytes = pageBytesOf(this.file)
     this.meta = this.newestMeta()
     this.seen = new Uint32Array(this.meta.lastPage + 1)
     this.claim(0, 2, 'the meta pages')
@@ -306,7 +309,7 @@ class SlabWalker {
     // A list that ends outside of the file was complained of.
     const room = Math.max(0, (this.meta.lastPage + 1 - pgno) * this.pageBytes - PAGE_HEADER_BYTES)
     const value = new Uint8Array(Math.min(bytes, room))
-    const got = readSync(this.fd, value, 0, value.length, pgno * this.pageBytes + PAGE_HEADER_BYTES)
+    const got = readAt(this.file, value, value.length, pgno * this.pageBytes + PAGE_HEADER_BYTES)
     return value.subarray(0, got)
   }
 
@@ -347,7 +350,7 @@ class SlabWalker {
     if (bytes === undefined) {
       if (this.blocks.size === MAX_BLOCKS) this.blocks.delete(this.blocks.keys().next().value as number)
       bytes = new Uint8Array(BLOCK_PAGES * this.pageBytes)
-      readSync(this.fd, bytes, 0, bytes.length, block * bytes.length)
+      readAt(this.file, bytes, bytes.length, block * bytes.length)
       this.blocks.set(block, bytes)
     }
     const at = (pgno % BLOCK_PAGES) * this.pageBytes
@@ -362,7 +365,7 @@ class SlabWalker {
         path: this.path,
       })
     }
-    const pages = Math.floor(fstatSync(this.fd).size / this.pageBytes)
+    const pages = Math.floor(fstatSync(this.file.fd).size / this.pageBytes)
     if (newest.lastPage >= pages) {
       this.complain(`the last page is ${newest.lastPage}, the file ends before page ${pages}`)
       return { ...newest, lastPage: pages - 1 }
@@ -372,7 +375,7 @@ class SlabWalker {
 
   private metaAt(index: number) {
     const bytes = new Uint8Array(this.pageBytes)
-    readSync(this.fd, bytes, 0, this.pageBytes, index * this.pageBytes)
+    readAt(this.file, bytes, this.pageBytes, index * this.pageBytes)
     const view = viewOf(bytes)
     if (view.getUint32(Meta.magic, true) !== MAGIC) {
       this.complain(`meta page ${index} has no magic number`)
@@ -395,9 +398,9 @@ class SlabWalker {
 }
 
 /** The page size that the first meta page names; the usual one when it names none. */
-function pageBytesOf(fd: number): number {
+function pageBytesOf(file: OpenFile): number {
   const head = new Uint8Array(Meta.freeDb + 4)
-  readSync(fd, head, 0, head.length, 0)
+  readAt(file, head, head.length, 0)
   return storedPageBytes(viewOf(head).getUint32(Meta.freeDb, true))
 }
 

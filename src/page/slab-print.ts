@@ -1,6 +1,7 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { hexOf, Xxh64 } from '../bytes/hash.js'
 import { viewOf } from '../bytes/spans.js'
+import { readAt } from '../file/read-at.js'
 import type { SlabPrint } from '../layout/records.js'
 import { DB_RECORD_BYTES, type DbRecord, NO_PAGE, writeDbRecord } from './format.js'
 import { SlabReader } from './page-reader.js'
@@ -50,7 +51,7 @@ function printOf(slab: SlabReader): SlabPrint {
       if (root !== NO_PAGE) hash.update(slab.readPages(root, 1, buf).subarray(0, pageSize))
     }
     for (const [position, bytes] of places(FIRST_PAGE * pageSize, (lastPage + 1) * pageSize, pageSize)) {
-      const got = readSync(fd, buf, 0, bytes, position)
+      const got = readAt({ path: slab.path, fd }, buf, bytes, position)
       hash.update(buf.subarray(0, got))
     }
   } finally {

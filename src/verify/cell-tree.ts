@@ -1,5 +1,6 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { type OpenFile, readAt } from '../file/read-at.js'
 import { joinPath } from '../file/remove-tree.js'
 import { cortexPaths } from '../layout/paths.js'
 import { NO_OPTIONS } from '../slab/opts-yaml.js'
@@ -159,15 +160,15 @@ function pathOf(dir: string, name: string): Buffer {
 
 function sameFiles(left: Buffer, right: Buffer): boolean {
   if (statSync(left).size !== statSync(right).size) return false
-  const fds = [openSync(left, 'r'), openSync(right, 'r')]
+  const files = [left, right].map((path): OpenFile => ({ path, fd: openSync(path, 'r') }))
   const buffers = [Buffer.allocUnsafe(CHUNK_BYTES), Buffer.allocUnsafe(CHUNK_BYTES)]
   try {
     for (;;) {
-      const [a, b] = fds.map((fd, i) => buffers[i].subarray(0, readSync(fd, buffers[i], 0, CHUNK_BYTES, null)))
+      const [a, b] = files.map((file, i) => buffers[i].subarray(0, readAt(file, buffers[i], CHUNK_BYTES, null)))
       if (!a.equals(b)) return false
       if (a.length === 0) return true
     }
   } finally {
-    for (const fd of fds) closeSync(fd)
+    for (const { fd } of files) closeSync(fd)
   }
 }

@@ -91,7 +91,7 @@ export async function verifyMigration(
       new Verifier({ ...options, srcDir: dir, givenDir: srcDir }, events, pool).run(),
     )
   } catch (error) {
-    throw runError(error, options)
+    throw runError(error, options, 'read')
   } finally {
     await pool.close()
   }

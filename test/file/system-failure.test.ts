@@ -45,6 +45,32 @@ test('a full disk and too many open files are known for what they are where no p
   }
 })
 
+test('too many open files are told as that, and not as a source or a destination that cannot be read', () => {
+  const dirs = { srcDir: '/the/source', destDir: '/the/dest' }
+  for (const code of ['EMFILE', 'ENFILE']) {
+    for (const path of ['/the/source/layer/data.mdb', '/the/dest/layer/data.mdb', '/elsewhere', undefined]) {
+      const error = runError(Object.assign(new Error(`${code}: refused`), { code, syscall: 'open', path }), dirs)
+      assert.ok(error instanceof MigrationError)
+      assert.equal(error.exitCode, ExitCode.dest)
+      assert.match(error.hint ?? '', /^Raise the limit of open files/)
+    }
+  }
+})
+
+test('a destination that a run only reads is one that cannot be read, and nothing is to be continued', () => {
+  const dirs = { srcDir: '/the/source', destDir: '/the/dest' }
+  const refused = Object.assign(new Error('EIO: i/o error, read'), {
+    code: 'EIO',
+    syscall: 'read',
+    path: '/the/dest/layers/data.mdb',
+  })
+  const error = runError(refused, dirs, 'read')
+  assert.ok(error instanceof MigrationError)
+  assert.equal(error.exitCode, ExitCode.dest)
+  assert.equal(error.message, 'Cannot read the destination: EIO: i/o error, read')
+  assert.doesNotMatch(error.hint ?? '', /--from-last/)
+})
+
 test('what is no refusal of the system, or of a file that is nobody’s, stays what it is', () => {
   const dirs = { srcDir: '/no/src', destDir: '/no/dest' }
   for (const error of [

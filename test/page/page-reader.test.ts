@@ -212,3 +212,13 @@ test('SlabReader.open() names a slab that is not there', () => {
   assert.equal(SlabReader.exists(join(built, 'none')), false)
   assert.equal(SlabReader.exists(built), true)
 })
+
+test('SlabReader says which file it is that the system refuses to read: of a whole run nobody else knows', () => {
+  const path = join(tempDir(), 'refused')
+  buildSlab(path, { rows: { dupSort: false, rows: numbered(0, 300) } })
+  const slab = SlabReader.open(path)
+  slab.close()
+  const refused = { code: 'EBADF', syscall: 'read', path: join(path, 'data.mdb') }
+  assert.throws(() => slab.readPages(2, 1), refused)
+  assert.throws(() => slab.assertUnchanged(), refused)
+})
