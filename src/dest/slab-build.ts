@@ -5,6 +5,7 @@ import { type ByteList, startOf } from '../bytes/byte-list.js'
 import { viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
+import { leafPath } from '../page/leaf-file.js'
 import type { LeafSummary, PageChunk, StreamState } from '../page/page-chunk.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
 import { ensureOptsYaml } from '../slab/opts-yaml.js'
@@ -231,5 +232,6 @@ export function installSlab(dir: string, finalDir: string): boolean {
   ensureOptsYaml(finalDir)
   syncPath(dirname(finalDir))
   rmSync(aside, { recursive: true, force: true })
+  rmSync(leafPath(dir), { force: true })
   return true
 }

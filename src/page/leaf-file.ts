@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { hexOf, xxh64 } from '../bytes/hash.js'
 import { assert, MigrationError } from '../errors.js'
@@ -72,12 +72,6 @@ export class LeafFile {
 
   close(): void {
     closeSync(this.fd)
-  }
-
-  /** Closes and removes it. */
-  remove(): void {
-    closeSync(this.fd)
-    rmSync(this.path)
   }
 }
 

@@ -290,7 +290,8 @@ export class SlabFileBuilder {
     this.write(metaPages(mainDb, freeDb, lastPage, this.options.mapSize ?? mapSizeFor(bytes)), 0)
     this.attempt(() => fsyncSync(this.fd))
     closeSync(this.fd)
-    this.leaves?.remove()
+    // The file stays: until a checkpoint says that the slab is complete, a resumed build needs it.
+    this.leaves?.close()
     syncDir(this.dir)
     return { lastPage, bytes }
   }

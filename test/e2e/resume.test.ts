@@ -125,6 +125,18 @@ test('a resumed run translates a partition again that no checkpoint vouches for,
   }
 })
 
+for (const step of ['nodes', 'splices']) {
+  test(`a run that is killed when the slabs of ${step} are finished and no checkpoint says so makes nothing of them again`, async (t) => {
+    const dir = tempDir(t)
+    const { srcDir, expected } = await calm
+    const options = { srcDir, destDir: join(dir, 'dest'), pieces: PIECES }
+    const { signal, stderr } = await runMigrator(options, { env: { KILL_BEFORE: `putBuilt ${step}/` } })
+    assert.equal(signal, 'SIGKILL', stderr)
+    const log = await finish(options, expected, `killed before ${step} are noted as built`)
+    assert.doesNotMatch(log, /Redoing/)
+  })
+}
+
 test('a resumed run whose runs or built pages are gone starts the layer over', async (t) => {
   const dir = tempDir(t)
   const { srcDir, expected } = await calm

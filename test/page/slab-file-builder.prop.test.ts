@@ -56,7 +56,8 @@ class Build {
     for (const task of tasks.keys()) if (!this.kept.has(task)) this.keep(task)
     this.file.finishDb('rows', false, this.file.keptParts(this.stream))
     this.file.finish()
-    assert.equal(existsSync(leafPath(this.path)), false)
+    // A kill before the checkpoint says that the slab is finished: the streams are still there for a resume.
+    assert.equal(existsSync(leafPath(this.path)), true)
   }
 
   private place(task: number): boolean {

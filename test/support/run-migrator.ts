@@ -7,6 +7,7 @@ import { MigrationError } from '../../src/errors.js'
 import { Migrator } from '../../src/migrate/migrator.js'
 import type { MigrateOptions } from '../../src/migrate/options.js'
 import type { ProgressEvent } from '../../src/migrate/progress.js'
+import { WriterClient } from '../../src/thread/writer-client.js'
 
 const asked: MigrateInput = JSON.parse(process.argv[2])
 const options: MigrateOptions = {
@@ -18,6 +19,16 @@ const options: MigrateOptions = {
   memoryBytes: 1 << 27,
   // Budgets here may be smaller than the command line lets a worker have.
   ...asked,
+}
+// The call of the writer that the run dies of, by the start of `method key`.
+const { KILL_BEFORE } = process.env
+if (KILL_BEFORE !== undefined) {
+  const { call } = WriterClient.prototype
+  WriterClient.prototype.call = function (this: WriterClient, method, args, transfer) {
+    const { key = '' } = args as { key?: string }
+    if (`${method} ${key}`.startsWith(KILL_BEFORE)) process.kill(process.pid, 'SIGKILL')
+    return call.call(this, method, args, transfer) as never
+  } as typeof call
 }
 const log = (level: string, text: string) => process.stderr.write(`[${level}] ${text}\n`)
 try {
