@@ -60,6 +60,7 @@ export class ProgressScreen implements Progress {
   private readonly now: () => number
   private readonly live: LiveLines
   private gauges: RunGauges | null = null
+  private errorCount = 0
   private timer: NodeJS.Timeout | null = null
   private said: { atMs: number; part: number } | null = null
 
@@ -82,6 +83,10 @@ export class ProgressScreen implements Progress {
     // It compares the rows that nodes are made of.
     if (withVerify) this.pace.plan(work.filter(({ phase }) => phase === 'nodes').map(verifyOf))
     this.start()
+  }
+
+  errors(count: number): void {
+    this.errorCount = count
   }
 
   watch(gauges: RunGauges): void {
@@ -163,7 +168,7 @@ export class ProgressScreen implements Progress {
     return {
       limit: this.limit.now,
       memoryBytes: process.memoryUsage.rss(),
-      errors: this.gauges?.errors() ?? 0,
+      errors: this.errorCount,
     }
   }
 }

@@ -14,11 +14,6 @@ export class ErrorBudget {
     private readonly tell: (count: number) => void,
   ) {}
 
-  /** All so far. */
-  get errors(): number {
-    return this.count
-  }
-
   /**
    * Counts errors, which the migration log holds already: nothing is lost when the run stops here.
    *

@@ -65,7 +65,7 @@ export class Migrator {
     this.budget = new ErrorBudget(options.maxErrors, options.destDir, options.dryRun, (count) =>
       progress.errors?.(count),
     )
-    this.progress = new RunProgress(progress, options.workers, this.budget)
+    this.progress = new RunProgress(progress, options.workers)
   }
 
   /**

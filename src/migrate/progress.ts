@@ -26,8 +26,6 @@ export interface PlannedWork {
 /** What can be measured of a run at any time. */
 export interface RunGauges {
   readonly workers: number
-  /** Errors so far. */
-  errors(): number
   /** What the worker threads did with their time so far. */
   waits(): WaitTotals
   /** Time of worker threads that finished pieces of a phase have taken, in milliseconds. */

@@ -2,14 +2,13 @@ import type { Tasks } from '../tasks.js'
 import type { Credits } from '../thread/chunk-sender.js'
 import { RunLoad } from '../thread/run-load.js'
 import type { TaskWatch } from '../thread/running-tasks.js'
-import type { ErrorBudget } from './error-budget.js'
 import type { PlannedWork, Progress, ProgressEvent, ProgressPhase } from './progress.js'
 
 /** Steps that are counted before and after the layers. */
 const STEPS = { cell: 3, finish: 6 } as const
 /** Tasks whose time belongs to a phase. */
 const PHASE_TASKS: Partial<Record<ProgressPhase, readonly (keyof Tasks)[]>> = {
-  nodes: ['extractNodes'],
+  nodes: ['extractNodes', 'mergeRunFiles'],
   splices: ['extractSpliceRange'],
   indexes: ['mergeRuns', 'copyNodedata'],
 }
@@ -21,13 +20,11 @@ export class RunProgress {
   constructor(
     private readonly progress: Progress,
     workers: number,
-    budget: ErrorBudget,
   ) {
     const load = new RunLoad(workers)
     this.load = load
     progress.watch?.({
       workers,
-      errors: () => budget.errors,
       waits: () => load.waits,
       taskMs: (phase) => (PHASE_TASKS[phase] ?? []).reduce((sum, name) => sum + load.taskMs(name), 0),
       runningMs: () => load.runningMs,

@@ -18,7 +18,7 @@ interface RunningTask {
 }
 
 /** Calls of the writer that wait for the disk alone. */
-const DISK_CALLS: ReadonlySet<string> = new Set(['commit', 'sync'])
+const DISK_CALLS: ReadonlySet<string> = new Set(['commit', 'commitRuns', 'sync'])
 
 /**
  * Keeps account of what the worker threads do and wait for, from what is known when tasks and calls begin and end: no row
@@ -31,6 +31,8 @@ export class RunLoad {
   private readonly calls = new Map<string, number>()
   private credits: Credits | null = null
   private lastWaitedUs = 0
+  /** Of the waits that were noted what does not fit into the time that was accounted for: they had begun before. */
+  private owedMs = 0
   private lastMs: number
   private readonly sums = { workMs: 0, writerMs: 0, diskMs: 0, idleMs: 0 }
 
@@ -44,6 +46,7 @@ export class RunLoad {
   /** Tells where tasks note how long they wait for the writer. */
   watch(credits: Credits): void {
     this.credits = credits
+    this.lastWaitedUs = Atomics.load(credits.waitedUs, 0)
   }
 
   /** Notes that a task was handed out; what is returned is called when it has ended. */
@@ -96,7 +99,9 @@ export class RunLoad {
     const elapsedMs = nowMs - this.lastMs
     this.lastMs = nowMs
     const busy = Math.min(this.workers, this.tasks.length)
-    const sentMs = Math.min(this.waitedMs(), busy * elapsedMs)
+    this.owedMs += this.waitedMs()
+    const sentMs = Math.min(this.owedMs, busy * elapsedMs)
+    this.owedMs -= sentMs
     this.sums.workMs += busy * elapsedMs - sentMs
     this.sums.writerMs += sentMs
     this.sums[this.idleFor()] += (this.workers - busy) * elapsedMs

@@ -60,7 +60,6 @@ function begun(out: FakeTerminal, isTerminal: boolean, line: (text: string) => v
   const waits = { workMs: 0, writerMs: 0, diskMs: 0, idleMs: 0 }
   const gauges: RunGauges = {
     workers: 2,
-    errors: () => 0,
     waits: () => ({ ...waits, workMs: 2 * nowMs }),
     taskMs: (phase) => (phase === 'nodes' ? 2 * nowMs : 0),
     runningMs: () => 0,
@@ -156,8 +155,10 @@ test('off a terminal a line is written each ten seconds or each percent, whichev
     lines[1],
     /^Phase 1 of 2, nodes: 9% of all, 20 s so far, about 3 min \d+ s left; nodes: 120,000 of 1,000,000 node rows, 6,000\/s; limited by workers \(100% of the time\); \d+ MiB of memory; no errors$/,
   )
+  screen.errors(1234)
   // A percent takes a minute from here on.
   for (let ms = 60_000; ms <= 360_000; ms += 500) at(ms, 360_000 + (ms - 60_000) / 5)
   assert.ok(lines.length >= 10 && lines.length <= 12, `${lines.length}`)
+  assert.match(lines[lines.length - 1], /; 1,234 errors$/)
   screen.stop()
 })

@@ -44,7 +44,7 @@ test('ThroughputSamples notes what the threads wait for, and passes on where tha
   const samples = new ThroughputSamples({ show: () => {}, watch: (gauges) => watched.push(gauges) })
   assert.deepEqual(samples.waits, [])
   const waits = () => ({ workMs: ++asked + 0.4, writerMs: 0, diskMs: 0, idleMs: 0 })
-  const gauges = { workers: 2, errors: () => 0, waits, taskMs: () => 0, runningMs: () => 0 }
+  const gauges = { workers: 2, waits, taskMs: () => 0, runningMs: () => 0 }
   samples.watch(gauges)
   assert.deepEqual(watched, [gauges])
   for (let done = 0; done < 100; done++) samples.show({ phase: 'nodes', layer: 'a', done, total: 100, unit: 'rows' })

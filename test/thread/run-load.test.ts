@@ -49,6 +49,29 @@ test('RunLoad counts the time that a task waits to send its pages as waiting for
   assert.deepEqual(load.waits, { workMs: 60, writerMs: 40, diskMs: 0, idleMs: 0 })
 })
 
+test('RunLoad loses nothing of a wait that is longer than the time since it was last asked', () => {
+  let nowMs = 0
+  const load = new RunLoad(1, () => nowMs)
+  const credits = makeCredits(1024)
+  load.watch(credits)
+  load.beginTask('extractNodes')
+  // A task notes its wait when it is over; the account is kept meanwhile.
+  for (nowMs = 10; nowMs < 100; nowMs += 10) assert.equal(load.waits.writerMs, 0)
+  Atomics.add(credits.waitedUs, 0, 90_000)
+  assert.deepEqual(load.waits, { workMs: 90, writerMs: 10, diskMs: 0, idleMs: 0 })
+  nowMs = 200
+  assert.deepEqual(load.waits, { workMs: 110, writerMs: 90, diskMs: 0, idleMs: 0 })
+})
+
+test('RunLoad counts merged runs that are made durable as waiting for the disk', () => {
+  let nowMs = 0
+  const load = new RunLoad(1, () => nowMs)
+  const end = load.beginCall('commitRuns')
+  nowMs = 50
+  end()
+  assert.deepEqual(load.waits, { workMs: 0, writerMs: 0, diskMs: 50, idleMs: 0 })
+})
+
 test('ChunkSender notes that it waited, and only then', () => {
   const credits = makeCredits(8)
   const { task, writer } = streamPorts()
