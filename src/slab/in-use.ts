@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileId } from '../file/file-id.js'
 
 /**
  * Whether a process has an LMDB environment open on a slab: each of them holds a lock on the lock file. Device numbers are
@@ -8,7 +9,7 @@ import { join } from 'node:path'
 export function isInUse(slabDir: string): boolean {
   const lockPath = join(slabDir, 'lock.mdb')
   if (!existsSync(lockPath) || !existsSync('/proc/locks')) return false
-  const inode = String(statSync(lockPath).ino)
+  const { inode } = fileId(lockPath)
   const lines = readFileSync('/proc/locks', 'utf8').split('\n')
   return lines.some((line) => /^\d+: (POSIX|OFDLCK) /.test(line) && line.split(/\s+/)[5]?.split(':')[2] === inode)
 }

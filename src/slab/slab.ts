@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writ
 import { basename, dirname, join } from 'node:path'
 import type { Database, RootDatabase } from 'lmdb'
 import { assert, MigrationError } from '../errors.js'
+import { fileId } from '../file/file-id.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
 import { loadLmdb } from './binding.js'
 import { ensureOptsYaml } from './opts-yaml.js'
@@ -82,7 +83,7 @@ export class Slab implements SlabStore {
           keyEncoding: 'binary',
         }),
       )
-      opened.add(fileId(dataPath))
+      opened.add(nameOf(dataPath))
       ensureOptsYaml(path)
       return new Slab(path, root)
     } catch (cause) {
@@ -291,19 +292,21 @@ function* rowsOf(store: Database<Buffer, Buffer>): Generator<Row> {
 /** LMDB forbids two environments on one file in a process; worker threads count, so ask the kernel what is mapped. */
 function refuseSecondOpen(path: string, dataPath: string): void {
   if (!existsSync(dataPath)) return
-  const mapped = opened.has(fileId(dataPath)) || isMapped(statSync(dataPath).ino, basename(dataPath))
+  const mapped = opened.has(nameOf(dataPath)) || isMapped(dataPath)
   assert(!mapped, () => `slab "${path}" is opened twice in one process`)
 }
 
-function isMapped(inode: number, name: string): boolean {
+function isMapped(dataPath: string): boolean {
   if (process.platform !== 'linux') return false
+  const { inode } = fileId(dataPath)
+  const name = basename(dataPath)
   const maps = readFileSync('/proc/self/maps', 'utf8')
-  return maps.split('\n').some((line) => line.endsWith(name) && line.split(/\s+/)[4] === String(inode))
+  return maps.split('\n').some((line) => line.endsWith(name) && line.split(/\s+/)[4] === inode)
 }
 
-function fileId(path: string): string {
-  const { dev, ino } = statSync(path)
-  return `${dev}:${ino}`
+function nameOf(dataPath: string): string {
+  const { dev, inode } = fileId(dataPath)
+  return `${dev}:${inode}`
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

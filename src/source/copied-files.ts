@@ -1,5 +1,6 @@
-import { readdirSync, type Stats } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { atPath, quoted, readHint, whyUnreadable } from '../file/at-path.js'
+import { type FileId, fileId } from '../file/file-id.js'
 import { joinPath } from '../file/remove-tree.js'
 
 /** One thing of a Cortex directory beside its layers, links followed. */
@@ -29,14 +30,14 @@ const KEPT = new Set(['cell.guid', 'cell.yaml', 'boot.yaml', 'slabs', 'axon'])
 export function* copiedFiles(dir: string): Generator<CopiedFile | NotCopied> {
   const path = Buffer.from(dir)
   const found = atPath(path)
-  if (found.kind === 'directory') yield* inDirectory(path, [], [found.stats])
+  if (found.kind === 'directory') yield* inDirectory(path, [], [fileId(path)])
 }
 
 /** @param above the directory and those that it lies in */
 function* inDirectory(
   dir: Buffer,
   names: readonly Buffer[],
-  above: readonly Stats[],
+  above: readonly FileId[],
 ): Generator<CopiedFile | NotCopied> {
   for (const name of readdirSync(dir, { encoding: 'buffer' }).sort(Buffer.compare)) {
     const below = [...names, name]
@@ -44,7 +45,7 @@ function* inDirectory(
   }
 }
 
-function* entry(path: Buffer, names: readonly Buffer[], above: readonly Stats[]): Generator<CopiedFile | NotCopied> {
+function* entry(path: Buffer, names: readonly Buffer[], above: readonly FileId[]): Generator<CopiedFile | NotCopied> {
   const found = atPath(path)
   // Gone meanwhile, or a socket or pipe, which holds nothing.
   if (found.kind === 'absent' || found.kind === 'other') return
@@ -66,15 +67,15 @@ function* entry(path: Buffer, names: readonly Buffer[], above: readonly Stats[])
     yield* slab(path, names)
     return
   }
-  const { stats } = found
+  const id = fileId(path)
   // It would never come to an end.
-  if (above.some(({ dev, ino }) => dev === stats.dev && ino === stats.ino)) {
+  if (above.some(({ dev, inode }) => dev === id.dev && inode === id.inode)) {
     const reason = `${quoted(path)} is a link to a directory that it lies in`
     yield { kind: 'left out', path, reason, hint: 'Nothing needs to be done: it holds nothing of its own' }
     return
   }
   yield { kind: 'directory', path, names }
-  yield* inDirectory(path, names, [...above, stats])
+  yield* inDirectory(path, names, [...above, id])
 }
 
 function* slab(path: Buffer, names: readonly Buffer[]): Generator<CopiedFile | NotCopied> {
