@@ -1,4 +1,5 @@
 import { BUID_BYTES } from '../bytes/buid.js'
+import { assert } from '../errors.js'
 import type { SlabReader } from '../page/page-reader.js'
 import type { RowCursor } from '../page/row-cursor.js'
 import { findNodeRows } from '../source/source-dbs.js'
@@ -31,6 +32,8 @@ export class ChangedNodes {
    * @param form null when only its place changes
    */
   add(from: Uint8Array, to: Uint8Array, form: string | null): void {
+    // One that is known is not added again, and forms are found by number.
+    assert(!this.has(from), () => `node ${Buffer.from(from).toString('hex')} is changed twice`)
     this.places.add(from, to)
     this.forms.push(form)
   }

@@ -48,6 +48,12 @@ test('ChangedNodes.write() gives the rows of a map in which nodes are changed an
   )
 })
 
+test('ChangedNodes refuses a node that it has: the forms of all later ones would be those of others', () => {
+  const subject = new ChangedNodes()
+  subject.add(bytes(buidOf(1)), bytes(buidOf(2)), 'form')
+  assert.throws(() => subject.add(bytes(buidOf(1)), bytes(buidOf(2)), null), { code: 'ERR_INTERNAL' })
+})
+
 function withSlab(rows: [string, string][], use: (slab: SlabReader) => void): void {
   const dir = mkdtempSync(join(tmpdir(), 'synapse-migrator-'))
   try {
