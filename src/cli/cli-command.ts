@@ -1,10 +1,10 @@
 import { Command, CommanderError, Help, Option } from 'commander'
-import { ExitCode } from '../errors.js'
+import { EXIT_MEANINGS, ExitCode } from '../errors.js'
 import { createLog } from '../log.js'
 import { maskUrls } from '../telepath/url.js'
 import { AmbiguousOption, completePrefixes } from './arg-prefixes.js'
 import { applySettings } from './command-settings.js'
-import { exitCodesHelp, reportFailure } from './exit.js'
+import { type CodeMeaning, exitCodesHelp, reportFailure } from './exit.js'
 import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
 import { variableOf } from './settings.js'
@@ -22,6 +22,7 @@ type Run<Options> = (options: Options, operands: string[], given: Given) => Exit
 
 /** Options that are there because others have them: behind all others. */
 export const NO_EFFECT_GROUP = 'Accepted for compatibility, without effect:'
+const OPTION_VARIABLES = variableOf('<option>')
 const HELP_GROUP = 'Configuration and help:'
 const DOCS_LINE = '\nDocs: docs/commands.md and docs/troubleshooting.md of the package have the rest.'
 
@@ -33,6 +34,8 @@ export class CliCommand extends Command {
   private exitCode: ExitCode = ExitCode.ok
   private exampleLines: readonly string[] = []
   private takesSettings = false
+  private envVariables: string | null = OPTION_VARIABLES
+  private meanings: readonly CodeMeaning[] = []
   private origins: readonly string[] = []
 
   constructor(name?: string) {
@@ -59,12 +62,14 @@ export class CliCommand extends Command {
    * Sets what the command does, when it has all of its own options. What only that needs is best imported there: help must not
    * wait for LMDB or threads.
    *
-   * @param hasOwnSettings whether the command has a configuration file and environment of its own
+   * @param variables how variables of the environment are called, when the command has these and a configuration file of its
+   *   own; null when it has neither
    */
-  runs<Options extends object>(run: Run<Options>, hasOwnSettings = false): this {
-    this.takesSettings = !hasOwnSettings
+  runs<Options extends object>(run: Run<Options>, variables: string | null = OPTION_VARIABLES): this {
+    this.envVariables = variables
+    this.takesSettings = variables === OPTION_VARIABLES
     if (this.takesSettings) {
-      const about = `options from this file, as YAML; the environment has them as ${variableOf('<option>')}`
+      const about = `options from this file, as YAML; the environment has them as ${OPTION_VARIABLES}`
       this.addOption(new Option('--config <file>', about).helpGroup(HELP_GROUP))
     }
     return this.addVersion().action(async () => {
@@ -87,9 +92,25 @@ export class CliCommand extends Command {
     return this
   }
 
-  /** Ends the help with the exit codes; see exitCodesHelp(). */
-  exitCodes(...codes: Parameters<typeof exitCodesHelp>): this {
-    return this.addHelpText('after', `${DOCS_LINE}\n${exitCodesHelp(...codes)}`)
+  /**
+   * Ends the help with the exit codes.
+   *
+   * @param codes those that the command may end with; all by default
+   * @param own what a code means for this command, where that is not what it means for all
+   */
+  exitCodes(codes: readonly ExitCode[] = Object.values(ExitCode), own: Partial<Record<ExitCode, string>> = {}): this {
+    this.meanings = codes.map((code) => [code, own[code] ?? EXIT_MEANINGS[code]])
+    return this.addHelpText('after', `${DOCS_LINE}\n${exitCodesHelp(this.meanings)}`)
+  }
+
+  /** What the command may end with. */
+  get exitMeanings(): readonly CodeMeaning[] {
+    return this.meanings
+  }
+
+  /** How variables of the environment are called that stand for options. */
+  get variables(): string | null {
+    return this.envVariables
   }
 
   /** Runs the tree whose root this is with the arguments behind its name; says on standard error what goes wrong. */

@@ -54,16 +54,22 @@ function kindOf(option: Option, long: string): WordKind {
   if (choices !== undefined) return choices
   const [, placeholder] = /[<[]([^>\]]*)/.exec(option.flags) ?? []
   if (placeholder === undefined) return 'nothing'
-  if (/^dir/.test(placeholder)) return 'directory'
-  return /file|path/.test(placeholder) ? 'file' : 'text'
+  return placeKind(placeholder)
+}
+
+/** What a placeholder stands for. */
+function placeKind(name: string): WordKind {
+  if (/\bdir|dest/.test(name)) return 'directory'
+  return /file|path|model/.test(name) ? 'file' : 'text'
 }
 
 function operandOf(command: Command): WordKind {
   const [operand] = command.registeredArguments
   if (operand === undefined) return 'nothing'
-  return operand.argChoices ?? (/dir|dest/.test(operand.name()) ? 'directory' : 'text')
+  return operand.argChoices ?? placeKind(operand.name())
 }
 
-function firstSentence(text: string): string {
-  return text.split(/\. |\n/, 1)[0]
+/** Without its full stop. */
+export function firstSentence(text: string): string {
+  return text.split(/\. |\n/, 1)[0].replace(/\.$/, '')
 }

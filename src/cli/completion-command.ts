@@ -27,5 +27,5 @@ export function completionCommand(programs: () => readonly CliCommand[]): CliCom
       const facts = programs().flatMap((program) => commandFacts(program))
       process.stdout.write(completionScript(shell as Shell, facts))
       return ExitCode.ok
-    }, true)
+    }, null)
 }

@@ -116,7 +116,7 @@ async function replay(destDir: string, options: Options): Promise<ExitCode> {
     destDir,
     workers: workersWithin(options.workers, options.memory),
     memoryBytes: options.memory,
-    modelFiles: await readModelFiles(options.model),
+    modelFiles: await readModelFiles(options.model, (text) => log('WARNING', text)),
     editBatchSize: DEFAULT_EDIT_BATCH_SIZE,
     acceptedErrors: options.acceptErrors === undefined ? null : readAcceptedErrors(options.acceptErrors),
   }

@@ -1,4 +1,4 @@
-import { EXIT_MEANINGS, ExitCode, MigrationError } from '../errors.js'
+import { ExitCode, MigrationError } from '../errors.js'
 import { knownFailure } from '../file/system-failure.js'
 import { TelepathError } from '../telepath/errors.js'
 import { maskUrls } from '../telepath/url.js'
@@ -64,17 +64,12 @@ export function outliveReaders(): void {
   }
 }
 
-/**
- * The exit codes for the end of a help text.
- *
- * @param codes those that the command may end with; all by default
- * @param own what a code means for this command, where that is not what it means for all
- */
-export function exitCodesHelp(
-  codes: readonly ExitCode[] = Object.values(ExitCode),
-  own: Partial<Record<ExitCode, string>> = {},
-): string {
-  const lines = codes.flatMap((code) => wrapped(`  ${String(code).padStart(3)}  `, own[code] ?? EXIT_MEANINGS[code]))
+/** An exit code, and what it means for a command. */
+export type CodeMeaning = readonly [code: ExitCode, meaning: string]
+
+/** The exit codes for the end of a help text. */
+export function exitCodesHelp(meanings: readonly CodeMeaning[]): string {
+  const lines = meanings.flatMap(([code, meaning]) => wrapped(`  ${String(code).padStart(3)}  `, meaning))
   return `\nExit codes:\n${lines.join('\n')}`
 }
 

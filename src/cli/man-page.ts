@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
-import { EXIT_MEANINGS } from '../errors.js'
+import type { CliCommand } from './cli-command.js'
+import { firstSentence } from './command-tree.js'
 
 /**
  * The manual page of a program, of the same tree as its help.
  *
  * @param apart commands that have a page of their own, and its name
  */
-export function manPage(program: Command, version: string, apart: Readonly<Record<string, string>> = {}): string {
+export function manPage(program: CliCommand, version: string, apart: Readonly<Record<string, string>> = {}): string {
   const name = program.name()
   const lines = [
     `.TH ${name.toUpperCase()} 1 "" "synapse-migrator ${version}" "User Commands"`,
@@ -23,14 +24,13 @@ export function manPage(program: Command, version: string, apart: Readonly<Recor
     lines.push('.SH COMMANDS')
     for (const command of program.commands) lines.push(...commandLines(command, command.name(), apart))
   }
-  lines.push(
-    '.SH ENVIRONMENT',
-    '.TP',
-    '.B SYN_MIGRATE_<OPTION>',
-    'The value of an option that is not on the command line.',
-  )
-  lines.push('.TP', '.B SYN_LOG_LEVEL', 'Overrides the level of the log.', '.SH EXIT STATUS')
-  for (const [code, meaning] of Object.entries(EXIT_MEANINGS)) lines.push('.TP', `.B ${code}`, escaped(meaning))
+  lines.push('.SH ENVIRONMENT')
+  if (program.variables !== null) {
+    lines.push('.TP', `.B ${escaped(program.variables)}`, 'The value of an option that is not on the command line.')
+  }
+  lines.push('.TP', '.B SYN_LOG_LEVEL', 'Overrides the level of the log.')
+  lines.push('.TP', '.B NO_COLOR', 'No colors, when it is set.', '.SH EXIT STATUS')
+  for (const [code, meaning] of program.exitMeanings) lines.push('.TP', `.B ${code}`, escaped(meaning))
   const others = ['synapse-migrator', 'migrate_020', 'sync_020'].filter((other) => other !== name)
   lines.push('.SH SEE ALSO', others.map((other) => `.BR ${escaped(other)} (1)`).join('\n'))
   return `${lines.join('\n')}\n`
@@ -71,10 +71,6 @@ function optionLines(command: Command, heading: '.SH' | '.PP'): string[] {
 
 function groupOf(option: { helpGroupHeading?: string | undefined }): string {
   return option.helpGroupHeading ?? 'Options:'
-}
-
-function firstSentence(text: string): string {
-  return text.split(/\. |\n/, 1)[0].replace(/\.$/, '')
 }
 
 /** Text as roff shows it: dashes to copy, no line that begins like a request. */

@@ -158,8 +158,12 @@ export function addOptionsWithoutEffect(command: CliCommand): CliCommand {
     .option('--dest-dedicated', 'memory cannot be locked from here; it is noted in the hive')
 }
 
-/** What the options ask for, checked; model files are read. */
-export async function migrateOptions(parsed: ParsedMigrate): Promise<MigrateOptions> {
+/**
+ * What the options ask for, checked; model files are read.
+ *
+ * @param warn takes what the operator should know of these
+ */
+export async function migrateOptions(parsed: ParsedMigrate, warn: (text: string) => void): Promise<MigrateOptions> {
   if (parsed.dest === undefined) {
     throw new MigrationError('ERR_USAGE', 'Destination dirn must be specified for migration.', {
       hint: 'Give the directory to make with --dest',
@@ -185,7 +189,7 @@ export async function migrateOptions(parsed: ParsedMigrate): Promise<MigrateOpti
     maxErrors: parsed.maxErrors ?? null,
     workers: workersWithin(parsed.workers, parsed.memory),
     memoryBytes: parsed.memory,
-    modelFiles: await readModelFiles(parsed.model),
+    modelFiles: await readModelFiles(parsed.model, warn),
   }
 }
 

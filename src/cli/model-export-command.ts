@@ -19,14 +19,10 @@ export function modelExportCommand(): CliCommand {
 
 async function exportModel(_: object, [place]: string[]): Promise<ExitCode> {
   const { modelFileJson } = await import('../model/model-file.js')
-  const { file, notes } = await (isDir(place) ? ofDirectory(place) : ofCortex(place))
+  const { file, notes } = await (isTelepath(place) ? ofCortex(place) : ofDirectory(place))
   for (const note of notes) process.stderr.write(`${note}\n`)
   printJson(modelFileJson(file))
   return ExitCode.ok
-}
-
-function isDir(place: string): boolean {
-  return !isTelepath(place)
 }
 
 async function ofCortex(url: string) {

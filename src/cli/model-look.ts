@@ -10,10 +10,11 @@ export async function withLook<Found>(
 ): Promise<Found> {
   const screen = ProgressScreen.onStderr()
   try {
+    const tell = (text: string) => screen.write(`${text}\n`)
     return await act({
       srcDir,
-      files: await readModelFiles(places),
-      tell: (text) => screen.write(`${text}\n`),
+      files: await readModelFiles(places, tell),
+      tell,
       progress: (layer, done, total) => screen.show({ phase: 'count', layer, done, total, unit: 'rows' }),
     })
   } finally {

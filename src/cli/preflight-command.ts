@@ -4,6 +4,9 @@ import { CliCommand } from './cli-command.js'
 import { addMigrateOptions, addOptionsWithoutEffect, migrateOptions, type ParsedMigrate } from './migrate-options.js'
 import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
+import { RunLog } from './run-log.js'
+
+type Parsed = ParsedMigrate & { json?: boolean }
 
 /** `synapse-migrator preflight`: the checks of a migration with the same options, and nothing else. */
 export function preflightCommand(): CliCommand {
@@ -22,12 +25,14 @@ export function preflightCommand(): CliCommand {
       0: 'the migration would start',
       4: 'it would be refused: the report says why',
     })
-    .runs(check)
+    .runs<Parsed>((parsed, _, { origins }) => check(parsed, origins))
 }
 
-async function check(parsed: ParsedMigrate & { json?: boolean }): Promise<ExitCode> {
+async function check(parsed: Parsed, origins: readonly string[]): Promise<ExitCode> {
+  const { log } = new RunLog(parsed, (line) => process.stderr.write(line))
+  for (const line of origins) log('DEBUG', line, 'options')
   const { preflight } = await import('../api/preflight.js')
-  const options = await migrateOptions(parsed)
+  const options = await migrateOptions(parsed, (text) => log('WARNING', text))
   const found = await withLock(await preflight(options), options.destDir)
   if (parsed.json === true) printJson({ schema_version: 1, ok: found.problems.length === 0, ...found })
   else process.stdout.write(preflightText(found, options, paintFor(process.stdout)))

@@ -88,7 +88,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
   if (parsed.metricsFile !== undefined) watch.tell(metricsSink(parsed.metricsFile, parsed.src, log))
   if (parsed.nice !== undefined) beNice(parsed.nice)
   const throttle = parsed.maxDisk === undefined ? null : setWriteThrottle(parsed.maxDisk * BYTES_PER_MB)
-  const options = await migrateOptions(parsed)
+  const options = await migrateOptions(parsed, (text) => log('WARNING', text))
   if (options.workers < parsed.workers) {
     const memory = formatBytes(options.memoryBytes)
     log(
@@ -184,8 +184,9 @@ function dump(parsed: ParsedMigrate, log: Log): ExitCode {
 
 async function form(parsed: ParsedMigrate, log: Log): Promise<ExitCode> {
   const { src: srcDir, dest: destDir = null } = parsed
-  const modelFiles = await readModelFiles(parsed.model)
-  const look = { srcDir, destDir, modelFiles, depth: 'whole', tell: (text: string) => log('WARNING', text) } as const
+  const tell = (text: string) => log('WARNING', text)
+  const modelFiles = await readModelFiles(parsed.model, tell)
+  const look = { srcDir, destDir, modelFiles, depth: 'whole', tell } as const
   const counted = await withSource(look, (dir) => {
     refuseMissingLayers(readSource(dir, parsed.dest, srcDir), (iden) => parsed.skipLayer.includes(iden))
     return countForms(dir, destDir)

@@ -5,6 +5,8 @@ import { logOptions } from './log-options.js'
 import { DEFAULT_HTTPS, DEFAULT_TELEPATH, httpsOf, type ParsedSync } from './sync-options.js'
 import { intOf } from './whole-number.js'
 
+const VARIABLES = 'SYN_SYNCMIGRATOR_<NAME>'
+
 /** `sync_020`, or `synapse-migrator sync`. */
 export function syncCommand(name: string): CliCommand {
   return new CliCommand(name)
@@ -67,7 +69,7 @@ export function syncCommand(name: string): CliCommand {
       'after',
       `
 Nothing is synced before --start, or a start command of the 2.x Cortex that has added the service (service.add).
-Everything from --src to --model-sync can stand in <dirn>/cell.yaml too, or in SYN_SYNCMIGRATOR_<NAME>: the place for urls with
+Everything from --src to --model-sync can stand in <dirn>/cell.yaml too, or in ${VARIABLES}: the place for urls with
 passwords, as other users of the machine can see arguments.`,
     )
     .exitCodes(
@@ -96,7 +98,7 @@ passwords, as other users of the machine can see arguments.`,
         143: 'interrupted before --until-caught-up was done',
       },
     )
-    .runs<ParsedSync>(async (parsed, [dirn]) => (await import('./run-sync.js')).runSync(dirn, parsed), true)
+    .runs<ParsedSync>(async (parsed, [dirn]) => (await import('./run-sync.js')).runSync(dirn, parsed), VARIABLES)
 }
 
 function numberOf(text: string): number {

@@ -81,6 +81,7 @@ async function verify(options: Options): Promise<ExitCode> {
   const { src, dest, sample = null, limit, checkpoint = null } = options
   if (checkpoint !== null) refuseInside(checkpoint, [src, dest])
   const screen = ProgressScreen.onStderr()
+  const note = (text: string) => screen.write(`${text}\n`)
   const unit = sample === null ? 'rows' : 'nodes'
   stopOnSignals(screen, checkpoint === null ? 'Nothing was written' : 'To continue, run the same command again')
   try {
@@ -91,12 +92,12 @@ async function verify(options: Options): Promise<ExitCode> {
         sample,
         workers: workersWithin(options.workers, options.memory),
         memoryBytes: options.memory,
-        modelFiles: await readModelFiles(options.model),
+        modelFiles: await readModelFiles(options.model, note),
         checkpointPath: checkpoint,
       },
       {
         progress: (layer, done, total) => screen.show({ phase: 'verify', layer, done, total, unit }),
-        note: (text) => screen.write(`${text}\n`),
+        note,
       },
     )
     screen.stop()

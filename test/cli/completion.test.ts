@@ -39,6 +39,7 @@ test('the bash script completes commands, options, values and directories of all
   assert.deepEqual(complete('synapse-migrator', 'migrate', '--migr-ops', 'node'), ['nodes', 'nodedata'])
   assert.deepEqual(complete('synapse-migrator', 'status', 'a'), ['a cortex'])
   assert.deepEqual(complete('synapse-migrator', 'completion', ''), ['bash', 'zsh', 'fish'])
+  assert.deepEqual(complete('synapse-migrator', 'model', 'check', 'a').sort(), ['a cortex', 'a file'])
   assert.deepEqual(complete('migrate_020', '--workers', ''), [])
   // In sync a source is a url.
   assert.deepEqual(complete('sync_020', '--src', 'a'), [])
@@ -59,7 +60,12 @@ test('scripts of all shells, and the manual pages, have every command and option
     for (const { options } of commandFacts(program)) {
       for (const { long } of options) assert.ok(page.includes(long.replaceAll('-', '\\-')), `${program.name()} ${long}`)
     }
+    const prefix = program.name() === 'sync_020' ? 'SYN_SYNCMIGRATOR_' : 'SYN_MIGRATE_'
+    assert.ok(page.includes(`\n.B ${prefix}<`), program.name())
     for (const line of page.trimEnd().split('\n')) assert.match(line, /^(\.(TH|SH|SS|TP|PP|B|BR|I|nf|fi)\b|[^.'])/)
   }
+  const sync = manPage(programs()[2], '1')
+  assert.match(sync, /^\.B 11\n\\-\\-err_lim changes of a layer could not be applied$/m)
+  assert.doesNotMatch(sync, /^\.B (7|9)$/m)
   assert.equal(synapseMigrator(['completion', 'csh']).status, 2)
 })

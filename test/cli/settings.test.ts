@@ -142,7 +142,9 @@ test('one file and one environment serve several commands, each takes what is it
   const file = join(dir, 'migrate.yaml')
   writeFileSync(file, `src: ${src}\ndest: ${dest}\nworkers: 1\nreport-dir: ${join(dir, 'report')}\n`)
   const env = { SYN_MIGRATE_CONFIG: file, SYN_MIGRATE_EXIT_CODE: '0', SYN_MIGRATE_REPORT: 'x' }
-  assert.equal(synapseMigrator(['preflight'], env).status, 0)
+  const preflight = synapseMigrator(['preflight', '--log-level', 'DEBUG'], env)
+  assert.equal(preflight.status, 0)
+  assert.match(preflight.stderr, new RegExp(`\\[DEBUG\\] Option src: "${src}", from the configuration`))
   assert.equal(synapseMigrator(['migrate'], env).status, 8)
   assert.equal(existsSync(join(dir, 'report', 'report.json')), true)
   assert.equal(synapseMigrator(['verify', '--sample', '2'], env).status, 0)

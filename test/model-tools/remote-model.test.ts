@@ -71,7 +71,8 @@ test('modelOf() does without getModelDefs(), as the first releases of 0.1.x do',
   assert.deepEqual(stortypesOf(file), stortypesOf(modelOf(fromJson(defs), fromJson(dict)).file))
 })
 
-test('modelOf() leaves out a type of a class of its own that nobody says how to store, and what is of it', () => {
+/** With a type whose class nobody knows, and a property of it. */
+function withOwnType(): Answers {
   const { defs, dict } = answersOf('01x') as unknown as {
     defs: [string, { ctors: unknown[] }][]
     dict: { types: Record<string, unknown>; forms: Record<string, { props: Record<string, unknown> }> }
@@ -79,7 +80,12 @@ test('modelOf() leaves out a type of a class of its own that nobody says how to 
   defs[0][1].ctors.push(['ex:own', 'mine.Own', {}, {}])
   dict.types['ex:own'] = { info: { bases: [] }, opts: {} }
   dict.forms['ex:case'].props.own = { type: ['ex:own', {}] }
-  const { file, problems } = modelOf(fromJson(defs as never), fromJson(dict as never))
+  return { defs: defs as never, dict: dict as never }
+}
+
+test('modelOf() leaves out a type of a class of its own that nobody says how to store, and what is of it', () => {
+  const { defs, dict } = withOwnType()
+  const { file, problems } = modelOf(fromJson(defs), fromJson(dict))
   assert.equal(file.forms['ex:case'].own, undefined)
   assert.deepEqual(
     problems.map(({ kind, name }) => [kind, name]),
@@ -92,7 +98,7 @@ test('modelOf() leaves out a type of a class of its own that nobody says how to 
 })
 
 test('--model takes the url of a running Cortex, and no message holds its password', async (t) => {
-  const { defs, dict } = answersOf('200')
+  let { defs, dict } = answersOf('200')
   const server = new TelepathServer<string>({
     hasShare: () => true,
     authenticate: async (auth) => {
@@ -112,7 +118,9 @@ test('--model takes the url of a running Cortex, and no message holds its passwo
   const port = await server.listen(parseUrl('tcp://127.0.0.1:0/'))
   t.after(() => server.close())
   const path = writeModel(tempDir(t))
-  const [own, ofCortex] = await readModelFiles([path, `tcp://root:hunter2@127.0.0.1:${port}/`])
+  const said: string[] = []
+  const warn = (text: string) => void said.push(text)
+  const [own, ofCortex] = await readModelFiles([path, `tcp://root:hunter2@127.0.0.1:${port}/`], warn)
   assert.deepEqual(Object.keys(own.forms), ['acme:thing', 'inet:fqdn'])
   assert.deepEqual(ofCortex, modelOf(fromJson(defs), fromJson(dict)).file)
   for (const [url, found] of [
@@ -130,13 +138,21 @@ test('--model takes the url of a running Cortex, and no message holds its passwo
     ],
     ['tcp://root:hunter3@127.0.0.1/', /it has no port/],
   ] as const) {
-    await assert.rejects(readModelFiles([url]), (error) => {
+    await assert.rejects(readModelFiles([url], warn), (error) => {
       assert.ok(error instanceof MigrationError)
       assert.match(error.message, found)
       assert.doesNotMatch(`${error.message} ${error.hint}`, /hunter/)
       return true
     })
   }
+  // What is left out goes where all else of the run is said.
+  ;({ defs, dict } = withOwnType())
+  assert.deepEqual(said, [])
+  await readModelFiles([`tcp://root:hunter2@127.0.0.1:${port}/`], warn)
+  assert.match(
+    said.join('\n'),
+    /^Left out of the model of tcp:\/\/root:\*{4}@127[.0-9:]+\/: type ex:own: BadTypeDef.*\n.*ex:case:own/,
+  )
 })
 
 test('shownModels() keeps passwords out of reports, whatever they are made of', () => {

@@ -8,6 +8,6 @@ let said = 0
 function say(): void {
   if (++said === kill?.lines) setTimeout(() => process.kill(process.pid, 'SIGKILL'), kill.delayMs)
 }
-const modelFiles = await readModelFiles([model])
+const modelFiles = await readModelFiles([model], say)
 const report = await new Replay({ ...options, modelFiles }, say, { show: say }).run()
 process.stdout.write(JSON.stringify(report))
