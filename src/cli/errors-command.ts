@@ -144,7 +144,15 @@ function replayEnd({ layers, left, others, openCount }: ReplayReport) {
   const errorKinds = [...left, ...others]
   const errorCount = errorKinds.reduce((sum, { errors }) => sum + errors, 0)
   const otherCount = others.reduce((sum, { errors, accepted }) => sum + errors - accepted, 0)
-  return { layers, errorCount, openErrorCount: openCount + otherCount, errorKinds, noteKinds: [], notes: [] }
+  return {
+    layers,
+    errorCount,
+    openErrorCount: openCount + otherCount,
+    errorKinds,
+    noteKinds: [],
+    notes: [],
+    differences: {},
+  }
 }
 
 function replayText({ destDir, steps, left, leftCount, openCount, others, elapsedMs }: ReplayReport): string {

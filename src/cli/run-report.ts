@@ -31,7 +31,10 @@ export interface ReportedRun {
 }
 
 /** What a run that came to its end has counted. */
-type RunEnd = Pick<MigrateSummary, 'layers' | 'errorCount' | 'openErrorCount' | 'errorKinds' | 'noteKinds' | 'notes'>
+type RunEnd = Pick<
+  MigrateSummary,
+  'layers' | 'errorCount' | 'openErrorCount' | 'errorKinds' | 'noteKinds' | 'notes' | 'differences'
+>
 
 /**
  * Keeps the list of runs of a destination, and writes the report when one ends. It writes to a destination only after the
@@ -89,6 +92,7 @@ export class RunReport {
       errors,
     }))
     run.notes = [...summary.notes]
+    run.differences = { ...summary.differences }
     run.verify = verify === null ? null : (verifyJson(verify, MOST_DIFFERENCES) as RunRecord['verify'])
     await this.end(exitCode)
   }

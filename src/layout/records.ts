@@ -3,9 +3,9 @@ import en from 'zod/v4/locales/en.js'
 import type { StreamState } from '../page/page-chunk.js'
 
 /** Counts up when partitions, runs or checkpoints of nodes change: an older run is then not resumed. */
-export const NODES_SCHEMA = 8
+export const NODES_SCHEMA = 9
 /** The same for splices. */
-export const SPLICES_SCHEMA = 6
+export const SPLICES_SCHEMA = 7
 
 // What is wrong with a record is said in English.
 z.config(en())
@@ -81,6 +81,10 @@ export const nodeCounts = z.strictObject({
   reduced: count,
   nodedataMigrated: count,
   errorCount: count,
+  /** Of those translated the ones whose form another layer tells, and whose value the reference refuses; tag props that it stores as another type. */
+  partialNodes: count,
+  keptValues: count,
+  typedTagProps: count,
   /** Form rows read, and ndef rows written, by form. */
   sourceForms: countByName,
   forms: countByName,
@@ -98,6 +102,8 @@ export const spliceCounts = z.strictObject({
   /** Splices in these rows. */
   translated: count,
   failures: count,
+  /** Of the splices in these rows those in names of an older model. */
+  renamed: count,
   /** Of the failures those whose form or prop an older model had. */
   oldFailures: count,
   firstOffset: z.nullable(count),

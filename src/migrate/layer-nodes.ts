@@ -60,6 +60,9 @@ export interface LayerNodesResult {
   readonly nodedata: number
   readonly nodedataMigrated: number
   readonly errorCount: number
+  readonly partialNodes: number
+  readonly keptValues: number
+  readonly typedTagProps: number
   readonly sourceForms: ReadonlyMap<string, number>
   readonly forms: ReadonlyMap<string, number>
   readonly lastBuid: Uint8Array | null
@@ -353,6 +356,9 @@ export class LayerNodes {
       nodedata: counts.nodedataRows,
       nodedataMigrated: counts.nodedataMigrated,
       errorCount: counts.errorCount,
+      partialNodes: counts.partialNodes,
+      keptValues: counts.keptValues,
+      typedTagProps: counts.typedTagProps,
       sourceForms: new Map(sourceForms),
       forms: new Map(forms),
       lastBuid: counts.lastBuid,

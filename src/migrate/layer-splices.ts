@@ -26,6 +26,7 @@ export interface LayerSplicesResult {
   readonly rows: number
   readonly failures: number
   readonly oldFailures: number
+  readonly renamed: number
   readonly missing: number
   readonly lastOffset: number
 }
@@ -183,6 +184,7 @@ export class LayerSplices {
       rows: total((counts) => counts.rows),
       failures: total((counts) => counts.failures),
       oldFailures: total((counts) => counts.oldFailures),
+      renamed: total((counts) => counts.renamed),
       missing: total((counts) => counts.missing),
       lastOffset,
     }

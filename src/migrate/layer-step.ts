@@ -4,6 +4,7 @@ import type { ModelData } from '../model/model.js'
 import type { SourceCortex } from '../source/cortex-dir.js'
 import type { MigrOp } from '../step/context.js'
 import type { LayerWriterPort } from '../writer/layer-writer.js'
+import type { DifferenceCounts } from './differences.js'
 import type { JobEvents } from './layer-job.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
 import type { ProgressEvent } from './progress.js'
@@ -30,6 +31,8 @@ export interface LayerContext {
   readonly show: (event: ProgressEvent) => void
   /** Errors that are in the migration log for good; what it throws stops the run. */
   readonly errors: (count: number) => void
+  /** What it did otherwise than the reference. */
+  readonly differences: (counts: DifferenceCounts) => void
 }
 
 export type LayerCounts = Omit<LayerSummary, 'iden'>

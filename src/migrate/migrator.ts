@@ -21,6 +21,7 @@ import { WriterClient } from '../thread/writer-client.js'
 import { planUpgrade, type UpgradePlan, upgradeSource } from '../upgrade/upgrade-source.js'
 import { upgradeNotes, withUpgrade } from '../upgrade/with-source.js'
 import { callsAfter, type LayerWriterPort } from '../writer/layer-writer.js'
+import { addedUp, cellDifferences, type DifferenceCounts } from './differences.js'
 import { dryCellSteps } from './dry-cell-steps.js'
 import { DryWriter } from './dry-writer.js'
 import { ErrorBudget } from './error-budget.js'
@@ -43,6 +44,8 @@ const SHOWN_MESSAGE = 300
 export class Migrator {
   private readonly startedMs = Date.now()
   private readonly notes: string[] = []
+  private readonly layerDifferences: DifferenceCounts[] = []
+  private cellDifferences: DifferenceCounts = {}
   private readonly budget: ErrorBudget
   private readonly seenRuns: string
   /** Layers that stay empty, as was asked for. */
@@ -288,6 +291,7 @@ export class Migrator {
       openErrorCount: errorCount - errors.acceptedCount,
       errorKinds: errors.kinds,
       noteKinds: errors.notes,
+      differences: { ...addedUp(this.layerDifferences), ...this.cellDifferences },
       notes: this.notes,
     }
   }
@@ -302,6 +306,7 @@ export class Migrator {
     const { options, log } = this
     // Two steps that are one work for a layer are done once.
     const works = new Set(LAYER_STEPS.filter((step) => options.ops.has(step)).map((step) => LAYER_WORKS[step]))
+    this.cellDifferences = cellDifferences(source, options.ops)
     if (works.size === 0) return []
     const layersDir = options.dryRun
       ? source.dir
@@ -322,6 +327,7 @@ export class Migrator {
         log,
         show: (event) => this.progress.show(event),
         errors: (count) => this.budget.add(count),
+        differences: (counts) => this.layerDifferences.push(counts),
       }
       const counts = await Promise.all([...works].map((work) => work(context)))
       results.push(summaryOf(iden, counts))

@@ -8,6 +8,9 @@ const SUMMED = [
   'reduced',
   'nodedataMigrated',
   'errorCount',
+  'partialNodes',
+  'keptValues',
+  'typedTagProps',
   'rows',
 ] as const satisfies readonly (keyof NodeExtractCounts)[]
 

@@ -29,6 +29,8 @@ export async function migrateNodes(context: LayerContext): Promise<Partial<Layer
   const result = await layerNodes(context).run()
   await recordNodes(context, result)
   const { nodes, migrated, reduced, nodedata, nodedataMigrated, errorCount } = result
+  const { partialNodes, keptValues, typedTagProps } = result
+  if (options.ops.has('nodes')) context.differences({ partialNodes, keptValues, typedTagProps })
   return { nodes, migrated, reduced, nodedata, nodedataMigrated, errorCount }
 }
 

@@ -4,7 +4,7 @@ import { jobEvents, type LayerContext, type LayerCounts, recordRows } from './la
 
 /** Step `splices` of a layer. */
 export async function migrateSplices(context: LayerContext): Promise<Partial<LayerCounts>> {
-  const { layer, threads, log, show } = context
+  const { layer, threads, log, show, differences } = context
   const { iden } = layer
   log('INFO', `Starting splice migration for ${iden}`)
   const result = await new LayerSplices(layer, threads, {
@@ -13,10 +13,12 @@ export async function migrateSplices(context: LayerContext): Promise<Partial<Lay
       show({ phase: 'splices', layer: iden, done: splices, total: totalSplices, unit: 'splices' }),
   }).run()
   if (result === null) {
+    differences({ lastSplices: 0, missingOffsets: 0, renamedSplices: 0 })
     await recordRows(threads.writer, ['splices', 'error', iden, 'noexist'])
     return {}
   }
-  const { splices, rows, failures, oldFailures, missing } = result
+  const { splices, rows, failures, oldFailures, missing, renamed } = result
+  differences({ lastSplices: splices === 0 ? 0 : 1, missingOffsets: missing, renamedSplices: renamed })
   if (failures > 0) {
     log(
       'WARNING',

@@ -1,6 +1,7 @@
 import type { ErrorKind } from '../dest/error-counts.js'
 import { errorKindInfo } from '../layout/error-record.js'
 import { count as n, rowLines } from '../text/table.js'
+import type { DifferenceCounts } from './differences.js'
 
 /** What became of one layer. */
 export interface LayerSummary {
@@ -33,6 +34,8 @@ export interface MigrateSummary {
   readonly errorKinds: readonly ErrorKind[]
   /** What was recorded though nothing is missing. */
   readonly noteKinds: readonly ErrorKind[]
+  /** How often it did otherwise than the reference, where that is counted; it says nothing of names that are not there. */
+  readonly differences: DifferenceCounts
   /** What the operator should know or do. */
   readonly notes: readonly string[]
 }

@@ -80,6 +80,10 @@ function merged(
     reduced: left.reduced,
     nodedataMigrated: there.data,
     errorCount: left.errors,
+    // Those of replayed nodes are not among them.
+    partialNodes: total((counts) => counts.partialNodes),
+    keptValues: total((counts) => counts.keptValues),
+    typedTagProps: total((counts) => counts.typedTagProps),
     sourceForms: [...sourceForms],
     forms,
     rows: there.rows,

@@ -13,6 +13,7 @@ import { layerCheckpoint } from '../migrate/layer-checkpoint.js'
 import { MIGR_OPS } from '../step/context.js'
 import { count } from '../text/table.js'
 import { nextSteps } from './next-steps.js'
+import { referenceDifferences } from './reference-differences.js'
 import type { Report } from './report-schema.js'
 import { type RunRecord, readRuns } from './run-history.js'
 import { verdictOf } from './verdict.js'
@@ -41,13 +42,16 @@ export function makeReport(
   const wroteNothing = last?.isDryRun === true
   const log = wroteNothing ? [] : (readStepRecords(destDir) ?? [])
   const notLookedAt: string[] = []
-  const errors = wroteNothing ? dryErrors(last) : errorsOf(destDir)
+  const { zeroBuids, ...errors } = wroteNothing ? dryErrors(last) : errorsOf(destDir)
   const found = verify ?? ownVerify(runs)
   const layers = layersOf(destDir, log, runs, notLookedAt)
+  const counting = wroteNothing ? [last] : runs.filter(({ isDryRun }) => !isDryRun)
+  const differences = referenceDifferences({ runs: counting, layers, errors, zeroBuids })
   const missing = [
     ...(known === null ? ['Earlier runs: there is no list of them that can be read (migration/runs.json)'] : []),
     ...notLookedAt,
     ...blindSpots(last, found, sha256),
+    differences.notLookedAt,
   ]
   const verdict = verdictOf(last, errors.total, found, last === undefined ? [] : leftOut(last))
   const [srcVersion] = log.filter(({ migrop, key }) => migrop === 'chkvalid' && key === 'src:cortex')
@@ -63,6 +67,7 @@ export function makeReport(
     layers,
     steps: stepsOf(log),
     errors,
+    differences: differences.applied,
     runs,
     verify: found,
     sha256,
@@ -71,13 +76,18 @@ export function makeReport(
   }
 }
 
+interface FoundErrors extends Pick<Report['errors'], 'total' | 'kinds'> {
+  /** Records of nodes and node data whose buid holds a zero byte; null when there are none to look at. */
+  readonly zeroBuids: number | null
+}
+
 /** A dry run keeps counts only. */
-function dryErrors({ errorKinds }: RunRecord): Report['errors'] {
+function dryErrors({ errorKinds }: RunRecord): FoundErrors {
   const kinds = errorKinds.map(({ step, code, errors }) => {
     const { meaning, cure, isNote } = errorKindInfo(code as ErrorCode)
     return { step, code, errors, is_note: isNote === true, meaning, cure, examples: [] }
   })
-  return { total: kinds.reduce((sum, { errors, is_note }) => sum + (is_note ? 0 : errors), 0), kinds }
+  return { total: kinds.reduce((sum, { errors, is_note }) => sum + (is_note ? 0 : errors), 0), kinds, zeroBuids: null }
 }
 
 /** The last run's own comparison; one of an earlier run says nothing about what came after. */
@@ -181,11 +191,13 @@ function stepsOf(log: readonly LogRecord[]): Report['steps'] {
   return steps.sort((a, b) => ((a.ended_at ?? '') < (b.ended_at ?? '') ? -1 : 1))
 }
 
-function errorsOf(destDir: string): Report['errors'] {
+function errorsOf(destDir: string): FoundErrors {
   const counts = new ErrorCounts()
+  let zeroBuids = 0
   const examples = new Map<string, Report['errors']['kinds'][number]['examples']>()
   for (const record of readErrorRecords(destDir) ?? []) {
     counts.add(record)
+    if (record.buid?.includes(0)) zeroBuids++
     const id = `${record.step} ${record.code}`
     const shown = examples.get(id) ?? []
     examples.set(id, shown)
@@ -203,7 +215,7 @@ function errorsOf(destDir: string): Report['errors'] {
       examples: examples.get(`${step} ${code}`) ?? [],
     }
   })
-  return { total: counts.kinds.reduce((sum, { errors }) => sum + errors, 0), kinds }
+  return { total: counts.kinds.reduce((sum, { errors }) => sum + errors, 0), kinds, zeroBuids }
 }
 
 function exampleOf({ code, layer, form, buid, offset, key, message }: ErrorRecord) {
@@ -237,9 +249,6 @@ function blindSpots(last: RunRecord | undefined, verify: Report['verify'], sha25
         'of their list (migration/runs.json), and of this report itself',
     )
   }
-  spots.push(
-    'Which of the differences to the reference tool applied here: docs/decisions/reference-differences.md lists them all',
-  )
   if (last === undefined) return spots
   if ((last.waits ?? []).length === 0)
     spots.push('What share of the time was spent waiting for the disk or for other threads')

@@ -27,6 +27,7 @@ export function reportHtml(report: Report): string {
     { title: 'Counts by layer', content: layerTable(report) },
     ...formCounts(report),
     { title: 'Errors', content: errorsOf(report) },
+    { title: 'Differences to the reference', content: differencesOf(report) },
     { title: 'Steps', content: stepTable(report) },
     { title: 'Runs', content: runsOf(report) },
     { title: 'Comparison with the source', content: verifyOf(report) },
@@ -116,6 +117,14 @@ function errorsOf({ errors: { total, kinds }, verdict }: Report): string {
     return `<h3>${esc(name)}</h3><p>${esc(sentence(meaning))} ${esc(sentence(cure))}</p>${table}`
   })
   return `<p>${n(total)} ${where}; notes are not counted.</p>${parts.join('')}`
+}
+
+function differencesOf({ differences }: Report): string {
+  const about =
+    'Where this program does otherwise than synapse.tools.migrate_020 of Synapse 0.2.0rc18, and this Cortex has such data. The numbers are those of docs/decisions/reference-differences.md.'
+  if (differences.length === 0) return `<p class="mute">${about}</p><p>None is known to have applied.</p>`
+  const rows = differences.map(({ id, count, of, reference, here }) => [id, count, of, reference, here])
+  return `<p class="mute">${about}</p>${tableHtml('Differences to the reference', ['No.', 'count', 'of', 'there', 'here'], rows)}`
 }
 
 function stepTable({ steps }: Report): string {

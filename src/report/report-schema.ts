@@ -64,6 +64,8 @@ export const reportSchema = z.strictObject({
       }),
     ),
   }),
+  /** What was done otherwise than the reference does, and how often: `id` is the number in reference-differences.md. */
+  differences: z.array(z.strictObject({ id: text, of: text, count, reference: text, here: text })),
   runs: z.array(runRecord),
   /** `verify --json`, and where it is from. */
   verify: z.nullable(z.strictObject({ from: text, at: z.nullable(text), result: z.looseObject({ ok: z.boolean() }) })),

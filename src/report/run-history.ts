@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { cortexPaths } from '../layout/paths.js'
+import { DIFFERENCE_NAMES } from '../migrate/differences.js'
 import { writeWhole } from '../slab/write-whole.js'
 
 const count = z.int().check(z.nonnegative())
@@ -47,6 +48,8 @@ export const runRecord = z.strictObject({
   /** Errors and notes by step and kind; of a dry run they are nowhere else. */
   errorKinds: z.array(z.strictObject({ step: text, code: text, errors: count })),
   notes: z.array(text),
+  /** How often it did otherwise than the reference; runs of earlier versions, and those that did not finish, have none. */
+  differences: z.optional(z.partialRecord(z.enum(DIFFERENCE_NAMES), count)),
   samples: z.array(sample),
   /** Runs of earlier versions have none. */
   waits: z.optional(z.array(waitSample)),

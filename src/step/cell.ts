@@ -5,8 +5,19 @@ import { parseYaml, yamlDocument } from '../slab/yaml-file.js'
 import { DEST_VERSION, type StepContext } from './context.js'
 import type { Step } from './step.js'
 
+/** Options of the cell base of 0.2.x, which the reference takes for options of 0.1.x. */
+export const CELL_BASE_CONFS: ReadonlySet<string> = new Set([
+  'auth:passwd',
+  'backup:dir',
+  'cell:guid',
+  'dmon:listen',
+  'https:port',
+  'nexslog:async',
+  'nexslog:en',
+])
+
 /** Options of a 0.2.x Cortex and of its cell base, up to 2.8.0; what else cell.yaml holds was for 0.1.x. */
-const VALID_CONFS = new Set([
+const VALID_CONFS: ReadonlySet<string> = new Set([
   'axon',
   'cron:enable',
   'layer:lmdb:map_async',
@@ -19,13 +30,7 @@ const VALID_CONFS = new Set([
   'storm:log',
   'storm:log:level',
   'trigger:enable',
-  'auth:passwd',
-  'backup:dir',
-  'cell:guid',
-  'dmon:listen',
-  'https:port',
-  'nexslog:async',
-  'nexslog:en',
+  ...CELL_BASE_CONFS,
 ])
 
 /** Step `cell`: the Cortex's version, who made each view, and its YAML files. */

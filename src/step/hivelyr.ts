@@ -37,9 +37,8 @@ function migrateLayer({ cell: { hive }, log }: StepContext, iden: string, dedica
   const path = ['cortex', 'layers', iden]
   const creator = creatorOf(hive, iden, log)
   const config = optionsOf(hive, iden)
-  const name = hive.get([...path, 'name']) ?? null
   for (const old of ['owner', 'config', 'type']) hive.remove([...path, old])
-  if (name === null || name === NO_NAME || name === '') hive.remove([...path, 'name'])
+  if (nameOf(hive, iden) === null) hive.remove([...path, 'name'])
   hive.set([...path, 'iden'], iden)
   hive.set([...path, 'creator'], creator)
   hive.set([...path, 'readonly'], false)
@@ -48,6 +47,22 @@ function migrateLayer({ cell: { hive }, log }: StepContext, iden: string, dedica
   hive.set([...path, 'model:version'], [...DEST_VERSION])
   const growsize = config.get('growsize')
   if (growsize !== undefined) hive.set([...path, 'growsize'], growsize)
+}
+
+/** Whether 0.1.x had a name for a layer, or options that 2.x has too. */
+export function hasOwnOptions(hive: Hive, iden: string): boolean {
+  return nameOf(hive, iden) !== null || optionsOf(hive, iden).size > 0
+}
+
+/** Whether the owner that a layer names, if any, is a user. */
+export function isOwnerKnown(hive: Hive, iden: string): boolean {
+  const owner = hive.get(['cortex', 'layers', iden, 'owner']) ?? null
+  return owner === null || hive.children(['auth', 'users']).some((user) => hive.get(['auth', 'users', user]) === owner)
+}
+
+function nameOf(hive: Hive, iden: string): Value {
+  const name = hive.get(['cortex', 'layers', iden, 'name']) ?? null
+  return name === NO_NAME || name === '' ? null : name
 }
 
 function creatorOf(hive: Hive, iden: string, log: StepContext['log']): Value {

@@ -30,6 +30,8 @@ export interface SpliceExtractResult {
   /** Splices in these rows. */
   readonly translated: number
   readonly failures: number
+  /** Of the splices in these rows those in names of an older model. */
+  readonly renamed: number
   /** Offsets of the first and last splice that this range translated or reported; null when it had none. */
   readonly firstOffset: number | null
   readonly lastOffset: number | null
@@ -93,6 +95,7 @@ class RangeExtractor {
       rows: this.rows,
       translated: this.translated,
       failures: this.failures,
+      renamed: this.translator.renamed,
       firstOffset: this.firstOffset,
       lastOffset: this.lastOffset,
       missing: this.missing,

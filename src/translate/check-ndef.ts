@@ -9,9 +9,10 @@ import type { SourceNode } from './source-node.js'
 /**
  * Checks that the value of a node norms to itself and hashes to its buid.
  *
+ * @returns whether it is one that the reference refuses, and which is kept (D24)
  * @throws {Rejected} when it does not
  */
-export function checkNdef(node: SourceNode, plan: FormPlan, buf: Uint8Array, start: number, end: number): void {
+export function checkNdef(node: SourceNode, plan: FormPlan, buf: Uint8Array, start: number, end: number): boolean {
   const valu = decodeValu(node, buf, start, end)
   const { type } = plan.form
   let normed: Value | undefined
@@ -26,13 +27,16 @@ export function checkNdef(node: SourceNode, plan: FormPlan, buf: Uint8Array, sta
   if (isRefused) reject('NORM', `Buid/norming exception ${why}: ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
   // A norm may make another host of a host that is normed already: 0.1.x stores a node that an edge names so (D24).
   const isNormBuid = () => normed !== undefined && type.keeps(valu) && isBuidOf(node, plan, normed)
-  if (!hashesToBuid(node, plan, buf, start, end, valu) && !isNormBuid()) {
+  const isBuid = hashesToBuid(node, plan, buf, start, end, valu)
+  if (!isBuid && !isNormBuid()) {
     reject('BUID', `Calculated buid does not match inbound ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
   }
-  // The buid proves that 0.1.x normed it to this: what rc18 merely norms in another way is kept (D24).
-  if (normed === undefined || pyEquals(valu, normed) || type.keeps(valu)) return
+  if (normed !== undefined && pyEquals(valu, normed)) return !isBuid
   // The reference excuses every host of inet:server and inet:client: their norm is another MD5 each time.
-  if (type.subof === 'inet:addr' && typeof valu === 'string' && valu.startsWith('host://')) return
+  const isExcused = type.subof === 'inet:addr' && typeof valu === 'string' && valu.startsWith('host://')
+  if (isExcused) return !isBuid
+  // The buid proves that 0.1.x normed it to this: what rc18 merely norms in another way is kept (D24).
+  if (normed === undefined || type.keeps(valu)) return true
   reject('NORM', `Normed form val does not match inbound ${plan.name}, ${pyStr(valu)}, ${pyStr(normed)}`)
 }
 

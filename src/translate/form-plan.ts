@@ -45,6 +45,8 @@ export class PropPlan implements ValuePlan {
     readonly group: number,
     readonly univGroup: number,
     readonly nameSkip = 0,
+    /** Whether the reference stores its values as another type: that of a tag prop without its options (D12). */
+    readonly isTyped = false,
   ) {
     this.storBytes = encode(stortype)
   }

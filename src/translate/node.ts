@@ -51,6 +51,10 @@ export class NodeTranslator {
   /** Nodes with a form row, by form. */
   readonly formCounts = new Map<string, number>()
 
+  /** Nodes whose value the reference refuses (D24), and tag props that it stores as another type (D12). */
+  keptValues = 0
+  typedTagProps = 0
+
   /** The `bybuid` rows of the node translated last. */
   readonly rows = new NodeRows<FormPlan>()
 
@@ -70,6 +74,9 @@ export class NodeTranslator {
   private readonly marks: number[] = []
   private dropped: NodeFailure | null = null
   private readonly spans: number[] = []
+  /** The same of the node that is being translated, which may fail yet. */
+  private isValueKept = false
+  private typedHere = 0
 
   constructor(
     private readonly model: Model,
@@ -80,6 +87,8 @@ export class NodeTranslator {
   reset(): void {
     for (const rows of this.tables) rows.reset(0, 0)
     this.formCounts.clear()
+    this.keptValues = 0
+    this.typedTagProps = 0
   }
 
   /** The names at the start of the key of a group of index rows, in their order there. */
@@ -144,6 +153,8 @@ export class NodeTranslator {
   translate(node: SourceNode, owner: number, knownForm: string | null): NodeOutcome {
     this.mark()
     this.dropped = null
+    this.isValueKept = false
+    this.typedHere = 0
     this.rows.begin()
     try {
       this.translateRows(node, owner, knownForm)
@@ -154,6 +165,8 @@ export class NodeTranslator {
       const mesg = err instanceof Error ? (err.stack ?? err.message) : String(err)
       return { failure: { code: 'INTERNAL', mesg: `Unable to translate ${buidRepr(node)}: ${mesg}` }, kept: false }
     }
+    if (this.isValueKept) this.keptValues++
+    if (this.typedHere > 0) this.typedTagProps += this.typedHere
     return this.dropped === null ? null : { failure: this.dropped, kept: true }
   }
 
@@ -209,7 +222,7 @@ export class NodeTranslator {
     const valuEnd = this.valuEndOf(node, i)
     const buf = node.rowBuf[i]
     const start = node.valuStart(i)
-    if (this.options.checks) checkNdef(node, plan, buf, start, valuEnd)
+    if (this.options.checks) this.isValueKept = checkNdef(node, plan, buf, start, valuEnd)
     this.index(plan, this.indexes.byprop, this.indexes.byarray, node, i, start, valuEnd, owner)
     this.rows.add(Flag.ndef, i, 1, valuEnd, plan.storBytes)
     return plan
@@ -302,9 +315,11 @@ export class NodeTranslator {
         this.nameId(this.tagPropNames, form.name, tagName, name),
         this.nameId(this.tagPropNames, null, tagName, name),
         1,
+        prop.stortype !== prop.baseStortype,
       )
       plans.add(node.nameBuf[i], colon + 1, node.nameEnd[i], plan)
     }
+    if (plan.isTyped) this.typedHere++
     this.value(Flag.tagProp, plan, this.indexes.bytagprop, this.indexes.bytagprop, node, i, owner)
   }
 

@@ -44,6 +44,8 @@ const NO_ID = -1
  * Values are passed through as they are, so that nothing is lost; the layout is that of migration spec 2.13 and 3.8.
  */
 export class SpliceTranslator {
+  /** Splices in names of an older model that became edits in those of today (D61). */
+  renamed = 0
   private readonly sink: SpliceSink
   private readonly stortypes: StortypeCache
   private readonly tagProps: (() => Iterable<readonly [string, number]>) | undefined
@@ -290,6 +292,7 @@ export class SpliceTranslator {
     const stortype = this.stortypes.prop(form, now.name, 0, now.name.length)
     const isSet = kind === SpliceKind.propSet
     if (stortype < 0 || (isSet && now.valu !== null && isUnstorable(now.valu, 0, stortype))) return false
+    if (this.edited === this.ndef) this.renamed++
     this.begin(kind, isSet ? 4 : 3)
     const edits = this.edits
     edits.span(now.name, 0, now.name.length)
@@ -373,6 +376,7 @@ export class SpliceTranslator {
   }
 
   private count(): void {
+    if (this.edited !== this.ndef) this.renamed++
     if (this.spliceCount === 0) {
       const headBytes = NODE_EDIT_HEAD_BYTES + this.formBytes + MOST_ARRAY_HEAD_BYTES
       this.edits.length = 0

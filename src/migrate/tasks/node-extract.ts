@@ -37,6 +37,10 @@ export interface NodeExtractCounts {
   readonly reduced: number
   readonly nodedataMigrated: number
   readonly errorCount: number
+  /** Of those translated the ones whose form another layer tells, and whose value the reference refuses; tag props that it stores as another type. */
+  readonly partialNodes: number
+  readonly keptValues: number
+  readonly typedTagProps: number
   /** Form rows read, and ndef rows written, by form. */
   readonly sourceForms: readonly (readonly [string, number])[]
   readonly forms: readonly (readonly [string, number])[]
@@ -67,6 +71,7 @@ class NodeExtract {
   private nodes = 0
   private migrated = 0
   private reduced = 0
+  private partial = 0
   private errors = 0
 
   constructor(input: NodeExtractInput) {
@@ -91,6 +96,9 @@ class NodeExtract {
       reduced: this.reduced,
       nodedataMigrated: this.data.count,
       errorCount: this.errors,
+      partialNodes: this.partial,
+      keptValues: this.translator.keptValues,
+      typedTagProps: this.translator.typedTagProps,
       sourceForms: this.forms.entries(),
       forms: [...this.translator.formCounts],
       rows: entries,
@@ -115,6 +123,7 @@ class NodeExtract {
     this.nodes++
     if (formRow >= 0) this.forms.add(node.nameBuf[formRow], node.nameStart[formRow] + 1, node.nameEnd[formRow])
     if (form !== null) this.migrated++
+    if (known !== null && form !== null) this.partial++
     if (outcome === null) return
     this.errors++
     if (form !== null) this.reduced++
@@ -122,7 +131,8 @@ class NodeExtract {
   }
 
   private takeData(): void {
-    const { owner, dataCount, dataNames, dataValues } = this.stream
+    const { owner, dataCount, dataNames, dataValues, hasNode } = this.stream
+    if (!hasNode) this.partial++
     const { propNames } = this.translator
     for (let i = 0; i < dataCount; i++) this.data.add(owner, propNames.id(dataNames[i]), dataValues[i])
   }

@@ -1,0 +1,138 @@
+import { decode, PackMap, type Value } from '../bytes/msgpack.js'
+import { cortexPaths } from '../layout/paths.js'
+import { SlabReader } from '../page/page-reader.js'
+import { readSettled } from '../slab/read-settled.js'
+import { readYamlFile } from '../slab/yaml-file.js'
+import type { SourceCortex } from '../source/cortex-dir.js'
+import { CELL_BASE_CONFS } from '../step/cell.js'
+import type { MigrOp } from '../step/context.js'
+import { hasOwnOptions, isOwnerKnown } from '../step/hivelyr.js'
+import { numberQueues } from '../translate/queues.js'
+import { translateTrigger } from '../translate/triggers.js'
+
+/**
+ * How often a run did otherwise than the reference; docs/decisions/reference-differences.md says why. Nothing is known of
+ * what is left out.
+ */
+export interface DifferenceCounts {
+  /** Nodes whose form is in another layer. */
+  readonly partialNodes?: number
+  /** Nodes whose value the model norms otherwise today. */
+  readonly keptValues?: number
+  /** Tag props whose type has options. */
+  readonly typedTagProps?: number
+  /** Layers that have a last splice. */
+  readonly lastSplices?: number
+  /** Offsets that splice logs lack. */
+  readonly missingOffsets?: number
+  /** Splices in names of an older model. */
+  readonly renamedSplices?: number
+  /** Queues whose number is not their place by name. */
+  readonly queueNumbers?: number
+  /** Triggers that were moved, and kept their iden. */
+  readonly triggerIdens?: number
+  /** Those of them that had no view of their own. */
+  readonly triggerViews?: number
+  /** Layers with a name or options. */
+  readonly layerOptions?: number
+  /** Layers whose owner is no user. */
+  readonly layerOwners?: number
+  /** Options of cell.yaml that 2.x has too. */
+  readonly cellOptions?: number
+  /** 1 when the source was read as 0.1.58 leaves it. */
+  readonly olderSource?: number
+}
+
+export const DIFFERENCE_NAMES = [
+  'partialNodes',
+  'keptValues',
+  'typedTagProps',
+  'lastSplices',
+  'missingOffsets',
+  'renamedSplices',
+  'queueNumbers',
+  'triggerIdens',
+  'triggerViews',
+  'layerOptions',
+  'layerOwners',
+  'cellOptions',
+  'olderSource',
+] as const satisfies readonly (keyof DifferenceCounts)[]
+
+/** Those that concern the cell: what its steps do otherwise with what the source has. */
+export function cellDifferences(source: SourceCortex, ops: ReadonlySet<MigrOp>): DifferenceCounts {
+  // Without it the steps work on what the destination has.
+  if (!ops.has('dirn')) return {}
+  return {
+    olderSource: source.dir === source.givenDir ? 0 : 1,
+    ...(ops.has('cell') ? { cellOptions: cellOptions(source.dir) } : {}),
+    ...(ops.has('hivelyr') ? layers(source) : {}),
+    ...(ops.has('triggers') ? triggers(source) : {}),
+    ...(ops.has('queues') ? { queueNumbers: queueNumbers(source.dir) } : {}),
+  }
+}
+
+/** What layers have counted, added up; what no layer has counted stays unknown. */
+export function addedUp(counts: readonly DifferenceCounts[]): DifferenceCounts {
+  const known = DIFFERENCE_NAMES.filter((name) => counts.some((each) => each[name] !== undefined))
+  return Object.fromEntries(known.map((name) => [name, counts.reduce((sum, each) => sum + (each[name] ?? 0), 0)]))
+}
+
+function cellOptions(dir: string): number {
+  const conf = readYamlFile(cortexPaths(dir).cellYaml) ?? {}
+  return Object.keys(conf).filter((name) => CELL_BASE_CONFS.has(name)).length
+}
+
+function layers({ hive }: SourceCortex): DifferenceCounts {
+  const idens = hive.children(['cortex', 'layers'])
+  return {
+    layerOptions: idens.filter((iden) => hasOwnOptions(hive, iden)).length,
+    layerOwners: idens.filter((iden) => !isOwnerKnown(hive, iden)).length,
+  }
+}
+
+function triggers({ dir, hive, cellGuid }: SourceCortex): DifferenceCounts {
+  const views = new Set(hive.children(['cortex', 'views']))
+  const lookup = {
+    defaultView: hive.getText(['cellinfo', 'defaultview']),
+    cellGuid: cellGuid ?? '',
+    hasView: (iden: string) => views.has(iden),
+  }
+  const rules = readSettled(cortexPaths(dir).slab('cell'), (slab) =>
+    [...(slab.db('triggers')?.rows() ?? [])].map(
+      ({ key, value }) => [Buffer.from(key).toString('latin1'), readRule(value)] as const,
+    ),
+  )
+  const moved = rules.filter(([key, rule]) => 'ok' in translateTrigger(key, rule, lookup))
+  const hasNoView = ([, rule]: readonly [string, Value]) => {
+    const view = rule instanceof PackMap ? (rule.get('viewiden') ?? null) : null
+    return view === null || view === cellGuid
+  }
+  return { triggerIdens: moved.length, triggerViews: moved.filter(hasNoView).length }
+}
+
+function readRule(value: Uint8Array): Value {
+  try {
+    return decode(value)
+  } catch {
+    return null
+  }
+}
+
+/** Queues that the reference, which numbers them by name, would have given the number of another one. */
+function queueNumbers(dir: string): number {
+  const path = cortexPaths(dir).slab('queues')
+  if (!SlabReader.exists(path)) return 0
+  const { names, numbers } = readSettled(path, (slab) => {
+    const rows = (db: string) => [...(slab.db(`cortex:queue:${db}`)?.rows() ?? [])]
+    const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1')
+    return {
+      names: rows('meta').map(({ key }) => latin1(key)),
+      numbers: new Map(
+        rows('abrv:name2abrv').map(({ key, value }) => [latin1(key), Buffer.from(value).readBigUInt64BE()] as const),
+      ),
+    }
+  })
+  const order = new Map(names.map((name, at) => [name, BigInt(at)]))
+  return numberQueues(names, numbers).filter(({ name, number }) => order.has(name) && order.get(name) !== number).length
+}
