@@ -199,6 +199,22 @@ export interface Blocker {
   readonly passes: boolean
 }
 
+/** Something that the answer whether it is safe to cut over says nothing about. */
+export interface NotLookedAt {
+  /** Stays the same when the sentence tells of another time or place. */
+  readonly key:
+    | 'splices'
+    | 'splices_before'
+    | 'node_data'
+    | 'equality'
+    | 'edit_log'
+    | 'new_layers'
+    | 'other_connections'
+    | 'lost_splices'
+  /** A sentence. */
+  readonly text: string
+}
+
 /** The whole service now; `src/sync/status.ts` makes the `status` map, its texts and the metrics of it. */
 export interface SyncState {
   readonly syncing: boolean
@@ -219,6 +235,8 @@ export interface SyncState {
   /** What splices do not carry and was found to differ, or cannot be detected: to be redone by hand. */
   readonly notCarried: readonly string[]
   /** What `canCutover` says nothing about. */
+  readonly unseen: readonly NotLookedAt[]
+  /** Their texts. */
   readonly notLookedAt: readonly string[]
 }
 

@@ -2,6 +2,7 @@ import { MigrationError } from '../errors.js'
 import type {
   CreateSyncService,
   LayerState,
+  NotLookedAt,
   OffsetStore,
   OpenCortex,
   RemoteLayer,
@@ -132,6 +133,7 @@ export class LayerSyncs implements SyncService {
       isLookedFor,
       others: [...this.unsynced.blockers, ...this.others.blockers(this.ground.clock.elapsed())],
     })
+    const unseen = this.notLookedAt()
     const polled = layers.map(({ polledAt }) => polledAt)
     return {
       syncing,
@@ -146,7 +148,8 @@ export class LayerSyncs implements SyncService {
       cutoverBlockers: blockers.map(({ text }) => text),
       polledAt: polled.length === 0 || polled.includes(null) ? null : Math.min(...(polled as number[])),
       notCarried: [...NOT_CARRIED, ...dest.modelNotes],
-      notLookedAt: this.notLookedAt(),
+      unseen,
+      notLookedAt: unseen.map(({ text }) => text),
     }
   }
 
@@ -379,13 +382,16 @@ export class LayerSyncs implements SyncService {
     return { applied, failed }
   }
 
-  private notLookedAt(): string[] {
+  private notLookedAt(): NotLookedAt[] {
     const layers = [...this.layers.values()]
-    const troubles = [this.unsynced.trouble, this.others.trouble, ...layers.map((layer) => layer.unwatched)]
     return notLookedAt({
       links: layers.map((layer) => layer.sourceLink),
       blindLayers: layers.filter((layer) => layer.isBlind).map(({ iden }) => iden),
-      troubles: troubles.filter((trouble) => trouble !== null),
+      troubles: [
+        ['new_layers', this.unsynced.trouble],
+        ['other_connections', this.others.trouble],
+        ...layers.map(({ unwatched }) => ['lost_splices', unwatched] as const),
+      ],
     })
   }
 

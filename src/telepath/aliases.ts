@@ -5,14 +5,23 @@ import { parse } from 'yaml'
 import { BadUrl } from './errors.js'
 import { parseUrl, type TelepathUrl } from './url.js'
 
-/** Parses a url, or the alias of one in `aliases.yaml`: an exact name, or one that ends at the first `/`. */
+/** Parses a url, or the alias of one in `aliases.yaml`. */
 export function resolveUrl(text: string): TelepathUrl {
-  return parseUrl(text.includes('://') ? text : aliased(text))
+  if (text.includes('://')) return parseUrl(text)
+  const url = urlOfAlias(text)
+  // A text without "://" may be anything, a password too: it is not repeated.
+  if (url === undefined) throw new BadUrl(`Cannot use the url: it has no "://" and is no alias in ${aliasFile()}`)
+  return parseUrl(url)
 }
 
-/** Whether a text is a url, or an alias of one. */
+/** Whether a text is a url, or an alias of one; true where aliases cannot be read, so that its use says why. */
 export function isTelepath(text: string): boolean {
-  return text.includes('://') || readAliases().has(text.split('/', 1)[0]) || readAliases().has(text)
+  if (text.includes('://')) return true
+  try {
+    return urlOfAlias(text) !== undefined
+  } catch {
+    return true
+  }
 }
 
 /** Synapse's own directory: `SYN_DIR`, else `~/.syn`. */
@@ -20,15 +29,12 @@ export function synDir(): string {
   return process.env.SYN_DIR ?? join(homedir(), '.syn')
 }
 
-function aliased(text: string): string {
+/** An alias is the whole text, or else what stands before its first `/`: the rest is then added to the url. */
+function urlOfAlias(text: string): string | undefined {
   const aliases = readAliases()
-  const whole = aliases.get(text)
-  if (whole !== undefined) return whole
-  const slash = text.indexOf('/')
-  const url = slash < 0 ? undefined : aliases.get(text.slice(0, slash))
-  // A text without "://" may be anything, a password too: it is not repeated.
-  if (url === undefined) throw new BadUrl(`Cannot use the url: it has no "://" and is no alias in ${aliasFile()}`)
-  return `${url}${text.slice(slash)}`
+  const [name] = text.split('/', 1)
+  const url = aliases.get(name)
+  return aliases.get(text) ?? (url === undefined ? undefined : `${url}${text.slice(name.length)}`)
 }
 
 function readAliases(): Map<string, string> {
@@ -38,9 +44,20 @@ function readAliases(): Map<string, string> {
   } catch {
     return new Map()
   }
-  const found: unknown = parse(text)
+  const found = parsed(text)
   if (typeof found !== 'object' || found === null) return new Map()
   return new Map(Object.entries(found).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+}
+
+/** @throws {BadUrl} */
+function parsed(text: string): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    // Behind its first line an error of YAML shows the text, a password too.
+    const [reason] = (error as Error).message.split('\n', 1)
+    throw new BadUrl(`Cannot look for an alias in ${aliasFile()}: ${reason.replace(/:$/, '')}`)
+  }
 }
 
 function aliasFile(): string {

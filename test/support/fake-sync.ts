@@ -34,6 +34,7 @@ export class FakeSync implements SyncService {
       cutoverBlockers: ['No sync runs'],
       polledAt: null,
       notCarried: ['Node data'],
+      unseen: [{ key: 'node_data', text: 'Node "contents"' }],
       notLookedAt: ['Node "contents"'],
     }
   }

@@ -80,7 +80,7 @@ export class SimCortex {
   /** Waited for before a layer takes a push. */
   storing: (iden: string) => Promise<void> = async () => {}
   /** The same before a layer gives splices. */
-  reading: (iden: string) => Promise<void> = async () => {}
+  reading: (iden: string, offset: number) => Promise<void> = async () => {}
   /** Called before a row of a log of node edits is shown. */
   digesting: () => void = () => {}
   pushes = 0
@@ -348,8 +348,8 @@ class SimLayer implements RemoteLayer {
   async *splices(offs: number | bigint, size: number): AsyncIterable<RawSplice> {
     const log = this.cortex.logs.get(this.iden)
     if (log === undefined) throw TelepathError.of('TypeError', { mesg: 'offs must be a tuple' })
-    await this.cortex.reading(this.iden)
     const start = Number(offs)
+    await this.cortex.reading(this.iden, start)
     let end = await this.cortex.call(this.link, this.peer, () => {
       this.cortex.check('splices', 'Caller must have permission layer.lift')
       return log.length

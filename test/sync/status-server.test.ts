@@ -230,11 +230,11 @@ test('the metrics are in the text format of Prometheus', async () => {
   const { body, headers } = await ask('/metrics', { headers: ROOT })
   assert.match(String(headers['content-type']), /version=0\.0\.4/)
   const lines = body.trimEnd().split('\n')
-  const sample = /^synapse_migrator_sync_[a-z_]+(\{layer="[0-9a-f]{32}"\}|\{what="(?:[^"\\]|\\["\\n])*"\})? -?[0-9.]+$/
+  const sample = /^synapse_migrator_sync_[a-z_]+(\{layer="[0-9a-f]{32}"\}|\{what="[a-z_]+"\})? -?[0-9.]+$/
   for (const line of lines) assert.ok(line.startsWith('# ') || sample.test(line), line)
   assert.ok(lines.includes(`synapse_migrator_sync_layer_lag_splices{layer="${LAYER}"} 3`))
   assert.ok(lines.includes('synapse_migrator_sync_can_cutover 0'))
-  assert.ok(lines.includes('synapse_migrator_sync_not_looked_at{what="Node \\"contents\\""} 1'))
+  assert.ok(lines.includes('synapse_migrator_sync_not_looked_at{what="node_data"} 1'))
   assert.ok(!body.includes(`source_tip{layer="${LAYER}"}`))
   const helped = lines.filter((line) => line.startsWith('# TYPE')).map((line) => line.split(' ')[2])
   assert.equal(new Set(helped).size, helped.length)

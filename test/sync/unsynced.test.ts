@@ -124,6 +124,18 @@ test('a look that could not tell whether nodes are younger than all splices, as 
   assert.match(later.cutoverBlockers.join(), /1 node was made at the source after its last splice/)
 })
 
+test('the first splice is read once to look at its time, and once to be pushed', async () => {
+  const bench = new Bench({ pollS: 60 })
+  const offsets: number[] = []
+  bench.source.reading = async (_, offset) => {
+    offsets.push(offset)
+  }
+  bench.add(A, asn(1))
+  await bench.start([A, 0])
+  await bench.wait(400)
+  assert.deepEqual(offsets, [0, 0])
+})
+
 test('an offset that skips what the destination has not got keeps from cutting over', async () => {
   const bench = new Bench()
   for (const cortex of [bench.source, bench.dest]) cortex.views.set(V, [A])

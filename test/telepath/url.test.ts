@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { resolveUrl } from '../../src/telepath/aliases.js'
+import { isTelepath, resolveUrl } from '../../src/telepath/aliases.js'
 import { BadUrl } from '../../src/telepath/errors.js'
 import { endpointOf, layerUrl, parseUrl, showUrl } from '../../src/telepath/url.js'
 
@@ -92,6 +92,15 @@ test('resolveUrl() looks for aliases: exact names first, then what stands before
     assert.equal(showUrl(resolveUrl('core/x')), 'tcp://other:2/')
     assert.equal(showUrl(resolveUrl('core/cortex/y')), 'tcp://root:****@h:1/cortex/y')
     assert.throws(() => resolveUrl('nope/x'), BadUrl)
+    for (const text of ['core', 'core/x', 'core/y', 'nope', 'nope/x']) {
+      assert.equal(isTelepath(text), !text.startsWith('nope'), text)
+    }
+    writeFileSync(join(dir, 'aliases.yaml'), 'core: [tcp://root:hunter2@h:1\n')
+    assert.ok(isTelepath('core'))
+    assert.throws(
+      () => resolveUrl('core'),
+      (error) => error instanceof BadUrl && /aliases\.yaml/.test(error.message) && !/hunter2|\n/.test(error.message),
+    )
   } finally {
     if (before === undefined) delete process.env.SYN_DIR
     else process.env.SYN_DIR = before

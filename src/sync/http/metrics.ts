@@ -59,8 +59,8 @@ export function metricsText(state: SyncState): string {
   }
   add('active', 'gauge', 'Whether a sync was started and not stopped', [` ${bit(state.syncing)}`])
   add('can_cutover', 'gauge', 'Whether the destination has everything', [` ${bit(state.canCutover)}`])
-  const texts = state.notLookedAt.map((text) => `{what="${labelValue(text)}"} 1`)
-  add('not_looked_at', 'gauge', 'What can_cutover says nothing about', texts)
+  const unseen = [...new Set(state.unseen.map(({ key }) => `{what="${key}"} 1`))]
+  add('not_looked_at', 'gauge', 'What can_cutover says nothing about', unseen)
   const mode = state.migrationMode
   if (mode !== null) add('migration_mode', 'gauge', 'Whether the destination is in migration mode', [` ${bit(mode)}`])
   for (const { name, type, help, of } of LAYER_METRICS) {
@@ -71,10 +71,6 @@ export function metricsText(state: SyncState): string {
     add(`layer_${name}`, type, help, samples)
   }
   return `${lines.join('\n')}\n`
-}
-
-function labelValue(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
 function bit(value: boolean): number {

@@ -86,8 +86,8 @@ ${notes(state.migrationModeError === null ? [] : [state.migrationModeError])}
 </section>
 ${state.layers.map((layer) => layerSection(layer, state.cutoverBlockers)).join('\n')}
 ${state.layers.length === 0 ? '<section class="dim">No layer was ever started.</section>' : ''}
-${state.notCarried.length === 0 ? '' : `<section><strong>To redo by hand</strong>${list(state.notCarried)}</section>`}
-${state.notLookedAt.length === 0 ? '' : `<section><strong>Not looked at</strong>${list(state.notLookedAt)}</section>`}
+<section><strong>To redo by hand</strong>${list(state.notCarried)}</section>
+<section><strong>Not looked at</strong>${list(state.notLookedAt)}</section>
 <footer>${escaped(timeText(now) ?? '')} UTC, ${turn}</footer>
 </main>
 </body>
@@ -172,7 +172,7 @@ function notes(texts: readonly string[]): string {
 }
 
 function list(texts: readonly string[]): string {
-  return texts.length === 0 ? '' : `<ul>${texts.map((text) => `<li>${escaped(text)}</li>`).join('')}</ul>`
+  return `<ul>${texts.map((text) => `<li>${escaped(text)}</li>`).join('')}</ul>`
 }
 
 function number(value: number): string {

@@ -256,14 +256,12 @@ export class LayerReader {
     if (this.isWatching) return
     const { held } = pipe.frontier
     const from = Math.max(0, held - WATCHED_SPLICES)
+    const times: number[] = []
+    for await (const splice of remote.splices(from, Math.max(1, held - from))) times.push(timeOf(splice))
+    for (const time of times) this.watch.saw(time)
+    const first = times.find((time) => !Number.isNaN(time))
     // A layer that is read from the beginning: whatever is older than its log came with the migration.
-    let first = held === 0 && !(await has(remote, 0)) ? 0 : Number.NaN
-    for await (const splice of remote.splices(from, Math.max(1, held - from))) {
-      const time = timeOf(splice)
-      if (Number.isNaN(first)) first = time
-      this.watch.saw(time)
-    }
-    this.watch.begin(first)
+    this.watch.begin(first ?? (held === 0 && times.length === 0 ? 0 : Number.NaN))
     this.isWatching = true
     layer.source.unlooked--
   }

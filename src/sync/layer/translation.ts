@@ -1,3 +1,4 @@
+import { copyOf } from '../../bytes/msgpack-text.js'
 import { equalSpans } from '../../bytes/spans.js'
 import { EditBuffer } from '../../translate/edit-buffer.js'
 import type { NodeEdit, SpliceFailure } from '../../translate/splice-sink.js'
@@ -130,8 +131,4 @@ export function packNodeEdits(nodeEdits: readonly Uint8Array[]): Uint8Array {
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return equalSpans(a, 0, a.length, b, 0, b.length)
-}
-
-function copyOf(buf: Uint8Array, start: number, end: number): Uint8Array {
-  return Uint8Array.prototype.slice.call(buf, start, end)
 }
