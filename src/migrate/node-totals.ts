@@ -21,6 +21,13 @@ export class NodeTotals {
   private readonly forms = new Map<string, number>()
   private last: { readonly partition: number; readonly buid: Uint8Array } | null = null
 
+  /** Of the streams of a checkpoint, some of which may have no counts. */
+  static of(streams: readonly { readonly counts?: NodeExtractCounts | undefined }[]): NodeTotals {
+    const totals = new NodeTotals()
+    for (const { counts } of streams) if (counts !== undefined) totals.add(counts)
+    return totals
+  }
+
   /** Adds a partition; they come in any order. */
   add(counts: NodeExtractCounts): void {
     for (const name of SUMMED) this.sums[name] += counts[name]

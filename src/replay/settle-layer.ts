@@ -5,6 +5,7 @@ import { readErrorRecords } from '../dest/error-records.js'
 import { errorKindInfo } from '../layout/error-record.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { NodesCheckpoint } from '../layout/records.js'
+import { NodeTotals } from '../migrate/node-totals.js'
 import type { NodeExtractCounts } from '../migrate/tasks/node-extract.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { ReplayContext } from './replay-context.js'
@@ -18,7 +19,6 @@ export async function settleLayer(
   const { destDir } = options
   const key = `nodes/${iden}`
   const streams = (readCheckpoints(destDir).get(key)?.streams ?? []) as { counts?: NodeExtractCounts }[]
-  const before = streams.flatMap(({ counts }) => (counts === undefined ? [] : [counts]))
   const left = countLeft(destDir, iden)
   const layer = SlabReader.open(cortexPaths(destDir).layer(iden).slab('layer_v2'))
   const nodedata = SlabReader.open(cortexPaths(destDir).layer(iden).slab('nodedata'))
@@ -26,10 +26,17 @@ export async function settleLayer(
     const forms = [...(layer.db('count:forms')?.rows() ?? [])].map(
       ({ key, value }) => [Buffer.from(key).toString('utf8'), Number(Buffer.from(value).readBigInt64BE())] as const,
     )
-    const counts = merged(before, left, forms, {
+    const before = NodeTotals.of(streams).whole()
+    // What differs from the reference is counted without replayed nodes.
+    const counts: NodeExtractCounts = {
+      ...before,
+      migrated: before.nodes - left.rejected,
+      reduced: left.reduced,
+      nodedataMigrated: nodedata.db('nodedata')?.entries ?? 0,
+      errorCount: left.errors,
+      forms,
       rows: layer.db('bybuid')?.entries ?? 0,
-      data: nodedata.db('nodedata')?.entries ?? 0,
-    })
+    }
     await writer.call('record', { records: statRecords(iden, counts, checkpoint) })
     // That it was us who wrote to the slabs tells verification not to expect differences.
     const writtenTxns = { layer_v2: layer.txnId, nodedata: nodedata.txnId }
@@ -55,41 +62,6 @@ function countLeft(destDir: string, iden: string): { rejected: number; reduced: 
     else left.rejected++
   }
   return left
-}
-
-/** The counts of a layer as if it had been one partition. */
-function merged(
-  before: readonly NodeExtractCounts[],
-  left: ReturnType<typeof countLeft>,
-  forms: NodeExtractCounts['forms'],
-  there: { readonly rows: number; readonly data: number },
-): NodeExtractCounts {
-  const total = (pick: (counts: NodeExtractCounts) => number) => before.reduce((sum, counts) => sum + pick(counts), 0)
-  const sourceForms = new Map<string, number>()
-  for (const [form, count] of before.flatMap((counts) => counts.sourceForms)) {
-    sourceForms.set(form, (sourceForms.get(form) ?? 0) + count)
-  }
-  const nodes = total((counts) => counts.nodes)
-  const last = before.flatMap(({ lastBuid }) => (lastBuid === null ? [] : [lastBuid])).sort(Buffer.compare)
-  return {
-    partition: 0,
-    sourceRows: total((counts) => counts.sourceRows),
-    nodedataRows: total((counts) => counts.nodedataRows),
-    nodes,
-    migrated: nodes - left.rejected,
-    reduced: left.reduced,
-    nodedataMigrated: there.data,
-    errorCount: left.errors,
-    // Those of replayed nodes are not among them.
-    partialNodes: total((counts) => counts.partialNodes),
-    keptValues: total((counts) => counts.keptValues),
-    typedTagProps: total((counts) => counts.typedTagProps),
-    sourceForms: [...sourceForms],
-    forms,
-    rows: there.rows,
-    lastBuid: last.at(-1) ?? null,
-    unresolved: new Uint8Array(0),
-  }
 }
 
 /** The statistics of a layer that depend on what was migrated, as a migration notes them. */
