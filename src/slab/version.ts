@@ -9,6 +9,11 @@ export function versionOf(value: Value | undefined): Version | null {
   return value as unknown as Version
 }
 
+/** The version of a layer's model as it is noted; below all others when none is, or what is noted is none. */
+export function layerVersionOf(noted: Value | null): Version {
+  return versionOf(noted ?? undefined) ?? [-1, -1, -1]
+}
+
 /** Negative when `a` is the older, zero when they are equal. */
 export function compareVersions(a: Version, b: Version): number {
   return a[0] - b[0] || a[1] - b[1] || a[2] - b[2]

@@ -1,9 +1,7 @@
 import { cortexPaths } from '../../layout/paths.js'
 import { SOURCE_LAYER_VERSION } from '../../layout/source-layer.js'
-import { compareVersions, showVersion, type Version, versionOf } from '../../slab/version.js'
+import { compareVersions, layerVersionOf, showVersion } from '../../slab/version.js'
 import { type Check, type Finding, problem } from '../check.js'
-
-const NO_VERSION: Version = [-1, -1, -1]
 
 /** Every layer must have its slab, in a layout of 0.1.x. */
 export const layerVersions: Check = ({ source, layerFacts }) => {
@@ -16,7 +14,7 @@ export const layerVersions: Check = ({ source, layerFacts }) => {
       found.push(problem(text, hint))
       continue
     }
-    const version = versionOf(modelVersion ?? undefined) ?? NO_VERSION
+    const version = layerVersionOf(modelVersion)
     // An older one is read as 0.1.58 would leave it.
     if (compareVersions(version, SOURCE_LAYER_VERSION) <= 0) continue
     const text = `Layer ${iden} model version must be at latest 01x vers: ${showVersion(version)} != ${showVersion(SOURCE_LAYER_VERSION)}`

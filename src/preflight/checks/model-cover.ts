@@ -5,6 +5,7 @@ import { findUncovered } from '../../model-tools/coverage.js'
 import { indexedNames, noNames, type RowNames } from '../../model-tools/row-names.js'
 import { SlabReader } from '../../page/page-reader.js'
 import { readSettled } from '../../slab/read-settled.js'
+import { compareVersions, layerVersionOf } from '../../slab/version.js'
 import { readExtModel } from '../../source/cortex-dir.js'
 import { OLD_FORMS, OLD_PROPS } from '../../translate/stortypes.js'
 import { type Check, type Finding, warning } from '../check.js'
@@ -20,7 +21,7 @@ export const modelCover: Check = ({ source, layerFacts, options: { modelFiles } 
     if (!hasLayerSlab || !SlabReader.exists(path)) continue
     const found = namesOf(path)
     if (found === null) continue
-    const isOld = String(modelVersion) !== String(SOURCE_LAYER_VERSION)
+    const isOld = compareVersions(layerVersionOf(modelVersion), SOURCE_LAYER_VERSION) < 0
     mergeInto(names, isOld ? withoutOld(found) : found)
   }
   const findings: Finding[] = []
