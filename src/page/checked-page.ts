@@ -120,7 +120,3 @@ export class CheckedPage {
     return (NODE_HEADER_BYTES + this.keyBytes(index) + data + 1) & ~1
   }
 }
-
-export function hexBytes(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
-}

@@ -1,9 +1,10 @@
 import { closeSync, existsSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { hexBytes } from '../bytes/hex.js'
 import { viewOf } from '../bytes/spans.js'
 import { MigrationError } from '../errors.js'
 import { type OpenFile, readAt } from '../file/read-at.js'
-import { CheckedPage, hexBytes, type Key } from './checked-page.js'
+import { CheckedPage, type Key } from './checked-page.js'
 import {
   DATA_VERSION,
   DB_RECORD_BYTES,

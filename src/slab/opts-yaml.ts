@@ -5,7 +5,7 @@ import { writeWhole } from './write-whole.js'
 export const NO_OPTIONS = '--- {}\n...\n'
 
 /** The path of the options file of a slab directory, `…/cell.lmdb` -> `…/cell.opts.yaml`. */
-function optsYamlPath(slabPath: string): string {
+export function optsYamlPath(slabPath: string): string {
   return slabPath.replace(/\.lmdb\/*$/, '.opts.yaml')
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Database, RootDatabase } from 'lmdb'
+import { hexBytes } from '../bytes/hex.js'
 import { assert, MigrationError } from '../errors.js'
 import { fileId } from '../file/file-id.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
@@ -213,7 +214,7 @@ export class Db implements RowStore {
   put(key: Uint8Array, value: Uint8Array): void {
     this.checkWrite(key, value)
     const stored = this.store.putSync(asBuffer(key), asBuffer(value)) as unknown
-    if (stored !== true) throw new MigrationError('ERR_DEST', `Cannot store ${hex(key)} in db "${this.name}"`)
+    if (stored !== true) throw new MigrationError('ERR_DEST', `Cannot store ${hexBytes(key)} in db "${this.name}"`)
   }
 
   /** Removes a key with all its values, or of a dupSort db one value; says whether it was there. */
@@ -235,7 +236,10 @@ export class Db implements RowStore {
     const keyFits = key.length >= 1 && key.length <= MAX_KEY_BYTES
     if (keyFits && !(this.dupSort && value.length > MAX_KEY_BYTES)) return
     const what = keyFits ? `value of ${value.length} bytes` : `key of ${key.length} bytes`
-    throw new MigrationError('ERR_DEST', `Cannot store ${hex(key)} in db "${this.name}": ${what}, LMDB takes 1 to 511`)
+    throw new MigrationError(
+      'ERR_DEST',
+      `Cannot store ${hexBytes(key)} in db "${this.name}": ${what}, LMDB takes 1 to 511`,
+    )
   }
 }
 
@@ -311,8 +315,4 @@ function nameOf(dataPath: string): string {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

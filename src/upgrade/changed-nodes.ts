@@ -1,4 +1,5 @@
 import { BUID_BYTES } from '../bytes/buid.js'
+import { hexBytes } from '../bytes/hex.js'
 import { assert } from '../errors.js'
 import type { SlabReader } from '../page/page-reader.js'
 import type { RowCursor } from '../page/row-cursor.js'
@@ -33,7 +34,7 @@ export class ChangedNodes {
    */
   add(from: Uint8Array, to: Uint8Array, form: string | null): void {
     // One that is known is not added again, and forms are found by number.
-    assert(!this.has(from), () => `node ${Buffer.from(from).toString('hex')} is changed twice`)
+    assert(!this.has(from), () => `node ${hexBytes(from)} is changed twice`)
     this.places.add(from, to)
     this.forms.push(form)
   }

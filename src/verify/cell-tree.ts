@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type OpenFile, readAt } from '../file/read-at.js'
 import { joinPath } from '../file/remove-tree.js'
 import { cortexPaths } from '../layout/paths.js'
-import { NO_OPTIONS } from '../slab/opts-yaml.js'
+import { NO_OPTIONS, optsYamlPath } from '../slab/opts-yaml.js'
 import { type CopiedFile, copiedFiles } from '../source/copied-files.js'
 import type { CellDifference } from './cell-rows.js'
 import type { ExpectedCell } from './expected-cell.js'
@@ -74,7 +74,7 @@ class TreeComparison {
       else if (startedBy === null) this.differs('extra', name, `the ${kind}`)
     }
     for (const slab of MADE_SLABS) {
-      const options = slab.replace(/lmdb$/, 'opts.yaml')
+      const options = optsYamlPath(slab)
       if (startedBy === null && there.has(slab) && !there.has(options) && !wanted.has(options))
         this.differs('missing', options, 'the file')
     }

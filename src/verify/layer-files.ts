@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DEST_LAYER_SLABS } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
-import { NO_OPTIONS } from '../slab/opts-yaml.js'
+import { NO_OPTIONS, optsYamlPath } from '../slab/opts-yaml.js'
 
 /** Files of a slab's directory. */
 const SLAB_FILES = ['data.mdb', 'lock.mdb']
@@ -29,7 +29,7 @@ function* inLayer(dir: string, path: string): Generator<LayerFile> {
   if (!statSync(dir).isDirectory()) return
   const found = names(dir)
   for (const slab of DEST_LAYER_SLABS) {
-    const options = `${slab}.opts.yaml`
+    const options = optsYamlPath(`${slab}.lmdb`)
     if (found.includes(`${slab}.lmdb`) && !found.includes(options))
       yield { kind: 'missing', name: `${path}/${options}`, what: 'the file' }
   }
