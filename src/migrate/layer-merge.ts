@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { MigrationError } from '../errors.js'
 import { DEST_DBS, dbsFrom, INDEX_DBS } from '../layout/dest-dbs.js'
-import { type LayerNames, longUnitBytes, MergePlan } from '../run/merge-plan.js'
+import { longUnitBytes, MergePlan } from '../run/merge-plan.js'
+import type { RunNames } from '../run/name-union.js'
 import { readRunFooter } from '../run/run-footer.js'
 import type { GroupCommit } from '../thread/in-turn.js'
 import type { BuiltDb, JobSlab, LayerJob } from './layer-job.js'
@@ -135,13 +136,13 @@ export class LayerMerge {
     await commits.drain()
   }
 
-  private async writeSmallDbs(names: LayerNames, forms: ReadonlyMap<string, number>): Promise<void> {
+  private async writeSmallDbs(names: RunNames, forms: ReadonlyMap<string, number>): Promise<void> {
     const { writer } = this.job.threads
     const { slab } = this.slabs[1]
     for (const [space, list] of [
-      ['propabrv', names.props],
-      ['tagabrv', names.tags],
-      ['tagpropabrv', names.tagProps],
+      ['propabrv', names.propNames],
+      ['tagabrv', names.tagNames],
+      ['tagpropabrv', names.tagPropNames],
     ] as const) {
       await writer.call('abrvDbs', { slab, space, names: list })
     }

@@ -1,10 +1,10 @@
 import { type Buckets, bucketsOf } from '../bytes/buckets.js'
-import { type ByteList, itemOf } from '../bytes/byte-list.js'
+import { itemOf } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
-import { INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
+import { DEST_DBS, INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
 import type { MergePart, MergeUnit } from '../migrate/tasks/merge-runs.js'
 import { MERGED_BLOCK_BYTES } from './merge-run-files.js'
-import { NameUnion } from './name-union.js'
+import { type RunNames, RunNamesUnion } from './name-union.js'
 import type { NodedataPlace } from './nodedata-rows.js'
 import type { RunFooter, RunSection } from './run-file.js'
 
@@ -15,13 +15,6 @@ const LONG_UNIT_BLOCKS = 4
 /** Rows of one task when runs have entry points far apart: of each run several, so that little is read twice. */
 export function longUnitBytes(runs: number): number {
   return Math.max(UNIT_BYTES, runs * LONG_UNIT_BLOCKS * MERGED_BLOCK_BYTES)
-}
-
-/** All names of a layer in byte order: a name's abbreviation is its place, whatever the partitions were. */
-export interface LayerNames {
-  readonly props: ByteList
-  readonly tags: ByteList
-  readonly tagProps: ByteList
 }
 
 /** Where a run keeps its node data, and what its ranks lead to. */
@@ -72,27 +65,23 @@ class Groups {
  */
 export class MergePlan {
   private readonly runs: PlannedRun[] = []
-  private readonly props = new NameUnion()
-  private readonly tags = new NameUnion()
-  private readonly tagProps = new NameUnion()
+  private readonly union = new RunNamesUnion()
   private readonly groups = new Map<IndexDb, Groups>(INDEX_DBS.map((db) => [db, new Groups()]))
 
   /** @param footer that of the run file at `path` */
   add(partition: number, path: string, footer: RunFooter): void {
-    const props = this.props.add(footer.propNames)
-    const tags = this.tags.add(footer.tagNames)
-    const tagProps = this.tagProps.add(footer.tagPropNames)
-    const section = (db: IndexDb) => {
-      const first = db === 'bytag' ? tags : db === 'bytagprop' ? tagProps : props
-      return plannedSection(footer.sections[db], this.groupsOf(db), first, props)
-    }
+    const numbers = this.union.add(footer)
+    const props = numbers.prop
+    const section = (db: IndexDb) =>
+      plannedSection(footer.sections[db], this.groupsOf(db), numbers[DEST_DBS[db].key[0]], props)
     const sections = Object.fromEntries(INDEX_DBS.map((db) => [db, section(db)])) as Record<IndexDb, PlannedSection>
     const { start, end } = footer.nodedata
     this.runs.push({ partition, path, sections, nodedata: { start, end }, props })
   }
 
-  names(): LayerNames {
-    return { props: this.props.sorted(), tags: this.tags.sorted(), tagProps: this.tagProps.sorted() }
+  /** All names of the layer: a name's abbreviation is its place, whatever the partitions were. */
+  names(): RunNames {
+    return this.union.sorted()
   }
 
   /** The rows of one database in units of similar size, in key order; each is made when it is called for. */
@@ -126,7 +115,7 @@ export class MergePlan {
 
   /** Node data of all runs that have any, in the order of the partitions. */
   nodedata(): NodedataSpan[] {
-    const ranks = this.props.ranks()
+    const ranks = this.union.ranks('prop')
     return this.runsInOrder()
       .filter(({ nodedata }) => nodedata.end > nodedata.start)
       .map(({ path, nodedata: { start, end }, props }) => {
@@ -144,8 +133,8 @@ export class MergePlan {
 
   private rankedGroups(db: IndexDb): RankedGroups {
     const { pairs } = this.groupsOf(db)
-    const firstRanks = (db === 'bytag' ? this.tags : db === 'bytagprop' ? this.tagProps : this.props).ranks()
-    const secondRanks = this.props.ranks()
+    const firstRanks = this.union.ranks(DEST_DBS[db].key[0])
+    const secondRanks = this.union.ranks('prop')
     const first = pairs.a.subarray(0, pairs.size).map((a) => firstRanks[a])
     const second = pairs.b.subarray(0, pairs.size).map((b) => (b < 0 ? -1 : secondRanks[b]))
     const order = first.map((_, group) => group).sort((x, y) => first[x] - first[y] || second[x] - second[y])

@@ -1,9 +1,9 @@
 import { bucketsOf } from '../bytes/buckets.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { assert } from '../errors.js'
-import { INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
+import { DEST_DBS, INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
 import { mergeRows, readBytesFor, SegmentReader } from './merger.js'
-import { NameUnion } from './name-union.js'
+import { type NameNumbers, RunNamesUnion } from './name-union.js'
 import { eachNodedata } from './nodedata-rows.js'
 import { damagedRun, RUN_MAGIC } from './run-blocks.js'
 import { type RunFooter, RunWriter } from './run-file.js'
@@ -22,64 +22,52 @@ export interface MergeFilesInput {
 interface Input {
   readonly path: string
   readonly footer: RunFooter
-  readonly props: Int32Array
-  readonly tags: Int32Array
-  readonly tagProps: Int32Array
+  readonly ranks: NameNumbers
 }
 
 /**
  * Merges runs of consecutive partitions to one, as if they had been one partition: each is read once, from its start to its end.
  */
-export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { rows: number; bytes: number } {
-  const props = new NameUnion()
-  const tags = new NameUnion()
-  const tagProps = new NameUnion()
+export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: number } {
+  const union = new RunNamesUnion()
   const met = paths.map((path) => {
     const footer = readRunFooter(path)
     if (footer === null) throw damagedRun(path, 'it is gone')
-    const { propNames, tagNames, tagPropNames } = footer
-    return { path, footer, props: props.add(propNames), tags: tags.add(tagNames), tagProps: tagProps.add(tagPropNames) }
+    return { path, footer, numbers: union.add(footer) }
   })
-  const [propRanks, tagRanks, tagPropRanks] = [props.ranks(), tags.ranks(), tagProps.ranks()]
-  const inputs = met.map(
-    (input): Input => ({
-      ...input,
-      props: input.props.map((id) => propRanks[id]),
-      tags: input.tags.map((id) => tagRanks[id]),
-      tagProps: input.tagProps.map((id) => tagPropRanks[id]),
-    }),
-  )
+  const [propRanks, tagRanks, tagPropRanks] = [union.ranks('prop'), union.ranks('tag'), union.ranks('tagProp')]
+  const inputs = met.map(({ path, footer, numbers: { prop, tag, tagProp } }): Input => {
+    const ranks = {
+      prop: prop.map((number) => propRanks[number]),
+      tag: tag.map((number) => tagRanks[number]),
+      tagProp: tagProp.map((number) => tagPropRanks[number]),
+    }
+    return { path, footer, ranks }
+  })
   const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
-  const rows = mergeSections(inputs, run)
+  mergeSections(inputs, run)
   const start = run.position
   let count = 0
-  for (const { path, footer, props: ranks } of inputs) {
+  for (const { path, footer, ranks } of inputs) {
     if (footer.nodedata.count === 0) continue
-    eachNodedata({ path, start: footer.nodedata.start, end: footer.nodedata.end }, (buf, at, end) => {
-      run.nodedata(buf, at, ranks[buf.readUInt32LE(at + 32)], buf.subarray(at + 40, end))
-      count++
-    })
+    eachNodedata(
+      { path, start: footer.nodedata.start, end: footer.nodedata.end },
+      (buf, buid, rank, valueStart, end) => {
+        run.nodedata(buf, buid, ranks.prop[rank], buf.subarray(valueStart, end))
+        count++
+      },
+    )
   }
-  const { bytes } = run.finish({
-    propNames: props.sorted(),
-    tagNames: tags.sorted(),
-    tagPropNames: tagProps.sorted(),
-    nodedata: { start, end: run.position, count },
-  })
-  return { rows: rows + count, bytes }
+  return run.finish({ ...union.sorted(), nodedata: { start, end: run.position, count } })
 }
 
 /** Sections follow each other in all runs alike, so one reader of each goes through all of them. */
-function mergeSections(inputs: readonly Input[], run: RunWriter): number {
+function mergeSections(inputs: readonly Input[], run: RunWriter): void {
   const readBytes = readBytesFor(inputs.length)
   const readers = inputs.map(({ path, footer }) => {
     return new SegmentReader({ path, start: RUN_MAGIC.length, end: footer.nodedata.start }, readBytes)
   })
-  let rows = 0
-  const emit = ({ buf, view, keyStart, keyEnd }: SegmentReader) => {
-    run.sortedRow(buf, view, keyStart, keyEnd)
-    rows++
-  }
+  const emit = ({ buf, view, keyStart, keyEnd }: SegmentReader) => run.sortedRow(buf, view, keyStart, keyEnd)
   for (const db of INDEX_DBS) {
     const { pairs, lists } = groupsOf(inputs, db)
     const { ends, list, index } = bucketsOf(lists, pairs.size)
@@ -101,16 +89,15 @@ function mergeSections(inputs: readonly Input[], run: RunWriter): number {
     run.endSection(db)
   }
   for (const reader of readers) reader.close()
-  return rows
 }
 
 /** The groups of a section of all runs, and of each run the numbers of its own ones. */
 function groupsOf(inputs: readonly Input[], db: IndexDb): { pairs: PairIndex; lists: Int32Array[] } {
   const pairs = new PairIndex()
-  const lists = inputs.map(({ footer, props, tags, tagProps }) => {
-    const first = db === 'bytag' ? tags : db === 'bytagprop' ? tagProps : props
+  const lists = inputs.map(({ footer, ranks }) => {
+    const first = ranks[DEST_DBS[db].key[0]]
     const { a, b } = footer.sections[db]
-    return a.map((rank, i) => pairs.id(first[rank], b[i] < 0 ? -1 : props[b[i]]))
+    return a.map((rank, i) => pairs.id(first[rank], b[i] < 0 ? -1 : ranks.prop[b[i]]))
   })
   return { pairs, lists }
 }

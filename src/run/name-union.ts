@@ -1,8 +1,36 @@
 import { ByteIndex } from '../bytes/byte-index.js'
 import { type ByteList, ByteListBuilder, sortByBytes, startOf } from '../bytes/byte-list.js'
+import type { KeyName } from '../layout/dest-dbs.js'
+import type { RunFooter } from './run-file.js'
+
+/** The names of a run, or of several, in byte order. */
+export type RunNames = Pick<RunFooter, 'propNames' | 'tagNames' | 'tagPropNames'>
+/** Numbers that names have got, by what they are names of. */
+export type NameNumbers = Readonly<Record<KeyName, Int32Array>>
 
 /** Names of several runs, numbered as they are met. */
-export class NameUnion {
+export class RunNamesUnion {
+  private readonly unions = { prop: new NameUnion(), tag: new NameUnion(), tagProp: new NameUnion() }
+
+  /** The number of each name of a run. */
+  add({ propNames, tagNames, tagPropNames }: RunNames): NameNumbers {
+    const { prop, tag, tagProp } = this.unions
+    return { prop: prop.add(propNames), tag: tag.add(tagNames), tagProp: tagProp.add(tagPropNames) }
+  }
+
+  sorted(): RunNames {
+    const { prop, tag, tagProp } = this.unions
+    return { propNames: prop.sorted(), tagNames: tag.sorted(), tagPropNames: tagProp.sorted() }
+  }
+
+  /** The place of each number's name in byte order. */
+  ranks(kind: KeyName): Int32Array {
+    return this.unions[kind].ranks()
+  }
+}
+
+/** Names of one kind. */
+class NameUnion {
   private readonly index = new ByteIndex()
 
   /** The number of each name. */

@@ -1,6 +1,9 @@
+import { BUID_BYTES } from '../bytes/buid.js'
 import { RunReader, roomFor } from './run-blocks.js'
 
 const READ_BYTES = 1 << 20
+/** A row begins with a buid, the rank of a name and the length of the value, which follows. */
+const [RANK_AT, LENGTH_AT, VALUE_AT] = [BUID_BYTES, BUID_BYTES + 4, BUID_BYTES + 8]
 
 /** Where a run keeps its node data. */
 export interface NodedataPlace {
@@ -9,12 +12,11 @@ export interface NodedataPlace {
   readonly end: number
 }
 
-/**
- * Reads the node data of a run.
- *
- * @param see is called for each value, `buf[at, end)`: buid (32 bytes), rank of the name (u32), length (u32), the value
- */
-export function eachNodedata(place: NodedataPlace, see: (buf: Buffer, at: number, end: number) => void): void {
+/** A value `buf[start, end)` under the name of that rank; the 32 bytes from `buid` on are whose it is. */
+type SeeNodedata = (buf: Buffer, buid: number, rank: number, start: number, end: number) => void
+
+/** Reads the node data of a run. */
+export function eachNodedata(place: NodedataPlace, see: SeeNodedata): void {
   const run = new RunReader(place.path).open()
   let buf = Buffer.allocUnsafeSlow(roomFor(Math.min(READ_BYTES, place.end - place.start)))
   try {
@@ -22,7 +24,7 @@ export function eachNodedata(place: NodedataPlace, see: (buf: Buffer, at: number
     while (position < place.end) {
       let length = Math.min(READ_BYTES, place.end - position)
       let at = run.read(position, length, buf)
-      const first = 40 + buf.readUInt32LE(at + 36)
+      const first = VALUE_AT + buf.readUInt32LE(at + LENGTH_AT)
       if (first > length) {
         length = first
         if (buf.length < roomFor(length)) buf = Buffer.allocUnsafeSlow(roomFor(length))
@@ -30,10 +32,11 @@ export function eachNodedata(place: NodedataPlace, see: (buf: Buffer, at: number
       }
       const bufEnd = at + length
       position -= at
-      while (at + 40 <= bufEnd) {
-        const end = at + 40 + buf.readUInt32LE(at + 36)
+      while (at + VALUE_AT <= bufEnd) {
+        const start = at + VALUE_AT
+        const end = start + buf.readUInt32LE(at + LENGTH_AT)
         if (end > bufEnd) break
-        see(buf, at, end)
+        see(buf, at, buf.readUInt32LE(at + RANK_AT), start, end)
         at = end
       }
       position += at

@@ -88,7 +88,7 @@ function merged(unit: MergeUnit): string[] {
 
 function check(runs: readonly TestRun[], unitBytes: number, blockBytes: number): MergeUnit[] {
   const plan = planOf(runs, blockBytes)
-  const abrvOf = new Map(itemsOf(plan.names().props).map((name, abrv) => [Buffer.from(name).toString(), abrv]))
+  const abrvOf = new Map(itemsOf(plan.names().propNames).map((name, abrv) => [Buffer.from(name).toString(), abrv]))
   const rows = runs.flatMap(({ names: own, rows: list }) => {
     return list.map(({ group, index, owner }) => ({ abrv: abrvOf.get(own[group]) ?? -1, index, owner }))
   })
@@ -139,15 +139,15 @@ test('MergePlan.units() and mergeRows() give what sorting all rows gives, whatev
 
 /** All that a plan leads to: names, rows of each database, node data. */
 function contentOf(plan: MergePlan): object {
-  const { props, tags, tagProps } = plan.names()
+  const { propNames, tagNames, tagPropNames } = plan.names()
   const values: string[] = []
   for (const { abrvs, ...place } of plan.nodedata()) {
-    eachNodedata(place, (buf, at, end) => {
-      values.push(`${buf.readUInt32BE(at)} ${abrvs[buf.readUInt32LE(at + 32)]} ${buf.toString('utf8', at + 40, end)}`)
+    eachNodedata(place, (buf, buid, rank, start, end) => {
+      values.push(`${buf.readUInt32BE(buid)} ${abrvs[rank]} ${buf.toString('utf8', start, end)}`)
     })
   }
   return {
-    names: [props, tags, tagProps],
+    names: [propNames, tagNames, tagPropNames],
     rows: INDEX_DBS.map((db) => plan.units(db, 100).flatMap((unit) => merged(unit()))),
     values,
   }
@@ -253,7 +253,7 @@ test('MergePlan.names() is in byte order, and nodedata() leads from the names of
     const names = { propNames: byteListOf(list), tagNames: NO_NAMES, tagPropNames: NO_NAMES }
     plan.add(partition, `${partition}`, { ...names, sections, nodedata })
   }
-  const props = itemsOf(plan.names().props)
+  const props = itemsOf(plan.names().propNames)
   assert.deepEqual(
     props.map((name) => Buffer.from(name).toString()),
     ['a', 'a\u00ff', 'b', '\uffff', '\u{1f600}'],

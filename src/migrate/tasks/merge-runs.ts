@@ -100,10 +100,10 @@ export function copyNodedata(input: NodedataInput): { rows: number } {
   const key = Buffer.alloc(40)
   let rows = 0
   for (const part of input.parts) {
-    eachNodedata(part, (buf, at, end) => {
-      buf.copy(key, 0, at, at + BUID_BYTES)
-      putAbrv(key, BUID_BYTES, part.abrvs[buf.readUInt32LE(at + BUID_BYTES)])
-      builder.add(key, 0, 40, buf, at + 40, end)
+    eachNodedata(part, (buf, buid, rank, start, end) => {
+      buf.copy(key, 0, buid, buid + BUID_BYTES)
+      putAbrv(key, BUID_BYTES, part.abrvs[rank])
+      builder.add(key, 0, 40, buf, start, end)
       rows++
     })
   }
