@@ -40,10 +40,15 @@ export class Checkpoints {
     this.slab.write(() => this.db.put(Buffer.from(key), sealed(checkpoint)))
   }
 
-  /** Stores the rows of streams that belong to a checkpoint; durable when it returns. */
-  putStreams(key: string, streams: readonly StreamNote[]): void {
+  /**
+   * Stores the rows of streams that belong to a checkpoint; durable when it returns.
+   *
+   * @param dropped streams in whose place they are
+   */
+  putStreams(key: string, streams: readonly StreamNote[], dropped: readonly number[] = []): void {
     this.slab.write(() => {
       for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), sealed(note))
+      for (const stream of dropped) this.db.delete(Buffer.from(streamKey(key, stream)))
     })
   }
 

@@ -106,11 +106,10 @@ export class SlabBuild {
     return this.builder.stateOf(id)
   }
 
-  /** Declares a database made of complete streams in key order. Says how many rows it has. */
-  finishDb(name: string, dupSort: boolean, ids: readonly number[]): number {
-    const rows = this.builder.finishDb(name, dupSort, this.builder.keptParts(ids))
+  /** Declares a database made of complete streams in key order. */
+  finishDb(name: string, dupSort: boolean, ids: readonly number[]): void {
+    this.builder.finishDb(name, dupSort, this.builder.keptParts(ids))
     for (const id of ids) this.ends.delete(id)
-    return rows
   }
 
   /** Makes a small database of rows in key order. */
@@ -140,8 +139,8 @@ export class SlabBuild {
   }
 
   /** Completes the file and makes it durable; `installSlab()` then gives it its name. */
-  finish(): { bytes: number } {
-    return this.builder.finish()
+  finish(): void {
+    this.builder.finish()
   }
 
   close(): void {

@@ -51,19 +51,13 @@ export class DryWriter implements LayerWriter {
     return true
   }
 
-  finishDb(): number {
-    return 0
-  }
-
-  finishSlab(): { bytes: number } {
-    return { bytes: 0 }
-  }
-
   abrvDbs(): void {}
   build(): void {}
   async commitRuns(): Promise<void> {}
   drop(): void {}
   dropCheckpoint(): void {}
+  finishDb(): void {}
+  finishSlab(): void {}
   forget(): void {}
   putBuilt(): void {}
   putCheckpoint(): void {}

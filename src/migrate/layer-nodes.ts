@@ -50,7 +50,7 @@ export interface LayerNodesOptions extends LayerNodesSource {
 
 export interface LayerNodesEvents extends JobEvents, LayerMergeEvents {
   /** Source rows read so far, of so many. */
-  progress(done: { rows: number; totalRows: number; nodes: number }): void
+  progress(done: { rows: number; totalRows: number }): void
 }
 
 export interface LayerNodesResult {
@@ -148,7 +148,7 @@ export class LayerNodes {
       const saved = await this.job.load(plan.fingerprint)
       if (saved?.head.isBuilt) {
         this.takeDone(saved.streams)
-        this.events.progress({ rows: this.totalRows, totalRows: this.totalRows, nodes: 0 })
+        this.events.progress({ rows: this.totalRows, totalRows: this.totalRows })
         this.events.merged(1, 1)
         return this.result(startedMs, plan.isLimited, 0)
       }
@@ -379,8 +379,8 @@ export class LayerNodes {
   }
 
   private showProgress(): void {
-    const { sourceRows, nodedataRows, nodes } = this.totals.sums
-    this.events.progress({ rows: sourceRows + nodedataRows, totalRows: this.totalRows, nodes })
+    const { sourceRows, nodedataRows } = this.totals.sums
+    this.events.progress({ rows: sourceRows + nodedataRows, totalRows: this.totalRows })
   }
 
   private runPath(partition: number): string {

@@ -89,10 +89,7 @@ export class LayerRuns {
 
   /** Waits for all merges that were begun, and for those that follow from them. */
   async drain(): Promise<void> {
-    while (this.merges.size > 0 && this.failure === null) {
-      await Promise.all(this.merges)
-      await this.commits.drain()
-    }
+    while (this.merges.size > 0 && this.failure === null) await Promise.all(this.merges)
     if (this.failure !== null) throw this.failure
   }
 

@@ -200,10 +200,8 @@ export class SlabFileBuilder {
   /**
    * Declares a finished db: its streams in key order, each looked at once. No parts, or none with rows, make an empty db. Forgets
    * the streams.
-   *
-   * @returns the number of its rows
    */
-  finishDb(name: string, dupSort: boolean, parts: Iterable<StreamPart>): number {
+  finishDb(name: string, dupSort: boolean, parts: Iterable<StreamPart>): void {
     assert(!this.dbs.has(name), () => `Database "${name}" is finished twice`)
     const branches = new BranchBuilder(this.spare, (page) => this.putOwn(page, PageFlag.branch))
     const counts = { leafPages: 0, overflowPages: 0, entries: 0 }
@@ -235,7 +233,6 @@ export class SlabFileBuilder {
       this.keptById.delete(stream)
     }
     this.dbs.set(name, packRecord(record))
-    return counts.entries
   }
 
   /** A plain row of the unnamed db, beside the db records: 0.1.x keeps `layer:model:version` there. */
@@ -278,7 +275,7 @@ export class SlabFileBuilder {
    *
    * @throws {MigrationError} ERR_INTERNAL when a stream belongs to no db: its rows would be lost
    */
-  finish(): { readonly lastPage: number; readonly bytes: number } {
+  finish(): void {
     assert(this.streams().length === 0, () => `Streams ${this.streams().join(', ')} belong to no database`)
     const mainDb = this.buildMainDb()
     const freeDb = this.buildFreeDb()
@@ -293,7 +290,6 @@ export class SlabFileBuilder {
     // The file stays: until a checkpoint says that the slab is complete, a resumed build needs it.
     this.leaves?.close()
     syncDir(this.dir)
-    return { lastPage, bytes }
   }
 
   /** Closes the file without finishing it. */

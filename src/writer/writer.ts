@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ByteList } from '../bytes/byte-list.js'
+import { hexBytes } from '../bytes/hex.js'
 import { decode, PackMap, pyEquals } from '../bytes/msgpack.js'
 import { Checkpoints, parsedRecord, type StreamNote } from '../dest/checkpoints.js'
 import { makeEmptySlabs } from '../dest/empty-slabs.js'
@@ -100,7 +101,7 @@ export class Writer {
     const isLogged = this.checkpoints.get(`nexus/${iden}`) !== null
     if (isLogged) this.nexusLog ??= await NexusLog.open(destDir, NEXUS_MAP_BYTES)
     const wanted = new Set<string>()
-    for (let at = 0; at < buids.length; at += 32) wanted.add(hex(buids.subarray(at, at + 32)))
+    for (let at = 0; at < buids.length; at += 32) wanted.add(hexBytes(buids.subarray(at, at + 32)))
     const logged = isLogged ? (this.nexusLog?.loggedOf(iden, wanted) ?? null) : null
     this.replay = { layer, iden, destDir, logged, userIden: this.creatorOf(destDir, iden) }
   }
@@ -114,10 +115,10 @@ export class Writer {
     if (logged !== null) {
       const which = {
         nodes: nodes
-          .filter(({ buid, rows }) => rows.length > 0 && !logged.nodes.has(hex(buid)))
+          .filter(({ buid, rows }) => rows.length > 0 && !logged.nodes.has(hexBytes(buid)))
           .map(({ buid }) => buid),
         nodedata: nodes
-          .filter(({ buid, data }) => data.length > 0 && !logged.nodedata.has(hex(buid)))
+          .filter(({ buid, data }) => data.length > 0 && !logged.nodedata.has(hexBytes(buid)))
           .map(({ buid }) => buid),
       }
       this.nexusLog?.append(nexusEdits(destDir, iden, { batchSize, userIden, now: Date.now }, which))
@@ -213,13 +214,13 @@ export class Writer {
     key: string
     streams: readonly (StreamNote & object)[]
     /** Run files that belong to the streams. */
-    runPaths?: string[]
+    runPaths: readonly string[]
   }): Promise<void> {
     const { slab, streams } = args
     const build = this.slab(slab)
     const records: PackedRecord[] = streams.flatMap(({ stream }) => build.takeRecords(stream))
     const notes = streams.map((note): PlacedStream => ({ ...note, slab, state: build.stateOf(note.stream) }))
-    await Promise.all([build.sync(), syncRuns(args.runPaths ?? [])])
+    await Promise.all([build.sync(), syncRuns(args.runPaths)])
     // A checkpoint vouches for pages and errors alike: it comes last.
     if (records.length > 0) this.migrationLog.putErrors(records)
     this.checkpoints.putStreams(args.key, notes)
@@ -237,8 +238,7 @@ export class Writer {
     dropped: readonly number[]
   }): Promise<void> {
     await syncRuns(args.runPaths)
-    this.checkpoints.putStreams(args.key, args.streams)
-    if (args.dropped.length > 0) this.checkpoints.dropStreams(args.key, args.dropped)
+    this.checkpoints.putStreams(args.key, args.streams, args.dropped)
   }
 
   finishDb({
@@ -251,8 +251,8 @@ export class Writer {
     name: string
     dupSort: boolean
     streams: number[]
-  }): number {
-    return this.slab(slab).finishDb(name, dupSort, streams)
+  }): void {
+    this.slab(slab).finishDb(name, dupSort, streams)
   }
 
   rowsDb(args: { slab: string; name: string; dupSort: boolean; rows: [Uint8Array, Uint8Array][] }): void {
@@ -264,10 +264,9 @@ export class Writer {
   }
 
   /** Completes a slab where it is built. */
-  finishSlab({ slab }: { slab: string }): { bytes: number } {
-    const done = this.slab(slab).finish()
+  finishSlab({ slab }: { slab: string }): void {
+    this.slab(slab).finish()
     this.builds.delete(slab)
-    return done
   }
 
   /** Gives finished slabs their names, or finds that they have them; says whether all are there. */
@@ -345,8 +344,4 @@ interface OpenLayer {
   /** What the nexus log has already; null when the layer is not in it. */
   readonly logged: ReturnType<NexusLog['loggedOf']> | null
   readonly userIden: string
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex')
 }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Checkpoints, readCheckpoints } from '../../src/dest/checkpoints.js'
+import { cortexPaths } from '../../src/layout/paths.js'
+import { SlabReader } from '../../src/page/page-reader.js'
 import { tempDir } from '../support/fixture.js'
 
 const dir = tempDir()
@@ -38,7 +40,14 @@ function act(state: State, { does, key, value, notes }: Step): void {
     return
   }
   if (does !== 'put') for (const note of notes) streams.set(note.stream, note)
+  if (does === 'putStreams') for (const stream of droppedOf(before, value, notes)) streams.delete(stream)
   state.set(key, { value: does === 'putStreams' ? (before?.value ?? null) : { isBuilt: value }, streams })
+}
+
+/** Some streams that a checkpoint has, but for those that are noted now. */
+function droppedOf(before: ReturnType<State['get']>, value: number, notes: Step['notes']): number[] {
+  const known = [...(before?.streams.keys() ?? [])].filter((stream) => notes.every((note) => note.stream !== stream))
+  return known.filter((_, i) => (i + value) % 3 === 0)
 }
 
 test('Checkpoints keep what a simple model keeps, and what a killed process leaves is that as well', async () => {
@@ -51,9 +60,10 @@ test('Checkpoints keep what a simple model keeps, and what a killed process leav
       for (const one of steps) {
         // Streams are noted of a checkpoint that is there.
         if (one.does === 'putStreams' && state.get(one.key)?.value == null) continue
+        const dropped = droppedOf(state.get(one.key), one.value, one.notes)
         act(state, one)
         if (one.does === 'put') checkpoints.put(one.key, { isBuilt: one.value })
-        else if (one.does === 'putStreams') checkpoints.putStreams(one.key, one.notes)
+        else if (one.does === 'putStreams') checkpoints.putStreams(one.key, one.notes, dropped)
         else if (one.does === 'replace') checkpoints.replace(one.key, { isBuilt: one.value }, one.notes)
         else checkpoints.clear(one.key)
         // As another process reads the file at this instant.
@@ -70,4 +80,21 @@ test('Checkpoints keep what a simple model keeps, and what a killed process leav
     }),
     { numRuns: 25, seed: 1 },
   )
+})
+
+test('Checkpoints.putStreams() notes streams and forgets those in whose place they are in one transaction', async () => {
+  const destDir = join(dir, 'one-transaction')
+  const checkpoints = await Checkpoints.open(destDir)
+  checkpoints.put('nodes/aa', {})
+  checkpoints.putStreams('nodes/aa', [{ stream: 1 }, { stream: 2 }])
+  const txnId = () => {
+    const slab = SlabReader.open(cortexPaths(destDir).migration.checkpoints)
+    slab.close()
+    return slab.txnId
+  }
+  const before = txnId()
+  checkpoints.putStreams('nodes/aa', [{ stream: 9 }], [1, 2])
+  assert.equal(txnId(), before + 1)
+  assert.deepEqual(checkpoints.streams('nodes/aa'), [{ stream: 9 }])
+  await checkpoints.close()
 })
