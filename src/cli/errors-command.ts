@@ -98,7 +98,8 @@ function list(dest: string, options: Options): ExitCode {
     isOpen ||= errorKindInfo(record.code).isNote !== true
     return true
   })
-  if (options.json === true) printLines(wanted, options.limit ?? Number.POSITIVE_INFINITY)
+  // Whether an open one is left is only known in the end.
+  if (options.json === true) printLines(wanted, options.limit ?? Number.POSITIVE_INFINITY, accepted !== null)
   else process.stdout.write(errorsText(wanted, options.limit ?? MOST_SHOWN, paintFor(process.stdout)))
   return isOpen ? ExitCode.quarantined : ExitCode.ok
 }
@@ -187,10 +188,13 @@ function* filtered(
   }
 }
 
-function printLines(records: Iterable<ErrorRecord>, limit: number): void {
+/** @param readsAll whether records are read that are not printed any more */
+function printLines(records: Iterable<ErrorRecord>, limit: number, readsAll: boolean): void {
   let printed = 0
   for (const record of records) {
-    if (printed++ === limit || process.stdout.destroyed) return
-    process.stdout.write(`${JSON.stringify(errorJson(record))}\n`)
+    const isPrinted = printed < limit && !process.stdout.destroyed
+    if (!isPrinted && !readsAll) return
+    if (isPrinted) process.stdout.write(`${JSON.stringify(errorJson(record))}\n`)
+    printed++
   }
 }

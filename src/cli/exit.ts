@@ -41,18 +41,20 @@ export function failureOf(error: unknown): Failure {
  *
  * @param screen is stopped first
  * @param hint how to continue
+ * @returns what ends it, when there is nothing to continue any more
  */
-export function stopOnSignals(screen: { stop(): void }, hint: string): void {
-  for (const [signal, code] of [
-    ['SIGINT', ExitCode.sigint],
-    ['SIGTERM', ExitCode.sigterm],
-  ] as const) {
-    process.on(signal, () => {
-      screen.stop()
-      process.stderr.write(`Stopped by ${signal}. ${hint}\n`)
-      process.exit(code)
-    })
-  }
+export function stopOnSignals(screen: { stop(): void }, hint: string): () => void {
+  return onSignals((signal) => {
+    screen.stop()
+    process.stderr.write(`Stopped by ${signal}. ${hint}\n`)
+    process.exit(signal === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm)
+  })
+}
+
+/** Calls `act` instead of ending the process, until the function that it returns is called. */
+export function onSignals(act: (signal: 'SIGINT' | 'SIGTERM') => void): () => void {
+  process.on('SIGINT', act).on('SIGTERM', act)
+  return () => process.off('SIGINT', act).off('SIGTERM', act)
 }
 
 /** Continues when nobody reads the output any more, as behind `| head`: the work is worth more than its log. */

@@ -47,12 +47,13 @@ async function report(destDir: string, { sha256, verify, out, json }: Options): 
     import('../report/run-history.js'),
     import('../report/write-report.js'),
   ])
+  const last = readRuns(destDir)?.at(-1)
+  if (out !== undefined && typeof last?.options.src === 'string') refuseInSource(out, last.options.src)
   const made = makeReport(destDir, {
     version: packageVersion(),
-    verify: verify === undefined ? null : readVerify(verify, destDir, readRuns(destDir)?.at(-1)?.endedMs ?? 0),
+    verify: verify === undefined ? null : readVerify(verify, destDir, last?.endedMs ?? 0),
     sha256: sha256 === true ? await (await import('../report/hash-files.js')).hashFiles(destDir) : null,
   })
-  if (out !== undefined && made.source !== null) refuseInSource(out, made.source)
   if (json === true) printJson(made)
   else process.stdout.write(`Wrote the report to ${writeReport(out ?? dir, made)}\n`)
   return ExitCode.ok

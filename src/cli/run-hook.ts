@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { ExitCode } from '../errors.js'
+import { onSignals } from './exit.js'
 import { endStatus } from './json-lines.js'
 import type { ParsedMigrate } from './migrate-options.js'
 import { variableOf } from './settings.js'
@@ -35,9 +36,12 @@ export async function runHook(parsed: ParsedMigrate, { runId, exitCode, report }
     [variableOf('report')]: report ?? '',
   }
   const child = spawn('/bin/sh', ['-c', command], { env, stdio: ['ignore', process.stderr, 'inherit'] })
+  // The run is over, whatever becomes of the command.
+  const release = onSignals((signal) => child.kill(signal))
   const end = await new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
     child.once('close', (code, signal) => resolve(code === 0 ? '' : signal === null ? `exit code ${code}` : signal))
   })
+  release()
   return end === '' ? null : `The command of --on-${isSuccess ? 'success' : 'failure'} failed: ${end}`
 }

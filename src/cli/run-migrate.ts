@@ -66,7 +66,9 @@ interface Run {
 
 /** Tells everybody how it ended. */
 async function runToItsEnd(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
-  const { watch } = run
+  const { watch, screen } = run
+  const hint = parsed.dryRun ? 'Nothing was written' : 'To continue, run the same command with --from-last'
+  const release = stopOnSignals(screen, hint)
   try {
     const exitCode = await migrate(parsed, run)
     watch.end(exitCode)
@@ -75,6 +77,8 @@ async function runToItsEnd(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
     watch.failed(error)
     watch.end(failureOf(error).exitCode)
     return reportFailure(error)
+  } finally {
+    release()
   }
 }
 
@@ -84,7 +88,6 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
     runLog.log(level, text, where)
     watch.logged(level, text)
   }
-  stopOnSignals(screen, parsed.dryRun ? 'Nothing was written' : 'To continue, run the same command with --from-last')
   if (parsed.metricsFile !== undefined) watch.tell(metricsSink(parsed.metricsFile, parsed.src, log))
   if (parsed.nice !== undefined) beNice(parsed.nice)
   const throttle = parsed.maxDisk === undefined ? null : setWriteThrottle(parsed.maxDisk * BYTES_PER_MB)

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, readdirSync, type Stats } from 'node:fs'
+import { createReadStream, readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { atPath, quoted } from '../file/at-path.js'
+import { type FileId, fileId } from '../file/file-id.js'
 import { joinPath } from '../file/remove-tree.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { Report } from './report-schema.js'
@@ -41,21 +42,21 @@ export async function hashFiles(destDir: string): Promise<NonNullable<Report['sh
  *
  * @param above the directories that it lies in
  */
-function* filesBelow(path: Buffer, above: readonly Stats[]): Generator<FoundFile> {
+function* filesBelow(path: Buffer, above: readonly FileId[]): Generator<FoundFile> {
   const found = atPath(path)
   if (found.kind === 'absent' || found.kind === 'other') return
   if (found.kind === 'unreachable') {
     if (found.why === 'link') return
     throw new MigrationError('ERR_PREFLIGHT', `Cannot hash ${quoted(path)}: ${found.reason}`, { hint: found.hint })
   }
-  const { stats } = found
   if (found.kind === 'file') {
-    yield { path, bytes: stats.size }
+    yield { path, bytes: found.stats.size }
     return
   }
-  if (above.some(({ dev, ino }) => dev === stats.dev && ino === stats.ino)) return
+  const id = fileId(path)
+  if (above.some(({ dev, inode }) => dev === id.dev && inode === id.inode)) return
   for (const name of readdirSync(path, { encoding: 'buffer' }).sort(Buffer.compare)) {
-    yield* filesBelow(joinPath(path, name), [...above, stats])
+    yield* filesBelow(joinPath(path, name), [...above, id])
   }
 }
 

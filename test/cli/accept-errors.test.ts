@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
+import { plant, rowsOf } from '../support/plant.js'
 
 test('--accept-errors turns recorded errors that a file lists into 0, and new ones stay 8', (t) => {
   const dir = tempDir(t)
@@ -48,6 +49,37 @@ test('--accept-errors turns recorded errors that a file lists into 0, and new on
   const replayed = (file: string) =>
     synapseMigrator(['errors', dest, '--replay', '--src', src, '--accept-errors', file]).status
   assert.deepEqual([replayed(json), replayed(some)], [0, 8])
+})
+
+test('errors --accept-errors ends with 8 for an error that lies behind those that --limit lists', (t) => {
+  const dir = tempDir(t)
+  const dest = join(dir, 'dest')
+  assert.equal(
+    migrate('--src', unpack('demo-cortex.tar.gz', join(dir, 'src')), '--dest', dest, '--workers', '1').status,
+    8,
+  )
+  // Notes come first; a second one like the first.
+  const log = join(dest, 'migration', 'migr.lmdb')
+  const note = rowsOf(log, 'migr').find(({ key }) => Buffer.from(key).toString('latin1').startsWith('cell\0error\0'))
+  assert.ok(note)
+  const [key, value] = [note.key, note.value].map((bytes) => Buffer.from(bytes).toString('hex'))
+  plant(log, [{ db: 'migr', dupSort: false, op: 'put', key: `${key}32`, value }])
+  const none = join(dir, 'none.jsonl')
+  writeFileSync(none, '')
+  for (const json of [[], ['--json']]) {
+    const { status, stdout } = synapseMigrator([
+      'errors',
+      dest,
+      '--notes',
+      '--accept-errors',
+      none,
+      '--limit',
+      '1',
+      ...json,
+    ])
+    assert.equal(status, 8)
+    if (json.length > 0) assert.equal(stdout.trimEnd().split('\n').length, 1)
+  }
 })
 
 test('--accept-errors knows values of node data, splices, triggers and queues one by one', (t) => {

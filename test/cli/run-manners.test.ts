@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { fixture, migrate, tempDir, unpack } from '../support/cortex.js'
 import { layerDigests } from '../support/row-digest.js'
 
@@ -35,6 +36,28 @@ test('hooks run after the end, know how it was, and do not change the exit code'
   const refused = migrate('--src', src, '--dest', dest, ...hooks)
   assert.deepEqual([refused.status, readFileSync(said, 'utf8')], [4, `bad 4 failed ${dest}\n`])
   assert.match(refused.stderr, /^error: [\s\S]*^printed$/m)
+})
+
+test('a signal during a hook ends the hook, and the run keeps its exit code and says nothing of going on', async (t) => {
+  const dir = tempDir(t)
+  const src = unpack('bad/intact/src.tar.gz', join(dir, 'src'))
+  const dest = join(dir, 'dest')
+  const begun = join(dir, 'begun')
+  const hook = `echo $$ >'${begun}'; exec sleep 600`
+  const args = [BIN, '--src', src, '--dest', dest, '--workers', '1', '--on-success', hook]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  let said = ''
+  child.stderr.on('data', (text) => {
+    said += text
+  })
+  const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)))
+  while (!existsSync(begun) || readFileSync(begun, 'utf8') === '') await wait(20)
+  child.kill('SIGTERM')
+  assert.equal(await ended, 0, said)
+  assert.match(said, /\[WARNING\] The command of --on-success failed: SIGTERM/)
+  assert.doesNotMatch(said, /--from-last/)
+  assert.throws(() => process.kill(Number(readFileSync(begun, 'utf8')), 0), { code: 'ESRCH' })
 })
 
 test('--max-disk holds back all pages and runs, and changes nothing of the result', (t) => {

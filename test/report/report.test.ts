@@ -129,6 +129,12 @@ test('report --sha256 follows links, passes over those that lead nowhere, and le
   const slab = `${dest}/layers/${LAYER}/layer_v2.lmdb/data.mdb`
   copyFileSync(slab, Buffer.concat([odd, Buffer.from('/data.mdb')]))
   assert.equal(hashed().sha256?.find(({ path }) => path === 'odd\\xe9/data.mdb')?.bytes, statSync(slab).size)
+  // What is refused is refused before hours of hashing: of this one it would not come to an end.
+  mkdirSync(join(dest, 'damaged'))
+  writeFileSync(join(dest, 'damaged', 'data.mdb'), 'no slab')
+  const refused = synapseMigrator(['report', dest, '--sha256', '--out', join(src, 'report')])
+  assert.deepEqual([refused.status, /it is in the source/.test(refused.stderr)], [2, true])
+  assert.equal(synapseMigrator(['report', dest, '--sha256']).status, 5)
 })
 
 test('a refused run and a dry one write nothing at the destination, and their report where it is asked for', (t) => {
