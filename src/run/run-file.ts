@@ -110,22 +110,16 @@ export class RunWriter {
       rankOf[group] = rank
     })
     const { order, ends } = sortRows(rows, rankOf, used.length)
-    const { draft } = this
     let at = 0
     used.forEach((group, rank) => {
-      const start = at
-      draft.begin(first[group], secondOf(group), this.position)
-      let block = this.position
+      this.beginGroup(first[group], secondOf(group))
       for (; at < ends[rank]; at++) {
         const row = order[at]
         const from = rows.starts[row]
-        if (at === start || this.position - block >= this.blockBytes) {
-          block = this.position
-          draft.entry(block, rows.bytes, from, from + rows.lengths[row])
-        }
+        this.enter(rows.bytes, from, from + rows.lengths[row])
         this.row(rows.bytes, from, rows.lengths[row], buidView, rows.owners[row] * 32)
       }
-      draft.end(this.position, ends[rank] - start)
+      this.endGroup()
     })
     this.endSection(name)
   }
@@ -139,14 +133,18 @@ export class RunWriter {
   /** The next row of the group: `buf[keyStart, keyEnd)` is the index, the 32 bytes behind it the buid. */
   sortedRow(buf: Buffer, view: DataView, keyStart: number, keyEnd: number): void {
     const length = keyEnd - keyStart
-    if (this.groupRows++ === 0 || this.position - this.block >= this.blockBytes) {
-      this.block = this.position
-      this.draft.entry(this.block, buf, keyStart, keyEnd)
-    }
+    this.enter(buf, keyStart, keyEnd)
     if (this.used + length + 34 > BUFFER_BYTES) this.flush()
     this.view.setUint16(this.used, length, true)
     copySpan(this.buf, this.view, this.used + 2, buf, view, keyStart, keyEnd + 32)
     this.used += length + 34
+  }
+
+  /** Notes an entry point before a row whose index is `buf[start, end)`, where one is due. */
+  private enter(buf: Uint8Array, start: number, end: number): void {
+    if (this.groupRows++ > 0 && this.position - this.block < this.blockBytes) return
+    this.block = this.position
+    this.draft.entry(this.block, buf, start, end)
   }
 
   endGroup(): void {
