@@ -82,7 +82,7 @@ export class SimCortex {
   /** The same before a layer gives splices. */
   reading: (iden: string, offset: number) => Promise<void> = async () => {}
   /** Called before a row of a log of node edits is shown. */
-  digesting: () => void = () => {}
+  digesting: () => unknown = () => undefined
   pushes = 0
   pushesAtOnce = 0
   mostPushesAtOnce = 0

@@ -13,6 +13,8 @@ type Attack =
   | 'none'
   | 'dest back'
   | 'dest back and grown'
+  | 'dest back twice and grown'
+  | 'dest older than the start'
   | 'source back'
   | 'source back and grown'
   | 'no splices'
@@ -21,6 +23,8 @@ const ATTACKS: readonly Attack[] = [
   'none',
   'dest back',
   'dest back and grown',
+  'dest back twice and grown',
+  'dest older than the start',
   'source back',
   'source back and grown',
   'no splices',
@@ -45,15 +49,29 @@ class Play {
     this.bench.source.hiveLayers = [A]
     this.bench.source.created.set(A, new Map())
     this.grow(5)
-    await this.bench.start([A, 0])
+    // What the migration has brought over.
+    const edit = (valu: number) => [[2, ['asn', valu, null, 9]]]
+    const migrated = this.written.slice(0, 3).map(([node, valu]) => ({ node, edits: edit(valu), meta: null, at: 0 }))
+    this.bench.dest.applied.set(A, migrated as never)
+    this.bench.dest.logged.set(A, [1, 2, 3])
+    await this.bench.start([A, 3])
+    if (this.random() < 0.3) this.bench.dest.digesting = () => this.random() < 0.3 && this.bench.dest.cutLayers()
     const steps = 3 + this.below(6)
     for (let step = 0; step < steps; step++) {
       await this.bench.wait(8_000 + this.below(20_000))
       this.backup()
       this.grow(1 + this.below(30))
-      if (this.random() < 0.3) this.bench = await this.bench.again()
+      if (this.random() < 0.3) {
+        this.bench = await this.bench.again(() => {
+          if (this.random() < 0.3) this.bench.dest.version[2]++
+        })
+      }
     }
     await this.bench.wait(20_000)
+    if (this.attack === 'dest back twice and grown') {
+      this.bench = await this.bench.again(() => this.putBack(this.backups[this.backups.length - 1]))
+      await this.bench.wait(this.below(45_000))
+    }
     if (this.random() < 0.5) this.bench = await this.bench.again(() => this.strike())
     else {
       this.bench.source.cut()
@@ -87,11 +105,11 @@ class Play {
   private strike(): void {
     const { source, dest } = this.bench
     const back = this.backups[this.below(this.backups.length)]
-    if (this.attack.startsWith('dest back')) {
-      dest.applied.set(A, [...back.applied] as never)
-      dest.logged.set(A, [...back.logged])
-    }
-    if (this.attack === 'dest back and grown') {
+    if (this.attack.startsWith('dest back')) this.putBack(back)
+    if (this.attack === 'dest older than the start') this.putBack({ logged: [1, 2], applied: [], log: 0 })
+    // Where nothing behind the backup was known to be on disk, what others add is only more.
+    const isKnown = (this.bench.durable.settled.get(A) ?? 0) > back.log
+    if (this.attack.endsWith('and grown') && this.attack.startsWith('dest') && isKnown) {
       const count = 60 * 10
       dest.logged.get(A)?.push(...Array.from({ length: count }, (_, i) => i + 1))
       dest.applied
@@ -110,6 +128,12 @@ class Play {
       this.bench.add(A, nope('nope', 1))
       this.written.push(['error', -1])
     }
+  }
+
+  private putBack(back: (typeof this.backups)[number]): void {
+    const { dest } = this.bench
+    dest.applied.set(A, [...back.applied] as never)
+    dest.logged.set(A, [...back.logged])
   }
 
   private backup(): void {
