@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process'
+import { on } from 'node:events'
+import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { assert, type ErrorCode, MigrationError } from '../errors.js'
@@ -31,32 +33,58 @@ export type SnapshotAnswer =
  *
  * @throws {MigrationError} ERR_SOURCE, ERR_SLAB_CORRUPT … for the first slab that cannot be copied
  */
-export async function snapshotSlabs(jobs: readonly SnapshotJob[]): Promise<Snapshot[]> {
-  const answers = await runJobs(jobs)
+export function snapshotSlabs(jobs: readonly SnapshotJob[]): Promise<Snapshot[]> {
+  return snapshotGroups([jobs])[0]
+}
+
+/** The same for groups of slabs, one after the other by the same process: each settles when its slabs are copied. */
+export function snapshotGroups(groups: readonly (readonly SnapshotJob[])[]): Promise<Snapshot[]>[] {
+  const answers = runJobs(groups.flat())
+  let at = 0
+  return groups.map((jobs) => {
+    const start = at
+    at += jobs.length
+    const copied = snapshotsOf(jobs, answers.slice(start, at))
+    // Who awaits it later still gets the error; until then it must not count as unhandled.
+    copied.catch(() => undefined)
+    return copied
+  })
+}
+
+async function snapshotsOf(
+  jobs: readonly SnapshotJob[],
+  pending: readonly Promise<SnapshotAnswer>[],
+): Promise<Snapshot[]> {
+  const answers = await Promise.all(pending)
   const again = jobs.filter((_, i) => 'again' in answers[i])
-  const retried = await runJobs(again.map((job) => ({ ...job, registered: true })))
+  const retried = await Promise.all(runJobs(again.map((job) => ({ ...job, registered: true }))))
   return answers.map((answer, i) => taken('again' in answer ? retried[again.indexOf(jobs[i])] : answer))
 }
 
-async function runJobs(jobs: readonly SnapshotJob[]): Promise<SnapshotAnswer[]> {
+function runJobs(jobs: readonly SnapshotJob[]): Promise<SnapshotAnswer>[] {
   if (jobs.length === 0) return []
   const script = fileURLToPath(new URL('./snapshot-process.js', import.meta.url))
   const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.on('error', () => undefined) // It dies before it has read: its exit code tells.
   // It stays open: the copying process ends when this one does, and writes nothing any more.
   child.stdin.write(`${JSON.stringify(jobs)}\n`)
-  const exit = new Promise<string>((resolve, reject) => {
+  const end = new Promise<string>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`))
   })
-  const [out, err, end] = await Promise.all([text(child.stdout), text(child.stderr), exit])
-  const lines = out.split('\n').filter((line) => line !== '')
-  return jobs.map(({ source }, i) => {
-    if (lines[i] !== undefined) return JSON.parse(lines[i]) as SnapshotAnswer
-    throw new MigrationError('ERR_SOURCE', `Cannot copy slab "${source}": the copying process ended with ${end}`, {
-      cause: err.trim(),
-      hint: 'the slab may be damaged: restore it from a backup',
-    })
+  const failed = Promise.all([text(child.stderr), end]).then(
+    ([err, how]) =>
+      (source: string) =>
+        new MigrationError('ERR_SOURCE', `Cannot copy slab "${source}": the copying process ended with ${how}`, {
+          cause: err.trim(),
+          hint: 'the slab may be damaged: restore it from a backup',
+        }),
+  )
+  const lines = on(createInterface(child.stdout), 'line', { close: ['close'] })
+  return jobs.map(async ({ source }) => {
+    const { value, done } = await lines.next()
+    if (done === true) throw (await failed)(source)
+    return JSON.parse(value[0]) as SnapshotAnswer
   })
 }
 

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { joinPath, removeTree } from '../file/remove-tree.js'
 import { cortexPaths } from '../layout/paths.js'
-import { type SnapshotJob, snapshotSlabs } from '../slab/snapshot.js'
+import { type SnapshotJob, snapshotGroups } from '../slab/snapshot.js'
 import { copyWhole } from '../slab/write-whole.js'
 import { type CopiedFile, copiedFiles } from '../source/copied-files.js'
 import type { StepContext } from './context.js'
@@ -44,12 +44,11 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
     else if (isAxon(names)) axonSlabs.push(file)
     else slabs.push(file)
   }
-  await copySlabs(slabs, destDir)
-  const axon = copySlabs(axonSlabs, destDir).then(() =>
-    log('INFO', `Completed dirn copy from ${givenDir} to ${destDir}`),
-  )
+  const [copied, axonCopied] = copySlabs([slabs, axonSlabs], destDir)
+  const axon = axonCopied.then(() => log('INFO', `Completed dirn copy from ${givenDir} to ${destDir}`))
   // Whoever awaits it later still gets the error; until then it must not count as unhandled.
   axon.catch(() => undefined)
+  await copied
   return { axon }
 }
 
@@ -74,22 +73,36 @@ function makeDir(names: readonly Buffer[], dest: Buffer): void {
   mkdirSync(dest, { recursive: true, mode: 0o700 })
 }
 
+/** Copies one group of slabs after the other. */
+function copySlabs(groups: readonly (readonly CopiedFile[])[], destDir: string): Promise<void>[] {
+  const copies = groups.map((slabs) => copiesOf(slabs, destDir))
+  const copied = snapshotGroups(copies.map(({ jobs }) => jobs))
+  return copies.map(async ({ place, clear }, i) => {
+    try {
+      await copied[i]
+      place()
+    } finally {
+      clear()
+    }
+  })
+}
+
 /** LMDB takes paths as text: a slab below a name that is none is reached by links, and moved to its place. */
-async function copySlabs(slabs: readonly CopiedFile[], destDir: string): Promise<void> {
+function copiesOf(slabs: readonly CopiedFile[], destDir: string) {
   const odd = slabs.filter(({ path, names }) => !isText(path) || !names.every(isText))
   const jobs = slabs
     .filter((slab) => !odd.includes(slab))
     .map(({ path, names }): SnapshotJob => ({ source: path.toString(), dest: joinPath(destDir, ...names).toString() }))
-  const dir = odd.length === 0 ? null : mkdtempSync(join(cortexPaths(destDir).dir, 'dirn-'))
-  try {
-    if (dir !== null) {
-      for (const [i, { path }] of odd.entries()) symlinkSync(absolute(path), join(dir, `source${i}`))
-      jobs.push(...odd.map((_, i) => ({ source: join(dir, `source${i}`), dest: join(dir, `dest${i}`) })))
-    }
-    await snapshotSlabs(jobs)
-    for (const [i, { names }] of odd.entries()) renameSync(join(dir as string, `dest${i}`), joinPath(destDir, ...names))
-  } finally {
-    if (dir !== null) rmSync(dir, { recursive: true })
+  if (odd.length === 0) return { jobs, place: () => {}, clear: () => {} }
+  const dir = mkdtempSync(join(cortexPaths(destDir).dir, 'dirn-'))
+  for (const [i, { path }] of odd.entries()) symlinkSync(absolute(path), join(dir, `source${i}`))
+  jobs.push(...odd.map((_, i) => ({ source: join(dir, `source${i}`), dest: join(dir, `dest${i}`) })))
+  return {
+    jobs,
+    place: () => {
+      for (const [i, { names }] of odd.entries()) renameSync(join(dir, `dest${i}`), joinPath(destDir, ...names))
+    },
+    clear: () => rmSync(dir, { recursive: true }),
   }
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SlabReader } from '../../src/page/page-reader.js'
-import { snapshotSlabs } from '../../src/slab/snapshot.js'
+import { snapshotGroups, snapshotSlabs } from '../../src/slab/snapshot.js'
 import { tempDir, unpack } from '../support/cortex.js'
 
 const slabModule = new URL('../../src/slab/slab.js', import.meta.url).href
@@ -69,6 +69,24 @@ test('snapshotSlabs() reports a slab that cannot be copied and leaves nothing ha
   closeSync(fd)
   await assert.rejects(snapshotSlabs([{ source, dest }]), { code: 'ERR_SLAB_CORRUPT' })
   await assert.rejects(snapshotSlabs([{ source: join(source, 'absent.lmdb'), dest }]), { code: 'ERR_SOURCE' })
+})
+
+test('snapshotGroups() tells of each group when its slabs are copied, whatever becomes of the next one', async (t) => {
+  const srcDir = unpack('bad/intact/src.tar.gz', tempDir(t))
+  const dest = tempDir(t)
+  const job = (name: string) => ({ source: join(srcDir, 'slabs', name), dest: join(dest, name) })
+  const [first, none, second] = snapshotGroups([
+    [job('cell.lmdb'), job('queues.lmdb')],
+    [],
+    [job('absent.lmdb'), job('prov.lmdb')],
+  ])
+  assert.deepEqual(
+    (await first).map((snapshot) => snapshot.dest),
+    [join(dest, 'cell.lmdb'), join(dest, 'queues.lmdb')],
+  )
+  assert.deepEqual(await none, [])
+  await assert.rejects(second, { code: 'ERR_SOURCE' })
+  assert.ok(existsSync(join(dest, 'prov.lmdb', 'data.mdb')))
 })
 
 test('the process that copies slabs writes nothing once who started it is gone', async (t) => {
