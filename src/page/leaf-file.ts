@@ -1,7 +1,8 @@
-import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { hexOf, xxh64 } from '../bytes/hash.js'
 import { assert, MigrationError } from '../errors.js'
+import { type OpenFile, readAt } from '../file/read-at.js'
 import { beforeWrite } from '../file/write-throttle.js'
 import type { LeafSummary } from './page-chunk.js'
 
@@ -53,7 +54,7 @@ export class LeafFile {
 
   /** @throws {MigrationError} ERR_DEST when it is not as it was written */
   read(place: LeavesPlace): LeafSummary {
-    const bytes = readLeaves(this.fd, place)
+    const bytes = readLeaves({ path: this.path, fd: this.fd }, place)
     if (bytes !== null) return unpacked(bytes)
     throw new MigrationError(
       'ERR_DEST',
@@ -76,10 +77,10 @@ export class LeafFile {
 }
 
 /** The bytes at a place, or null when they are not as they were written. */
-export function readLeaves(fd: number, { at, bytes, digest }: LeavesPlace): Buffer | null {
+export function readLeaves(file: OpenFile, { at, bytes, digest }: LeavesPlace): Buffer | null {
   const buf = Buffer.allocUnsafeSlow(bytes)
   for (let done = 0; done < bytes; ) {
-    const got = readSync(fd, buf, done, bytes - done, at + done)
+    const got = readAt(file, buf.subarray(done), bytes - done, at + done)
     if (got === 0) return null
     done += got
   }

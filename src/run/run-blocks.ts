@@ -1,7 +1,8 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
+import { readAt } from '../file/read-at.js'
 
 /** What a run begins and ends with. */
 export const RUN_MAGIC = Buffer.from('SMRUN3\0\0')
@@ -84,7 +85,7 @@ export class RunReader {
     const bytes = count * RUN_BLOCK_BYTES
     try {
       for (let got = 0; got < bytes; ) {
-        const n = readSync(fd, buf, got, bytes - got, first * RUN_BLOCK_BYTES + got)
+        const n = readAt({ path: this.path, fd }, buf.subarray(got), bytes - got, first * RUN_BLOCK_BYTES + got)
         if (n === 0) throw this.damaged(`it ends before byte ${first * RUN_BLOCK_BYTES + bytes}`)
         got += n
       }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { byteListOf, itemOf } from '../../src/bytes/byte-list.js'
@@ -197,3 +197,10 @@ function contentOf(path: string, position: number, length: number): Buffer {
   const start = new RunReader(path).read(position, length, buf)
   return buf.subarray(start, start + length)
 }
+
+test('RunReader says which run it is that the system refuses to read', () => {
+  const path = join(dir, 'directory.run')
+  mkdirSync(path)
+  const refused = { code: 'EISDIR', syscall: 'read', path }
+  assert.throws(() => new RunReader(path).read(0, 10, Buffer.alloc(roomFor(10))), refused)
+})

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { hexOf, Xxh64 } from '../../bytes/hash.js'
+import type { OpenFile } from '../../file/read-at.js'
 import { PAGE_BYTES } from '../../page/format.js'
 import { leafPath, readLeaves } from '../../page/leaf-file.js'
 import type { StreamState } from '../../page/page-chunk.js'
@@ -24,7 +25,7 @@ export function checkPages({ path, streams }: CheckPagesInput): number[] {
     return streams.filter((state) => !isKept(state)).map(({ stream }) => stream)
   } finally {
     closeSync(fd)
-    if (leaves !== null) closeSync(leaves)
+    if (leaves !== null) closeSync(leaves.fd)
   }
 }
 
@@ -40,17 +41,18 @@ export function checkRun({ path }: { path: string }): string | null {
 }
 
 /** Null when it cannot be opened, whatever the reason: all streams are made again. */
-function openLeaves(dir: string): number | null {
+function openLeaves(dir: string): OpenFile | null {
+  const path = leafPath(dir)
   try {
-    return openSync(leafPath(dir), 'r')
+    return { path, fd: openSync(path, 'r') }
   } catch {
     return null
   }
 }
 
-function areLeavesKept(fd: number | null, { leaves }: StreamState): boolean {
+function areLeavesKept(file: OpenFile | null, { leaves }: StreamState): boolean {
   try {
-    return fd !== null && leaves !== null && readLeaves(fd, leaves) !== null
+    return file !== null && leaves !== null && readLeaves(file, leaves) !== null
   } catch {
     return false
   }
