@@ -7,7 +7,7 @@ import { applySettings } from './command-settings.js'
 import { type CodeMeaning, exitCodesHelp, reportFailure } from './exit.js'
 import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
-import { variableOf } from './settings.js'
+import { prepareSettings, variableOf } from './settings.js'
 
 /** What else a command may ask of its options. */
 export interface Given {
@@ -123,6 +123,7 @@ export class CliCommand extends Command {
     // Node lets FORCE_COLOR win over NO_COLOR; https://no-color.org does not.
     if (process.env.NO_COLOR) delete process.env.FORCE_COLOR
     try {
+      await prepareSettings(args, process.env)
       await this.parseAsync(
         args.filter((arg) => arg !== '--no-color'),
         { from: 'user' },

@@ -1,5 +1,4 @@
 import { InvalidArgumentError, Option } from 'commander'
-import { readAcceptedErrors } from '../dest/accepted-errors.js'
 import { MigrationError } from '../errors.js'
 import { ADD_MODES, type AddMode, DEFAULT_EDIT_BATCH_SIZE, type MigrateOptions } from '../migrate/options.js'
 import { workersWithin } from '../source/memory-plan.js'
@@ -9,7 +8,7 @@ import { logOptions, loudnessOptions } from './log-options.js'
 import { readModelFiles } from './model-files.js'
 import type { ParsedRunLog } from './run-log.js'
 import { atLeastOne, countOf, intOf } from './whole-number.js'
-import { acceptErrorsOption, memoryOption, modelOption, workersOption } from './work-options.js'
+import { acceptErrorsOption, acceptedErrorsOf, memoryOption, modelOption, workersOption } from './work-options.js'
 
 /** The options as commander leaves them. */
 export interface ParsedMigrate extends ParsedRunLog {
@@ -185,7 +184,7 @@ export async function migrateOptions(parsed: ParsedMigrate, warn: (text: string)
     skipLayers: parsed.skipLayer,
     restart: parsed.restart ?? false,
     dryRun: parsed.dryRun ?? false,
-    acceptedErrors: parsed.acceptErrors === undefined ? null : readAcceptedErrors(parsed.acceptErrors),
+    acceptedErrors: await acceptedErrorsOf(parsed.acceptErrors),
     maxErrors: parsed.maxErrors ?? null,
     workers: workersWithin(parsed.workers, parsed.memory),
     memoryBytes: parsed.memory,

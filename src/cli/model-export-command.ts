@@ -1,5 +1,4 @@
 import { ExitCode, MigrationError } from '../errors.js'
-import { isTelepath } from '../telepath/aliases.js'
 import { CliCommand } from './cli-command.js'
 import { printJson } from './print-json.js'
 
@@ -18,7 +17,10 @@ export function modelExportCommand(): CliCommand {
 }
 
 async function exportModel(_: object, [place]: string[]): Promise<ExitCode> {
-  const { modelFileJson } = await import('../model/model-file.js')
+  const [{ modelFileJson }, { isTelepath }] = await Promise.all([
+    import('../model/model-file.js'),
+    import('../telepath/aliases.js'),
+  ])
   const { file, notes } = await (isTelepath(place) ? ofCortex(place) : ofDirectory(place))
   for (const note of notes) process.stderr.write(`${note}\n`)
   printJson(modelFileJson(file))

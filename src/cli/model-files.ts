@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { MigrationError } from '../errors.js'
 import type { ModelFile } from '../model/model-file.js'
-import { isTelepath } from '../telepath/aliases.js'
 import { maskUrl } from '../telepath/url.js'
 
 /**
@@ -13,7 +12,10 @@ import { maskUrl } from '../telepath/url.js'
 export async function readModelFiles(places: readonly string[], warn: (text: string) => void): Promise<ModelFile[]> {
   if (places.length === 0) return []
   // What checks them is a third of the time that it takes to load this program, and few need it.
-  const { parseModelFile } = await import('../model/model-file.js')
+  const [{ parseModelFile }, { isTelepath }] = await Promise.all([
+    import('../model/model-file.js'),
+    import('../telepath/aliases.js'),
+  ])
   const files: ModelFile[] = []
   for (const place of places) {
     if (existsSync(place)) files.push(parseModelFile(readFileSync(place, 'utf8'), place))

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
-import { MigrationError } from '../errors.js'
+import { assert, MigrationError } from '../errors.js'
 import { OPTION_NAMES } from './option-names.js'
 
 const ENV_PREFIX = 'SYN_MIGRATE_'
@@ -24,13 +23,26 @@ export interface Setting {
 
 type Env = Readonly<Record<string, string | undefined>>
 
+let plainYaml: ((text: string) => unknown) | null = null
+
+/**
+ * Loads what reads YAML, where arguments or environment may have some: it takes longer than all else of a short command, and
+ * arguments are read without waiting.
+ */
+export async function prepareSettings(args: readonly string[], env: Env): Promise<void> {
+  const hasFile = args.some((arg) => arg.startsWith('--c')) || env[variableOf('config')]
+  const hasList = Object.entries(env).some(([name, text]) => name.startsWith(ENV_PREFIX) && text?.startsWith('['))
+  if (hasFile || hasList) ({ plainYaml } = await import('./plain-yaml.js'))
+}
+
 /** The environment variable of an option. */
 export function variableOf(name: string): string {
   return ENV_PREFIX + name.toUpperCase().replaceAll('-', '_')
 }
 
 /**
- * What environment and configuration file say, in the order in which it counts; what is empty says nothing.
+ * What environment and configuration file say, in the order in which it counts; what is empty says nothing. To be called after
+ * prepareSettings().
  *
  * @param file that of the command line; else the environment may name one
  * @throws {MigrationError} ERR_CONFIG naming what cannot be used, and where it is
@@ -90,9 +102,9 @@ function settingOf(name: string, value: unknown, origin: string): Setting {
 }
 
 function yaml(text: string, origin: string): unknown {
+  assert(plainYaml !== null, () => 'settings are read before they are prepared')
   try {
-    // All scalars are texts, to be read as those of a command line are.
-    return parse(text, { schema: 'failsafe', prettyErrors: false }) as unknown
+    return plainYaml(text)
   } catch (cause) {
     throw new MigrationError('ERR_CONFIG', `Cannot read ${origin}: ${(cause as Error).message}`, { cause })
   }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { parseBytes } from '../bytes/size-text.js'
+import type { AcceptedErrors } from '../dest/accepted-errors.js'
 import { defaultMemoryBytes, machineLimits } from '../migrate/machine-limits.js'
 import { atLeastOne } from './whole-number.js'
 
@@ -41,6 +42,15 @@ export function acceptErrorsOption(): Option {
     '--accept-errors <file|all>',
     'errors that do not make the exit code 8: those in this file, which errors --json or --dump-errors has written, or all',
   )
+}
+
+/**
+ * What `--accept-errors` names; null when it is not given.
+ *
+ * @throws {MigrationError} ERR_CONFIG when it is no list of errors
+ */
+export async function acceptedErrorsOf(file: string | undefined): Promise<AcceptedErrors | null> {
+  return file === undefined ? null : (await import('../dest/accepted-errors.js')).readAcceptedErrors(file)
 }
 
 function memoryOf(text: string): number {

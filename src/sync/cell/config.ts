@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { parseBytes } from '../../bytes/size-text.js'
 import { MigrationError } from '../../errors.js'
 import type { SyncConfig } from '../api.js'
+import { envName } from './env-name.js'
 
 /** A number of bytes, or a text like `256M`; less than the longest messages that are not splices makes no sense. */
 const byteCount = z
@@ -51,8 +52,6 @@ export interface CellConfig extends SyncConfig {
 /** Texts: a value that YAML reads as a number (a password such as 12345) is taken as it is written. */
 const TEXTS: readonly string[] = ['src', 'dest', 'offsfile', 'auth:passwd'] satisfies ConfigKey[]
 
-const ENV_PREFIX = 'SYN_SYNCMIGRATOR_'
-
 /**
  * Merges command line, environment and `cell.yaml`, the first that sets a key wins, and checks the result.
  *
@@ -96,11 +95,6 @@ export function readConfig(
     authPasswd: found['auth:passwd'],
     messageBytes: found.message_bytes,
   }
-}
-
-/** The environment variable of a key. */
-export function envName(key: string): string {
-  return ENV_PREFIX + key.replaceAll(':', '_').toUpperCase()
 }
 
 function fromEnv(env: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
