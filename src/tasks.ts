@@ -4,7 +4,7 @@ import { extractNodes as extract } from './migrate/tasks/node-extract.js'
 import { extractSpliceRange as splices } from './migrate/tasks/splice-range.js'
 import type { replayNodes as replay } from './replay/tasks/replay-nodes.js'
 import { mergeRunFiles as mergeFiles } from './run/merge-run-files.js'
-import { toWire, type Wire } from './thread/wire-error.js'
+import { loaded, overWire } from './thread/over-wire.js'
 import type { compareSlab as compare } from './verify/tasks/compare-slab.js'
 import type { verifyEditSet as editSet } from './verify/tasks/verify-edit-set.js'
 import type { verifyIndex as index } from './verify/tasks/verify-index.js'
@@ -50,18 +50,3 @@ export const verifyEditSet = loaded(async () => (await import('./verify/tasks/ve
 export const walkSlab = loaded(async () => (await import('./verify/tasks/walk-slab.js')).walk)
 export const compareSlab = loaded(async () => (await import('./verify/tasks/compare-slab.js')).compareSlab)
 export const verifyNexus = loaded(async () => (await import('./verify/tasks/verify-nexus.js')).verifyNexus)
-
-function overWire<Input, Output>(task: (input: Input) => Output): (input: Input) => Wire<Output> {
-  return (input) => {
-    try {
-      return { ok: task(input) }
-    } catch (error) {
-      return { error: toWire(error) }
-    }
-  }
-}
-
-/** The same for a task whose code is loaded when it is asked for. */
-function loaded<Input, Output>(load: () => Promise<(input: Input) => Output>): (input: Input) => Promise<Wire<Output>> {
-  return async (input) => overWire(await load())(input)
-}

@@ -68,13 +68,16 @@ export class SlabBuild {
       }, stream.fail)
     }
     port.on('message', (message: StreamMessage) => {
-      if (message.type === 'chunk') {
+      if (message.chunk !== null) {
         stream.waiting.push(message.chunk)
         // Held chunks must not use up the credits: the stream that they wait for needs them.
         release(credits, message.chunk.bytes.length)
-      } else {
+      }
+      if (message.type === 'end') {
         stream.summary = message.summary
         stream.records = message.records
+        // It stays open else, though its other end is closed, and each message to this thread costs a look at all that are open.
+        port.close()
       }
       this.placeWaiting(id, stream, isNumbered)
     })

@@ -17,7 +17,7 @@ export class NullPort {
 
   postMessage(message: StreamMessage): void {
     if (message.type === 'end') this.entries += message.summary.entries
-    else {
+    if (message.chunk !== null) {
       this.bytes += message.chunk.bytes.length
       release(this.credits, message.chunk.bytes.length)
     }

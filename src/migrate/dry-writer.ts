@@ -22,10 +22,8 @@ export class DryWriter implements LayerWriter {
   receive({ slab, stream, port, credits }: Args<'receive'>): Promise<StreamResult> {
     return new Promise((resolve) => {
       port.on('message', (message: StreamMessage) => {
-        if (message.type === 'chunk') {
-          release(credits, message.chunk.bytes.length)
-          return
-        }
+        if (message.chunk !== null) release(credits, message.chunk.bytes.length)
+        if (message.type === 'chunk') return
         this.records.set(`${slab} ${stream}`, message.records)
         const { entries, pageCount } = message.summary
         port.close()

@@ -5,6 +5,9 @@ import type { PageChunk } from './page-chunk.js'
 
 const FIRST_CHUNK_BYTES = 1 << 16
 
+/** A first buffer that was not full when its stream ended: the next stream of the thread begins with it. */
+let unused: Uint8Array<ArrayBuffer> | null = null
+
 /** Collects finished pages of a stream under relative numbers, and hands them on chunk by chunk. */
 export class ChunkWriter {
   /** Pages put so far, which is the relative number of the next one. */
@@ -55,7 +58,7 @@ export class ChunkWriter {
     if (this.used === 0) return
     const pageCount = this.used / PAGE_BYTES
     const chunk = {
-      bytes: this.bytes.subarray(0, this.used),
+      bytes: this.isHardlyUsed() ? this.takeCopy() : this.bytes.subarray(0, this.used),
       pageCount,
       firstPage: this.pageCount - pageCount,
       fixups: this.fixups.slice(0, this.fixupCount),
@@ -82,7 +85,7 @@ export class ChunkWriter {
     const need = pages * PAGE_BYTES
     if (this.used + need > this.bytes.length) {
       this.flush()
-      this.bytes = new Uint8Array(Math.max(this.nextBytes, need))
+      this.bytes = newBuffer(Math.max(this.nextBytes, need))
       this.nextBytes = Math.min(4 * this.nextBytes, this.chunkBytes)
       this.view = viewOf(this.bytes)
     }
@@ -92,6 +95,19 @@ export class ChunkWriter {
     this.addFixup(at)
     this.pageCount += pages
     return at
+  }
+
+  /** Whether the stream was so small that its buffer can be kept: most of a large run's streams are, and memory is dear to clear. */
+  private isHardlyUsed(): boolean {
+    return this.bytes.length === FIRST_CHUNK_BYTES && 2 * this.used <= FIRST_CHUNK_BYTES
+  }
+
+  private takeCopy(): Uint8Array<ArrayBuffer> {
+    const copy = this.bytes.slice(0, this.used)
+    // Pages are not written as a whole: what lies between their nodes must be zero.
+    this.bytes.fill(0, 0, this.used)
+    unused = this.bytes
+    return copy
   }
 
   private addFixup(position: number): void {
@@ -107,4 +123,11 @@ export class ChunkWriter {
 /** `OVPAGES`: the header is on the first page only. */
 export function overflowPages(valueBytes: number): number {
   return Math.ceil((PAGE_HEADER_BYTES + valueBytes) / PAGE_BYTES)
+}
+
+function newBuffer(bytes: number): Uint8Array<ArrayBuffer> {
+  const kept = unused
+  if (kept === null || kept.length !== bytes) return new Uint8Array(bytes)
+  unused = null
+  return kept
 }

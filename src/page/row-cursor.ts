@@ -42,6 +42,8 @@ export class RowCursor {
   private windowStart = 0
   private windowCount = 0
   private dups: Dups | null = null
+  /** Rows from here on are not wanted. */
+  private lt: Uint8Array | null = null
   /** The last key of the leaf before. */
   private lastKey: Uint8Array = empty
 
@@ -62,8 +64,13 @@ export class RowCursor {
     return Uint8Array.prototype.slice.call(this.valueBuf, this.valueStart, this.valueEnd)
   }
 
-  /** Goes to the first row whose key is `gte` or more; null: to the very first. */
-  seek(gte: Uint8Array | null): boolean {
+  /**
+   * Goes to the first row whose key is `gte` or more; null: to the very first.
+   *
+   * @param lt where the caller will stop: pages behind are not read ahead, though it may go on
+   */
+  seek(gte: Uint8Array | null, lt: Uint8Array | null = null): boolean {
+    this.lt = lt
     this.leaf = null
     this.dups = null
     if (this.record.root === NO_PAGE) return false
@@ -158,9 +165,13 @@ export class RowCursor {
       return new Page(this.slab, this.window, inWindow * this.slab.pageSize)
     }
     // Only siblings that follow each other in the file are read ahead: they will be wanted next.
+    const { lt } = this
     const most = WINDOW_BYTES / this.slab.pageSize
     let count = 1
-    while (count < most && index + count < branch.count && branch.child(index + count) === pgno + count) count++
+    while (count < most && index + count < branch.count && branch.child(index + count) === pgno + count) {
+      if (lt !== null && branch.compareKey(index + count, lt) >= 0) break
+      count++
+    }
     this.window = this.slab.readPages(pgno, count, this.reused ?? undefined)
     this.windowStart = pgno
     this.windowCount = count

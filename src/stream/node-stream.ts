@@ -65,7 +65,7 @@ export class NodeStream {
   /** Number of the node; its buid is in `buids`. */
   owner = -1
   /** Buids by owner, end to end. */
-  buids = new Uint8Array(1 << 16)
+  buids = new Uint8Array(1 << 12)
 
   /** Node data that can be migrated: packed names and raw values. */
   dataCount = 0

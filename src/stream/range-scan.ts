@@ -21,7 +21,7 @@ export class RangeScan {
 
   seek(start: Uint8Array | null, end: Uint8Array | null): void {
     this.end = end
-    this.isOpen = this.openCursor?.seek(start) === true && this.isWithin()
+    this.isOpen = this.openCursor?.seek(start, end) === true && this.isWithin()
   }
 
   next(): boolean {

@@ -109,8 +109,9 @@ class RangeExtractor {
     let leading = start > 0
     let expected = start
     let last = -1
+    const stop = end === null ? null : keyOf(end)
     // From the splice before the range: only it tells whether the first one starts a group.
-    for (let more = cursor.seek(start === 0 ? null : keyOf(start - 1)); more; more = cursor.next()) {
+    for (let more = cursor.seek(start === 0 ? null : keyOf(start - 1), stop); more; more = cursor.next()) {
       const offset = this.offset(cursor)
       if (offset < 0) {
         this.failKey(cursor, expected)

@@ -7,7 +7,14 @@ structuredClone(new ArrayBuffer(1), { transfer: [new ArrayBuffer(1)] })
 /** What a task sends to the writer thread over a port of its own. */
 export type StreamMessage =
   | { readonly type: 'chunk'; readonly stream: number; readonly chunk: PageChunk }
-  | { readonly type: 'end'; readonly stream: number; readonly summary: LeafSummary; readonly records: PackedRecord[] }
+  | {
+      readonly type: 'end'
+      readonly stream: number
+      /** All pages of a small stream, or null. */
+      readonly chunk: PageChunk | null
+      readonly summary: LeafSummary
+      readonly records: PackedRecord[]
+    }
 
 /** An error for the migration log, its value packed: values of ours would lose their classes on the way. */
 export interface PackedRecord {
@@ -16,6 +23,9 @@ export interface PackedRecord {
   /** msgpack of a map. */
   readonly value: Uint8Array
 }
+
+/** A stream of no more than this goes in one message: each costs both threads more than placing as many pages does. */
+const SMALL_STREAM_BYTES = 1 << 16
 
 /** Bytes on their way to the writer, and how many may be; shared by all threads of a run. */
 export interface Credits {
@@ -36,6 +46,10 @@ export function makeCredits(memoryBytes: number): Credits {
  * the writer is behind by more than the budget.
  */
 export class ChunkSender {
+  /** The first chunk, if it may be the only one. */
+  private held: PageChunk | null = null
+  private isSmall = true
+
   constructor(
     private readonly port: MessagePort,
     private readonly stream: number,
@@ -43,11 +57,27 @@ export class ChunkSender {
   ) {}
 
   send(chunk: PageChunk): void {
+    if (this.isSmall && this.held === null && chunk.bytes.length <= SMALL_STREAM_BYTES) {
+      this.held = chunk
+      return
+    }
+    this.isSmall = false
+    if (this.held !== null) this.post(this.held)
+    this.held = null
+    this.post(chunk)
+  }
+
+  private post(chunk: PageChunk): void {
+    this.take(chunk)
+    const message: StreamMessage = { type: 'chunk', stream: this.stream, chunk }
+    this.port.postMessage(message, [chunk.bytes.buffer, chunk.fixups.buffer])
+  }
+
+  /** Takes what the chunk needs of the budget. */
+  private take(chunk: PageChunk): void {
     const { inFlightBytes, budgetBytes } = this.credits
     if (Atomics.load(inFlightBytes, 0) > budgetBytes) this.wait()
     Atomics.add(inFlightBytes, 0, chunk.bytes.length)
-    const message: StreamMessage = { type: 'chunk', stream: this.stream, chunk }
-    this.port.postMessage(message, [chunk.bytes.buffer, chunk.fixups.buffer])
   }
 
   private wait(): void {
@@ -62,8 +92,10 @@ export class ChunkSender {
   }
 
   end(summary: LeafSummary, records: PackedRecord[]): void {
-    const message: StreamMessage = { type: 'end', stream: this.stream, summary, records }
-    this.port.postMessage(message)
+    const { held: chunk } = this
+    if (chunk !== null) this.take(chunk)
+    const message: StreamMessage = { type: 'end', stream: this.stream, chunk, summary, records }
+    this.port.postMessage(message, chunk === null ? [] : [chunk.bytes.buffer, chunk.fixups.buffer])
     this.port.close()
   }
 }

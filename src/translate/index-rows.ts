@@ -8,17 +8,26 @@ const INDEX_ROOM_BYTES = 512
  */
 export class IndexRows {
   count = 0
-  groups = new Int32Array(1 << 12)
-  owners = new Int32Array(1 << 12)
-  starts = new Int32Array(1 << 12)
-  lengths = new Uint16Array(1 << 12)
-  bytes = Buffer.allocUnsafeSlow(1 << 16)
+  groups: Int32Array
+  owners: Int32Array
+  starts: Int32Array
+  lengths: Uint16Array
+  bytes: Buffer
   used = 0
+
+  /** @param rows, bytes what there is room for at first */
+  constructor(rows = 1 << 12, bytes = 1 << 16) {
+    this.groups = new Int32Array(rows)
+    this.owners = new Int32Array(rows)
+    this.starts = new Int32Array(rows)
+    this.lengths = new Uint16Array(rows)
+    this.bytes = Buffer.allocUnsafeSlow(bytes)
+  }
 
   /** Makes room for one index; the caller writes it at `used` of `bytes` and calls `add` with its end. */
   reserve(): Buffer {
     if (this.used + INDEX_ROOM_BYTES > this.bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(this.bytes.length * 2)
+      const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, INDEX_ROOM_BYTES))
       grown.set(this.bytes)
       this.bytes = grown
     }

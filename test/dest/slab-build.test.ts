@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import type { MessagePort } from 'node:worker_threads'
 import { installSlab, SlabBuild } from '../../src/dest/slab-build.js'
 import { LeafBuilder } from '../../src/page/leaf-builder.js'
 import { ChunkSender, makeCredits } from '../../src/thread/chunk-sender.js'
@@ -40,3 +42,42 @@ test('installSlab() leaves nothing beside a slab of what its build had noted, al
     assert.deepEqual(readdirSync(join(dir, 'build')), [])
   }
 })
+
+test('SlabBuild keeps no port open of a stream that has ended: each message would look at all of them', async () => {
+  const build = new SlabBuild(join(tempDir(), 'nodes.lmdb'), null)
+  const before = openPorts()
+  const ports: MessagePort[] = []
+  for (let stream = 0; stream < 20; stream++) {
+    // One small stream goes with its end, the next one in chunks before it.
+    const { result, writer } = await sent(build, stream, stream % 2 === 0 ? 10 : 4000)
+    ports.push(writer)
+    assert.equal(result.entries, stream % 2 === 0 ? 10 : 4000)
+    assert.equal(result.pages > 16, stream % 2 === 1)
+  }
+  for (let turn = 0; turn < 100 && openPorts() > before; turn++) await setImmediate()
+  const left = openPorts() - before
+  for (const port of ports) port.close()
+  build.close()
+  assert.equal(left, 0)
+})
+
+async function sent(build: SlabBuild, stream: number, rows: number) {
+  const { task, writer } = streamPorts()
+  const credits = makeCredits(1 << 24)
+  const received = build.receive(stream, writer, credits)
+  // A thread that is busy with its next task has not closed its end yet.
+  const port = { postMessage: task.postMessage.bind(task), close: () => {} } as unknown as MessagePort
+  const sender = new ChunkSender(port, stream, credits)
+  const builder = new LeafBuilder({ dupSort: false, emit: (chunk) => sender.send(chunk) })
+  const key = Buffer.alloc(8)
+  for (let row = 0; row < rows; row++) {
+    key.writeUInt32BE(row, 4)
+    builder.add(key, 0, 8, Buffer.alloc(100), 0, 100)
+  }
+  sender.end(builder.finish(), [])
+  return { result: await received, writer }
+}
+
+function openPorts(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length
+}

@@ -10,6 +10,20 @@ import { buildSlab, buildStream, type Row, readRows, rowText } from './built-sla
 const dir = tempDir()
 let slabs = 0
 
+test('LeafBuilder makes the same pages of a small stream, whatever the thread made before', () => {
+  const pagesOf = (rows: readonly Row[]) => {
+    const pages: Buffer[] = []
+    buildStream(rows, false, ({ bytes }) => pages.push(Buffer.from(bytes)))
+    return Buffer.concat(pages)
+  }
+  const full = Array.from({ length: 60 }, (_, i) => ({ key: longKey(i), value: new Uint8Array(400).fill(0xee) }))
+  const few = [{ key: Uint8Array.of(1), value: Uint8Array.of(2) }]
+  const first = pagesOf(few)
+  pagesOf(full)
+  assert.deepEqual(pagesOf(few), first)
+  assert.equal(first.includes(0xee), false)
+})
+
 test('LeafBuilder moves a value to overflow pages from a node size of 2039 on', () => {
   for (const keyBytes of [1, 8, 34, 511]) {
     const counts = (nodeBytes: number) => {

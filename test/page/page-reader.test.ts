@@ -130,6 +130,31 @@ test('RowCursor continues with next() from where seek() put it, to the last row'
   slab.close()
 })
 
+test('RowCursor reads no pages ahead that lie behind where the caller will stop', () => {
+  const slab = SlabReader.open(built)
+  const db = slab.db('plain') as DbReader
+  assert.ok(db.record.leafPages > 20)
+  let pages = 0
+  const counted = {
+    pageSize: slab.pageSize,
+    readPages: (pgno: number, count: number) => {
+      pages += count
+      return slab.readPages(pgno, count)
+    },
+    corrupt: (found: string) => slab.corrupt(found),
+  }
+  const cursor = new RowCursor(counted, db.record)
+  const [from, to] = [plain[40].key, plain[41].key]
+  assert.ok(cursor.seek(from, to))
+  // The way down, and no leaf but the one that was asked for.
+  assert.equal(pages, db.record.depth)
+  // Who goes on all the same misses nothing.
+  let rows = 1
+  while (cursor.next()) rows++
+  assert.equal(rows, plain.length - 40)
+  slab.close()
+})
+
 test('DbReader.scanner() gives the rows of cursor(), over more pages than its buffer holds', () => {
   // Keys of 400 bytes make branch pages of few children: a tree of many levels.
   const deep = sorted(

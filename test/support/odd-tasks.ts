@@ -1,5 +1,7 @@
 // Tasks that end in other ways than those of src/tasks.ts, for task-pool.test.ts.
+import type { MessagePort } from 'node:worker_threads'
 import { MigrationError } from '../../src/errors.js'
+import { overWire } from '../../src/thread/over-wire.js'
 import { toWire } from '../../src/thread/wire-error.js'
 
 /** Ends its thread. */
@@ -21,3 +23,6 @@ export function copyNodedata() {
 export function extractSpliceRange(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
+
+/** Closes the port that it has, and is done. */
+export const checkPages = overWire(({ port }: { port: MessagePort }) => port.close())

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { MigrationError } from '../../src/errors.js'
-import { TaskPool } from '../../src/thread/task-pool.js'
+import { streamPorts, TaskPool } from '../../src/thread/task-pool.js'
 import { fromWire, toWire, unwrap } from '../../src/thread/wire-error.js'
 import { WriterClient } from '../../src/thread/writer-client.js'
 
@@ -34,6 +35,20 @@ test('TaskPool.run() throws the error of a task with its class, code and hint', 
     return true
   })
   await assert.rejects(pool.run('mergeRuns', none), /boom/)
+  await pool.close()
+})
+
+test('TaskPool lets go of ports that tasks have closed while there are more tasks: they would pile up', async () => {
+  const pool = new TaskPool(1, oddTasks)
+  let closed = 0
+  const ended = Array.from({ length: 100 }, () => {
+    const { task, writer } = streamPorts()
+    writer.on('close', () => closed++).unref()
+    return pool.run('checkPages', { port: task } as never, [task])
+  })
+  await Promise.all(ended)
+  for (let turn = 0; turn < 1000 && closed < 80; turn++) await setImmediate()
+  assert.ok(closed >= 80, `${closed} of 100 ports are closed when the last task has ended`)
   await pool.close()
 })
 

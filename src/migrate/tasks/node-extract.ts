@@ -183,7 +183,7 @@ class NodeExtract {
 /** Node data of a partition, kept until the ranks of the names are known. */
 class NodedataRows {
   /** A row without index bytes for each value: its group is the name. */
-  readonly names = new IndexRows()
+  readonly names = new IndexRows(1 << 6, 0)
   readonly values: Uint8Array[] = []
 
   get count(): number {
