@@ -46,6 +46,8 @@ export class SimCortex {
   isUp = true
   /** A TelepathError that every connect is answered with. */
   refusal: TelepathError | null = null
+  /** The same of opening a layer. */
+  layerRefusal: TelepathError | null = null
   /** A TelepathError that asking for the model is answered with. */
   modelRefusal: TelepathError | null = null
   migrationMode = false
@@ -256,7 +258,8 @@ class SimRemote implements RemoteCortex {
 
   async openLayer(iden: string): Promise<RemoteLayer> {
     const link = await this.cortex.connect(this.peer)
-    const { logs, applied } = this.cortex
+    const { logs, applied, layerRefusal } = this.cortex
+    if (layerRefusal !== null) throw layerRefusal
     if (!logs.has(iden) && !applied.has(iden)) throw TelepathError.of('NoSuchLayer', { iden })
     this.cortex.layerLinks.add(link)
     link.closed.then(() => this.cortex.layerLinks.delete(link))

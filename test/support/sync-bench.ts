@@ -28,6 +28,8 @@ export class Bench {
   readonly store: SimStore
   readonly service: LayerSyncs
   readonly process = new Process()
+  /** What the service has warned of. */
+  readonly warnings: string[] = []
 
   /** `former` is one whose service has ended: the same Cortexes and the same directory go on. */
   constructor(config: Partial<SyncConfig> = {}, durable = emptyState(), former?: Bench) {
@@ -50,7 +52,7 @@ export class Bench {
         config: { ...simConfig, pollS: 1, ...config },
         store: this.store,
         openCortex: (url) => (url === SOURCE_URL ? this.source : this.dest).open(this.process),
-        log: quietLog,
+        log: { ...quietLog, warn: (message) => this.warnings.push(message) },
       },
       { clock: this.clock, random: seeded(2) },
     )

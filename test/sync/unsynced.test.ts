@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buid } from '../../src/bytes/hash.js'
 import { deferred } from '../../src/sync/layer/deferred.js'
+import { TelepathError } from '../../src/telepath/errors.js'
 import { A, asn, B, Bench, META } from '../support/sync-bench.js'
 
 const V = 'c'.repeat(32)
@@ -134,6 +135,29 @@ test('the first splice is read once to look at its time, and once to be pushed',
   await bench.start([A, 0])
   await bench.wait(400)
   assert.deepEqual(offsets, [0, 0])
+})
+
+test('nodes are not looked for at a destination that was put back and is not compared yet: they come again', async () => {
+  const time = 1_500_000_000_000
+  const bench = await inSync(time)
+  for (let i = 2; i < 20; i++) {
+    bench.source.created.get(A)?.set(iden(i), time + i * 1_000)
+    bench.add(A, asn(i, i, { ...META, time: time + i * 1_000 }))
+  }
+  assert.deepEqual((await bench.run(bench.service.untilCaughtUp())).cutoverBlockers, [])
+  bench.dest.layerRefusal = TelepathError.of('NoSuchLayer', { iden: A })
+  bench.dest.cut()
+  bench.dest.applied.set(A, [])
+  bench.dest.logged.set(A, [])
+  for (let i = 0; i < 30; i++) {
+    await bench.wait(1_500)
+    const { canCutover, cutoverBlockers } = await bench.run(bench.service.ask())
+    assert.equal(canCutover, false)
+    assert.match(cutoverBlockers.join(), /^Layer a+: The destination cannot be written to now: NoSuchLayer[^,]*$/)
+  }
+  bench.dest.layerRefusal = null
+  assert.deepEqual((await bench.run(bench.service.untilCaughtUp())).cutoverBlockers, [])
+  assert.doesNotMatch(bench.warnings.join(), /without splices/)
 })
 
 test('an offset that skips what the destination has not got keeps from cutting over', async () => {

@@ -63,8 +63,9 @@ export class LayerPusher {
       open: () => layer.dest.openLayer(layer.iden),
       work: (remote, link, worked) => this.work(remote, link, worked),
       failed: (message) => {
-        this.trouble = `The destination cannot be written to now: ${message}`
-        layer.log.warn(`Layer ${layer.iden}: ${this.trouble}`)
+        const trouble = `The destination cannot be written to now: ${message}`
+        if (trouble !== this.trouble) layer.log.warn(`Layer ${layer.iden}: ${trouble}`)
+        this.trouble = trouble
       },
     })
   }

@@ -34,6 +34,8 @@ export interface ReaderParts {
   readonly ledger: LayerLedger
   readonly counters: LayerCounters
   readonly signal: AbortSignal
+  /** Whether the destination is there and was compared. */
+  readonly isDestReady: () => boolean
 }
 
 /** Reads the splices of one layer, works ahead within `queueSize`, and polls for more. */
@@ -83,8 +85,9 @@ export class LayerReader {
         this.poll.failed()
         this.connectedAt = null
         this.isChanged = false
-        this.trouble = `The source cannot be read now: ${message}`
-        layer.log.warn(`Layer ${layer.iden}: ${this.trouble}`)
+        const trouble = `The source cannot be read now: ${message}`
+        if (trouble !== this.trouble) layer.log.warn(`Layer ${layer.iden}: ${trouble}`)
+        this.trouble = trouble
       },
     })
   }
@@ -131,7 +134,8 @@ export class LayerReader {
       if (!isLive) continue
       this.sourceTip = pipe.frontier.read
       if (got === 0) this.status = 'up_to_date'
-      if (got === 0 && pipe.frontier.pushed === pipe.frontier.read) {
+      // A destination that was put back lacks what will be pushed again once it is compared.
+      if (got === 0 && pipe.frontier.pushed === pipe.frontier.read && this.parts.isDestReady()) {
         await this.watch.look(remote, this.poll.isAsked)
       }
       this.poll.ended(began)

@@ -47,7 +47,8 @@ export class LayerRun {
     const shared = { layer: parts, pipe, ledger, counters }
     this.pipe = pipe
     this.ledger = ledger
-    this.reader = new LayerReader({ ...shared, signal: soft })
+    const isDestReady = () => this.pusher.trouble === null
+    this.reader = new LayerReader({ ...shared, signal: soft, isDestReady })
     const goneBack = () => this.reader.goneBack()
     this.pusher = new LayerPusher({ ...shared, soft, hard, goneBack }, retry)
     const translator = new LayerTranslator(parts, pipe, soft)

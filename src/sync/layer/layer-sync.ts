@@ -69,8 +69,10 @@ export class LayerSync {
   }
 
   isPolledSince(askedAt: number): boolean {
-    const reader = this.run?.reader
-    return reader?.poll.isSince(askedAt) === true && reader.watch.isSince(askedAt)
+    const { reader, pusher } = this.run ?? {}
+    // While the destination is not there, that is what keeps from cutting over.
+    const isWatched = pusher?.trouble !== null || reader?.watch.isSince(askedAt) === true
+    return reader?.poll.isSince(askedAt) === true && isWatched
   }
 
   /** Starts at an offset; `retry` applies the recorded errors before it first. The last run must have been stopped. */
