@@ -22,7 +22,7 @@ const layers = [
   ['forecast', 'migrate inspect stream dest thread upgrade source run slab page model layout file text bytes'],
   ['preflight', 'inspect model-tools upgrade source translate slab page model layout file text bytes'],
   ['inspect', 'step dest upgrade source translate slab page model layout file text bytes'],
-  ['model-tools', 'telepath upgrade source translate slab page model layout bytes'],
+  ['model-tools', 'telepath upgrade source translate slab page model stortype layout bytes'],
   ['sync', 'lock telepath stream dest source translate slab model stortype python layout file text bytes'],
   ['writer', 'step stream dest thread upgrade source translate run slab page model stortype python layout file bytes'],
   ['step', 'dest source translate slab page model stortype python layout file bytes'],

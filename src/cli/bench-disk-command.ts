@@ -7,7 +7,7 @@ import { durationText, forecastChart } from '../forecast/forecast-chart.js'
 import type { DiskMeasure } from '../forecast/measure-disk.js'
 import type { WorkSample } from '../forecast/sample-work.js'
 import { machineLimits } from '../migrate/machine-limits.js'
-import { tableLines } from '../text/table.js'
+import { indented, tableLines } from '../text/table.js'
 import { CliCommand } from './cli-command.js'
 import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
@@ -142,10 +142,6 @@ function freeBytes(dir: string): number {
 function million(value: number): string {
   if (value < 1e3) return String(Math.round(value))
   return value < 1e6 ? `${(value / 1000).toFixed(0)} k` : `${(value / 1e6).toFixed(1)} M`
-}
-
-function indented(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`)
 }
 
 function sizeOf(text: string): number {

@@ -2,7 +2,7 @@ import { printable } from '../bytes/printable.js'
 import { formatBytes } from '../bytes/size-text.js'
 import { ExitCode } from '../errors.js'
 import type { CortexReport, LayerReport, ViewReport } from '../inspect/inspect-cortex.js'
-import { count, tableLines } from '../text/table.js'
+import { count, indented, tableLines } from '../text/table.js'
 import { CliCommand } from './cli-command.js'
 import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
@@ -137,8 +137,4 @@ function modelRows({ model }: CortexReport): string[][] {
 function nameList(names: readonly string[]): string {
   const left = names.length - MOST_NAMES
   return `${names.slice(0, MOST_NAMES).join(', ')}${left > 0 ? `, … ${count(left)} more` : ''}`
-}
-
-function indented(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`)
 }

@@ -36,13 +36,12 @@ export function loudnessOptions(): Option[] {
 }
 
 /**
- * The log that the options ask for.
+ * The log that the options ask for, on standard error.
  *
- * @param write takes its lines; standard error by default
  * @throws {MigrationError} ERR_USAGE when the environment asks for a level that is none
  */
-export function logOf({ logLevel, logFormat }: ParsedLog, write?: (line: string) => void): Log {
-  return createLog({ level: effectiveLogLevel(logLevel), format: logFormat, ...(write && { write }) })
+export function logOf({ logLevel, logFormat }: ParsedLog): Log {
+  return createLog({ level: effectiveLogLevel(logLevel), format: logFormat })
 }
 
 /** The level to log from: the environment overrides the option, as in the reference. */

@@ -1,5 +1,6 @@
 import { ExitCode } from '../errors.js'
 import type { Finding, Preflight } from '../preflight/preflight.js'
+import { counted } from '../text/table.js'
 import { CliCommand } from './cli-command.js'
 import { addMigrateOptions, addOptionsWithoutEffect, migrateOptions, type ParsedMigrate } from './migrate-options.js'
 import { type Paint, paintFor } from './paint.js'
@@ -49,19 +50,15 @@ async function withLock(found: Preflight, destDir: string): Promise<Preflight> {
 
 function preflightText(found: Preflight, dirs: { srcDir: string; destDir: string }, paint: Paint): string {
   const { problems, warnings, notes, layers } = found
-  const lines = [`Preflight of a migration of ${dirs.srcDir} to ${dirs.destDir}: ${plural(layers.length, 'layer')}`]
+  const lines = [`Preflight of a migration of ${dirs.srcDir} to ${dirs.destDir}: ${counted(layers.length, 'layer')}`]
   for (const problem of problems) lines.push(...findingLines(paint('red', 'problem'), problem, paint))
   for (const warning of warnings) lines.push(...findingLines(paint('yellow', 'warning'), warning, paint))
   for (const note of notes) lines.push(`${paint('dim', 'note')}: ${note}`)
-  const counts = `${plural(problems.length, 'problem')}, ${plural(warnings.length, 'warning')}`
+  const counts = `${counted(problems.length, 'problem')}, ${counted(warnings.length, 'warning')}`
   const verdict = problems.length > 0 ? paint('red', 'It would be refused') : paint('green', 'It would start')
   return `${[...lines, `${verdict}: ${counts}`].join('\n')}\n`
 }
 
 function findingLines(kind: string, { text, hint }: Finding, paint: Paint): string[] {
   return hint === '' ? [`${kind}: ${text}`] : [`${kind}: ${text}`, paint('dim', `  hint: ${hint}`)]
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -1,5 +1,7 @@
 import { formatBytes } from '../bytes/size-text.js'
 import type { ProgressPhase } from '../migrate/progress.js'
+import { duration } from '../text/duration.js'
+import { count, counted } from '../text/table.js'
 import type { Standing } from './run-pace.js'
 import type { Limit } from './wait-limit.js'
 
@@ -37,7 +39,7 @@ export function barLine({ name, done, total, unit, rate, leftS }: TaskFacts, col
     [
       percent(part),
       ...(leftS === null ? [] : [`${duration(leftS)} left`]),
-      ...(rate === null ? [] : [`${count(rate)} ${unit}/s`]),
+      ...(rate === null ? [] : [`${count(Math.round(rate))} ${unit}/s`]),
       `${count(done)} of ${count(total)} ${unit}`,
     ],
     columns,
@@ -81,7 +83,7 @@ export function overallText(standing: Standing, facts: RunFacts, tasks: readonly
 /** A task in words. */
 export function taskText({ name, done, total, unit, rate, leftS }: TaskFacts): string {
   const left = leftS === null ? '' : `, about ${duration(leftS)} left`
-  return `${name}: ${count(done)} of ${count(total)} ${unit}${rate === null ? '' : `, ${count(rate)}/s`}${left}`
+  return `${name}: ${count(done)} of ${count(total)} ${unit}${rate === null ? '' : `, ${count(Math.round(rate))}/s`}${left}`
 }
 
 /** Lines that do not go with the rest, when there are more tasks than rows. */
@@ -115,21 +117,10 @@ function memoryText(bytes: number): string {
 }
 
 function errorsText(errors: number): string {
-  return errors === 0 ? 'no errors' : `${count(errors)} ${errors === 1 ? 'error' : 'errors'}`
+  return errors === 0 ? 'no errors' : counted(errors, 'error')
 }
 
 /** Of what is not done yet no 100 % is claimed. */
 function percent(part: number): string {
   return `${Math.floor(100 * part)}%`
-}
-
-function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US')
-}
-
-function duration(allSeconds: number): string {
-  const seconds = Math.round(allSeconds)
-  if (seconds < 60) return `${seconds} s`
-  const minutes = Math.floor(seconds / 60)
-  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }

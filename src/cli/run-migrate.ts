@@ -11,6 +11,7 @@ import type { MigrateOptions } from '../migrate/options.js'
 import { type MigrateSummary, summaryText } from '../migrate/summary.js'
 import { refuseMissingLayers } from '../preflight/refusal.js'
 import { readSource } from '../source/cortex-dir.js'
+import { count } from '../text/table.js'
 import { withSource } from '../upgrade/with-source.js'
 import type { VerifyReport } from '../verify/report.js'
 import { refuseSourceInUse, verifyMigration } from '../verify/verifier.js'
@@ -138,7 +139,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
 function throttleText({ totals }: WriteThrottle, rate: number | undefined): string {
   const { bytes, waitedMs } = totals
   const waited = (waitedMs / 1000).toFixed(1)
-  return `--max-disk ${rate} has let ${bytes.toLocaleString('en-US')} bytes through; threads have waited for it, ${waited} s together`
+  return `--max-disk ${rate} has let ${count(bytes)} bytes through; threads have waited for it, ${waited} s together`
 }
 
 /** What nobody needs on a terminal, and whoever helps later asks for first; the options are there already, without secrets. */

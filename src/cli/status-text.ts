@@ -2,7 +2,8 @@ import { printable } from '../bytes/printable.js'
 import { EXIT_MEANINGS, type ExitCode } from '../errors.js'
 import type { OutsideStatus } from '../status/outside-status.js'
 import type { RunStatus, TaskStatus } from '../status/run-status.js'
-import { type Cell, count, tableLines } from '../text/table.js'
+import { duration } from '../text/duration.js'
+import { type Cell, count, indented, tableLines } from '../text/table.js'
 import type { Paint } from './paint.js'
 
 const PHASE_TEXT: Record<RunStatus['phase'], string> = {
@@ -40,7 +41,7 @@ function headLine(destDir: string, { state, run, result }: OutsideStatus, nowMs:
   if (state === 'running') {
     if (run === null) return `${dest}: ${paint('green', 'running')}`
     const since = Date.parse(run.started_at)
-    return `${dest}: ${paint('green', 'running')} for ${timeText(nowMs - since)}, ${PHASE_TEXT[run.phase]}`
+    return `${dest}: ${paint('green', 'running')} for ${duration((nowMs - since) / 1000)}, ${PHASE_TEXT[run.phase]}`
   }
   if (state === 'died') {
     const said = run === null ? '' : `; it last said something at ${run.updated_at}`
@@ -79,16 +80,5 @@ function resultRows(layers: NonNullable<NonNullable<OutsideStatus['result']>['la
 }
 
 function left(etaS: number | null): string {
-  return etaS === null ? '?' : timeText(etaS * 1000)
-}
-
-function timeText(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000))
-  if (seconds < 60) return `${seconds} s`
-  const minutes = Math.floor(seconds / 60)
-  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-}
-
-function indented(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`)
+  return etaS === null ? '?' : duration(etaS)
 }

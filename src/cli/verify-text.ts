@@ -2,7 +2,7 @@ import { decode, MsgpackError } from '../bytes/msgpack.js'
 import { printable } from '../bytes/printable.js'
 import { type Json, toJson } from '../bytes/value-json.js'
 import { INDEX_DBS } from '../layout/dest-dbs.js'
-import { count, tableLines } from '../text/table.js'
+import { count, counted, tableLines } from '../text/table.js'
 import type { Difference, VerifyReport } from '../verify/report.js'
 import type { Paint } from './paint.js'
 
@@ -86,8 +86,8 @@ function layerRows({ layers }: VerifyReport) {
 }
 
 function cellLine({ cell: { compared, files, slabs, differenceCount } }: VerifyReport): string {
-  const copies = files + slabs === 0 ? '' : `, ${plural(files, 'file')}, ${plural(slabs, 'copied slab')}`
-  return `  hive, queues and log of steps: ${plural(compared, 'row')}${copies}; ${plural(differenceCount, 'difference')}`
+  const copies = files + slabs === 0 ? '' : `, ${counted(files, 'file')}, ${counted(slabs, 'copied slab')}`
+  return `  hive, queues and log of steps: ${counted(compared, 'row')}${copies}; ${counted(differenceCount, 'difference')}`
 }
 
 function differenceLines(difference: Difference, paint: Paint): string[] {
@@ -101,15 +101,11 @@ function differenceLines(difference: Difference, paint: Paint): string[] {
 }
 
 function verdict({ differenceCount, errorCount, isCountExact, notCompared }: VerifyReport, paint: Paint): string {
-  const kept = errorCount === 0 ? '' : `; the migration log holds ${plural(errorCount, 'error')}`
+  const kept = errorCount === 0 ? '' : `; the migration log holds ${counted(errorCount, 'error')}`
   const where = notCompared.length === 0 ? '' : ' in what was compared'
   if (differenceCount === 0) return `${paint('green', `No differences${where}`)}${kept}`
   const least = isCountExact ? '' : 'At least '
-  return paint('red', `${least}${plural(differenceCount, 'difference')}`) + kept
-}
-
-function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+  return paint('red', `${least}${counted(differenceCount, 'difference')}`) + kept
 }
 
 function valueText(place: string, bytes: Uint8Array): string {

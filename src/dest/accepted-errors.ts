@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { decode, encode, MsgpackError, PackMap, type Value } from '../bytes/msgpack.js'
 import { fromJson, type Json } from '../bytes/value-json.js'
+import { fieldOf } from '../bytes/value-parts.js'
 import { MigrationError } from '../errors.js'
 import { type ErrorRecord, errorOf, errorsOf } from './error-records.js'
 
@@ -80,8 +81,7 @@ function* dumpedRecords(content: Buffer): Generator<Identified> {
   const list = decode(content)
   if (!Array.isArray(list)) throw new TypeError('it is not a list of errors')
   for (const record of list) {
-    const field = (name: string) => (record instanceof PackMap ? record.get(name) : undefined)
-    const [migrop, key, val] = [field('migrop'), field('key'), field('val')]
+    const [migrop, key, val] = ['migrop', 'key', 'val'].map((name) => fieldOf(record, name))
     if (typeof migrop !== 'string' || key === undefined || val === undefined)
       throw new TypeError('it is not a list of errors')
     yield* errorsOf({ migrop, key: keyOf(key), val })

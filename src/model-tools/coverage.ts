@@ -1,4 +1,5 @@
 import { PackMap, type Value } from '../bytes/msgpack.js'
+import { itemsOf } from '../bytes/value-parts.js'
 import type { ExtendedModel } from '../model/model.js'
 import { Model } from '../model/model.js'
 import type { ModelFile, TypeDefRef } from '../model/model-file.js'
@@ -141,10 +142,6 @@ function refOf(typedef: Value | undefined): TypeDefRef {
     if (error instanceof ModelError) return [String(name), {}]
     throw error
   }
-}
-
-function itemsOf(value: Value | undefined): Value[] {
-  return Array.isArray(value) ? value : []
 }
 
 function uses(counts: ReadonlyMap<string, number>): Use[] {

@@ -1,7 +1,8 @@
-import { buid, xxh64 } from '../bytes/hash.js'
+import { buid } from '../bytes/hash.js'
 import { Float, RawStr, utf8, type Value } from '../bytes/msgpack.js'
 import type { Model } from '../model/model.js'
 import type { TypeDefRef } from '../model/model-file.js'
+import { shortened } from '../stortype/utf8.js'
 import type { Sample } from './row-samples.js'
 
 /** A type that rows may be of. */
@@ -31,8 +32,6 @@ const TIMES = { first: -2_208_988_800_000n, last: 4_102_444_800_000n, about1970:
 const FUTURE = 0x7fffffffffffffffn
 const LATITUDE = { scale: 1e8, space: 90e8 }
 const LONGITUDE = { scale: 1e8, space: 180e8 }
-const ALL_OF_INDEX = 256
-const START_OF_INDEX = 248
 
 /**
  * The type that most of the rows are of by values and index bytes, the most particular one of several.
@@ -98,7 +97,7 @@ function candidates(samples: readonly Sample[], model: Model, isForm: IsForm): C
       ref: ['hex', sizeOf(samples)],
       why: 'hex digits, and their bytes as index',
       fits: ({ valu, indx }) =>
-        typeof valu === 'string' && /^([0-9a-f]{2})+$/.test(valu) && isBytes(indx, chopped(hexBytes(valu))),
+        typeof valu === 'string' && /^([0-9a-f]{2})+$/.test(valu) && isBytes(indx, shortened(hexBytes(valu))),
     },
     {
       ref: ['inet:ipv6', {}],
@@ -119,8 +118,8 @@ function candidates(samples: readonly Sample[], model: Model, isForm: IsForm): C
       ref: ['str', {}],
       why: 'the text as index',
       fits: ({ valu, indx }) => {
-        if (valu instanceof RawStr) return isBytes(indx, chopped(valu.bytes))
-        return typeof valu === 'string' && isBytes(indx, chopped(utf8(valu)))
+        if (valu instanceof RawStr) return isBytes(indx, shortened(valu.bytes))
+        return typeof valu === 'string' && isBytes(indx, shortened(utf8(valu)))
       },
     },
     {
@@ -251,14 +250,6 @@ function degrees(valu: Value, { scale, space }: { scale: number; space: number }
 
 function hexBytes(text: string): Uint8Array {
   return Buffer.from(text, 'hex')
-}
-
-/** 0.1.58 keeps 248 bytes of a long index, and a hash of all. */
-function chopped(bytes: Uint8Array): Uint8Array {
-  if (bytes.length <= ALL_OF_INDEX) return bytes
-  const hash = Buffer.alloc(8)
-  hash.writeBigUInt64BE(xxh64(bytes))
-  return Buffer.concat([bytes.subarray(0, START_OF_INDEX), hash])
 }
 
 /** No index is made of these: nothing is equal to them. */

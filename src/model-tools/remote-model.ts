@@ -1,4 +1,5 @@
 import { PackMap, type Value } from '../bytes/msgpack.js'
+import { entriesOf, fieldOf, itemsOf } from '../bytes/value-parts.js'
 import { MigrationError } from '../errors.js'
 import { Model, type ModelProblem } from '../model/model.js'
 import { classOf, type ModelFile, type TypeDef, type TypeDefRef } from '../model/model-file.js'
@@ -137,16 +138,4 @@ function refOf(typedef: Value): TypeDefRef {
 
 function rowsOf(mdef: Value | undefined, key: string): Value[][] {
   return itemsOf(fieldOf(mdef, key)).map(itemsOf)
-}
-
-function itemsOf(value: Value | undefined): Value[] {
-  return Array.isArray(value) ? value : []
-}
-
-function fieldOf(value: Value | undefined, key: string): Value | undefined {
-  return value instanceof PackMap ? value.get(key) : undefined
-}
-
-function entriesOf(value: Value | undefined): [Value, Value][] {
-  return value instanceof PackMap ? value.entries : []
 }

@@ -1,5 +1,6 @@
 import { BUID_BYTES } from '../bytes/buid.js'
 import { SpanMap } from '../bytes/span-map.js'
+import { equalSpans } from '../bytes/spans.js'
 import { NameMark, SOURCE_DBS } from '../layout/source-layer.js'
 import type { SlabReader } from '../page/page-reader.js'
 import type { FormFinder } from '../source/form-finder.js'
@@ -78,7 +79,7 @@ export function countNames(
     const { buf, keyStart, keyEnd } = cursor
     const start = keyStart + BUID_BYTES
     if (start >= keyEnd) continue
-    if (!hasBuid || !isSame(buid, buf, keyStart)) {
+    if (!hasBuid || !equalSpans(buid, 0, BUID_BYTES, buf, keyStart, keyStart + BUID_BYTES)) {
       for (let i = 0; i < BUID_BYTES; i++) buid[i] = buf[keyStart + i]
       hasBuid = true
       form = null
@@ -162,9 +163,4 @@ function add(counts: Map<string, number>, name: string, count: number): void {
 
 function textOf(buf: Uint8Array, start: number, end: number): string {
   return Buffer.from(buf.subarray(start, end)).toString('utf8')
-}
-
-function isSame(buid: Uint8Array, buf: Uint8Array, start: number): boolean {
-  for (let i = 0; i < BUID_BYTES; i++) if (buid[i] !== buf[start + i]) return false
-  return true
 }

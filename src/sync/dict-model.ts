@@ -1,4 +1,5 @@
 import { PackMap, type Value } from '../bytes/msgpack.js'
+import { entriesOf, fieldOf } from '../bytes/value-parts.js'
 import type { StortypeSource } from '../translate/stortypes.js'
 
 /** What `getModelDict()` of a Cortex tells: of a 2.x one also the stortypes. */
@@ -55,16 +56,8 @@ function propOf(prop: Value): DictProp {
   }
 }
 
-function fieldOf(value: Value | undefined, key: string): Value | undefined {
-  return value instanceof PackMap ? value.get(key) : undefined
-}
-
 function intOf(value: Value | undefined): number | undefined {
   return typeof value === 'number' ? value : undefined
-}
-
-function entriesOf(value: Value | undefined): [Value, Value][] {
-  return value instanceof PackMap ? value.entries : []
 }
 
 function mapOf<T>(entries: [Value, Value][], make: (value: Value) => T): Map<string, T> {

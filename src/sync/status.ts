@@ -1,4 +1,5 @@
 import { decode, Float, PackMap, type Value } from '../bytes/msgpack.js'
+import { count } from '../text/table.js'
 import type { LayerState, SyncError, SyncState, TaskState } from './api.js'
 
 /**
@@ -112,7 +113,7 @@ export function statusTable(layer: LayerState): string {
     row('src', [
       started,
       taskText(layer.pullTask),
-      counted(layer.pullOffset),
+      count(layer.pullOffset),
       layer.pullStatus ?? '-',
       'n/a',
       'n/a',
@@ -121,10 +122,10 @@ export function statusTable(layer: LayerState): string {
     row('dest', [
       connected,
       taskText(layer.pushTask),
-      counted(layer.pushOffset),
+      count(layer.pushOffset),
       'n/a',
       live ? 'True' : 'False',
-      layer.queue === null ? '-' : counted(layer.queue.length),
+      layer.queue === null ? '-' : count(layer.queue.length),
       String(layer.errorCount),
     ]),
   ].join('\n')
@@ -137,8 +138,8 @@ export function statusDetails({ sourceTip, lagSplices, lagSeconds, rate, polledA
     task.status === 'exception' ? [task.message] : [],
   )
   return [
-    ` source's end ${sourceTip === null ? 'unknown' : counted(sourceTip)}, as of ${timeText(polledAt) ?? '-'}`,
-    ` behind ${lagSplices === null ? 'unknown' : `${counted(lagSplices)} splices${age}`}, ${Math.round(rate * 10) / 10} splices/s`,
+    ` source's end ${sourceTip === null ? 'unknown' : count(sourceTip)}, as of ${timeText(polledAt) ?? '-'}`,
+    ` behind ${lagSplices === null ? 'unknown' : `${count(lagSplices)} splices${age}`}, ${Math.round(rate * 10) / 10} splices/s`,
     ...[...failures, ...layer.notes].map((text) => ` ! ${text}`),
   ].join('\n')
 }
@@ -160,10 +161,6 @@ function row(name: string, cells: readonly string[]): string {
 function centred(text: string, width: number): string {
   const left = Math.floor((width - text.length) / 2)
   return text.padStart(left + text.length).padEnd(width)
-}
-
-function counted(count: number): string {
-  return String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 function queueValue({ queue }: LayerState): Value {

@@ -18,6 +18,16 @@ export function count(value: number): string {
   return value.toLocaleString('en-US')
 }
 
+/** A number of things, by the noun for one of them. */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
+}
+
+/** Lines as part of the one before. */
+export function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`)
+}
+
 function showCell(cell: Cell): string {
   if (cell === null) return '?'
   return typeof cell === 'number' ? count(cell) : printable(cell)

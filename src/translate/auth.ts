@@ -1,5 +1,6 @@
 import { guid } from '../bytes/hash.js'
 import { PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
+import { fieldOf } from '../bytes/value-parts.js'
 import type { Hive, HivePath } from '../slab/hive.js'
 
 /** Where the untouched 0.1.x tree is kept. */
@@ -258,10 +259,6 @@ function readGate(hive: Hive, iden: string): Gate {
 
 function nameOf(hive: Hive, path: HivePath): string | null {
   return hive.getText(path) ?? null
-}
-
-function fieldOf(value: Value | undefined, name: string): Value | undefined {
-  return value instanceof PackMap ? value.get(name) : undefined
 }
 
 function asArray(value: Value | undefined): Value[] {

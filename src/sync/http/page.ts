@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { escapeHtml as escaped } from '../../text/html.js'
+import { count } from '../../text/table.js'
 import type { LayerState, PullStatus, SyncState, TaskState } from '../api.js'
 import { isSourceUp, timeText } from '../status.js'
 
@@ -114,15 +115,15 @@ function layerSection(layer: LayerState, told: readonly string[]): string {
 <h2>${escaped(layer.iden)}</h2>
 ${bar}
 <dl>
-${fact('Acknowledged', tip === null ? number(done) : `${number(done)} of ${number(tip)}`)}
-${fact('Read', number(layer.pullOffset))}
-${fact('In flight', number(layer.inFlight))}
-${fact('Queue', layer.queue === null ? '-' : number(layer.queue.length))}
+${fact('Acknowledged', tip === null ? count(done) : `${count(done)} of ${count(tip)}`)}
+${fact('Read', count(layer.pullOffset))}
+${fact('In flight', count(layer.inFlight))}
+${fact('Queue', layer.queue === null ? '-' : count(layer.queue.length))}
 ${fact('Behind', lagText(layer))}
-${fact('Rate', `${number(Math.round(layer.rate))} splices/s`)}
+${fact('Rate', `${count(Math.round(layer.rate))} splices/s`)}
 ${fact('Reading', `${pullText(layer)} (${taskText(layer.pullTask)})`)}
 ${fact('Writing', layer.destUp ? taskText(layer.pushTask) : `not now (${taskText(layer.pushTask)})`)}
-${fact('Errors', number(layer.errorCount), layer.errorCount > 0)}
+${fact('Errors', count(layer.errorCount), layer.errorCount > 0)}
 </dl>
 ${notes([...failures(layer), ...layer.notes].filter((note) => !told.some((each) => each.includes(note))))}
 </section>`
@@ -143,7 +144,7 @@ function taskText(task: TaskState): string {
 function lagText(layer: LayerState): string {
   const { lagSplices, lagSeconds } = layer
   if (lagSplices === null) return 'unknown'
-  const known = `${number(lagSplices)} splices${lagSeconds === null ? '' : `, ${duration(lagSeconds)}`}`
+  const known = `${count(lagSplices)} splices${lagSeconds === null ? '' : `, ${duration(lagSeconds)}`}`
   if (!isSourceUp(layer)) return `unknown; ${known} when the source was last seen`
   return lagSplices === 0 ? 'nothing' : known
 }
@@ -151,7 +152,7 @@ function lagText(layer: LayerState): string {
 function duration(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`
-  return `${number(Math.round(seconds / 3600))} h`
+  return `${count(Math.round(seconds / 3600))} h`
 }
 
 function modeText({ migrationMode: mode, migrationModeOverride: override }: SyncState): string {
@@ -173,8 +174,4 @@ function notes(texts: readonly string[]): string {
 
 function list(texts: readonly string[]): string {
   return `<ul>${texts.map((text) => `<li>${escaped(text)}</li>`).join('')}</ul>`
-}
-
-function number(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
 }
