@@ -1,13 +1,15 @@
-/** Which of several lists have a number, and where: the entries of number `n` are `[n === 0 ? 0 : ends[n - 1], ends[n])`. */
+/**
+ * For each number, which of several lists hold it and where: its entries are `[n === 0 ? 0 : ends[n - 1], ends[n])`.
+ */
 export interface Buckets {
   readonly ends: Int32Array
-  /** Of each entry the list, ascending within a number. */
+  /** The list of each entry, ascending within a number. */
   readonly list: Int32Array
-  /** Of each entry its place in that list. */
+  /** The index of each entry in its list. */
   readonly index: Int32Array
 }
 
-/** Sorts the entries of lists by the numbers that they hold, each below `size`. */
+/** Groups the entries of all lists by the numbers that they hold. Every number is below `size`. */
 export function bucketsOf(lists: readonly Int32Array[], size: number): Buckets {
   const ends = new Int32Array(size)
   for (const numbers of lists) for (const number of numbers) ends[number]++

@@ -24,7 +24,7 @@ export class ByteIndex {
     }
   }
 
-  /** Adds a string that is not there yet, and returns its number. */
+  /** Adds a string that the index does not have yet, and returns its number. */
   add(buf: Uint8Array, start: number, end: number): number {
     const entry = this.list.count
     if (entry === this.hashes.length) this.grow()

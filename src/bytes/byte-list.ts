@@ -1,9 +1,9 @@
 import { compareSpans, viewOf } from './spans.js'
 
-/** Byte strings end to end: a million of them are two buffers, while each as an object of its own costs 200 bytes. */
+/** Byte strings end to end. A million of them take two buffers; as separate objects each would cost 200 bytes. */
 export interface ByteList {
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Where each of them ends in `bytes`. */
+  /** Where each string ends in `bytes`. */
   readonly ends: Uint32Array<ArrayBuffer>
 }
 
@@ -41,13 +41,13 @@ export class ByteListBuilder {
     this.ends[this.count++] = need
   }
 
-  /** What was added, without room to grow. */
+  /** The finished list, with no spare room. */
   pack(): ByteList {
     return { bytes: this.bytes.slice(0, startOf(this, this.count)), ends: this.ends.slice(0, this.count) }
   }
 }
 
-/** Sorts numbers of a list's strings by the strings, in place: `memcmp`, the shorter one first. */
+/** Sorts the indexes of a list's strings in place, in the order of the strings: `memcmp`, shorter first. */
 export function sortByBytes(order: Int32Array, list: ByteList): void {
   const view = viewOf(list.bytes)
   const { ends } = list

@@ -1,14 +1,14 @@
 import { skip } from './msgpack.js'
 
 /**
- * Whether `buf[start, end)` is surely what Synapse's encoder writes for its own value. Maps are not looked into (equal
- * keys would have to be found), so they and extension values are never sure.
+ * Whether Synapse's encoder surely writes the same bytes as `buf[start, end)` for the value that they hold. False for
+ * maps and extension values: a map may repeat a key, and looking for that costs too much.
  */
 export function isCanonical(buf: Uint8Array, start: number, end: number): boolean {
   return canonicalEnd(buf, start, end) === end
 }
 
-/** The position behind a canonical value, or -1. */
+/** The position after a canonical value, or -1. */
 function canonicalEnd(buf: Uint8Array, pos: number, end: number): number {
   const tag = buf[pos]
   if (tag <= 0x7f || tag >= 0xe0) return pos + 1

@@ -3,7 +3,7 @@ import xxhash from 'xxhash-wasm'
 import { encode, type Value } from './msgpack.js'
 
 const xx = await xxhash()
-/** The hash copies what it is given into memory of its own, which it never gives back. */
+/** The hash library copies its input into memory that it never frees, so we feed it at most this much at a time. */
 const XXH64_BYTES = 1 << 20
 
 /** SHA-256, 32 bytes. */
@@ -27,11 +27,14 @@ export const sha256Latin1: (data: Uint8Array) => string =
     ? (data) => oneShot('sha256', data, 'binary')
     : (data) => createHash('sha256').update(data).digest('binary')
 
-/** A span is hashed from a buffer of its very length: making a view of it would cost as much as the copy and more. */
+/**
+ * The hash function needs a buffer of exactly the span's length. Copying into a kept buffer is cheaper than making a
+ * view.
+ */
 const exact: Buffer[] = []
 const MOST_EXACT_BYTES = 512
 
-/** A buffer of exactly this length for a moment: the next call with the same length gives the same one. */
+/** A buffer of exactly this length. The next call with the same length returns the same buffer. */
 export function exactScratch(length: number): Buffer {
   if (length > MOST_EXACT_BYTES) return Buffer.allocUnsafeSlow(length)
   exact[length] ??= Buffer.allocUnsafeSlow(length)
@@ -58,7 +61,7 @@ export function xxh64(data: Uint8Array, seed = 0n): bigint {
   return hash.digest()
 }
 
-/** XXH64 of what is given piece by piece; the digest may be asked for at any time. */
+/** XXH64 of data that comes in pieces. You can ask for the digest at any time. */
 export class Xxh64 {
   private readonly hash = xx.create64()
 

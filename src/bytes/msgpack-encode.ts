@@ -15,7 +15,7 @@ export function encode(value: Value): Uint8Array {
   return copyOf(scratch, 0, scratchLength)
 }
 
-/** As `encode()`, also while another value is being encoded. */
+/** Like `encode()`, but safe to call while `encode()` runs. */
 export function encodeNested(value: Value): Uint8Array {
   const start = scratchLength
   write(value)
@@ -100,8 +100,8 @@ function writeBigInt(value: bigint): void {
   else throw new MsgpackError(`int ${value} does not fit into 64 bits`)
 }
 
-// `scratch` may be another buffer after room(): it is looked up behind it, never as the receiver of a call whose argument
-// makes room.
+// room() may replace `scratch`, so read `scratch` after that call: in `scratch.write(room())` it would be the old
+// buffer.
 
 function putByte(byte: number): void {
   const pos = room(1)
@@ -137,7 +137,7 @@ function tagged64(tag: number, value: bigint): void {
   scratch.writeBigUInt64BE(value, pos + 1)
 }
 
-/** An array's or a map's head: `fix` + length up to `most`, else `tag16`, or the tag behind it. */
+/** The head of an array or map: `fix` + length up to `most`, else `tag16`, or the tag after it for 32-bit lengths. */
 function writeHead(length: number, fix: number, most: number, tag16: number): void {
   if (length <= most) putByte(fix | length)
   else if (length <= 0xffff) tagged16(tag16, length)
@@ -169,7 +169,7 @@ function writeExt(ext: Ext): void {
   putBytes(ext.data)
 }
 
-/** An int as the smaller of its two types. */
+/** An int as a `number` when it fits, else as a `bigint`. */
 export function small(value: bigint): number | bigint {
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value
 }

@@ -6,9 +6,9 @@ export function utf8(text: string): Uint8Array {
 }
 
 /**
- * Decodes `buf[start, end)` as UTF-8 that may hold surrogates.
+ * Decodes `buf[start, end)` as UTF-8 that may hold lone surrogates.
  *
- * @throws {MsgpackError} for anything else that is not UTF-8
+ * @throws {MsgpackError} when it is not UTF-8 in any other way
  */
 export function text(buf: Uint8Array, start = 0, end = buf.length): string | RawStr {
   const length = end - start
@@ -29,11 +29,11 @@ function isAscii(buf: Uint8Array, start: number, end: number): boolean {
   return asciiEnd(buf, start, end) === end
 }
 
-// Values come from pages that are read one after the other: the view of the last one is kept.
+// Most values come from the same page as the one before, so we keep the last view.
 let viewed: Uint8Array = new Uint8Array(0)
 let view = new DataView(viewed.buffer)
 
-/** Where the first byte that is not ASCII lies, or `end`; four bytes at a time, as most text is ASCII. */
+/** The position of the first non-ASCII byte, or `end`. Reads four bytes at a time, as most text is ASCII. */
 export function asciiEnd(buf: Uint8Array, start: number, end: number): number {
   let i = start
   if (end - start >= 8) {
@@ -47,7 +47,7 @@ export function asciiEnd(buf: Uint8Array, start: number, end: number): number {
   return i
 }
 
-/** 'wtf8' when there are surrogates, 'raw' when two of them would fuse to one character in a JavaScript string. */
+/** 'wtf8' when there are surrogates; 'raw' when JavaScript would join two of them into one character. */
 export function utf8Kind(buf: Uint8Array, start: number, end: number): 'utf8' | 'wtf8' | 'raw' {
   let kind: 'utf8' | 'wtf8' | 'raw' = 'utf8'
   let highEnd = -1 // where the last high surrogate ended
@@ -106,7 +106,7 @@ function wtf8(text: string): Uint8Array {
   return Buffer.concat(parts)
 }
 
-/** A copy in any case: a Buffer's own slice() is a view. */
+/** Always a copy: `slice()` of a Buffer is a view. */
 export function copyOf(buf: Uint8Array, start: number, end: number): Uint8Array {
   return Uint8Array.prototype.slice.call(buf, start, end)
 }

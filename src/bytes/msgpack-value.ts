@@ -1,4 +1,4 @@
-/** A float: 1.0 is not the int 1. */
+/** A float, kept apart from ints: 1.0 is not 1. */
 export class Float {
   constructor(readonly value: number) {}
 }
@@ -8,7 +8,10 @@ export class RawStr {
   constructor(readonly bytes: Uint8Array) {}
 }
 
-/** A map: keys of any type, in the order of the bytes; of equal keys the last value wins at the first one's place. */
+/**
+ * A map with keys of any type, in stored order. When a key repeats, the last value wins and keeps the first one's
+ * place.
+ */
 export class PackMap {
   constructor(readonly entries: [Value, Value][]) {}
 
@@ -18,7 +21,7 @@ export class PackMap {
   }
 }
 
-/** An extension value; Synapse stores none, but passes one through. */
+/** An extension value. Synapse stores none, but we pass one through unchanged. */
 export class Ext {
   constructor(
     readonly type: number,
@@ -29,12 +32,12 @@ export class Ext {
 /** `number` is an int within 2^53, `bigint` an int beyond it (64 bits at most when encoded). */
 export type Value = null | boolean | number | bigint | Float | string | RawStr | Uint8Array | Value[] | PackMap | Ext
 
-/** Bytes that are no msgpack, or a value that msgpack cannot hold. */
+/** Bytes that are not msgpack, or a value that msgpack cannot hold. */
 export class MsgpackError extends Error {
   override readonly name = 'MsgpackError'
 }
 
-/** Whether two values are equal as Python compares them: 1 == 1.0 == True, tuples and lists element by element. */
+/** Whether Python would call two values equal: 1 == 1.0 == True; tuples and lists compare item by item. */
 export function pyEquals(a: Value, b: Value): boolean {
   if (a === b) return true
   const x = asNumber(a)
@@ -55,7 +58,7 @@ export function pyEquals(a: Value, b: Value): boolean {
   return false
 }
 
-/** The number that an int, a float or a bool counts as, or null. */
+/** The number that an int, a float or a bool compares as, or null. */
 export function asNumber(value: Value): number | bigint | null {
   if (typeof value === 'number' || typeof value === 'bigint') return value
   if (value instanceof Float) return value.value

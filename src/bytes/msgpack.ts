@@ -1,7 +1,8 @@
 /**
- * msgpack exactly as Synapse uses it through msgpack-python: bin type on, strings as UTF-8 that may hold lone surrogates
- * (Python's `surrogatepass`), smallest-fit integers, every float as 64 bits, maps in insertion order with keys of any type.
- * A decoded value encodes to the same bytes again; what JavaScript would confuse has a class of its own.
+ * msgpack exactly as Synapse uses it through msgpack-python: bin type on, strings as UTF-8 that may hold lone
+ * surrogates (Python's `surrogatepass`), smallest-fit integers, every float as 64 bits, maps in insertion order with
+ * keys of any type. A decoded value encodes to the same bytes again, so values that JavaScript would mix up have
+ * classes of their own.
  */
 
 import { encodeNested, small } from './msgpack-encode.js'
@@ -18,7 +19,7 @@ const MAX_DEPTH = 511
 /**
  * Decodes the one value that fills `buf[start, end)`.
  *
- * @throws {MsgpackError} when the bytes are cut short, malformed, or some are left over
+ * @throws {MsgpackError} when the bytes are cut short or malformed, or when some are left over
  */
 export function decode(buf: Uint8Array, start = 0, end = buf.length): Value {
   const reader = new Reader(buf, start, end)
@@ -27,7 +28,7 @@ export function decode(buf: Uint8Array, start = 0, end = buf.length): Value {
   return value
 }
 
-/** Decodes the value at `start`; also returns the position behind it, for streams of values. */
+/** Decodes the value at `start` and also returns the position after it, to read several values in a row. */
 export function decodeAt(buf: Uint8Array, start: number, end = buf.length): { value: Value; end: number } {
   const reader = new Reader(buf, start, end)
   return { value: reader.value(0), end: reader.pos }
@@ -44,7 +45,7 @@ export function isMsgpack(buf: Uint8Array, start = 0, end = buf.length): boolean
 }
 
 /**
- * Walks over the value at `pos` without decoding it and returns the position behind it.
+ * Skips the value at `pos` without decoding it and returns the position after it.
  *
  * @throws {MsgpackError} when it is cut short or holds text that is not UTF-8
  */
@@ -238,7 +239,7 @@ class Reader {
 
   private array(length: number, depth: number): Value[] {
     nested(depth)
-    // A length that the bytes cannot hold must not allocate.
+    // Check first: a damaged length must not make us allocate gigabytes.
     within(this.pos + length, this.end)
     const items: Value[] = []
     for (let i = 0; i < length; i++) items.push(this.value(depth + 1))

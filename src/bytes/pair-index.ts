@@ -1,4 +1,4 @@
-/** Numbers pairs of integers from 0 in the order in which they are first met. */
+/** Numbers pairs of integers from 0 in the order in which they first occur. */
 export class PairIndex {
   size = 0
   /** The pairs by their numbers. */
@@ -7,7 +7,7 @@ export class PairIndex {
   /** Number plus one; 0 is free. Never more than half full. */
   private slots = new Int32Array(32)
 
-  /** The number of a pair, a new one if it has none yet. */
+  /** The number of a pair. A new pair gets the next number. */
   id(a: number, b: number): number {
     const { slots } = this
     const mask = slots.length - 1

@@ -1,8 +1,8 @@
 import { ByteIndex } from './byte-index.js'
 
 /**
- * A map whose keys are bytes, looked up by a span of a buffer without making a string of it: names of properties and tags
- * are looked up once per row.
+ * A map with byte keys that takes a span of a buffer as the key, without making a string. We look up property and tag
+ * names once per row.
  */
 export class SpanMap<Value> {
   private readonly keys = new ByteIndex()
@@ -17,7 +17,7 @@ export class SpanMap<Value> {
     return entry < 0 ? undefined : this.values[entry]
   }
 
-  /** Adds a key that is not there yet; its bytes are copied. */
+  /** Adds a key that the map does not have yet, and copies its bytes. */
   add(buf: Uint8Array, start: number, end: number, value: Value): void {
     this.keys.add(buf, start, end)
     this.values.push(value)

@@ -1,14 +1,20 @@
-/** Longer spans are copied by the engine: its call costs as much as 100 bytes copied here (bench/page.bench.ts). */
+/**
+ * Longer spans are faster through the engine: its call costs as much as our loop takes for 100 bytes
+ * (bench/page.bench.ts).
+ */
 const ENGINE_COPY_BYTES = 112
 
-/** A view of the same bytes: word-wise access to spans at any alignment, which typed arrays do not give. */
+/** A view of the same bytes, to read words at any alignment, which typed arrays cannot. */
 export function viewOf(buf: Uint8Array): DataView {
   return new DataView(buf.buffer, buf.byteOffset, buf.byteLength)
 }
 
 const views = new WeakMap<Uint8Array, DataView>()
 
-/** The same, kept with the buffer: a merge takes each row from another one, and a view costs more to make than a row to copy. */
+/**
+ * Like viewOf(), but keeps the view with its buffer: a merge takes each row from a different buffer, and making a view
+ * costs more than copying a row.
+ */
 export function keptViewOf(buf: Uint8Array): DataView {
   let view = views.get(buf)
   if (view === undefined) {
@@ -19,8 +25,9 @@ export function keptViewOf(buf: Uint8Array): DataView {
 }
 
 /**
- * Copies `fromBuf[start, end)` to `at`. Each side comes as bytes and as a view of the same bytes. Rows are short, so this runs
- * four bytes at a time, the last four overlapping those before; `set(subarray())` costs 50 ns whatever the length.
+ * Copies `fromBuf[start, end)` to `at`. The caller passes each side both as bytes and as a view of them. Rows are
+ * short, so this copies four bytes at a time, the last four overlapping the ones before; `set(subarray())` costs 50 ns
+ * at any length.
  */
 export function copySpan(
   to: Uint8Array,
@@ -46,7 +53,7 @@ export function copySpan(
   toView.setInt32(at - (i - last), fromView.getInt32(last, true), true)
 }
 
-/** `memcmp`, then the shorter one first: LMDB's order of keys and of duplicates. Negative, 0 or positive. */
+/** `memcmp`, then the shorter one first: how LMDB orders keys and duplicates. Negative, 0 or positive. */
 export function compareSpans(
   a: DataView,
   aStart: number,
@@ -69,7 +76,10 @@ export function compareSpans(
   return aLength - bLength
 }
 
-/** Whether two spans of one length, 4 bytes or more, are the same: four bytes at a time, the last four overlapping those before. */
+/**
+ * Whether two spans of one length of at least 4 bytes are equal. Compares four bytes at a time; the last four may
+ * overlap.
+ */
 export function sameSpans(a: DataView, aStart: number, b: DataView, bStart: number, length: number): boolean {
   const last = length - 4
   if (a.getInt32(aStart + last, true) !== b.getInt32(bStart + last, true)) return false

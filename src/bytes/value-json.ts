@@ -4,8 +4,8 @@ import { Float, PackMap, RawStr, type Value } from './msgpack.js'
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
 /**
- * A value as JSON that loses nothing and a person can read: a float is `{"$f": "1.0"}`, an int beyond 2^53 `{"$i": "…"}`,
- * bytes `{"$b": hex}`, a map with a key that is not text or starts with "$" `{"$m": [[key, value], …]}`, text that JavaScript
+ * A value as readable JSON that loses nothing: a float is `{"$f": "1.0"}`, an int beyond 2^53 `{"$i": "…"}`, bytes
+ * `{"$b": hex}`, a map with a key that is not text or starts with "$" `{"$m": [[key, value], …]}`, text that JavaScript
  * cannot hold `{"$s": hex of its UTF-8}`.
  */
 export function toJson(value: Value): Json {

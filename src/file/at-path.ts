@@ -2,18 +2,18 @@ import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } 
 import { dirname, resolve } from 'node:path'
 import { MigrationError } from '../errors.js'
 
-/** A path as text, or as bytes where its names may be no UTF-8. */
+/** A path as text, or as bytes when a name in it may not be UTF-8. */
 export type Path = string | Buffer
 
-/** What is at a path, links followed as the system follows them. */
+/** What a path leads to, with links followed as the system follows them. */
 export type AtPath =
   | { readonly kind: 'file' | 'directory' | 'other'; readonly stats: Stats }
   | { readonly kind: 'absent' }
   | Unreachable
 
 /**
- * A link on the way leads nowhere, a directory on the way is closed to this user, or the disk does not answer: nobody can
- * tell what is there.
+ * We cannot tell what is at the path: a link leads nowhere, this user may not search a directory, or the disk does not
+ * answer.
  */
 export interface Unreachable {
   readonly kind: 'unreachable'
@@ -26,7 +26,7 @@ export interface Unreachable {
 const MOST_LINKS = 40
 const MODE_BITS = 0o7777
 
-/** Looks at a path. What cannot be looked at is never taken for absent. */
+/** Looks at a path. Never reports "nothing there" when it could not look. */
 export function atPath(path: Path): AtPath {
   let stats: Stats | undefined
   try {
@@ -52,10 +52,10 @@ export function atPath(path: Path): AtPath {
 }
 
 /**
- * Whether there is anything at a path of the source.
+ * Whether a path of the source exists.
  *
- * @param action what is being done, as `Cannot <action>: …` goes on
- * @throws {MigrationError} ERR_SOURCE when nobody can tell
+ * @param action completes the message `Cannot <action>: …`
+ * @throws {MigrationError} ERR_SOURCE when it cannot tell
  */
 export function isThere(path: Path, action = `read ${quoted(path)}`): boolean {
   const found = atPath(path)
@@ -63,7 +63,7 @@ export function isThere(path: Path, action = `read ${quoted(path)}`): boolean {
   throw new MigrationError('ERR_SOURCE', `Cannot ${action}: ${found.reason}`, { hint: found.hint })
 }
 
-/** Why this user may not read what is there: `user 1001 may not read "…", owned by 0 (mode 0700)`; null when it may. */
+/** Why this user cannot read the path: `user 1001 may not read "…", owned by 0 (mode 0700)`; null when the user can. */
 export function whyUnreadable(path: Path): string | null {
   const found = atPath(path)
   if (found.kind === 'unreachable') return found.reason
@@ -72,14 +72,14 @@ export function whyUnreadable(path: Path): string | null {
   return mayAccess(path, found.kind === 'directory' ? R_OK | X_OK : R_OK) ? null : mayNotRead(path)
 }
 
-/** What to do about a path that this user may not read. */
+/** A hint for a path that this user cannot read. */
 export function readHint(path: Path): string {
   const owner = ownerAbove(bytesOf(path))
   const allow = `let this one read it: chmod -R a+rX ${quoted(path)}`
   return owner === null ? `Run as its owner, or ${allow}` : `Run as user ${owner}, who owns it, or ${allow}`
 }
 
-/** A path for a message, in quotes; bytes that are no UTF-8 as `\xe9`. */
+/** A path in quotes for a message, with bytes that are not UTF-8 as `\xe9`. */
 export function quoted(path: Path): string {
   if (typeof path === 'string') return `"${path}"`
   const text = path.toString('utf8')
@@ -92,7 +92,7 @@ function unreachable(why: Unreachable['why'], reason: string, hint: string): Unr
   return { kind: 'unreachable', why, reason, hint }
 }
 
-/** The link that makes a path lead nowhere. */
+/** The broken link in a path. */
 function lostLink(path: ByteText): Unreachable | null {
   for (let at = path, up = dirname(at); ; at = up, up = dirname(at)) {
     const stats = linkStats(at)
@@ -105,7 +105,7 @@ function lostLink(path: ByteText): Unreachable | null {
   }
 }
 
-/** A link to nothing, or to what would lie in a file. */
+/** Whether a link points to nothing, or to a path that runs through a file. */
 function isLost(link: ByteText): boolean {
   try {
     return statSync(fsPath(link), { throwIfNoEntry: false }) === undefined
@@ -115,7 +115,7 @@ function isLost(link: ByteText): boolean {
   }
 }
 
-/** Of the link itself; undefined when there is nothing, or a file where a directory should be. */
+/** Stats of the link itself; undefined when nothing is there, or a file is where a directory should be. */
 function linkStats(path: ByteText): Stats | undefined {
   try {
     return lstatSync(fsPath(path), { throwIfNoEntry: false })
@@ -125,7 +125,7 @@ function linkStats(path: ByteText): Stats | undefined {
   }
 }
 
-/** Who closes the way to a path: the first directory on it that this user may not search. */
+/** The first directory on a path that this user may not search. */
 function closedDir(path: ByteText, links = 0): Buffer {
   const parts = path.split('/').slice(1)
   for (let i = 1; i <= parts.length; i++) {
@@ -138,7 +138,7 @@ function closedDir(path: ByteText, links = 0): Buffer {
   return fsPath(path)
 }
 
-/** Whether the way to a path is closed, and not only what is there. */
+/** Whether a directory on the way is closed, rather than the thing itself. */
 function isClosed(path: ByteText): boolean {
   try {
     statSync(fsPath(path))
@@ -163,7 +163,7 @@ function mayAccess(path: Path, mode: number): boolean {
   }
 }
 
-/** Whose the nearest thing is that can be looked at. */
+/** The owner of the nearest parent that we can look at. */
 function ownerAbove(path: ByteText): number | null {
   for (let at = path, up = dirname(at); ; at = up, up = dirname(at)) {
     try {
@@ -174,7 +174,7 @@ function ownerAbove(path: ByteText): number | null {
   }
 }
 
-/** An absolute path with a character for each byte, so that what works on text works on any name. */
+/** An absolute path with one character per byte, so that text functions work on any name. */
 type ByteText = string
 
 function bytesOf(path: Path): ByteText {

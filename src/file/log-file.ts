@@ -1,17 +1,17 @@
 import { closeSync, constants, fchmodSync, fstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
-/** A run of a day writes less than a tenth of it, unless thousands of splices are odd. */
+/** A day's run writes less than a tenth of this, unless thousands of splices are odd. */
 const MOST_BYTES = 8 << 20
-/** Older files: `.1` is the newest of them. */
+/** How many older files we keep; `.1` is the newest. */
 const KEPT = 3
 
-/** A log in a file that only its owner can read. What becomes too long is renamed, and the oldest is removed. */
+/** A log file that only its owner can read. When it gets too long we rename it and remove the oldest one. */
 export class LogFile {
   private fd: number
   private bytes: number
 
-  /** Continues with the file, or makes it. */
+  /** Appends to the file, or creates it. */
   constructor(
     private readonly path: string,
     private readonly mostBytes = MOST_BYTES,
@@ -21,11 +21,11 @@ export class LogFile {
     this.bytes = fstatSync(this.fd).size
   }
 
-  /** Writes a line with its line feed at once: a crash loses none. */
+  /** Writes a line at once, so that a crash loses none. */
   write(line: string): void {
     const bytes = Buffer.from(line)
     if (this.bytes > 0 && this.bytes + bytes.length > this.mostBytes) this.rotate()
-    // One call: lines of two processes do not mix.
+    // A single write: lines of two processes do not mix.
     this.bytes += writeSync(this.fd, bytes)
   }
 
@@ -43,7 +43,7 @@ export class LogFile {
   }
 }
 
-/** Whoever may write to the directory shall not lead what is written elsewhere. */
+/** Never follows a link: another user who can write to the directory could use one to make us write elsewhere. */
 function opened(path: string): number {
   const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600)
   fchmodSync(fd, 0o600)

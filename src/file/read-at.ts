@@ -7,8 +7,8 @@ export interface OpenFile {
 }
 
 /**
- * Reads from a position on, or from where the last read ended. What the system refuses bears the path of the file: of a whole run
- * nobody else knows which one it was.
+ * Reads from a position, or from where the last read ended. Adds the path to a system error: in a whole run nobody else
+ * knows which file it was.
  */
 export function readAt({ path, fd }: OpenFile, into: Uint8Array, bytes: number, position: number | null): number {
   try {

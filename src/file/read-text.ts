@@ -6,11 +6,11 @@ import { atPath, isThere, readHint, whyUnreadable } from './at-path.js'
 /**
  * The text of a file, or null when there is none.
  *
- * @throws {MigrationError} ERR_SOURCE when this user may not read it, it is no file, or a link leads nowhere
+ * @throws {MigrationError} ERR_SOURCE when this user may not read it, it is not a file, or a link leads nowhere
  */
 export function readText(path: string): string | null {
   if (!isThere(path)) return null
-  // To read a pipe is to wait for whoever writes to it.
+  // Reading a pipe would wait for a writer.
   if (atPath(path).kind !== 'file') {
     throw new MigrationError('ERR_SOURCE', `Cannot read "${path}": it is not a regular file`, {
       hint: 'Put the file there that the Cortex had, or remove what is in its place',

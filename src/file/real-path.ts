@@ -8,7 +8,7 @@ export function nearestDir(path: string): string {
   return dir
 }
 
-/** The real path, also of what does not exist yet. */
+/** The real path, also of something that does not exist yet. */
 export function realPath(path: string): string {
   const existing = nearestDir(path)
   return join(realpathSync(existing), relative(existing, resolve(path)))

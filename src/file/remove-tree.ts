@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import type { Path } from './at-path.js'
 
-/** Removes a file, or a directory and all in it, whatever bytes its names have; links are not followed. */
+/** Removes a file, or a directory with everything in it, whatever bytes the names hold. Does not follow links. */
 export function removeTree(path: Path): void {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (stats === undefined) return
@@ -13,7 +13,7 @@ export function removeTree(path: Path): void {
   rmdirSync(path)
 }
 
-/** The path of what has a name in a directory. */
+/** Joins names that may not be UTF-8 to a directory's path. */
 export function joinPath(dir: Path, ...names: readonly Path[]): Buffer {
   return Buffer.concat([Buffer.from(dir), ...names.flatMap((name) => [Buffer.from('/'), Buffer.from(name)])])
 }

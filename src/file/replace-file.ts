@@ -1,10 +1,10 @@
 import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
 /**
- * Writes a small file that others read while it is replaced again and again: they see all of it, the old or the new one. It is
- * not made durable, which would take too long each second.
+ * Replaces a small file that others read at any time: they see the old or the new content, never a mix. Does not sync,
+ * which would cost too much every second.
  *
- * @param mode as it shall be, whatever the umask is
+ * @param mode the exact mode, whatever the umask
  */
 export function replaceFile(path: string, content: string, mode = 0o600): void {
   const part = `${path}.part`

@@ -4,19 +4,19 @@ import { dirname, join, resolve } from 'node:path'
 import { MigrationError } from '../errors.js'
 
 const PREFIX = 'synapse-migrator-'
-/** What is surely there where the usual directory is missing, read-only or full, as in a hardened container. */
+/** Usually there when the system's directory is missing, read-only or full, as in a hardened container. */
 const OTHERS = ['/var/tmp', '/dev/shm']
-/** A disk on which so much does not fit is full. */
+/** We call a disk full when it cannot take this much. */
 const PROBE_BYTES = 1 << 20
 
 /**
- * Makes a directory for temporary files in the first place where one can be made and written to: the wanted one, the
- * system's (`TMPDIR`), others of the system, and beside `nearby`. Whoever asks removes it.
+ * Makes a directory for temporary files in the first place that can hold one: `wanted`, the system's
+ * (`TMPDIR`), other usual places, and beside `nearby`. The caller removes it.
  *
- * @param wanted a directory; it is passed over when it is not there
- * @param nearby a path that need not be there
+ * @param wanted a directory; skipped when it does not exist
+ * @param nearby a path that need not exist
  * @param places for tests
- * @throws {MigrationError} ERR_DEST when there is none
+ * @throws {MigrationError} ERR_DEST when no place works
  */
 export function makeScratchDir(
   wanted: string | null,

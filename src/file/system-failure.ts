@@ -2,9 +2,9 @@ import { resolve } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { isInside } from './real-path.js'
 
-/** What the system says when a disk takes no more. */
+/** Error codes of a disk that takes no more data. */
 const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']
-/** What it says when a process has too many open files. */
+/** Error codes of a process with too many open files. */
 const OPEN_FILE_ERRORS = ['EMFILE', 'ENFILE']
 
 const READ_HINT = 'Check the disk and who may use it, then run the same command again'
@@ -12,15 +12,15 @@ const READ_HINT = 'Check the disk and who may use it, then run the same command 
 /** What a run does with its destination. */
 type DestVerb = 'read' | 'write to'
 
-/** Where a run reads and where it writes. */
+/** The directories of a run. */
 export interface RunDirs {
   readonly srcDir: string
   readonly destDir: string
 }
 
 /**
- * An error of a whole run: a call that the system refused, as what it means for the source or the destination; any other
- * error as it is. Calls of ours whose refusal is foreseen say more; this is for those that nobody foresaw.
+ * Turns a system error that nobody handled into one that tells the user what it means for the source or the
+ * destination. Returns any other error unchanged. Calls whose failure we expect have better messages of their own.
  *
  * @param verb what the run does with the destination
  */
@@ -39,14 +39,14 @@ export function runError(error: unknown, { srcDir, destDir }: RunDirs, verb: Des
   return knownFailure(error, verb) ?? error
 }
 
-/** A refusal that means the same whatever it was about; null when it is none. */
+/** A system error that means the same for every file; null when it is none of those. */
 export function knownFailure(error: unknown, verb: DestVerb = 'write to'): MigrationError | null {
   const refusal = (error ?? {}) as NodeJS.ErrnoException
   if (isOfOpenFiles(refusal)) return openFilesFailure(refusal)
   return DISK_ERRORS.includes(refusal.code ?? '') ? destFailure(refusal, verb) : null
 }
 
-/** Whatever file it was that could not be opened: it is the process that has too many. */
+/** The limit is the process's, so it does not matter which file it was. */
 function openFilesFailure(error: NodeJS.ErrnoException): MigrationError {
   return new MigrationError('ERR_DEST', `Cannot open another file: ${error.message}`, {
     cause: error,

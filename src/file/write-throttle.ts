@@ -3,7 +3,7 @@ import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
 const KEY = 'synapse-migrator write throttle'
 const NS_PER_MS = 1e6
 
-/** What all threads share: when the disk is free for the next write, bytes so far, time waited so far. */
+/** Shared by all threads: when the disk is free for the next write, bytes written so far, time waited so far. */
 interface Shared {
   /** Nanoseconds of `process.hrtime`, bytes, nanoseconds. */
   readonly numbers: BigInt64Array
@@ -12,7 +12,7 @@ interface Shared {
 
 const [FREE_AT, BYTES, WAITED] = [0, 1, 2]
 
-/** How the clock is read and waited for; tests give others. */
+/** Reads the clock and sleeps; tests replace it. */
 export interface ThrottleClock {
   nowNs(): bigint
   waitMs(ms: number): void
@@ -25,14 +25,14 @@ const SYSTEM_CLOCK: ThrottleClock = {
   waitMs: (ms) => void Atomics.wait(SLEEPER, 0, 0, ms),
 }
 
-/** Lets all threads of a process write so many bytes per second together, and no more. */
+/** Limits how many bytes per second all threads of a process write together. */
 export class WriteThrottle {
   constructor(
     private readonly shared: Shared,
     private readonly clock: ThrottleClock = SYSTEM_CLOCK,
   ) {}
 
-  /** Waits until it is the turn of a write of this size: after all that was let through before. */
+  /** Waits until a write of this size may start, after all writes that passed before it. */
   pass(bytes: number): void {
     const { numbers, nsPerByte } = this.shared
     const cost = BigInt(Math.round(bytes * nsPerByte))
@@ -41,7 +41,7 @@ export class WriteThrottle {
     for (;;) {
       const freeAt = Atomics.load(numbers, FREE_AT)
       start = freeAt
-      // Time in which nothing was written is not saved up: the disk is there for others.
+      // Idle time does not count as credit: it belongs to the other users of the disk.
       if (start < now) start = now
       if (Atomics.compareExchange(numbers, FREE_AT, freeAt, start + cost) === freeAt) break
     }
@@ -51,14 +51,14 @@ export class WriteThrottle {
     this.clock.waitMs(Number(start - now) / NS_PER_MS)
   }
 
-  /** Bytes that were let through, and how long threads have waited for that, together. */
+  /** Bytes that passed, and how long all threads together waited. */
   get totals(): { bytes: number; waitedMs: number } {
     const { numbers } = this.shared
     return { bytes: Number(Atomics.load(numbers, BYTES)), waitedMs: Number(Atomics.load(numbers, WAITED)) / NS_PER_MS }
   }
 }
 
-/** A throttle for all threads that are started from now on. */
+/** Sets a throttle for all threads that start from now on. */
 export function setWriteThrottle(bytesPerSecond: number): WriteThrottle {
   const shared: Shared = {
     numbers: new BigInt64Array(new SharedArrayBuffer(3 * BigInt64Array.BYTES_PER_ELEMENT)),
@@ -70,7 +70,7 @@ export function setWriteThrottle(bytesPerSecond: number): WriteThrottle {
 
 let own: WriteThrottle | null | undefined
 
-/** Called before sorted runs and pages are written, whatever thread does it; without a throttle it does nothing. */
+/** Every thread calls this before it writes sorted runs or pages. Does nothing without a throttle. */
 export function beforeWrite(bytes: number): void {
   if (own === undefined) {
     const shared = getEnvironmentData(KEY) as unknown as Shared | undefined

@@ -5,10 +5,10 @@ export const DEST_LAYER_SLABS = ['layer_v2', 'nodedata', 'nodeedits'] as const s
 
 export type DestLayerSlab = (typeof DEST_LAYER_SLABS)[number]
 
-/** Names that have abbreviations, by what they name: each space has two databases, from name to abbreviation and back. */
+/** What can have an abbreviation. Each kind has two databases: name to abbreviation, and back. */
 export const ABRV_SPACES = { prop: 'propabrv', tag: 'tagabrv', tagProp: 'tagpropabrv' } as const
 
-/** What one part of a key stands for: a name of this kind, by its abbreviation. */
+/** The kind of name that one part of a key abbreviates. */
 export type KeyName = keyof typeof ABRV_SPACES
 
 /** One database of a 2.x layer. */
@@ -17,17 +17,17 @@ export interface DestDb {
   /** Whether a key may have several values. */
   readonly dupSort: boolean
   /**
-   * Where its rows come from: nodes and their data in order of their buids, sorted runs of index rows, the names that have
-   * abbreviations, counts by form, the splices, or nowhere: 0.1.x has nothing for it.
+   * Where its rows come from: nodes and their data in buid order, sorted runs of index rows, abbreviated names, counts
+   * by form, the splices, or nowhere, when 0.1.x has nothing for it.
    */
   readonly from: 'nodes' | 'runs' | 'names' | 'counts' | 'splices' | 'nothing'
-  /** What the start of a key stands for, where that are names: one of any kind, or a tag and the form of the node. */
+  /** The names that a key starts with, if any: one of any kind, or a tag and the node's form. */
   readonly key?: readonly [KeyName] | readonly ['tag', 'prop']
-  /** Whether a value that is a list has a row for each element, so that the same row may come twice and is stored once. */
+  /** Whether a list value has a row for each element. The same row may then come twice; we store it once. */
   readonly ofElements?: true
 }
 
-/** Every database of a 2.x layer: what lists, builds or compares them reads this table. */
+/** Every database of a 2.x layer. Whatever lists, builds or compares them reads this table. */
 export const DEST_DBS = {
   bybuid: { slab: 'layer_v2', dupSort: false, from: 'nodes' },
   byprop: { slab: 'layer_v2', dupSort: true, from: 'runs', key: ['prop'] },
@@ -60,7 +60,7 @@ type NamesFrom<From extends DestDb['from']> = {
 /** Databases that index nodes or node data by value. */
 export type IndexDb = NamesFrom<'runs'>
 
-/** The databases whose rows come from one place, in the order of the table. */
+/** The databases whose rows come from one place, in table order. */
 export function dbsFrom<From extends DestDb['from']>(from: From): readonly NamesFrom<From>[] {
   const names = Object.keys(DEST_DBS) as DestDbName[]
   return names.filter((name): name is NamesFrom<From> => DEST_DBS[name].from === from)
@@ -68,14 +68,14 @@ export function dbsFrom<From extends DestDb['from']>(from: From): readonly Names
 
 export const INDEX_DBS: readonly IndexDb[] = dbsFrom('runs')
 
-/** Those of nodes; the others index their data. */
+/** Indexes of nodes; the other ones index node data. */
 export type NodeIndexDb = {
   [Name in IndexDb]: (typeof DEST_DBS)[Name]['slab'] extends 'layer_v2' ? Name : never
 }[IndexDb]
 
 export const NODE_INDEX_DBS = INDEX_DBS.filter((name): name is NodeIndexDb => DEST_DBS[name].slab === 'layer_v2')
 
-/** What the start of a key of an index stands for. */
+/** The names that a key of this index starts with. */
 export function keyOf(db: IndexDb): readonly [KeyName] | readonly ['tag', 'prop'] {
   return DEST_DBS[db].key
 }
@@ -85,7 +85,7 @@ export function isOfElements(db: IndexDb): boolean {
   return 'ofElements' in DEST_DBS[db]
 }
 
-/** Something for each of some databases. */
+/** Makes a value for each of the given databases. */
 export function perDb<Db extends DestDbName, T>(dbs: readonly Db[], make: (db: Db) => T): Record<Db, T> {
   return Object.fromEntries(dbs.map((db) => [db, make(db)])) as Record<Db, T>
 }

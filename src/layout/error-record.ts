@@ -1,16 +1,16 @@
 import { encode, PackMap, type Value } from '../bytes/msgpack.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 
-/** What people are told about a kind of error. */
+/** What we tell people about a kind of error. */
 interface ErrorKindInfo {
   readonly meaning: string
-  /** What to do about it, as a sentence without its dot. */
+  /** What to do about it: a sentence without its period. */
   readonly cure: string
-  /** Whether nothing is missing that a person could have seen: it is recorded, and does not make the exit code 8. */
+  /** True when the user lost nothing visible: we record it, but it does not cause exit code 8. */
   readonly isNote?: true
 }
 
-/** All kinds of errors. Each record of the migration log names its own. */
+/** All kinds of errors. Each record of the migration log names one. */
 export const ERROR_KINDS = {
   FORM: {
     meaning: 'the form is not in the model',
@@ -95,28 +95,28 @@ export const ERROR_KINDS = {
 
 export type ErrorCode = keyof typeof ERROR_KINDS
 
-/** What people are told about a kind of error. */
+/** What we tell people about a kind of error. */
 export function errorKindInfo(code: ErrorCode): ErrorKindInfo {
   return ERROR_KINDS[code]
 }
 
-/** What a record says beside its content. */
+/** The facts of a record, apart from the content that was lost. */
 export interface ErrorFacts {
   /** The reference's text where it has one for this case. */
   readonly mesg: string
   readonly code: ErrorCode
   readonly layer: string
-  /** Of the node, where it is known. */
+  /** The node's form, if known. */
   readonly form?: string | null
-  /** Whether the node was migrated all the same, without what the message names. */
+  /** True when we migrated the node anyway, without the part that the message names. */
   readonly kept?: boolean
-  /** The rows or the splice byte by byte. */
+  /** The original rows or splice, byte for byte. */
   readonly raw?: Value
 }
 
 /**
- * The record of something of a layer that was not migrated: `mesg`, then what the reference keeps of it, then `layer`,
- * `form`, `rule` (the kind), `kept` and `raw`, which only this program writes.
+ * The record of something in a layer that we could not migrate: `mesg`, then what the reference keeps of it, then
+ * `layer`, `form`, `rule` (the kind), `kept` and `raw`, which only this program writes.
  */
 export function packErrorRecord(
   migrop: 'nodes' | 'nodedata' | 'splices',
@@ -133,14 +133,14 @@ export function packErrorRecord(
 }
 
 /**
- * What a step of the cell could not migrate: the reference's `{err, rule or queue}` and the kind, here `code`, as `rule`
- * is the trigger itself.
+ * The record of something that a cell step could not migrate: the reference's `{err, rule or queue}`, and the kind as
+ * `code`, because `rule` already holds the trigger.
  */
 export function cellError(code: ErrorCode, err: string, content: readonly [Value, Value][]): PackMap {
   return new PackMap([['err', err], ...content, ['code', code]])
 }
 
-/** The kind that a record names. */
+/** The kind of error that a record names. */
 export function codeOf(step: string, val: Value): ErrorCode {
   if (val instanceof PackMap) {
     for (const name of ['code', 'rule']) {
@@ -148,13 +148,13 @@ export function codeOf(step: string, val: Value): ErrorCode {
       if (isErrorCode(code)) return code
     }
   }
-  // The reference's records of the two, which have no place for a kind.
+  // Two records that the reference writes without a kind.
   if (step === 'splices' && val === NO_SPLICE_LOG) return 'NOLOG'
   if (step === 'cell') return 'PASSWD'
   return 'UNKNOWN'
 }
 
-/** The reference's record of a layer without a splice log, under the iden of the layer. */
+/** The reference's record of a layer without a splice log, stored under the layer's iden. */
 export const NO_SPLICE_LOG = 'noexist'
 
 function isErrorCode(code: Value | undefined): code is ErrorCode {

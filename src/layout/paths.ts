@@ -3,44 +3,44 @@ import { join } from 'node:path'
 /** Slabs of a layer: 0.1.x has the first three, 2.x the last three. */
 export type LayerSlab = 'layer' | 'splices' | 'nodedata' | 'layer_v2' | 'nodeedits'
 
-/** Slabs of the Cortex itself that the program opens; others are only copied. */
+/** Slabs of the Cortex itself that we open; we only copy the others. */
 export type CellSlab = 'cell' | 'queues' | 'nexus'
 
-/** Where the things of one layer lie. */
+/** The paths of one layer. */
 export interface LayerPaths {
   readonly dir: string
   /** The directory of a slab. */
   slab(name: LayerSlab): string
 }
 
-/** What a migration keeps at its destination for itself, and leaves for whoever looks at it later. */
+/** What a migration stores in its destination for itself, and leaves there for later inspection. */
 export interface MigrationPaths {
   readonly dir: string
   /** The migration log, a slab. */
   readonly log: string
   readonly checkpoints: string
-  /** What the program has said, for people. */
+  /** The program's messages, for people. */
   readonly textLog: string
-  /** Says which run writes the destination. */
+  /** Names the run that is writing to the destination. */
   readonly runLock: string
-  /** What that run says of itself, from time to time. */
+  /** That run's status, updated as it goes. */
   readonly status: string
-  /** Slabs being built, and the sorted runs of rows that they are built from: a directory for each layer. */
+  /** A directory for each layer, with the slabs in progress and the sorted runs for them. */
   readonly build: string
   readonly runs: string
   buildOf(layerIden: string): string
   runsOf(layerIden: string): string
   /** Copies of the layers of a running source. */
   readonly snapshot: string
-  /** A source of an older release as 0.1.58 leaves it, and what that was made from. */
+  /** An older source upgraded to the format of 0.1.58, and a note of what it was made from. */
   readonly source: string
   readonly sourceOrigin: string
-  /** Where the reference works on splices, and its slab of splice errors there. */
+  /** The reference's own directory for splices, and the slab of splice errors in it. */
   readonly splices: string
   readonly spliceErrors: string
 }
 
-/** Where everything of a Cortex directory lies, of source and destination alike. */
+/** The paths of a Cortex directory, source or destination. */
 export interface CortexPaths {
   readonly dir: string
   /** The file that holds the Cortex's iden. */
@@ -57,7 +57,7 @@ export interface CortexPaths {
   readonly migration: MigrationPaths
 }
 
-/** Says where things lie in a Cortex directory; looks at nothing. */
+/** Computes the paths of a Cortex directory without looking at the disk. */
 export function cortexPaths(dir: string): CortexPaths {
   const slabs = join(dir, 'slabs')
   const layers = join(dir, 'layers')

@@ -2,12 +2,12 @@ import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
 import type { StreamState } from '../page/page-chunk.js'
 
-/** Counts up when partitions, runs or checkpoints of nodes change: an older run is then not resumed. */
+/** Raise this when partitions, runs or checkpoints of nodes change: we then do not resume older runs. */
 export const NODES_SCHEMA = 9
-/** The same for splices. */
+/** Like NODES_SCHEMA, for splices. */
 export const SPLICES_SCHEMA = 7
 
-// What is wrong with a record is said in English.
+// zod has no language of its own: its messages are English from here on.
 z.config(en())
 
 const count = z.int().check(z.nonnegative())
@@ -17,26 +17,26 @@ const numbers = z.instanceof(Uint32Array)
 const digest = z.string().check(z.regex(/^[0-9a-f]{16}$/))
 const countByName = z.readonly(z.array(z.readonly(z.tuple([z.string(), count]))))
 
-/** What tells a slab of the source from another one, and from another state of its own: `slabPrint()` takes it. */
+/** Identifies a slab of the source and its state; `slabPrint()` makes it. */
 const slabPrint = z.strictObject({
   txnId: count,
   /** Pages in use, and rows of all databases. */
   pages: count,
   rows: count,
-  /** XXH64 of the meta page, all database records and what was looked at of the pages, in hex. */
+  /** XXH64 in hex of the meta page, all database records and the pages that we sampled. */
   digest,
 })
 
-/** What must be the same for the nodes of a layer to be continued. */
+/** We resume a layer's nodes only if all of this is unchanged. */
 const nodesFingerprint = z.strictObject({
   schema: z.literal(NODES_SCHEMA),
   layer: z.string(),
   slabs: z.strictObject({ layer: slabPrint, nodedata: z.nullable(slabPrint), splices: z.nullable(slabPrint) }),
-  /** Layers whose rows tell the form of partial nodes. */
+  /** Other layers that we ask for the form of partial nodes. */
   otherLayers: z.readonly(z.array(z.strictObject({ iden: z.string(), layer: z.nullable(slabPrint) }))),
   checks: z.boolean(),
   mapPartial: z.boolean(),
-  /** All that the model has beside the one of 0.1.58, as JSON. */
+  /** All that the model has beyond the one of 0.1.58, as JSON. */
   model: z.string(),
 })
 
@@ -50,25 +50,25 @@ const splicesFingerprint = z.strictObject({
 /** `nodes/<layer iden>` */
 export const nodesCheckpoint = z.strictObject({
   fingerprint: nodesFingerprint,
-  /** Buids between partitions. */
+  /** The buids that separate partitions. */
   borders: z.readonly(z.array(bytes)),
   nodelim: z.nullable(count),
   unitBytes: z.optional(count),
   fanIn: z.optional(z.strictObject({ atOnce: count, most: count })),
   isBuilt: z.boolean(),
-  /** Transactions of the destination's slabs when errors were replayed into them. */
+  /** Transaction numbers of the destination's slabs after `errors --replay` wrote to them. */
   writtenTxns: z.optional(z.record(z.string(), count)),
 })
 
 /** `splices/<layer iden>` */
 export const splicesCheckpoint = z.strictObject({
   fingerprint: splicesFingerprint,
-  /** First offsets of ranges. */
+  /** The first offset of each range. */
   starts: z.readonly(z.array(count)),
   isBuilt: z.boolean(),
 })
 
-/** What extracting a partition counts. */
+/** Counts of one extracted partition. */
 export const nodeCounts = z.strictObject({
   partition: count,
   /** Rows of the source's `bybuid` and of its node data in the range. */
@@ -77,11 +77,14 @@ export const nodeCounts = z.strictObject({
   /** Nodes read, and those translated. */
   nodes: count,
   migrated: count,
-  /** Nodes translated without a value or two. */
+  /** Nodes translated without one or more of their values. */
   reduced: count,
   nodedataMigrated: count,
   errorCount: count,
-  /** Of those translated the ones whose form another layer tells, and whose value the reference refuses; tag props that it stores as another type. */
+  /**
+   * Translated nodes that got their form from another layer; translated nodes with a value that the reference refuses;
+   * tag props that the reference stores as another type.
+   */
   partialNodes: count,
   keptValues: count,
   typedTagProps: count,
@@ -91,24 +94,24 @@ export const nodeCounts = z.strictObject({
   /** Rows written to the destination's `bybuid`. */
   rows: count,
   lastBuid: z.nullable(bytes),
-  /** Buids of partial nodes whose form is unknown, end to end. */
+  /** Buids of partial nodes with unknown form, end to end. */
   unresolved: bytes,
 })
 
-/** What translating a range of splices counts. */
+/** Counts of one translated range of splices. */
 export const spliceCounts = z.strictObject({
-  /** Rows of node edits; the next range's rows follow at the sum of all before it. */
+  /** Rows of node edits. The rows of the next range are numbered from the sum of all ranges before it. */
   rows: count,
   /** Splices in these rows. */
   translated: count,
   failures: count,
-  /** Of the splices in these rows those in names of an older model. */
+  /** How many of these splices used names of an older model. */
   renamed: count,
-  /** Of the failures those whose form or prop an older model had. */
+  /** How many of the failures are about a form or prop that an older model had. */
   oldFailures: count,
   firstOffset: z.nullable(count),
   lastOffset: z.nullable(count),
-  /** Offsets that have no row, and the first of these gaps as `[start, end)`. */
+  /** How many offsets have no row, and the first few gaps as `[start, end)`. */
   missing: count,
   gaps: z.readonly(z.array(z.readonly(z.tuple([count, count])))),
   messages: z.readonly(z.array(z.string())),
@@ -122,12 +125,15 @@ const streamState: z.ZodMiniType<StreamState> = z.strictObject({
   leaves: z.nullable(z.strictObject({ at: count, bytes: count, digest, entries: count })),
 })
 
-/** Which slab a finished stream is in and where its pages lie there; of slabs that are built neither is known any more. */
+/**
+ * Which slab a finished stream is in and where its pages are. Both are absent once we know them no longer: the slab is
+ * complete.
+ */
 const place = { slab: z.optional(z.string()), state: z.optional(streamState) }
 
 /**
- * What the coordinator finds of a finished stream: `nodes/<layer iden>/<stream>`. Parts of the merge have no counts; a run that
- * others were merged to has no pages.
+ * What the coordinator reads of a finished stream: `nodes/<layer iden>/<stream>`. Parts of the merge have no counts; a
+ * run that was merged into another has no pages.
  */
 export const nodesStream = z.strictObject({
   stream: count,
@@ -139,14 +145,14 @@ export const nodesStream = z.strictObject({
 /** `splices/<layer iden>/<stream>` */
 export const splicesStream = z.strictObject({ stream: count, ...place, counts: spliceCounts })
 
-/** What the writer finds of it: where its pages lie. */
+/** What the writer reads of a finished stream: where its pages are. */
 export const placedStream = z.object({ stream: count, slab: z.string(), state: streamState })
 
 const byteList = z.strictObject({ bytes, ends: numbers })
 const int32s = z.instanceof(Int32Array)
 const positions = z.instanceof(Float64Array)
 
-/** What a run ends with; what each of it is stands with `RunFooter`. */
+/** The result of a run; see `RunFooter` for each field. */
 export const runFooter = z.strictObject({
   propNames: byteList,
   tagNames: byteList,

@@ -1,6 +1,6 @@
 /**
- * How a layer of 0.1.x lies on disk, in its last layout: which slabs and databases it has, and what the keys of its rows
- * begin with. An older layout differs in names of forms and properties, not here.
+ * The layout of a 0.1.x layer on disk, in its last version: its slabs, its databases, and how the keys of its rows
+ * begin. Older layouts have other names of forms and properties, but the same structure.
  */
 
 /** The model version of a layer in this layout, `layer:model:version`. */
@@ -25,14 +25,14 @@ export const SOURCE_DBS = {
   propIndex: { slab: 'layer', db: 'byprop' },
   /** Key: an abbreviation, 8 bytes, and index bytes; value: msgpack of `[buid]`. */
   tagPropIndex: { slab: 'layer', db: 'by_tp_ftpi' },
-  /** The same for the names of tag properties alone, whatever form and tag they are on. */
+  /** Like tagPropIndex, for the names of tag properties alone, whatever form and tag they are on. */
   tagPropAnywhere: { slab: 'layer', db: 'by_tp_pi' },
   /** Key: an abbreviation; value: `form#tag:prop`. */
   tagPropNames: { slab: 'layer', db: 'abrv2name' },
 } as const satisfies Record<string, { readonly slab: SourceSlab; readonly db: string }>
 
-/** The row of the unnamed database of `layer.lmdb` that holds the model version, as msgpack. */
+/** The key in the unnamed database of `layer.lmdb` that holds the model version, as msgpack. */
 export const MODEL_VERSION_KEY = 'layer:model:version'
 
-/** What the first byte of a row's name makes of it; every other name is a property's. */
+/** The first byte of a name tells forms and tags; every other name is a property's. */
 export const NameMark = { form: 0x2a, tag: 0x23 } as const

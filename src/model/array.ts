@@ -4,7 +4,7 @@ import { pySet, pySorted } from '../python/order.js'
 import { ARRAY } from '../stortype/registry.js'
 import { modelError, type NdefMap, type Opts, Type, type TypeModel } from './type.js'
 
-/** Values of one type; `uniq` leaves one of each, `sorted` orders them. */
+/** Values of one type. `uniq` drops repeats, `sorted` sorts. */
 export class ArrayType extends Type {
   readonly stortype: number
   private readonly item: Type
@@ -28,7 +28,7 @@ export class ArrayType extends Type {
     )
   }
 
-  /** The reference gives distinct values that it does not sort any order. */
+  /** The reference returns unsorted distinct values in random order, so any order is fine. */
   override keeps(value: Value): boolean {
     if (!Array.isArray(value) || !value.every((item) => this.item.keeps(item))) return false
     if (this.opts.uniq && pySet(value).length !== value.length) return false
@@ -45,7 +45,7 @@ export class ArrayType extends Type {
 
   protected override ofArray(items: readonly Value[]): Value {
     let norms: readonly Value[] = items.map((item) => this.item.normValue(item))
-    // Forms of the items become nodes of their own by way of a set.
+    // The reference makes nodes of items that are forms, through a set: they must be hashable.
     if (this.model.form(this.item.name) !== undefined) pySet(norms)
     if (this.opts.uniq) norms = pySet(norms)
     return this.opts.sorted ? pySorted(norms) : [...norms]

@@ -5,7 +5,7 @@ import { type NdefMap, type Opts, Type } from './type.js'
 
 type Field = readonly [string, string | readonly [string, Opts]]
 
-/** An array of one value of each field's type, in order; with `sepr` also a text of them. */
+/** An array with one value per field, in order. With `sepr` it also accepts text joined by that separator. */
 export class Comp extends Type {
   readonly stortype = StorType.msgp
   private types: (Type | undefined)[] = []
@@ -54,7 +54,7 @@ export class Comp extends Type {
     return (this.opts.fields ?? undefined) as readonly Field[] | undefined
   }
 
-  /** @throws {NormError} for a field whose type is in no model, or whose options make no sense */
+  /** @throws {NormError} for a field with an unknown type, or with options that make no sense */
   private fieldType(index: number): Type {
     const type = this.knownType(index)
     if (type !== undefined) return type
@@ -62,7 +62,7 @@ export class Comp extends Type {
     throw synError('BadTypeDef', { valu, mesg: 'type is not present in datamodel' })
   }
 
-  /** Fields may name types that come later in the model: they are looked up when first used. */
+  /** A field may name a type that the model adds later, so we look it up on first use. */
   private knownType(index: number): Type | undefined {
     this.types[index] ??= this.findType((this.fields as readonly Field[])[index][1])
     return this.types[index]

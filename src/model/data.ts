@@ -4,18 +4,18 @@ import { isText, pyTypeName } from '../python/values.js'
 import { StorType } from '../stortype/registry.js'
 import { Type } from './type.js'
 
-/** Any value that JSON can hold too. */
+/** Any value that JSON can express. */
 export class Data extends Type {
   readonly stortype = StorType.msgp
 
   override normValue(value: Value): Value {
     const fault = jsonFault(value)
-    // The reference puts the text into a set.
+    // The reference wraps the text in braces, which makes it a set.
     if (fault !== null) throw this.bad(`MustBeJsonSafe: mesg={'${fault}'}`, value)
     return repacked(value)
   }
 
-  /** 0.1.x stores what JSON has not, too. */
+  /** 0.1.x also stores values that JSON cannot express. */
   override keeps(_value: Value): boolean {
     return true
   }

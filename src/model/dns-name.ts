@@ -5,7 +5,7 @@ import { OwnStr } from './str.js'
 
 const ARPA6 = '.ip6.arpa'
 
-/** inet:dns:name: any name that may be asked for. */
+/** inet:dns:name: any name that a DNS query can ask for. */
 export class DnsName extends OwnStr {
   override isNormed(value: Value): boolean {
     return typeof value === 'string' && /^[!-@[-~]*$/.test(value) && !value.endsWith(ARPA6)
@@ -18,7 +18,7 @@ export class DnsName extends OwnStr {
   }
 }
 
-/** The reference reads an address from 32 parts of one character, and raises when they are no hex digits. */
+/** The reference parses 32 single-character parts as an address, and raises when they are not hex digits. */
 function rejectNoHex(name: string): void {
   const digits = [...name].reverse().filter((char) => char !== '.')
   if (digits.length !== 32) return

@@ -84,7 +84,7 @@ function codePointCount(text: string): number {
   return [...text].length
 }
 
-/** Python's `b64decode`: skips what is no base64, and wants the padding. @throws {NormError} */
+/** Python's `b64decode`: skips other characters but insists on padding. @throws {NormError} */
 function decodeBase64(text: string): Uint8Array {
   if (!isAscii(text)) throw new NormError('ValueError', 'string argument should contain only ASCII characters')
   const bytes: number[] = []

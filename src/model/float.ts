@@ -6,7 +6,9 @@ import { pyRepr } from '../python/repr.js'
 import { StorType } from '../stortype/registry.js'
 import { type Opt, Type } from './type.js'
 
-/** A float with a lowest and a highest value; `minisvalid` and `maxisvalid` say whether they are in. */
+/**
+ * A float with a minimum and a maximum; `minisvalid` and `maxisvalid` say whether the bounds themselves are allowed.
+ */
 export class FloatType extends Type {
   readonly stortype = StorType.float64
   private readonly min = boundOf(this.opts.min)
@@ -16,7 +18,7 @@ export class FloatType extends Type {
     return value instanceof Float && !Number.isNaN(value.value) && this.fault(value.value) === null
   }
 
-  /** 0.1.x has the longitude -180.0, which 0.2.x takes for too low. */
+  /** 0.1.x stores the longitude -180.0, which 0.2.x rejects as too low. */
   override keeps(value: Value): boolean {
     return super.keeps(value) || (this.name === 'geo:longitude' && value instanceof Float && value.value === -180)
   }
@@ -41,7 +43,7 @@ export class FloatType extends Type {
 
   private fault(value: number): string | null {
     const { minisvalid = true, maxisvalid = true } = this.opts
-    // NaN compares to nothing.
+    // NaN passes: it compares false with both bounds.
     const min = this.min
     if (min !== null && !(minisvalid ? value >= min.value : value > min.value)) return `value is below min=${min.text}`
     const max = this.max
@@ -58,7 +60,7 @@ export class FloatType extends Type {
   }
 }
 
-/** A lowest or highest value with the text that messages have of it. */
+/** A bound, and how messages show it. */
 interface Bound {
   readonly value: number
   readonly text: string

@@ -28,7 +28,7 @@ export class Dist extends IntType {
   }
 }
 
-/** geo:latlong: a pair of floats, or a text of both with a comma. */
+/** geo:latlong: a pair of floats, or text with a comma between them. */
 export class LatLong extends Type {
   readonly stortype = StorType.latlong
 

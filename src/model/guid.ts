@@ -7,10 +7,10 @@ import { Type } from './type.js'
 
 const exactly32Hex = /^[0-9a-f]{32}$/
 
-/** What "*" would be normed to is drawn at random by the reference; nothing that is stored comes from here. */
+/** The reference norms "*" to a random guid. No stored value is "*", so this one never gets stored. */
 export const RANDOM_GUID = '0'.repeat(32)
 
-/** 32 hex digits; of an array the MD5 of its msgpack. */
+/** 32 hex digits. An array becomes the MD5 of its msgpack. */
 export class Guid extends Type {
   readonly stortype = StorType.guid
 
@@ -30,7 +30,7 @@ export class Guid extends Type {
   }
 }
 
-/** Python's `$` lets one line feed at the end pass. */
+/** Python's `$` also matches before one final line feed. */
 export function isGuid(text: string): boolean {
   return exactly32Hex.test(text.endsWith('\n') ? text.slice(0, -1) : text)
 }

@@ -6,7 +6,7 @@ import { modelError, type Opts, Type, type TypeModel } from './type.js'
 
 const lowerHex = /^[0-9a-f]+$/
 
-/** An even number of hex digits; `size` says how many, 0 any. */
+/** An even number of hex digits: `size` of them, or any number when `size` is 0. */
 export class Hex extends Type {
   readonly stortype = StorType.utf8
   private readonly size: number

@@ -14,14 +14,14 @@ const hostAddress = /^host:\/\/[0-9a-f]{32}(?::(0|[1-9][0-9]{0,4}))?$/
 const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
 const plainAddress = new RegExp(`^(?:tcp|udp|icmp)://(?:${octet}\\.){3}${octet}(?::(0|[1-9][0-9]{0,4}))?$`)
 
-/** inet:addr, inet:server and inet:client: a protocol, an address and perhaps a port. */
+/** inet:addr, inet:server and inet:client: a protocol, an address and an optional port. */
 export class Addr extends OwnStr {
   override isNormed(value: Value): boolean {
     const match = typeof value === 'string' ? plainAddress.exec(value) : null
     return match !== null && Number(match[1] ?? 0) <= 65535
   }
 
-  /** A host is stored as the MD5 of its name, of which a norm makes another MD5. */
+  /** 0.1.x stores a host as the MD5 of its name; norming that again gives another MD5. */
   override keeps(value: Value): boolean {
     const host = typeof value === 'string' ? hostAddress.exec(value) : null
     return host !== null ? Number(host[1] ?? 0) <= 65535 : super.keeps(value)

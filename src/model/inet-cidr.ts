@@ -6,7 +6,7 @@ import { pyRepr } from '../python/repr.js'
 import { splitOnce } from '../python/text.js'
 import { OwnStr } from './str.js'
 
-/** inet:cidr4: the network's address and the length of its prefix. */
+/** inet:cidr4: the network's address and prefix length. */
 export class Cidr4 extends OwnStr {
   /** The first and the last address of a block. */
   bounds(text: string): [number, number] {
@@ -30,7 +30,7 @@ export class Cidr4 extends OwnStr {
   }
 }
 
-/** inet:cidr6: as Python's `ipaddress.IPv6Network` reads and writes it. */
+/** inet:cidr6: parsed and printed like Python's `ipaddress.IPv6Network`. */
 export class Cidr6 extends OwnStr {
   bounds(text: string): [string, string] {
     const { network, length } = this.block(text)

@@ -23,7 +23,7 @@ export class Email extends OwnStr {
   }
 }
 
-/** inet:rfc2822:addr: a name and an address as mail headers have them. */
+/** inet:rfc2822:addr: a name and an address, as in mail headers. */
 export class Rfc2822Addr extends OwnStr {
   protected override ofText(text: string): Value {
     const plain = words(lower(strip(text.replaceAll('"', ' ').replaceAll("'", ' ')))).join(' ')

@@ -25,12 +25,12 @@ export class Fqdn extends Type {
   }
 }
 
-/** A text without the brackets that keep a name or address from being clicked. */
+/** Removes the brackets that people put in names and addresses so that nobody clicks them. */
 export function refanged(text: string): string {
   return text.replaceAll('[.]', '.').replaceAll('(.)', '.')
 }
 
-/** Python's `$` lets one line feed at the end pass. */
+/** Python's `$` also matches before one final line feed. */
 function isName(text: string): boolean {
   const name = text.endsWith('\n') ? text.slice(0, -1) : text
   if (isAscii(name)) return /^[\w.-]+$/.test(name)
@@ -38,7 +38,7 @@ function isName(text: string): boolean {
   return true
 }
 
-/** Whether the C library's strict parser takes a text for an IPv4 address. */
+/** Whether the C library's strict parser accepts a text as an IPv4 address. */
 function isDotted(text: string): boolean {
   return dotted.test(text) && text.split('.').every((octet) => Number(octet) <= 255)
 }

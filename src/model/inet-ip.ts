@@ -28,12 +28,12 @@ export class Ipv4 extends Type {
   }
 }
 
-/** What inet:ipv4 norms a text to, or null. */
+/** The result of norming a text as inet:ipv4, or null. */
 export function parseIpv4Text(text: string): number | null {
   return parseAton(printables(refanged(text)))
 }
 
-/** An IPv6 address as a text; IPv4 addresses are mapped ones. */
+/** An IPv6 address as text. IPv4 addresses become mapped ones. */
 export class Ipv6 extends Type {
   readonly stortype = StorType.ipv6
 
@@ -56,7 +56,7 @@ export class Ipv6 extends Type {
   }
 }
 
-/** A range of IPv4 addresses, also as a text with "-" or of a CIDR block. */
+/** A range of IPv4 addresses. Also accepts text with "-", or a CIDR block. */
 export class Ipv4Range extends Range {
   protected override ofText(text: string): Value {
     if (text.includes('-')) return super.ofText(text)
@@ -64,7 +64,7 @@ export class Ipv4Range extends Range {
   }
 }
 
-/** A range of IPv6 addresses, also as a text with "-" or of a CIDR block. */
+/** A range of IPv6 addresses. Also accepts text with "-", or a CIDR block. */
 export class Ipv6Range extends Range {
   protected override ofText(text: string): Value {
     if (text.includes('-')) return super.ofText(text)
@@ -82,7 +82,7 @@ function formatMapped(bytes: Uint8Array): string {
   return `::ffff:${formatIpv4(((bytes[12] << 24) | (bytes[13] << 16) | (bytes[14] << 8) | bytes[15]) >>> 0)}`
 }
 
-/** The C library's inet_aton: one to four parts, decimal, octal or hex; behind white space anything may follow. */
+/** The C library's inet_aton: one to four parts, decimal, octal or hex. Ignores anything after white space. */
 function parseAton(text: string): number | null {
   const parts = text.split(' ', 1)[0].split('.')
   if (parts.length > 4) return null
@@ -96,7 +96,7 @@ function parseAton(text: string): number | null {
   return int
 }
 
-/** strtoul of base 0 of all of a text that starts with a digit. */
+/** strtoul with base 0, for a text that starts with a digit; it must use all of the text. */
 function parseC(text: string): number | null {
   if (/^0[xX][0-9a-fA-F]+$/.test(text)) return Number.parseInt(text, 16)
   if (/^0[0-7]*$/.test(text)) return Number.parseInt(text, 8)

@@ -6,11 +6,11 @@ import { bracketed } from './inet-addr.js'
 import { parseIpv4Text } from './inet-ip.js'
 import { OwnStr } from './str.js'
 
-/** A URL of a lower-case name that cannot be an address; the port has no leading zeros. */
+/** A URL whose host is a lower-case name that cannot be an address, with no leading zeros in the port. */
 const plainUrl =
   /^[a-z0-9+.-]+:\/\/[a-z][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*(?::(0|[1-9][0-9]{0,4}))?(?=[/?]|$)[^?]*(?:\?[\s\S]|$)/
 
-/** inet:url: the protocol and the host are normed, the rest stays as it is. */
+/** inet:url: norms the protocol and the host, and keeps the rest. */
 export class Url extends OwnStr {
   override isNormed(value: Value): boolean {
     const match = typeof value === 'string' ? plainUrl.exec(value) : null

@@ -18,7 +18,7 @@ const stortypes: { readonly [sizeAndSign: string]: number } = {
   '16false': StorType.u128,
 }
 
-/** An int of a size in bytes, with a lowest and a highest value, and names for values (`enums`). */
+/** An int of a given size in bytes, with a minimum, a maximum, and optional names for values (`enums`). */
 export class IntType extends Type {
   readonly stortype: number
   protected readonly min: Int

@@ -6,7 +6,7 @@ import { StorType } from '../stortype/registry.js'
 import type { Time } from './time.js'
 import { Type } from './type.js'
 
-/** A pair of times, the first before the second. */
+/** A pair of times, the earlier one first. */
 export class Ival extends Type {
   readonly stortype = StorType.ival
 

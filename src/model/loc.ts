@@ -3,7 +3,7 @@ import { lower, strip, words } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
 import { Type } from './type.js'
 
-/** A place by its parts, as "us.ca.los angeles". */
+/** A place, from large to small: "us.ca.los angeles". */
 export class Loc extends Type {
   readonly stortype = StorType.loc
 

@@ -5,18 +5,21 @@ import { MigrationError } from '../errors.js'
 import { plainOpts } from './opts.js'
 import type { Opt, Opts } from './type.js'
 
-/** Types, forms and properties that the core model has not; docs/model-file.md is the format's description. */
+/** Types, forms and properties that the core model lacks. docs/model-file.md describes the format. */
 export interface ModelFile {
   readonly types: { readonly [name: string]: TypeDef }
   readonly forms: { readonly [name: string]: { readonly [prop: string]: TypeDefRef } }
   readonly univs: { readonly [name: string]: TypeDefRef }
   readonly tagProps: { readonly [name: string]: TypeDefRef }
-  /** Whether it was inferred from rows, and nobody has said since that it is right. */
+  /** True when `model infer` made the file and nobody has confirmed it yet. */
   readonly proposed?: boolean
 }
 
 export interface TypeDef {
-  /** Names of the type's Python class and of those behind it, see classOf(); none: it has those of the type it extends. */
+  /**
+   * The type's Python class and its base classes, by name (see classOf()). Empty: the same as those of the type that it
+   * extends.
+   */
   readonly classes: readonly string[]
   readonly subof: string | null
   readonly opts: Opts
@@ -26,7 +29,7 @@ export interface TypeDef {
 /** A type by name and the options that a property adds. */
 export type TypeDefRef = readonly [string, Opts]
 
-// Python takes a list of pairs for a map, and the core model has empty ones.
+// Python accepts a list of pairs as a map, and the core model has empty lists.
 const opts = z.union([z.record(z.string(), z.json()), z.array(z.tuple([z.string(), z.json()]))])
 const prop = z.object({ typedef: z.tuple([z.string(), opts]), univ: z.boolean().optional() })
 const type = z
@@ -95,7 +98,10 @@ export interface ModelDocument {
   readonly tagprops: { readonly [name: string]: object }
 }
 
-/** The name of a class by its path: without its module when that is Synapse's, so that nobody else's has the same one. */
+/**
+ * The name of a class from its Python path. We drop the module only if it is Synapse's, so that no custom class gets
+ * the same name.
+ */
 export function classOf(path: string): string {
   return path.startsWith('synapse.') ? path.slice(path.lastIndexOf('.') + 1) : path
 }
@@ -108,13 +114,13 @@ function parseText(text: string, name: string): unknown {
   }
 }
 
-/** The forms of an export repeat the universal properties, which the model adds by itself. */
+/** The forms of an export repeat the universal properties, which the model adds on its own. */
 function refsOf(props: Record<string, z.infer<typeof prop>>, univs = false): { [name: string]: TypeDefRef } {
   const own = Object.entries(props).filter(([, def]) => univs || def.univ !== true)
   return Object.fromEntries(own.map(([name, { typedef }]) => [name, [typedef[0], optsOf(typedef[1])] as const]))
 }
 
-/** Floats are as value-json.ts has them already. */
+/** Floats are already written the way value-json.ts writes them. */
 function jsonOf(opt: Opt): Json {
   if (typeof opt === 'bigint') return { $i: String(opt) }
   if (Array.isArray(opt)) return opt.map(jsonOf)

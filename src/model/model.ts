@@ -14,7 +14,7 @@ export interface Form {
   readonly full: string
   readonly type: Type
   readonly stortype: number
-  /** By relative name; universal properties too, whose names start with a dot. */
+  /** By relative name, with universal properties, whose names start with a dot. */
   readonly props: Map<string, Prop>
 }
 
@@ -26,11 +26,11 @@ export interface Prop {
 }
 
 export interface TagProp extends Prop {
-  /** The stortype of the type without the property's own options: the reference's tool stores nodes by this one. */
+  /** The stortype without the property's own type options; the reference stores nodes with this one. */
   readonly baseStortype: number
 }
 
-/** A model's parts beyond the core model, as data that a worker thread can be sent. */
+/** What a model has beyond the core model, in a form that we can send to a worker thread. */
 export interface ModelData {
   readonly now: number
   readonly additions: readonly Addition[]
@@ -48,12 +48,12 @@ type Addition =
   | { readonly kind: 'prop'; readonly form: string; readonly name: string; readonly ref: TypeDefRef }
   | { readonly kind: 'univ' | 'tagProp'; readonly name: string; readonly ref: TypeDefRef }
 
-/** What of a model file makes no sense. */
+/** A part of a model file that makes no sense. */
 export interface ModelProblem {
   readonly kind: 'type' | 'form' | 'prop' | 'univ' | 'tagProp'
   readonly name: string
   readonly message: string
-  /** Whether the model has one of this name already: it stays as it is, whatever a file says of it. */
+  /** True when the model already has this name. The existing one stays, whatever the file says. */
   readonly isKnown: boolean
 }
 
@@ -69,14 +69,14 @@ interface CoreData {
 const load = createRequire(import.meta.url)
 
 /**
- * The data model of Synapse 0.2.0rc18, with what a Cortex adds to it. Types are built when they are first asked for, so
- * that a model costs a worker thread a few milliseconds.
+ * The data model of Synapse 0.2.0rc18, plus what a Cortex adds to it. Builds types on first use, so a model costs a
+ * worker thread only a few milliseconds.
  */
 export class Model implements TypeModel {
   readonly forms = new Map<string, Form>()
   readonly univs = new Map<string, Prop>()
   readonly tagProps = new Map<string, TagProp>()
-  /** Types that are Python code of somebody's own: their values cannot be checked. */
+  /** Types that are custom Python code: we cannot check their values. */
   readonly opaqueTypes: string[] = []
 
   private readonly defs = new Map<string, TypeDef>()
@@ -85,7 +85,7 @@ export class Model implements TypeModel {
   private readonly additions: Addition[] = []
   private readonly building = new Set<string>()
 
-  /** @param now what "now" is in a text, in ms since 1970; no stored value depends on it */
+  /** @param now the time that "now" in a text means, in ms since 1970; no stored value depends on it */
   private constructor(readonly now: number) {}
 
   static core(options: { readonly now?: number } = {}): Model {
@@ -99,7 +99,7 @@ export class Model implements TypeModel {
     return model
   }
 
-  /** The same model again. */
+  /** Rebuilds a model from its data. */
   static fromJSON(data: ModelData): Model {
     const model = Model.core({ now: data.now })
     for (const addition of data.additions) model.add(addition)
@@ -141,7 +141,10 @@ export class Model implements TypeModel {
     return typeof name === 'string' ? this.forms.get(name) : undefined
   }
 
-  /** A form, a universal property or a property of a form by its full name; `[form, ".univ"]` too, as in the reference. */
+  /**
+   * A form, a universal property, or a property of a form by its full name. Like the reference, also accepts
+   * `[form, ".univ"]`.
+   */
   prop(name: Value): { readonly full: string; readonly type: Type } | undefined {
     if (Array.isArray(name)) {
       const [form, univ] = name
@@ -152,7 +155,7 @@ export class Model implements TypeModel {
     return this.forms.get(name) ?? this.univs.get(name) ?? this.formProp(name)
   }
 
-  /** Names of the forms that model files have added. */
+  /** Names of the forms that model files added. */
   ownForms(): string[] {
     return this.additions.flatMap((addition) => (addition.kind === 'file' ? Object.keys(addition.file.forms) : []))
   }
@@ -163,7 +166,7 @@ export class Model implements TypeModel {
     this.add({ kind: 'file', file: { types, forms, univs, tagProps } })
   }
 
-  /** Adds of a file what makes sense; returns that part of it, and what is wrong with the rest. */
+  /** Adds the parts of a file that make sense. Returns those parts, and what is wrong with the rest. */
   addWhatFits(file: ModelFile): { fitting: ModelFile; problems: ModelProblem[] } {
     const problems: ModelProblem[] = []
     const filtered = <T>(
@@ -217,15 +220,15 @@ export class Model implements TypeModel {
         (ref) => this.tagPropType(ref),
       ),
     }
-    // The types are known by now.
+    // The loop above already added the types.
     this.applyFile(fitting)
     this.additions.push({ kind: 'file', file: fitting })
     return { fitting, problems }
   }
 
-  /** All of it as a model file has it. */
+  /** The whole model as a model file. */
   toFile(): ModelFile {
-    // The core model has empty options as a list.
+    // The core model has a list instead of a map for empty options.
     const refOfProp = ({ ref: [name, opts] }: TypedProp): TypeDefRef => [
       name,
       Array.isArray(opts) ? plainOpts(opts) : opts,
@@ -246,7 +249,7 @@ export class Model implements TypeModel {
     this.add({ kind: 'prop', form, name, ref: refOf(typedef) })
   }
 
-  /** @param name without the dot that universal properties start with. @throws {ModelError} when there is no such type */
+  /** @param name without the leading dot. @throws {ModelError} when there is no such type */
   addUnivProp(name: string, typedef: readonly [string, PackMap | Opts], _info?: unknown): void {
     this.add({ kind: 'univ', name, ref: refOf(typedef) })
   }
@@ -256,7 +259,7 @@ export class Model implements TypeModel {
     this.add({ kind: 'tagProp', name, ref: refOf(typedef) })
   }
 
-  /** Adds the extended model; what cannot be added is left out and returned as the reference's warnings. */
+  /** Adds the extended model. Skips what it cannot add and returns the reference's warnings about it. */
   addExtendedModel(extended: ExtendedModel): string[] {
     const warnings: string[] = []
     const attempt = (what: string, row: Value, length: number, adding: (row: Value[]) => void) => {
@@ -283,7 +286,7 @@ export class Model implements TypeModel {
     return warnings
   }
 
-  /** A model that was exported from a running Cortex has those of the hive, too. */
+  /** A model exported from a running Cortex already has the tag props of the hive. */
   private addExtTagProp(name: string, typedef: readonly [string, PackMap]): void {
     const isOfFile = this.additions.some((addition) => addition.kind === 'file' && name in addition.file.tagProps)
     if (isOfFile && this.tagProps.get(name)?.type === this.typeOf(refOf(typedef))) return
@@ -375,7 +378,7 @@ export class Model implements TypeModel {
   private construct(name: string, def: TypeDef, opts: Opts): Type {
     const classes = this.classesOf(def)
     const known = classes.find((className) => ctors.has(className))
-    // A class of somebody's own may norm in any way, whatever it extends.
+    // A custom class may norm in any way, whatever it extends.
     if (known !== undefined && known === classes[0]) {
       return new (ctors.get(known) as NonNullable<ReturnType<typeof ctors.get>>)(this, name, opts, def.subof)
     }
@@ -391,12 +394,12 @@ export class Model implements TypeModel {
     return parent === undefined ? classes : this.classesOf(parent)
   }
 
-  /** Without a class of its own a type is stored as the one that it extends. */
+  /** A type without a class of its own is stored like the type that it extends. */
   private inherited({ classes, subof }: TypeDef): number | null {
     return classes.length > 0 || subof === null ? null : (this.type(subof)?.stortype ?? null)
   }
 
-  /** The stortype of a base type's class. */
+  /** The stortype that belongs to a base type's class. */
   private stortypeOf(className: string | undefined): number | null {
     for (const [name, def] of this.defs) {
       if (className !== undefined && def.subof === null && def.classes[0] === className)
@@ -407,7 +410,7 @@ export class Model implements TypeModel {
 
   private parentOpts({ classes, subof }: TypeDef): Opts {
     const parent = subof === null ? undefined : this.type(subof)
-    // Without a class of its own it is nothing without the one that it extends.
+    // A type without a class of its own needs its parent.
     if (parent === undefined && classes.length === 0) throw modelError('NoSuchType', { name: subof })
     return parent?.opts ?? {}
   }

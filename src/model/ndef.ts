@@ -133,7 +133,7 @@ function isNdef(value: Value): value is [string, Value] {
   return Array.isArray(value) && value.length === 2 && typeof value[0] === 'string'
 }
 
-/** As Python unpacks two values. */
+/** Unpacks two values as Python does. */
 function twoOf(
   typeName: string,
   items: readonly Value[],

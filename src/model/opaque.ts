@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
 import { type Opts, Type, type TypeModel } from './type.js'
 
-/** A type whose class is Python code of somebody's own: nothing is known but how it is stored, so any value passes. */
+/** A type whose class is custom Python code. We know only how to store it, so we accept any value. */
 export class Opaque extends Type {
   constructor(
     model: TypeModel,

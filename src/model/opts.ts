@@ -3,16 +3,16 @@ import { toJson } from '../bytes/value-json.js'
 import { ModelError } from '../norm-error.js'
 import type { Opt, Opts } from './type.js'
 
-/** The options of a type as plain data, from msgpack or JSON. @throws {ModelError} when they are no map */
+/** The options of a type as plain data, from msgpack or JSON. @throws {ModelError} when they are not a map */
 export function plainOpts(value: Value): Opts {
   if (value instanceof PackMap) return plainMap(value.entries)
-  // Python takes a list of pairs for a map, and the core model has empty ones.
+  // Python accepts a list of pairs as a map, and the core model has empty lists.
   if (Array.isArray(value)) return plainMap(value.map(pairOf))
   throw new ModelError('TypeError', 'the options of a type are no map')
 }
 
 function plain(value: Value): Opt {
-  // As JSON, so that options can be sent to other threads and 10.0 stays a float.
+  // As JSON: other threads can receive it, and 10.0 stays a float.
   if (value instanceof Float) return toJson(value) as Opt
   if (value instanceof PackMap) return plainMap(value.entries)
   if (Array.isArray(value)) return value.map(plain)

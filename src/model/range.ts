@@ -5,7 +5,7 @@ import { splitOnce } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
 import { modelError, type Opts, Type, type TypeModel } from './type.js'
 
-/** A lowest and a highest value of a type. */
+/** A minimum and a maximum of one type. */
 export class Range extends Type {
   readonly stortype = StorType.msgp
   /** The type of both values. */

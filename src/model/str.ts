@@ -6,10 +6,10 @@ import { lower, strip, words } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
 import { type Opts, Type, type TypeModel } from './type.js'
 
-/** Text that neither lower() nor strip() nor onespace would change. */
+/** Text that lower(), strip() and onespace all leave unchanged. */
 const quiet = /^[!-@[-~]+$/
 
-/** A text; `lower`, `strip` and `onespace` change it, then `enums` ("a,b,c") and `regex` check it. */
+/** Text. `lower`, `strip` and `onespace` change it; then `enums` ("a,b,c") and `regex` check it. */
 export class Str extends Type {
   readonly stortype: number = StorType.utf8
   private readonly allowed: readonly string[] | null
@@ -45,7 +45,7 @@ export class Str extends Type {
   }
 }
 
-/** A class of Str that norms in its own way: the options of Str do nothing. */
+/** A subclass of Str with its own norm: the options of Str have no effect. */
 export abstract class OwnStr extends Str {
   override isNormed(_value: Value): boolean {
     return false

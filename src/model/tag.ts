@@ -7,7 +7,7 @@ const TAG_PATTERN = String.raw`(\w+\.)*\w+`
 const tag = fullMatch(TAG_PATTERN)
 const plainTag = /^[a-z0-9_]+(\.[a-z0-9_]+)*$/
 
-/** syn:tag: words with dots between. */
+/** syn:tag: words separated by dots. */
 export class Tag extends OwnStr {
   override isNormed(value: Value): boolean {
     return typeof value === 'string' && plainTag.test(value)

@@ -16,7 +16,7 @@ export class Phone extends OwnStr {
   protected override ofText(text: string): Value {
     const found = digits(text)
     if (found === '') throw this.bad('requires a digit string', text)
-    // A superscript is a digit of no number.
+    // Python counts a superscript as a digit, but cannot convert it to a number.
     if ([...found].some((char) => decimalOf(char) < 0)) throw this.bad('Failed to get phone info', text)
     return found
   }
@@ -44,7 +44,7 @@ export class Imsi extends IntType {
   }
 }
 
-/** tel:mob:imei: 14 digits and the check digit, which is added where it is missing. */
+/** tel:mob:imei: 14 digits and a check digit, which we add when it is missing. */
 export class Imei extends IntType {
   constructor(model: TypeModel, name: string, opts: Opts, subof: string | null) {
     super(model, name, { ...opts, size: 8, signed: false }, subof)

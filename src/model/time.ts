@@ -73,7 +73,7 @@ export class Time extends Type {
     return int
   }
 
-  /** Two times, of which the second may be relative to the first. */
+  /** Two times; the second may be relative to the first. */
   tickTock(values: readonly Value[]): [Int, Int] {
     if (values.length !== 2) {
       throw synError('BadTypeValu', { mesg: `Time range must have a length of 2: ${pyRepr(values as Value[])}` })
@@ -130,7 +130,7 @@ function ordered(a: Int, b: Int): [Int, Int] {
   return a < b ? [a, b] : [b, a]
 }
 
-/** A span as "+3 days" in ms. @throws {NormError} */
+/** Parses a span such as "+3 days" to ms. @throws {NormError} */
 function timeDelta(text: string): Int {
   const lowered = lower(strip(text))
   const [, sign, size, unit] = /^[ \t\r\n]*([+-]?)[ \t\r\n]*([0-9]*)[ \t\r\n]*([\s\S]*)$/.exec(
@@ -144,7 +144,7 @@ function timeDelta(text: string): Int {
   return sign === '-' ? negated(span) : span
 }
 
-/** The time that the digits of a text make. @throws {NormError} */
+/** Parses the digits of a text as a time. @throws {NormError} */
 function parseTime(text: string): Int {
   const found = digits(text)
   const length = [...found].length
@@ -180,11 +180,11 @@ function toMillis(
   if (date.getUTCDate() !== day) throw new NormError('ValueError', 'day is out of range for month')
   if (second > 59) throw new NormError('ValueError', 'second must be in 0..59')
   const ms = date.getTime() + hour * HOUR + minute * MINUTE + second * SECOND
-  // The reference goes by way of seconds as a float, which may lose a millisecond.
+  // The reference converts through seconds as a float, which may lose a millisecond.
   return Math.trunc(exactSeconds(BigInt(ms) * 1000n + BigInt(micros)) * 1000)
 }
 
-/** The float nearest to a count of microseconds in seconds: a text is read without rounding twice. */
+/** The float closest to this number of microseconds, in seconds. Parses decimal text to avoid rounding twice. */
 function exactSeconds(micros: bigint): number {
   const digits = (micros < 0n ? -micros : micros).toString().padStart(7, '0')
   const seconds = Number(`${digits.slice(0, -6)}.${digits.slice(-6)}`)

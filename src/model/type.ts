@@ -8,9 +8,9 @@ export type Opt = null | boolean | number | bigint | string | readonly Opt[] | {
 
 export type Opts = { readonly [name: string]: Opt }
 
-/** What a type asks of the model that it is part of. */
+/** What a type needs from its model. */
 export interface TypeModel {
-  /** What "now" is in a text, in ms since 1970: stored values never depend on it. */
+  /** The time that "now" in a text means, in ms since 1970. No stored value depends on it. */
   readonly now: number
 
   type(name: string): Type | undefined
@@ -20,21 +20,21 @@ export interface TypeModel {
   /** A form, a universal property or a property of a form, by its full name. */
   prop(name: Value): { readonly full: string; readonly type: Type } | undefined
 
-  /** A type with further options. @throws {ModelError} */
+  /** The type with more options. @throws {ModelError} */
   clone(base: Type, opts: Opts): Type
 }
 
-/** Makes another ndef of one. */
+/** Maps an ndef to another one. */
 export type NdefMap = (form: string, valu: Value) => readonly [string, Value]
 
-/** One exception of Synapse's own that says what is wrong with a model. */
+/** One of Synapse's own exceptions, about what is wrong with a model. */
 export function modelError(errName: string, fields: { readonly [field: string]: Value }): ModelError {
   return new ModelError(errName, synError(errName, fields).message)
 }
 
 /**
- * A type of the data model. `normValue` dispatches by the Python type of the value to the `of…` methods, as the reference
- * does; a subclass has those that the reference's class registers.
+ * A type of the data model. Like the reference, `normValue` calls one of the `of…` methods by the Python type of the
+ * value. A subclass overrides those that the reference's class registers.
  */
 export abstract class Type {
   abstract readonly stortype: number
@@ -56,7 +56,7 @@ export abstract class Type {
     return { valu: this.normValue(value) }
   }
 
-  /** As norm(). */
+  /** Like norm(), but returns the value itself. */
   normValue(value: Value): Value {
     if (typeof value === 'string') return this.ofText(value)
     if (typeof value === 'number' || typeof value === 'bigint') return this.ofInt(value)
@@ -68,14 +68,14 @@ export abstract class Type {
     throw this.noNorm(value === null ? 'NoneType' : value instanceof PackMap ? 'dict' : 'ExtType')
   }
 
-  /** Whether norm() would surely return the value itself. Much faster; false says nothing. */
+  /** True when norm() surely returns the value unchanged. Much faster than norm(). False means "not sure". */
   isNormed(_value: Value): boolean {
     return false
   }
 
   /**
-   * Whether a stored value is a valid one that norm() would leave alone, but for what it never leaves alone (see the types
-   * that override this).
+   * Whether a stored value is valid and norm() would not change it, except in the ways that it always changes values of
+   * this type (see the overrides).
    */
   keeps(value: Value): boolean {
     if (this.isNormed(value)) return true
@@ -87,12 +87,12 @@ export abstract class Type {
     }
   }
 
-  /** Whether its values name forms: ndefs, and what is made of them. */
+  /** Whether values of the type name forms: ndefs, and types built from them. */
   get holdsNdefs(): boolean {
     return false
   }
 
-  /** A stored value with `map` applied to each ndef in it, however deep; one of another shape is returned as it is. */
+  /** Applies `map` to every ndef in a stored value, at any depth. Returns a value of an unexpected shape unchanged. */
   mapNdefs(value: Value, _map: NdefMap): Value {
     return value
   }

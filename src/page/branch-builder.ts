@@ -5,36 +5,36 @@ import { NodePage, nodeRoom } from './node-page.js'
 const noKey = new Uint8Array(0)
 const noKeyView = viewOf(noKey)
 
-/** Where a finished tree starts. */
+/** The root of a finished tree. */
 export interface TreeRoot {
-  /** Page number; of the only child when there was but one. */
+  /** Page number. With only one child, that child is the root. */
   readonly root: number
   readonly branchPages: number
   /** Levels of branch pages. */
   readonly levels: number
 }
 
-/** Builds the branch pages above children that come in key order; it needs memory for one page per level only. */
+/** Builds branch pages over children that come in key order. Needs memory for one page per level only. */
 export class BranchBuilder {
   private readonly levels: Level[] = []
   private branchPages = 0
   private onlyChild = -1
   private children = 0
 
-  /** @param put takes a finished page, whatever its level, and returns its number */
+  /** @param put takes a finished page of any level and returns its number */
   constructor(
     private readonly spare: number,
     private readonly put: (page: NodePage) => number,
   ) {}
 
-  /** Adds a child page whose keys are `key` or more. */
+  /** Adds a child page. All its keys are >= `key`. */
   add(child: number, keyBuf: Uint8Array, keyView: DataView, keyStart: number, keyEnd: number): void {
     this.children++
     this.onlyChild = child
     this.addAt(0, child, keyBuf, keyView, keyStart, keyEnd)
   }
 
-  /** Puts the pages still open and is ready for another tree. */
+  /** Puts the open pages and gets ready for another tree. */
   finish(): TreeRoot {
     let root = this.onlyChild
     let levels = 0
@@ -75,8 +75,9 @@ export class BranchBuilder {
   }
 
   /**
-   * Puts the page without its last child, which starts the next page: there another child follows at once, so that every branch page
-   * has at least two. LMDB aborts the process when it looks up a key in a branch page with one.
+   * Puts the page without its last child, and starts the next page with that child. The caller adds another child right
+   * away, so every branch page has at least two. LMDB aborts the process when it looks up a key in a branch page with
+   * one child.
    */
   private split(index: number): void {
     const level = this.levels[index]
@@ -104,7 +105,7 @@ class Level {
   readonly firstKey = new Uint8Array(MAX_KEY_BYTES + 1)
   readonly firstKeyView = viewOf(this.firstKey)
   firstKeyBytes = 0
-  /** Pages of this level that are finished. */
+  /** Finished pages of this level. */
   putPages = 0
 
   setFirstKey(buf: Uint8Array, start: number, end: number): void {

@@ -1,15 +1,15 @@
 import { compareSpans, viewOf } from '../bytes/spans.js'
 import { NODE_HEADER_BYTES, NodeFlag, PAGE_HEADER_BYTES, PageFlag, readU48 } from './format.js'
 
-/** A key that bounds others; null: there is no bound. */
+/** A key that bounds other keys; null means no bound. */
 export type Key = Uint8Array | null
 
-/** A page or sub-page whose bounds are checked once, so that nodes can be read without further checks. */
+/** A page or sub-page. The constructor checks all bounds once, so that reading nodes needs no more checks. */
 export class CheckedPage {
   readonly view: DataView
   readonly flags: number
   readonly count: number
-  /** False when nodes cannot be read safely; a complaint says why. */
+  /** False when it is not safe to read nodes; a complaint says why. */
   readonly isSound: boolean
   private readonly lower: number
   private readonly upper: number
@@ -42,7 +42,7 @@ export class CheckedPage {
     return this.view.getUint16(this.node(index) + 6, true)
   }
 
-  /** Size of the data, of which a node on overflow pages holds but a reference. */
+  /** Size of the value, even when the node holds only a reference to overflow pages. */
   dataBytes(index: number): number {
     return this.view.getUint32(this.node(index), true)
   }
@@ -64,7 +64,7 @@ export class CheckedPage {
     return this.buf.slice(start, start + this.keyBytes(index))
   }
 
-  /** Keys from `from` on must ascend, and lie within `[low, high)`. */
+  /** Keys from index `from` on must ascend and lie within `[low, high)`. */
   checkOrder(from: number, low: Key, high: Key): void {
     if (this.count <= from) return
     if (low !== null && this.compare(from, low) < 0) this.complain(`${this.where}: its first key is below its parent's`)
@@ -89,7 +89,10 @@ export class CheckedPage {
     return this.at + this.view.getUint16(this.at + PAGE_HEADER_BYTES + 2 * index, true)
   }
 
-  /** Nodes are even, lie one beside the other from `upper` to the end, and each holds what it says. */
+  /**
+   * Checks that nodes have even sizes, fill the page from `upper` to its end without gaps, and contain what their
+   * headers say.
+   */
   private checkNodes(): boolean {
     const { bytes, upper, count, where } = this
     let sum = 0

@@ -10,9 +10,9 @@ let unused: Uint8Array<ArrayBuffer> | null = null
 
 /** Collects finished pages of a stream under relative numbers, and hands them on chunk by chunk. */
 export class ChunkWriter {
-  /** Pages put so far, which is the relative number of the next one. */
+  /** Pages so far; also the relative number of the next page. */
   pageCount = 0
-  /** Chunks start small, as most streams are. */
+  /** Starts small, because most streams are. */
   private nextBytes: number
   private bytes: Uint8Array<ArrayBuffer>
   private view: DataView
@@ -30,7 +30,7 @@ export class ChunkWriter {
     this.fixups = new Uint32Array(64)
   }
 
-  /** @param refs positions within the page of relative page numbers */
+  /** @param refs positions of relative page numbers within the page */
   putLeaf(page: NodePage, refs: readonly number[] = []): number {
     const start = this.put(page, PageFlag.leaf)
     for (let i = 0; i < refs.length; i++) this.addFixup(start + refs[i])
@@ -43,7 +43,7 @@ export class ChunkWriter {
     return this.pageCount - 1
   }
 
-  /** Puts a value on a run of overflow pages; returns the first one's number. */
+  /** Puts a value on overflow pages and returns the number of the first one. */
   putRun(buf: Uint8Array, start: number, end: number): number {
     const pages = overflowPages(end - start)
     const at = this.reserve(pages)
@@ -53,7 +53,7 @@ export class ChunkWriter {
     return this.pageCount - pages
   }
 
-  /** Hands on what there is. */
+  /** Hands on what it has collected. */
   flush(): void {
     if (this.used === 0) return
     const pageCount = this.used / PAGE_BYTES
@@ -80,7 +80,7 @@ export class ChunkWriter {
     return at
   }
 
-  /** Room for pages that follow each other, the first one's number written: they must come to lie in one chunk. */
+  /** Reserves consecutive pages, with the number of the first one written. All of them must end up in one chunk. */
   private reserve(pages: number): number {
     const need = pages * PAGE_BYTES
     if (this.used + need > this.bytes.length) {
@@ -120,7 +120,7 @@ export class ChunkWriter {
   }
 }
 
-/** `OVPAGES`: the header is on the first page only. */
+/** `OVPAGES`: only the first page has a header. */
 export function overflowPages(valueBytes: number): number {
   return Math.ceil((PAGE_HEADER_BYTES + valueBytes) / PAGE_BYTES)
 }

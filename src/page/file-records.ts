@@ -13,17 +13,20 @@ import {
   writeU48,
 } from './format.js'
 
-/** What Synapse opens a slab with, and how it grows: by doubling, and from 100 GiB on by as much. */
+/** The map size that Synapse opens a slab with. It doubles the map, and from 100 GiB on adds 100 GiB each time. */
 const MIN_MAP_BYTES = 2 ** 30
 const MAX_MAP_STEP_BYTES = 100 * 2 ** 30
-/** Share of the map that a new file leaves free, so that its first growth does not come at once. */
+/** The share of the map that a new file leaves free, so that Synapse does not have to grow it right away. */
 const MAP_SPARE = 0.1
-/** Both meta pages name the finished trees. LMDB goes on from the newer one, and takes free pages of transactions before it. */
+/**
+ * Both meta pages point to the finished trees. LMDB continues from the newer one, and reuses the free pages of older
+ * transactions.
+ */
 const TXN_IDS = [2, 1] as const
 export const FREE_TXN_ID = 1
 export const noTree = { root: NO_PAGE, branchPages: 0, levels: -1, leafPages: 0, overflowPages: 0, entries: 0 }
 
-/** As Synapse and LMDB would have set it for a file of this size. */
+/** The map size that Synapse and LMDB would have given a file of this size. */
 export function mapSizeFor(bytes: number): number {
   const wanted = bytes / (1 - MAP_SPARE)
   if (wanted > MAX_MAP_STEP_BYTES) return Math.ceil(wanted / MAX_MAP_STEP_BYTES) * MAX_MAP_STEP_BYTES

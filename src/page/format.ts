@@ -1,11 +1,14 @@
 /**
- * LMDB data format 1 on a 64-bit little-endian machine, as py-lmdb 0.9x and 1.x write it: names and numbers of mdb.c.
- * docs/format/lmdb-pages.md draws it.
+ * LMDB data format 1 on a 64-bit little-endian machine, as py-lmdb 0.9x and 1.x write it. Names and numbers are from
+ * mdb.c. docs/format/lmdb-pages.md has drawings.
  */
 
 export const MAGIC = 0xbeefc0de
 export const DATA_VERSION = 1
-/** The page size that LMDB takes from the machine, and we build: x86-64 and the usual arm64 kernels have this one. */
+/**
+ * The page size of the files that we build. LMDB takes it from the machine: x86-64 and the usual arm64 kernels use this
+ * one.
+ */
 export const PAGE_BYTES = 4096
 export const PAGE_HEADER_BYTES = 16
 const MIN_PAGE_BYTES = 512
@@ -46,12 +49,14 @@ export interface DbRecord {
   readonly root: number
 }
 
-/** `me_nodemax`: two nodes of this size and their offsets fit on a page; a larger one moves its value to overflow pages. */
+/**
+ * `me_nodemax`: two nodes of this size and their offsets fit on a page. Larger nodes move their value to overflow pages.
+ */
 export function maxNodeBytes(pageBytes: number): number {
   return (((pageBytes - PAGE_HEADER_BYTES) / 2) & ~1) - 2
 }
 
-/** The page size that a meta page names, or the usual one when it is none. LMDB makes pages of 512 bytes to 32 KiB. */
+/** The page size in a meta page, or the usual one when the number makes no sense. LMDB uses 512 bytes to 32 KiB. */
 export function storedPageBytes(named: number): number {
   const isPower = named >= MIN_PAGE_BYTES && named <= MOST_PAGE_BYTES && (named & (named - 1)) === 0
   return isPower ? named : PAGE_BYTES
@@ -90,7 +95,7 @@ export function readU32(buf: Uint8Array, at: number): number {
   return (buf[at] | (buf[at + 1] << 8) | (buf[at + 2] << 16) | (buf[at + 3] << 24)) >>> 0
 }
 
-/** A 48-bit number, the most that a page number can have. */
+/** Reads 48 bits, the size of a page number. */
 export function readU48(buf: Uint8Array, at: number): number {
   return readU32(buf, at) + readU16(buf, at + 4) * 0x1_0000_0000
 }

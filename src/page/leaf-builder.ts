@@ -17,22 +17,25 @@ import {
 import { NodePage, nodeRoom, spareRoom } from './node-page.js'
 import type { LeafBuilderMethods, LeafBuilderOptions, LeafSummary } from './page-chunk.js'
 
-/** Docs/decisions tells what other fills cost and gain. */
+/** docs/decisions has measurements of other fills. */
 export const DEFAULT_FILL = 0.9
-/** Large enough for sequential writes at disk speed, small enough for dozens of builders side by side. */
+/** Large enough to write at disk speed, small enough for dozens of builders at a time. */
 export const DEFAULT_CHUNK_BYTES = 1 << 20
 
-/** LMDB leaves the dirty flag in sub-pages; without it a later write takes the sub-page for a page of its own, and corrupts. */
+/**
+ * LMDB leaves the dirty flag set in sub-pages. Without it, a later write would treat the sub-page as a page of its own,
+ * and corrupt the file.
+ */
 const SUB_PAGE_FLAGS = PageFlag.leaf | PageFlag.dirty | PageFlag.sub
-/** LMDB leaves some earlier number of the page around the sub-page here, and reads it only as a root: above 1. */
+/** LMDB leaves an old page number here. It only reads it as a root, which is above 1. */
 const SUB_PAGE_NUMBER = 2
 const BIG_REF_BYTES = 8
 
 /**
- * Turns rows in LMDB's order (keys by `memcmp`, duplicates of a key likewise) into finished leaf pages, with the overflow pages and
- * the trees of duplicates below them. Streams: memory is one chunk, whatever the size of the tree.
+ * Turns rows in LMDB's order (keys by `memcmp`, duplicates of a key likewise) into finished leaf pages, with overflow
+ * pages and trees of duplicates. It streams: memory is one chunk, however large the tree.
  *
- * Keys of one db may be split among several builders: each makes a stream, and `SlabFileBuilder.finishDb()` joins them.
+ * Several builders may share the keys of one db: each makes a stream, and `SlabFileBuilder.finishDb()` joins them.
  */
 export class LeafBuilder implements LeafBuilderMethods {
   private readonly out: ChunkWriter
@@ -46,7 +49,7 @@ export class LeafBuilder implements LeafBuilderMethods {
   private droppedDups = 0
   private overflowPages = 0
 
-  /** The row before: its key, and if it is no duplicate its value, which lie in `page` or in `dups`. */
+  /** The previous row: its key, and its value unless the key has duplicates. They are in `page` or in `dups`. */
   private lastView: DataView
   private lastKey = 0
   private lastKeyBytes = 0
@@ -55,7 +58,7 @@ export class LeafBuilder implements LeafBuilderMethods {
   private keyView = viewOf(this.keyBuf)
   private valueBuf: Uint8Array = this.keyBuf
   private valueView = this.keyView
-  /** The buffer of values before that: callers often take them from two in turn. */
+  /** The values buffer before the last one: callers often alternate between two. */
   private otherBuf: Uint8Array = this.keyBuf
   private otherView = this.keyView
 
@@ -69,10 +72,11 @@ export class LeafBuilder implements LeafBuilderMethods {
   }
 
   /**
-   * Adds the row `keyBuf[keyStart, keyEnd)` -> `valueBuf[valueStart, valueEnd)`; the bytes are copied. The very same row again is
-   * dropped from a dupsort db, as LMDB would.
+   * Adds the row `keyBuf[keyStart, keyEnd)` -> `valueBuf[valueStart, valueEnd)` and copies its bytes. Drops an exact
+   * repeat of the row before in a dupsort db, as LMDB would.
    *
-   * @throws {MigrationError} ERR_INTERNAL when rows are out of order, or when a key or duplicate is not 1 to 511 bytes long
+   * @throws {MigrationError} ERR_INTERNAL when rows are out of order, or when a key or duplicate is not 1 to 511 bytes
+   *   long
    */
   add(
     keyBuf: Uint8Array,
@@ -103,7 +107,7 @@ export class LeafBuilder implements LeafBuilderMethods {
     this.addNode(keyStart, keyEnd, valueStart, valueEnd)
   }
 
-  /** Hands on the last chunk and tells what the stream holds. */
+  /** Hands on the last chunk and returns a summary of the stream. */
   finish(): LeafSummary {
     const lastKey = new Uint8Array(this.lastKeyBytes)
     for (let i = 0; i < lastKey.length; i++) lastKey[i] = this.lastView.getUint8(this.lastKey + i)
@@ -154,7 +158,7 @@ export class LeafBuilder implements LeafBuilderMethods {
     this.refs.push(data)
   }
 
-  /** Another value of the last key: the first one moves from the page to the group. */
+  /** Adds another value of the last key. The key's first value moves from the page to the group. */
   private addDup(group: DupGroup, valueStart: number, valueEnd: number): void {
     const { page } = this
     const valueBytes = valueEnd - valueStart
@@ -185,7 +189,7 @@ export class LeafBuilder implements LeafBuilderMethods {
     this.entries++
   }
 
-  /** Writes the node of a key with several values: a sub-page, or the record of the tree that they became. */
+  /** Writes the node of a key with several values: a sub-page, or the record of their tree. */
   private closeGroup(group: DupGroup): void {
     const { page } = this
     const isTree = group.isTree
@@ -226,7 +230,7 @@ export class LeafBuilder implements LeafBuilderMethods {
   }
 }
 
-/** The values of the one key that has several. While they fit they make a sub-page; beyond, pages of a tree of their own. */
+/** The values of a key that has several: a sub-page as long as they fit, then pages of a tree of their own. */
 class DupGroup {
   isOpen = false
   isTree = false
@@ -245,7 +249,7 @@ class DupGroup {
     this.branches = new BranchBuilder(spare, (page) => out.putBranch(page))
   }
 
-  /** What LMDB gives a sub-page: exactly its header, offsets and nodes. */
+  /** The size that LMDB gives a sub-page: exactly its header, offsets and nodes. */
   get subPageBytes(): number {
     return PAGE_HEADER_BYTES + this.page.usedBytes
   }
@@ -275,7 +279,7 @@ class DupGroup {
     this.entries++
   }
 
-  /** Writes the sub-page at `at`: this page without its middle, offsets moved accordingly. */
+  /** Writes the sub-page at `at`: this page without the free middle, with offsets shifted to match. */
   finishSubPage(to: NodePage, at: number): void {
     const { page } = this
     const bytes = this.subPageBytes
@@ -294,7 +298,7 @@ class DupGroup {
     this.isOpen = false
   }
 
-  /** Puts the last pages of the tree and writes its `MDB_db`, whose root is still relative. */
+  /** Puts the last pages of the tree and writes its `MDB_db`; the root number is still relative. */
   finishTree(view: DataView, at: number): void {
     this.closePage()
     const { root, branchPages, levels } = this.branches.finish()
@@ -323,7 +327,7 @@ class DupGroup {
   }
 }
 
-/** First keys and numbers of the leaf pages, in arrays that grow. */
+/** First keys and numbers of the leaf pages, in growing arrays. */
 class LeafList {
   private readonly keys = new ByteListBuilder()
   private pages = new Uint32Array(1 << 7)

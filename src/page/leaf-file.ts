@@ -10,7 +10,7 @@ import type { LeafSummary } from './page-chunk.js'
 const HEAD_NUMBERS = 7
 const HEAD_BYTES = 8 * HEAD_NUMBERS
 
-/** Where the leaf pages of a stream are noted. */
+/** Where the file lists the leaf pages of a stream. */
 export interface LeavesPlace {
   readonly at: number
   readonly bytes: number
@@ -20,19 +20,20 @@ export interface LeavesPlace {
   readonly entries: number
 }
 
-/** Where the leaf pages of a slab's streams are noted while it is built in `dir`. */
+/** The file that lists the leaf pages of a slab's streams while we build the slab in `dir`. */
 export function leafPath(dir: string): string {
   return `${dir}.leaves`
 }
 
 /**
- * First keys and numbers of leaf pages, from which branch pages are built: 14 MB for a million nodes, which no thread keeps. The
- * summaries of complete streams one behind the other; who knows their places finds them again.
+ * A file for the first keys and numbers of leaf pages, which we build branch pages from. They take 14 MB per million
+ * nodes, too much to keep in a thread. Holds the summaries of complete streams one after another; the caller keeps
+ * their places.
  */
 export class LeafFile {
   private readonly fd: number
 
-  /** @param end where to go on: what lies behind is dropped; 0 for a new file */
+  /** @param end continue here and drop what comes after; 0 for a new file */
   constructor(
     private readonly path: string,
     private end: number,
@@ -52,7 +53,7 @@ export class LeafFile {
     return place
   }
 
-  /** @throws {MigrationError} ERR_DEST when it is not as it was written */
+  /** @throws {MigrationError} ERR_DEST when the file has changed since we wrote it */
   read(place: LeavesPlace): LeafSummary {
     const bytes = readLeaves({ path: this.path, fd: this.fd }, place)
     if (bytes !== null) return unpacked(bytes)

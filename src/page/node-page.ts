@@ -1,25 +1,28 @@
 import { copySpan, viewOf } from '../bytes/spans.js'
 import { NODE_HEADER_BYTES, PAGE_BYTES, PAGE_HEADER_BYTES, writeU48 } from './format.js'
 
-/** What a full page holds beside its header. */
+/** Room on a page, without its header. */
 export const PAGE_ROOM_BYTES = PAGE_BYTES - PAGE_HEADER_BYTES
-/** A page that is emptier than this takes the next node even beyond the fill: large nodes would leave it half empty. */
+/**
+ * A page emptier than this takes the next node even if that exceeds the fill. Large nodes would otherwise leave it half
+ * empty.
+ */
 const MUST_FILL_BYTES = PAGE_ROOM_BYTES / 2
 
-/** Room that a node of this size takes in a page: even, and an offset of two bytes. */
+/** The room that a node takes on a page: an even size, and an offset of two bytes. */
 export function nodeRoom(keyBytes: number, dataBytes: number): number {
   return ((NODE_HEADER_BYTES + keyBytes + dataBytes + 1) & ~1) + 2
 }
 
-/** The largest room in a page that stays free at this fill. */
+/** How much of a page stays free at this fill. */
 export function spareRoom(fill: number): number {
   return Math.floor(PAGE_ROOM_BYTES * (1 - fill))
 }
 
 /**
- * A leaf or branch page under construction: offsets grow from the header on, nodes from the end down, as LMDB adds them in key order.
- * Header and page number are written by whoever takes the page (`ChunkWriter`, `SlabFileBuilder`), and only what lies outside of
- * `[lower, upper)` is taken: between them are remains of earlier pages.
+ * A leaf or branch page under construction. Offsets grow up from the header and nodes grow down from the end, as LMDB
+ * lays them out when it adds in key order. Whoever takes the page (`ChunkWriter`, `SlabFileBuilder`) writes the header
+ * and the page number. Only the bytes outside of `[lower, upper)` count: between them are leftovers of earlier pages.
  */
 export class NodePage {
   readonly bytes = new Uint8Array(PAGE_BYTES)
@@ -40,7 +43,7 @@ export class NodePage {
     this.upper = PAGE_BYTES
   }
 
-  /** Whether a node that takes `room` belongs on this page, of which `spare` shall stay free. */
+  /** Whether a node that takes `room` belongs on this page, of which `spare` should stay free. */
   takes(room: number, spare: number): boolean {
     const left = this.upper - this.lower - room
     return left >= spare || (left >= 0 && this.usedBytes < MUST_FILL_BYTES)
@@ -55,7 +58,10 @@ export class NodePage {
     return this.view.getUint16(node + 6, true)
   }
 
-  /** Adds a node after the others and returns its position; its data of `dataBytes` is still to be written at `position + 8 + keyBytes`. */
+  /**
+   * Adds a node after the others and returns its position. The caller then writes its `dataBytes` of data at
+   * `position + 8 + keyBytes`.
+   */
   push(
     flags: number,
     keyBuf: Uint8Array,
@@ -68,7 +74,7 @@ export class NodePage {
     const { view } = this
     const keyBytes = keyEnd - keyStart
     const node = this.upper - ((NODE_HEADER_BYTES + keyBytes + storedBytes + 1) & ~1)
-    // The byte that makes the size even: it may hold a remain of an earlier page.
+    // Clear the padding byte: it may be a leftover of an earlier page.
     if (((keyBytes + storedBytes) & 1) !== 0) this.bytes[this.upper - 1] = 0
     view.setUint32(node, dataBytes, true)
     view.setUint16(node + 4, flags, true)
@@ -80,12 +86,12 @@ export class NodePage {
     return node
   }
 
-  /** Adds a branch node: its child's number lies where a leaf node has its size and flags. */
+  /** Adds a branch node. Its child's number takes the place of a leaf node's size and flags. */
   pushBranch(child: number, keyBuf: Uint8Array, keyView: DataView, keyStart: number, keyEnd: number): void {
     writeU48(this.view, this.push(0, keyBuf, keyView, keyStart, keyEnd, 0), child)
   }
 
-  /** Takes the last node off and returns its position; its bytes stay there until the next `push()`. */
+  /** Removes the last node and returns its position. Its bytes stay until the next `push()`. */
   pop(): number {
     this.lower -= 2
     const node = this.view.getUint16(this.lower, true)

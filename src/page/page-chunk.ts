@@ -1,41 +1,41 @@
 /**
- * What passes from the threads that build pages (`LeafBuilder`) to the one that owns the file (`SlabFileBuilder`). Everything here
- * can be cloned and transferred; docs/format/lmdb-pages.md draws the pages themselves.
+ * What the threads that build pages (`LeafBuilder`) send to the thread that owns the file (`SlabFileBuilder`).
+ * Everything here can be cloned and transferred. docs/format/lmdb-pages.md shows the pages themselves.
  */
 
 import type { LeavesPlace } from './leaf-file.js'
 
-/** Finished pages of one stream, in the order of their relative numbers, which start at 0 in each stream. */
+/** Finished pages of one stream, in the order of their relative numbers. Each stream counts from 0. */
 export interface PageChunk {
-  /** `pageCount` pages; its ArrayBuffer belongs to the chunk alone, so it can be transferred. */
+  /** `pageCount` pages. Nothing else uses this ArrayBuffer, so it can be transferred. */
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly pageCount: number
   /** Relative number of the first page. */
   readonly firstPage: number
   /**
-   * Positions within `bytes` of 48-bit little-endian page numbers that are still relative: page headers, overflow
-   * references, roots and branches of sub-trees. They name pages of this chunk or of earlier ones of the same stream.
+   * Positions in `bytes` of 48-bit little-endian page numbers that are still relative: page headers, overflow
+   * references, roots and branches of sub-trees. They refer to pages of this chunk or of earlier chunks of the stream.
    */
   readonly fixups: Uint32Array<ArrayBuffer>
 }
 
-/** A finished stream: its rows and the leaf pages of the top level, from which the branch pages are built. */
+/** A finished stream: its rows, and the leaf pages of the top level, from which we build the branch pages. */
 export interface LeafSummary {
-  /** Rows, duplicates counted one by one: what `md_entries` counts. */
+  /** Rows, counting each duplicate: `md_entries`. */
   readonly entries: number
-  /** Exact copies of the row before, dropped as LMDB drops them; always 0 in a plain db. */
+  /** Exact repeats of the row before, which we dropped as LMDB would; always 0 in a plain db. */
   readonly droppedDups: number
   /** Pages of overflow runs (`md_overflow_pages`). */
   readonly overflowPages: number
-  /** All pages of the stream, those of sub-trees included. */
+  /** All pages of the stream, with those of sub-trees. */
   readonly pageCount: number
   /** First keys of the leaf pages of the top level, end to end. */
   readonly keys: Uint8Array<ArrayBuffer>
-  /** Where each of them ends in `keys`. */
+  /** Where each key ends in `keys`. */
   readonly keyEnds: Uint32Array<ArrayBuffer>
   /** Relative numbers of these pages, as many as `keyEnds`. */
   readonly pages: Uint32Array<ArrayBuffer>
-  /** The last key of the stream, to check that the next part starts above it; empty if there are no rows. */
+  /** The last key of the stream, empty if it has no rows: the next part must start above it. */
   readonly lastKey: Uint8Array<ArrayBuffer>
 }
 
@@ -45,7 +45,7 @@ export interface PageExtent {
   readonly count: number
 }
 
-/** One finished stream as a part of a db; parts follow each other in key order. */
+/** A finished stream as a part of a db. Parts follow each other in key order. */
 export interface StreamPart {
   readonly stream: number
   readonly summary: LeafSummary
@@ -57,32 +57,32 @@ export interface StreamExtent extends PageExtent {
 }
 
 /**
- * Where a complete stream lies, as plain JSON: those of all streams are what a later process needs to continue with a half-built
- * file. Worth storing once `sync()` returned; pages of other streams are used again.
+ * Where a complete stream is, as plain JSON. A later process needs these for all streams to continue a half-built file.
+ * Store it only after `sync()` returned. Pages of streams that nobody stored get reused.
  */
 export interface StreamState {
   readonly stream: number
   readonly keyBase: number
   readonly extents: readonly StreamExtent[]
-  /** XXH64 of its pages as they lie in the file, in hex: what a later process finds there may have changed since. */
+  /** XXH64 in hex of its pages in the file, so that a later process can tell whether they have changed. */
   readonly digest: string
-  /** Where its leaf pages are noted. */
+  /** Where the list of its leaf pages is. */
   readonly leaves: LeavesPlace | null
 }
 
 export interface LeafBuilderOptions {
   readonly dupSort: boolean
-  /** Share of a page's 4080 bytes to fill, 0.9 if not given: the rest is room for the inserts of a live Cortex. */
+  /** The share of a page's 4080 bytes to fill (default 0.9). The rest is room for the inserts of a live Cortex. */
   readonly fill?: number
-  /** A chunk is handed on when this many bytes of pages are ready (default 1 MiB); a larger value makes a larger chunk. */
+  /** Hand on a chunk when it has this many bytes of pages (default 1 MiB). A larger value makes its chunk larger. */
   readonly chunkBytes?: number
-  /** Takes the chunk over; called within `add()` and `finish()`. */
+  /** Takes ownership of the chunk. Called during `add()` and `finish()`. */
   readonly emit: (chunk: PageChunk) => void
 }
 
-/** What those who have rows need of a `LeafBuilder`. */
+/** The part of a `LeafBuilder` that code with rows needs. */
 export interface LeafBuilderMethods {
-  /** Adds the row `keyBuf[keyStart, keyEnd)` -> `valueBuf[valueStart, valueEnd)`; the bytes are copied. */
+  /** Adds the row `keyBuf[keyStart, keyEnd)` -> `valueBuf[valueStart, valueEnd)` and copies its bytes. */
   add(
     keyBuf: Uint8Array,
     keyStart: number,

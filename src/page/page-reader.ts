@@ -20,10 +20,10 @@ import { Page } from './page.js'
 import { RowCursor, WINDOW_BYTES } from './row-cursor.js'
 
 /**
- * Reads an LMDB file of data format 1 with our own code: no environment, no lock file, no mapping, any number of threads.
- * Every offset is checked, so a damaged file is an error and never a crash. It sees the newest commit at the time of
- * opening; a writer that goes on would reuse pages below it, so the caller makes sure that there is none and asks
- * `assertUnchanged()` at the end.
+ * Reads an LMDB file of data format 1 with our own code: no environment, no lock file, no mapping, any number of
+ * threads. Checks every offset, so a damaged file gives an error and never a crash. It sees the newest commit at the
+ * time of opening. An active writer would reuse the pages below it, so the caller makes sure that there is none, and
+ * calls `assertUnchanged()` at the end.
  */
 export class SlabReader {
   readonly pageSize: number
@@ -63,7 +63,7 @@ export class SlabReader {
     try {
       return new SlabReader(file)
     } catch (error) {
-      // Some file systems say so only now.
+      // Some file systems report this only at the read.
       const { code = '', message } = error as NodeJS.ErrnoException
       if (['EACCES', 'EPERM', 'ESTALE'].includes(code)) throw cannotOpen(path, message, readHint(file))
       throw error
@@ -71,9 +71,10 @@ export class SlabReader {
   }
 
   /**
-   * Whether there is a slab; it may be damaged.
+   * Whether there is a slab, damaged or not.
    *
-   * @throws {MigrationError} ERR_SOURCE when a link leads nowhere or a directory may not be looked into: nobody can tell
+   * @throws {MigrationError} ERR_SOURCE when it cannot tell: a link leads nowhere, or this user may not search a
+   *   directory
    */
   static exists(path: string): boolean {
     return isThere(dataFile(path), `open slab "${path}"`)
@@ -88,7 +89,7 @@ export class SlabReader {
     return this.dbs.get(name)
   }
 
-  /** The plain rows of the unnamed database, those that are no database records. */
+  /** The rows of the unnamed database that are not database records. */
   mainRows(): { key: Uint8Array; value: Uint8Array }[] {
     return this.mainEntries().filter((row) => !row.isDb)
   }
@@ -107,7 +108,7 @@ export class SlabReader {
     closeSync(this.file.fd)
   }
 
-  /** Reads `count` pages from `pgno` on into a new buffer, or to the start of the one that is given. */
+  /** Reads `count` pages from `pgno` on into a new buffer, or to the start of `into`. */
   readPages(pgno: number, count: number, into?: Uint8Array): Uint8Array {
     if (!(pgno >= 2 && count >= 1 && pgno + count - 1 <= this.lastPage)) {
       throw this.corrupt(`page ${pgno} of ${count} lies outside of 2..${this.lastPage}`)
@@ -137,7 +138,7 @@ export class SlabReader {
 
   private listDbs(): void {
     const entries = this.mainEntries()
-    // Otherwise a wrong page number would show a slab without databases: one that has nothing in it.
+    // Without this check, a wrong page number could make a slab look empty.
     if (entries.length !== this.mainDb.entries) {
       throw this.corrupt(`its unnamed database has ${entries.length} rows of ${this.mainDb.entries}`)
     }
@@ -156,7 +157,7 @@ export class SlabReader {
   private newestMeta() {
     const metas = [0, this.firstPageSize()].map((position, number) => {
       const meta = this.metaAt(position)
-      // As LMDB does: the other one alone may speak of an older state, or of an empty file.
+      // LMDB does the same: the other meta page alone may describe an older state, or an empty file.
       if (meta === null) throw this.corrupt(`meta page ${number} is not valid`)
       return meta
     })
@@ -213,12 +214,15 @@ export class DbReader {
     readonly record: DbRecord,
   ) {}
 
-  /** Pages that hold its rows, as it says: never more than the slab has, for a plan of damaged numbers has no end. */
+  /**
+   * The number of pages that its record claims, but never more than the slab has: a damaged number would make a plan
+   * without end.
+   */
   get dataPages(): number {
     return Math.min(this.record.leafPages + this.record.overflowPages, this.slab.lastPage)
   }
 
-  /** Rows, duplicates counted one by one. */
+  /** Rows, counting each duplicate. */
   get entries(): number {
     return this.record.entries
   }
@@ -232,15 +236,15 @@ export class DbReader {
   }
 
   /**
-   * A cursor for those who keep nothing of a row: it reads leaf pages into one buffer again and again, so that the buffers of
-   * a row hold until the next `seek()` or `next()` only. That saves the kernel from clearing new memory for each read, which
-   * takes longer than the copy.
+   * A cursor for callers that do not keep rows. It reads leaf pages into one buffer, so the buffers of a row are valid
+   * only until the next `seek()` or `next()`. The kernel then need not clear new memory for each read, which takes
+   * longer than the copy.
    */
   scanner(): RowCursor {
     return new RowCursor(this.slab, this.record, Buffer.allocUnsafeSlow(WINDOW_BYTES))
   }
 
-  /** Rows with `gte <= key < lt`, as copies: for the small databases, and for tests. */
+  /** Copies of the rows with `gte <= key < lt`: for small databases and tests. */
   *rows(
     gte: Uint8Array | null = null,
     lt: Uint8Array | null = null,
@@ -253,13 +257,13 @@ export class DbReader {
     }
   }
 
-  /** The value of a key, of the first duplicate if there are several, or undefined. */
+  /** The value of a key (the first one if it has several), or undefined. */
   get(key: Uint8Array): Uint8Array | undefined {
     const cursor = this.cursor()
     return cursor.seek(key) && Buffer.compare(cursor.key(), key) === 0 ? cursor.value() : undefined
   }
 
-  /** Whether there is a row of exactly this key and value. */
+  /** Whether there is a row with exactly this key and value. */
   has(key: Uint8Array, value: Uint8Array): boolean {
     return this.cursor().seekRow(key, value)
   }
@@ -271,9 +275,9 @@ export class DbReader {
   }
 
   /**
-   * Keys that cut the tree into parts of similar size: the separators of its branch pages, from as few levels as give
-   * `atLeast` of them (all, if the tree has fewer). Between two neighbours lies the same number of pages, give or take
-   * the fill of the pages: it needs no assumption on how keys are spread.
+   * Keys that cut the tree into parts of similar size: separators of its branch pages, from as few levels as give
+   * `atLeast` of them (all, if the tree has fewer). About the same number of pages lies between any two neighbors, so
+   * this needs no assumption about how the keys are spread.
    */
   separators(atLeast: number): Uint8Array[] {
     if (this.record.root === NO_PAGE) return []

@@ -25,28 +25,28 @@ import {
   storedPageBytes,
 } from './format.js'
 
-/** More would tell nothing new; `complaintCount` goes on. */
+/** More complaints would not help anyone; `complaintCount` goes on. */
 const MAX_COMPLAINTS = 100
 const MAX_DEPTH = 32
-/** Read at once; leaf pages of one db mostly follow each other. */
+/** Pages per read: the leaf pages of a db mostly follow each other. */
 const BLOCK_PAGES = 64
 const MAX_BLOCKS = 64
 
-/** What a tree really holds. */
+/** What the walk found in a tree. */
 export interface TreeCounts {
   dupSort: boolean
   depth: number
-  /** Rows, duplicates counted one by one. */
+  /** Rows, counting each duplicate. */
   entries: number
   branchPages: number
   leafPages: number
   overflowPages: number
-  /** Keys whose values lie in a sub-page, and in a tree of their own. */
+  /** Keys whose values are in a sub-page, and keys whose values are in a tree of their own. */
   subPages: number
   subTrees: number
   /** Pages of these trees. */
   subTreePages: number
-  /** Bytes of all leaf pages that are taken by headers, offsets and nodes. */
+  /** Bytes of all leaf pages that headers, offsets and nodes use. */
   usedLeafBytes: number
 }
 
@@ -57,16 +57,16 @@ export interface SlabWalk {
   readonly lastPage: number
   readonly freePages: number
   readonly dbs: ReadonlyMap<string, TreeCounts>
-  /** Rows of the unnamed db that are no db records. */
+  /** Rows of the unnamed db that are not db records. */
   readonly mainRows: number
-  /** What is wrong, each with its page; the first ones only. Empty: the file is sound. */
+  /** The first problems found, each with its page. Empty: the file is sound. */
   readonly complaints: readonly string[]
   readonly complaintCount: number
 }
 
 /**
- * Reads every page of an LMDB file of data format 1, of any page size, and checks what LMDB takes for granted: each page is reached exactly once or free,
- * flags, bounds and sizes, the order of keys, and the counts in the db records.
+ * Reads every page of an LMDB file of data format 1, of any page size, and checks what LMDB relies on: every page is
+ * either free or reached exactly once; flags, bounds, sizes; the order of keys; the counts in the db records.
  *
  * @throws {MigrationError} ERR_SLAB_CORRUPT or ERR_SLAB_FORMAT when there is no valid meta page to start from
  */
@@ -91,7 +91,7 @@ class SlabWalker {
   private complaintCount = 0
   private readonly pageBytes: number
   private readonly meta: { mapSize: number; freeDb: DbRecord; mainDb: DbRecord; lastPage: number; txnId: number }
-  /** By page: what has claimed it, an index into `owners` plus 1. */
+  /** For each page, what uses it: an index into `owners` plus 1. */
   private readonly seen: Uint32Array
   private readonly owners: string[] = []
   private readonly file: OpenFile
@@ -126,7 +126,7 @@ class SlabWalker {
     if (this.complaints.length < MAX_COMPLAINTS) this.complaints.push(what)
   }
 
-  /** Walks a tree and compares its record with what is there. `flags` and `pad` are what the record must say. */
+  /** Walks a tree and compares its record with what it finds. The record must have these `flags` and this `pad`. */
   private walkTree(name: string, kind: Tree['kind'], record: DbRecord, flags: number, pad: number): TreeCounts {
     const counts = noCounts(kind === 'dupSort')
     const tree = { name, kind, counts }
@@ -307,7 +307,7 @@ class SlabWalker {
     const at = page.dataAt(index)
     if (page.nodeFlags(index) !== NodeFlag.big) return page.buf.subarray(at, at + bytes)
     const pgno = readU64(page.buf, at)
-    // A list that ends outside of the file was complained of.
+    // There was already a complaint about a list that ends outside of the file.
     const room = Math.max(0, (this.meta.lastPage + 1 - pgno) * this.pageBytes - PAGE_HEADER_BYTES)
     const value = new Uint8Array(Math.min(bytes, room))
     const got = readAt(this.file, value, value.length, pgno * this.pageBytes + PAGE_HEADER_BYTES)
@@ -320,11 +320,11 @@ class SlabWalker {
     return null
   }
 
-  /** Marks pages as belonging to `owner`; false when they lie outside or belong to something already. */
+  /** Marks pages as used by `owner`; false when they are outside of the file or already in use. */
   private claim(first: number, count: number, owner: string): boolean {
     if (this.owners.at(-1) !== owner) this.owners.push(owner)
     const id = this.owners.length
-    // Not page by page: to a number beyond 2^53 one can be added forever.
+    // Check before the loop: a counter above 2^53 would never reach its end.
     if (!(first >= 0 && first + count - 1 <= this.meta.lastPage)) {
       this.complain(`${owner}: page ${first} lies beyond the last page, ${this.meta.lastPage}`)
       return false
@@ -398,14 +398,14 @@ class SlabWalker {
   }
 }
 
-/** The page size that the first meta page names; the usual one when it names none. */
+/** The page size in the first meta page, or the usual one when there is none. */
 function pageBytesOf(file: OpenFile): number {
   const head = new Uint8Array(Meta.freeDb + 4)
   readAt(file, head, head.length, 0)
   return storedPageBytes(viewOf(head).getUint32(Meta.freeDb, true))
 }
 
-/** All of a number's 64 bits count here, though no page number has more than 48. */
+/** Reads all 64 bits: a damaged page number may have more than 48. */
 function readU64(buf: Uint8Array, at: number): number {
   return readU48(buf, at) + readU16(buf, at + 6) * 2 ** 48
 }

@@ -64,7 +64,7 @@ export class Page {
     return low
   }
 
-  /** For branch pages, whose first key counts as less than any other. */
+  /** Binary search for branch pages, whose first key counts as less than any other. */
   lastBelowOrAt(key: Uint8Array): number {
     let low = 1
     let high = this.count

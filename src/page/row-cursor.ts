@@ -13,17 +13,19 @@ import {
 } from './format.js'
 import { Page, type PageFile } from './page.js'
 
-/** Leaves that follow each other in the file are read together, this many bytes at most: 256 KiB is past the knee. */
+/**
+ * Leaves that follow each other in the file are read together, up to this many bytes. More than 256 KiB gains little.
+ */
 export const WINDOW_BYTES = 1 << 18
-/** Deeper than any tree of 2^48 pages: a loop of page numbers ends here. */
+/** No tree of 2^48 pages is deeper, so this stops at a loop of page numbers. */
 const MAX_DEPTH = 32
 
 const empty = new Uint8Array(0)
 
 /**
- * Walks the rows of one tree in order. After `seek()` or `next()` returned true, `buf[keyStart, keyEnd)` is the key and
- * `valueBuf[valueStart, valueEnd)` the value. These buffers are never written to again: they may be kept (but for those of a
- * `scanner()`).
+ * Walks the rows of one tree in order. When `seek()` or `next()` returns true, `buf[keyStart, keyEnd)` is the key and
+ * `valueBuf[valueStart, valueEnd)` the value. Nothing writes to these buffers again, so the caller may keep them
+ * (except from a `scanner()`).
  */
 export class RowCursor {
   buf: Uint8Array = empty
@@ -50,7 +52,7 @@ export class RowCursor {
   constructor(
     private readonly slab: PageFile,
     private readonly record: DbRecord,
-    /** Takes leaf pages; null: each read has a buffer of its own. */
+    /** A buffer for leaf pages; null: a new buffer for each read. */
     private readonly reused: Uint8Array | null = null,
     private readonly isOfDups = false,
   ) {}
@@ -82,7 +84,7 @@ export class RowCursor {
     return this.load()
   }
 
-  /** Goes to the row of exactly this key and value, and tells whether it is there; the cursor is then used up. */
+  /** Looks for the row with exactly this key and value. You cannot use the cursor afterwards. */
   seekRow(key: Uint8Array, value: Uint8Array): boolean {
     if (!this.seek(key) || compareBytes(this.buf, this.keyStart, this.keyEnd, key) !== 0) return false
     if (this.dups !== null) return this.dups.has(value)
@@ -145,7 +147,8 @@ export class RowCursor {
     this.leaf = page
     this.index = 0
     if (page.count === 0) throw this.slab.corrupt('a leaf page is empty')
-    // So each leaf is read once, wherever damaged page numbers lead: no tree is without end, and none shows a page twice.
+    // This way we read each leaf once, wherever damaged page numbers lead: no tree is endless, and no page shows up
+    // twice.
     if (page.compareKey(0, this.lastKey) <= 0) throw page.corrupt('its keys do not follow those of the page before')
     return true
   }
@@ -153,7 +156,7 @@ export class RowCursor {
   private childAt(branch: Page, index: number): Page {
     const page = this.windowPage(branch, index)
     if (this.reused === null || !page.isBranch) return page
-    // The leaves below it will take its place in the buffer.
+    // The leaves below it will overwrite the buffer.
     this.windowCount = 0
     return this.pageAt(branch.child(index))
   }
@@ -214,7 +217,7 @@ export class RowCursor {
     const pages = Math.ceil((PAGE_HEADER_BYTES + bytes) / this.slab.pageSize)
     const run = this.slab.readPages(pgno, pages)
     if ((readU16(run, 10) & PageFlag.overflow) === 0) throw this.slab.corrupt(`page ${pgno} is not an overflow page`)
-    // A value that became smaller may have kept the pages that it had.
+    // A value that shrank may have kept its pages.
     if (readU32(run, 12) < pages) throw this.slab.corrupt(`page ${pgno} starts ${readU32(run, 12)} pages, not ${pages}`)
     this.valueBuf = run
     this.valueStart = PAGE_HEADER_BYTES
@@ -234,7 +237,7 @@ export class RowCursor {
   }
 }
 
-/** The sorted values of one key: keys of a sub-page inside the leaf, or of a tree of their own. */
+/** The sorted values of one key, from a sub-page in the leaf or from a tree of their own. */
 class Dups {
   buf: Uint8Array = empty
   start = 0

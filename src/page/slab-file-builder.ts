@@ -45,26 +45,26 @@ import {
 } from './stream-pages.js'
 
 const FIRST_DATA_PAGE = 2
-/** Pages that the owner makes itself (branches, the main and the free db) are written together, this many at a time. */
+/** Pages that the builder makes itself (branches, the main and the free db) are written in batches of this size. */
 const OWN_BATCH_PAGES = 256
 
 export interface SlabFileBuilderOptions {
-  /** `mm_mapsize`; if not given what Synapse would have grown to. */
+  /** `mm_mapsize`; default: what Synapse would have grown it to. */
   readonly mapSize?: number
   /** Share of a branch page to fill. */
   readonly fill?: number
 }
 
-/** A stream whose pages are being placed. */
+/** A stream that still receives pages. */
 interface Stream {
   readonly keyBase: number
   pageCount: number
   readonly extents: StreamExtent[]
-  /** Of the pages placed so far. */
+  /** Digest of the pages placed so far. */
   readonly digest: Xxh64
 }
 
-/** A complete one; a large layer has hundreds of thousands. */
+/** A complete stream, kept small: a large layer has hundreds of thousands. */
 interface KeptStream {
   readonly keyBase: number
   /** `rel`, `first`, `count` of each extent. */
@@ -74,8 +74,8 @@ interface KeptStream {
 }
 
 /**
- * Puts a new `data.mdb` together from finished pages: gives them their numbers, writes them one after the other, adds the branch pages,
- * and the meta pages last. Until `finish()` returned the file is none that LMDB would open; the caller then renames its directory.
+ * Assembles a new `data.mdb` from finished pages: numbers them, writes them in order, adds the branch pages, and the
+ * meta pages last. Until `finish()` returns, LMDB would not open the file. Afterwards the caller renames its directory.
  */
 export class SlabFileBuilder {
   private readonly spare: number
@@ -105,7 +105,7 @@ export class SlabFileBuilder {
     return new SlabFileBuilder(dir, openSync(join(dir, 'data.mdb'), 'wx+', 0o600), options)
   }
 
-  /** Continues with a file of which these streams are durable; pages of no stream are used again. */
+  /** Continues a file in which these streams are durable. Reuses pages that belong to no stream. */
   static resume(dir: string, streams: readonly StreamState[], options: SlabFileBuilderOptions = {}): SlabFileBuilder {
     const fd = openSync(join(dir, 'data.mdb'), 'r+')
     const builder = new SlabFileBuilder(dir, fd, options)
@@ -135,7 +135,8 @@ export class SlabFileBuilder {
   }
 
   /**
-   * Gives the chunk its page numbers, patches it in place and writes it. Chunks of one stream come in order; streams may interleave.
+   * Numbers the pages of a chunk, patches the chunk in place and writes it. Chunks of one stream come in order; streams
+   * may interleave.
    *
    * @param keyBase added to the 8-byte big-endian key of every row; the same for the whole stream, plain dbs only
    */
@@ -160,7 +161,7 @@ export class SlabFileBuilder {
     return { first, count: pageCount }
   }
 
-  /** Gives up a stream, as its task is repeated: later chunks fill its pages, or they end in the free list. */
+  /** Gives up a stream whose task will run again. Later chunks reuse its pages, or they end up in the free list. */
   drop(stream: number): void {
     const { extents } = this.stateOf(stream)
     for (const { first, count } of extents) this.holes.push({ first, count })
@@ -168,7 +169,7 @@ export class SlabFileBuilder {
     this.keptById.delete(stream)
   }
 
-  /** Notes the leaf pages of a complete stream in a file: with many streams they are more than memory should hold. */
+  /** Lists the leaf pages of a complete stream in a file: for many streams they would take too much memory. */
   keep(stream: number, summary: LeafSummary): void {
     const { keyBase, extents, digest, pageCount } = this.streamById.get(stream) ?? noPages()
     assert(
@@ -183,7 +184,7 @@ export class SlabFileBuilder {
     this.streamById.delete(stream)
   }
 
-  /** Streams that were noted, one after the other as they are asked for. */
+  /** Reads kept streams back, one at a time. */
   *keptParts(streams: readonly number[]): Generator<StreamPart> {
     for (const stream of streams) {
       const place = this.keptById.get(stream)?.leaves ?? null
@@ -192,14 +193,14 @@ export class SlabFileBuilder {
     }
   }
 
-  /** Streams with placed pages that belong to no finished db. */
+  /** Streams with pages in the file that no finished db has claimed. */
   streams(): number[] {
     return [...this.streamById.keys(), ...this.keptById.keys()]
   }
 
   /**
-   * Declares a finished db: its streams in key order, each looked at once. No parts, or none with rows, make an empty db. Forgets
-   * the streams.
+   * Finishes a db. Reads its streams in key order, each once, then forgets them. No parts, or parts without rows, make
+   * an empty db.
    */
   finishDb(name: string, dupSort: boolean, parts: Iterable<StreamPart>): void {
     assert(!this.dbs.has(name), () => `Database "${name}" is finished twice`)
@@ -227,7 +228,7 @@ export class SlabFileBuilder {
     }
     const record = treeRecord(dupSort ? DbFlag.dupSort : 0, branches.finish(), counts)
     this.flushOwn()
-    // Those without rows as well: a resumed build knows them.
+    // Also those without rows, as a resumed build knows them.
     for (const stream of taken) {
       this.streamById.delete(stream)
       this.keptById.delete(stream)
@@ -235,7 +236,7 @@ export class SlabFileBuilder {
     this.dbs.set(name, packRecord(record))
   }
 
-  /** A plain row of the unnamed db, beside the db records: 0.1.x keeps `layer:model:version` there. */
+  /** Adds a row to the unnamed db, beside the db records: 0.1.x keeps `layer:model:version` there. */
   putMain(key: Uint8Array, value: Uint8Array): void {
     assert(key.length <= MAX_KEY_BYTES, () => `A main row's key has ${key.length} bytes`)
     this.mainRows.push({ key, value })
@@ -244,7 +245,7 @@ export class SlabFileBuilder {
   /**
    * Makes everything placed so far durable.
    *
-   * @throws {MigrationError} ERR_DEST also when a write has failed before: a checkpoint would vouch for its pages
+   * @throws {MigrationError} ERR_DEST also after an earlier write failed: a checkpoint would vouch for its pages
    */
   sync(): void {
     if (this.failure !== null) throw this.failure
@@ -254,14 +255,14 @@ export class SlabFileBuilder {
     })
   }
 
-  /** As `sync()` for what is placed before the call, while others go on placing. */
+  /** Like `sync()` for everything placed before the call, while others keep placing pages. */
   async syncBehind(): Promise<void> {
     await Promise.all([promisify(fdatasync)(this.fd), this.leaves?.syncBehind()]).catch((cause) => {
       throw this.cannotWrite(cause)
     })
   }
 
-  /** Where a stream lies; worth storing once it is complete and `sync()` returned. */
+  /** Where a stream is. Store it only when the stream is complete and `sync()` has returned. */
   stateOf(stream: number): StreamState {
     const kept = this.keptById.get(stream)
     if (kept !== undefined) return { ...kept, stream, extents: unpackedExtents(kept.extents) }
@@ -273,7 +274,7 @@ export class SlabFileBuilder {
   /**
    * Writes the main and the free db, syncs, writes the meta pages, syncs again and closes the file.
    *
-   * @throws {MigrationError} ERR_INTERNAL when a stream belongs to no db: its rows would be lost
+   * @throws {MigrationError} ERR_INTERNAL when a stream belongs to no db, as its rows would be lost
    */
   finish(): void {
     assert(this.streams().length === 0, () => `Streams ${this.streams().join(', ')} belong to no database`)
@@ -287,7 +288,7 @@ export class SlabFileBuilder {
     this.write(metaPages(mainDb, freeDb, lastPage, this.options.mapSize ?? mapSizeFor(bytes)), 0)
     this.attempt(() => fsyncSync(this.fd))
     closeSync(this.fd)
-    // The file stays: until a checkpoint says that the slab is complete, a resumed build needs it.
+    // Keep the file: a resumed build needs it until a checkpoint says that the slab is complete.
     this.leaves?.close()
     syncDir(this.dir)
   }
@@ -349,7 +350,7 @@ export class SlabFileBuilder {
     )
   }
 
-  /** Appends a page that the owner of the file made; `flushOwn()` writes it. */
+  /** Appends a page that the builder made; `flushOwn()` writes it. */
   private putOwn(page: NodePage, flags: number): number {
     if (this.ownPages === OWN_BATCH_PAGES) this.flushOwn()
     const number = this.append(1)
@@ -400,11 +401,11 @@ export class SlabFileBuilder {
     return treeRecord(0, branches.finish(), { leafPages, overflowPages: 0, entries: rows.length })
   }
 
-  /** Pages below the last one that no tree has must be listed here: LMDB's compacting copy refuses a file with others. */
+  /** Lists all pages below the last one that no tree uses: LMDB's compacting copy fails when one is missing. */
   private buildFreeDb(): DbRecord {
     const pages = this.holes.flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i))
     if (pages.length === 0) return treeRecord(DbFlag.integerKey, noTree, noTree, PAGE_BYTES)
-    // An ID list: its length, then the numbers from the highest to the lowest.
+    // An ID list: its length, then the numbers in descending order.
     pages.sort((a, b) => b - a)
     const list = new Uint8Array(8 * (pages.length + 1))
     const listView = viewOf(list)

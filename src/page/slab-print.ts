@@ -6,22 +6,25 @@ import type { SlabPrint } from '../layout/records.js'
 import { DB_RECORD_BYTES, type DbRecord, NO_PAGE, writeDbRecord } from './format.js'
 import { SlabReader } from './page-reader.js'
 
-/** A file of at most so many bytes is hashed whole: 20 ms where it is in memory, and it is about to be read anyway. */
+/**
+ * We hash a file up to this size as a whole. That takes 20 ms from memory, and the migration is about to read it
+ * anyway.
+ */
 const WHOLE_BYTES = 32 << 20
-/** Of a larger one so many places, spread evenly, of this size: a disk that has to seek for each of them is asked for few. */
+/** In a larger file we read this many evenly spread places: few enough for a disk that has to seek. */
 const PLACES = 64
 const PLACE_BYTES = 32 << 10
 const FIRST_PAGE = 2
 
-/** A print holds as long as the file is the same and nobody has written to it. */
+/** Prints we took, valid as long as the file is the same and nobody wrote to it. */
 const known = new Map<string, { readonly identity: string; readonly print: SlabPrint }>()
 
 /**
- * Takes the print of a slab, by which it is known again wherever it is copied or moved to: what its meta page says, the
- * records of its databases (root, depth, pages, rows), the root pages, and its pages, free ones included; of a file of more than
- * 32 MiB 512 pages at 64 places. It writes nothing and takes a few ms.
+ * Computes a fingerprint of a slab that survives copying and moving it. It covers the meta page, the records of its
+ * databases (root, depth, pages, rows), their root pages, and all pages, free ones too. Above 32 MiB it covers only 512
+ * pages in 64 places. Read-only; takes a few ms.
  *
- * @throws {MigrationError} when it is no slab that can be read
+ * @throws {MigrationError} when the path is not a readable slab
  */
 export function slabPrint(path: string): SlabPrint {
   const slab = SlabReader.open(path)
@@ -61,7 +64,7 @@ function printOf(slab: SlabReader): SlabPrint {
   return { txnId, pages: lastPage + 1, rows, digest: hexOf(hash.digest()) }
 }
 
-/** Spans of a file that are looked at, in order: all that lies in `[start, end)`, or as many places as are worth it. */
+/** The spans of a file to read, in order: all of `[start, end)`, or evenly spread places when that is too much. */
 function places(start: number, end: number, pageSize: number): [position: number, bytes: number][] {
   const count = Math.ceil((end - start) / PLACE_BYTES)
   if (end - start <= WHOLE_BYTES) {

@@ -3,7 +3,7 @@ import { assert } from '../errors.js'
 import { NODE_HEADER_BYTES, NodeFlag, PAGE_BYTES, PAGE_HEADER_BYTES, PageFlag, readU16, writeU48 } from './format.js'
 import type { StreamExtent } from './page-chunk.js'
 
-/** `rel`, `first`, `count` of each: a large layer has hundreds of thousands of streams. */
+/** `rel`, `first`, `count` of each extent in one array: a large layer has hundreds of thousands of streams. */
 export function packedExtents(extents: readonly StreamExtent[]): Float64Array {
   return Float64Array.from(extents.flatMap(({ rel, first, count }) => [rel, first, count]))
 }
@@ -14,7 +14,7 @@ export function unpackedExtents(packed: Float64Array): StreamExtent[] {
   })
 }
 
-/** Adds pages that follow those that are there. */
+/** Adds an extent, merging it with the last one when it continues that. */
 export function addExtent(extents: StreamExtent[], next: StreamExtent): void {
   const last = extents.at(-1)
   if (last !== undefined && last.first + last.count === next.first) {
@@ -24,11 +24,11 @@ export function addExtent(extents: StreamExtent[], next: StreamExtent): void {
   }
 }
 
-/** The page of the file that is page `rel` of the stream. */
+/** The file's page number for page `rel` of the stream. */
 export function absolute(extents: readonly StreamExtent[], rel: number): number {
   let low = 0
   let high = extents.length - 1
-  // Most references lead to pages placed just before.
+  // Most references point to pages placed just before.
   if (rel >= extents[high].rel) low = high
   while (low < high) {
     const middle = (low + high + 1) >> 1
@@ -40,7 +40,7 @@ export function absolute(extents: readonly StreamExtent[], rel: number): number 
   return first + (rel - start)
 }
 
-/** Makes relative page numbers those of the file. */
+/** Replaces relative page numbers by those of the file. */
 export function patchPageNumbers(view: DataView, fixups: Uint32Array, extents: readonly StreamExtent[]): void {
   for (let i = 0; i < fixups.length; i++) {
     writeU48(view, fixups[i], absolute(extents, view.getUint32(fixups[i], true)))

@@ -19,13 +19,13 @@ interface UnicodeTables {
 
 export const unicodeTables = createRequire(import.meta.url)('./data/unicode.json') as UnicodeTables
 
-/** A set of code points; unpacked when it is first asked. */
+/** A set of code points, unpacked on first use. */
 export class CharSet {
   private packed: string
   private starts: number[] | undefined
   private ends: number[] = []
 
-  /** @param packed "first length first length …" in base 36, each first counted from the end of the range before */
+  /** @param packed "first length first length …" in base 36; each first is relative to the end of the range before */
   constructor(packed: string) {
     this.packed = packed
   }
@@ -48,13 +48,13 @@ export class CharSet {
     return this.has(char.codePointAt(0) as number)
   }
 
-  /** The ranges as the inside of a regular expression's class, for use with the `u` flag. */
+  /** The ranges as the inside of a character class of a regular expression with the `u` flag. */
   get classText(): string {
     this.starts ??= this.unpack()
     return this.starts.map((start, i) => `${escaped(start)}-${escaped(this.ends[i] - 1)}`).join('')
   }
 
-  /** As classText, for all other characters. */
+  /** Like classText, for all other characters. */
   get complementText(): string {
     this.starts ??= this.unpack()
     const starts = [...this.starts, 0x110000]

@@ -9,13 +9,13 @@ const dropped = new CharSet(unicodeTables.b1)
 const prohibited = new CharSet(unicodeTables.prohibited)
 const rightToLeft = new CharSet(unicodeTables.d1)
 const leftToRight = new CharSet(unicodeTables.d2)
-/** Characters that Unicode 3.2, of which nameprep is, does not know to have other forms. */
+/** Characters with no compatibility form in Unicode 3.2, which nameprep is based on. */
 const hasNoForms = new CharSet(unicodeTables.nfkcSame)
 const oldForms = new Map(unicodeTables.nfkc)
 const foldings = new Map(unicodeTables.b3)
 
 /**
- * Python's `text.encode('idna')`: IDNA 2003, RFC 3490 with nameprep (RFC 3491). Names of ASCII alone pass as they are.
+ * Python's `text.encode('idna')`: IDNA 2003, RFC 3490 with nameprep (RFC 3491). Names in plain ASCII pass unchanged.
  *
  * @returns null where Python raises UnicodeError
  */
@@ -33,7 +33,7 @@ export function encodeIdna(text: string): string | null {
   return encoded.join('.') + trailing
 }
 
-/** RFC 3491: maps, normalizes and checks a label; null when it may not be one. */
+/** RFC 3491: maps, normalizes and checks a label; null when the label is not allowed. */
 function nameprep(label: string): string | null {
   let mapped = ''
   for (const char of label) if (!dropped.hasChar(char)) mapped += foldForNfkc(char)
@@ -75,7 +75,7 @@ function fold(char: string): string {
   return foldings.get(char) ?? lower(char)
 }
 
-/** NFKC as of Unicode 3.2, whose characters have the same forms since; newer ones have none. */
+/** NFKC of Unicode 3.2. The forms of its characters have not changed since; newer characters have none. */
 function nfkc32(text: string): string {
   if (isAscii(text)) return text
   let out = ''

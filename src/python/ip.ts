@@ -1,6 +1,6 @@
 import { pyRepr } from './repr.js'
 
-/** Text that Python's `ipaddress` (3.7) does not take for an address; the message is its own. */
+/** Text that Python's `ipaddress` (3.7) rejects as an address, with Python's own message. */
 export class AddressError extends Error {
   override readonly name = 'AddressValueError'
 }
@@ -39,7 +39,7 @@ export function parseIpv6(text: string): Uint8Array {
   return bytes
 }
 
-/** The text of an IPv6 address as RFC 5952 has it, without dotted parts. */
+/** The text of an IPv6 address by RFC 5952, without dotted parts. */
 export function formatIpv6(bytes: Uint8Array): string {
   const hextets = Array.from({ length: HEXTETS }, (_, i) => (bytes[2 * i] << 8) | bytes[2 * i + 1])
   const gap = longestZeros(hextets)
@@ -86,7 +86,7 @@ function dottedPart(part: string, text: string): number {
   }
 }
 
-/** The place of the empty part that '::' makes, or -1. */
+/** The index of the empty part that '::' makes, or -1. */
 function findGap(parts: string[], text: string): number {
   let gap = -1
   for (let i = 1; i < parts.length - 1; i++) {

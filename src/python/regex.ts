@@ -2,7 +2,7 @@ import { ModelError } from '../norm-error.js'
 import { CharSet, unicodeTables } from './char-set.js'
 import { wordChars } from './text.js'
 
-/** A compiled pattern; `exec` looks at the start of a text, as Python's `match` does. */
+/** A compiled pattern. Like Python's `match`, `exec` only matches at the start of a text. */
 export interface Pattern {
   exec(text: string): RegExpExecArray | null
 }
@@ -15,12 +15,12 @@ interface Flags {
   ascii: boolean
 }
 
-/** White space of Python's `regex`, which is not that of its texts. */
+/** White space for Python's `regex`; Python's strings count other characters. */
 const SPACE = '\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
 const TEXT_START = '^'
 const TEXT_END = '$'
 
-/** JavaScript repeats these only in a group. */
+/** JavaScript can repeat these only inside a group. */
 const assertion = /^(?:\^|\$|\(\?<?[=!])/
 
 const posixClasses: { readonly [name: string]: string } = {
@@ -39,9 +39,9 @@ const posixClasses: { readonly [name: string]: string } = {
 const escapes: { readonly [letter: string]: string } = { n: '\\n', r: '\\r', t: '\\t', f: '\\f', v: '\\v', a: '\\x07' }
 
 /**
- * Compiles a pattern of Python's `regex` for use by `match`: at the start of the text, not to its end.
+ * Compiles a pattern of Python's `regex` for `match`: it matches at the start of the text and need not reach the end.
  *
- * @throws {ModelError} for what JavaScript's expressions cannot do
+ * @throws {ModelError} for a feature that JavaScript's expressions lack
  */
 export function compilePattern(source: string): Pattern {
   return compile(source, '')
@@ -105,7 +105,7 @@ class Translator {
     return out
   }
 
-  /** `*`, `+`, `?` or `{n,m}` where the pattern stands, or null. */
+  /** `*`, `+`, `?` or `{n,m}` at the current position, or null. */
   private quantifier(): string | null {
     const char = this.chars[this.pos]
     if (char === '*' || char === '+' || char === '?') {
@@ -199,7 +199,7 @@ class Translator {
     return translated
   }
 
-  /** A group that gives nothing back: JavaScript's lookahead does not. */
+  /** An atomic group, which never backtracks: a JavaScript lookahead does not either. */
   private atomic(inner: string): string {
     const name = `atomic${this.pos}`
     return `(?:(?=(?<${name}>${inner}))\\k<${name}>)`
@@ -262,7 +262,7 @@ class Translator {
     this.pos += more.length
     const number = Number(first + more)
     if (number > this.groups) throw this.refused('unknown group')
-    // Groups that make others atomic are groups too, and would count.
+    // We build atomic groups from capturing groups, which would shift the numbers.
     if (this.source.includes('?>') || /[*+?}]\+/.test(this.source)) throw this.refused('numbered and atomic groups')
     return `(?:\\${number})`
   }
@@ -270,7 +270,7 @@ class Translator {
   private charClass(): string {
     const negated = this.next('^')
     let out = ''
-    // A bracket that comes first is a character.
+    // A bracket right after the opening one is an ordinary character.
     if (this.next(']')) out += '\\]'
     while (!this.next(']')) {
       if (this.pos >= this.chars.length) throw this.refused('unterminated character set')
@@ -354,7 +354,7 @@ function quoted(char: string): string {
   return /[\^$\\.*+?()[\]{}|/]/.test(char) ? `\\${char}` : char
 }
 
-/** As quoted(); outside of a class too, where "-" may not be escaped. */
+/** Like quoted(), but for use inside or outside of a class: outside, "-" must not be escaped. */
 function quotedInClass(char: string): string {
   return char === '-' ? '\\u002d' : quoted(char)
 }

@@ -2,12 +2,15 @@ import { Float, PackMap, RawStr, type Value } from '../bytes/msgpack.js'
 import { printableChars } from './char-set.js'
 import { codePoints } from './values.js'
 
-/** Python's `str()` of a value, as an f-string shows it: text stands as it is. */
+/** Python's `str()` of a value, as in an f-string: text has no quotes. */
 export function pyStr(value: Value): string {
   return typeof value === 'string' ? value : pyRepr(value)
 }
 
-/** Python's `repr` of a value once unpacked: arrays are tuples, maps are dicts. Everything that quotes a value as Python does uses it. */
+/**
+ * Python's `repr` of an unpacked value: arrays are tuples, maps are dicts. Use it for every message that quotes a value
+ * as Python does.
+ */
 export function pyRepr(value: Value): string {
   if (typeof value === 'string') return reprText(value)
   if (value === null) return 'None'
@@ -21,7 +24,9 @@ export function pyRepr(value: Value): string {
   return `ExtType(code=${value.type}, data=${pyBytesRepr(value.data)})`
 }
 
-/** Python's `repr` of a float: the shortest digits that read back, with an exponent below 1e-4 and from 1e16 on. */
+/**
+ * Python's `repr` of a float: the shortest digits that read back to it, with an exponent below 1e-4 and from 1e16 on.
+ */
 export function pyFloatRepr(value: number): string {
   if (Number.isNaN(value)) return 'nan'
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'

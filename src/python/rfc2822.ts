@@ -4,7 +4,7 @@ const SPACE = ' \t'
 const FOLDING_SPACE = ' \t\r\n'
 const SPECIALS = '()<>@,:;."[]'
 const ATOM_ENDS = SPECIALS + FOLDING_SPACE
-/** Dots are allowed in phrases, as of old. */
+/** RFC 2822 also accepts dots in phrases, for old mail. */
 const PHRASE_ENDS = ATOM_ENDS.replace('.', '')
 
 export interface MailAddress {
@@ -17,7 +17,7 @@ export function parseAddress(field: string): MailAddress {
   return new Parser(field).first()
 }
 
-/** Walks over the field; every method starts where the one before it stopped. */
+/** Walks over the field. Every method starts where the one before it stopped. */
 class Parser {
   private readonly field: string
   private pos = 0
@@ -49,7 +49,7 @@ class Parser {
   private behindPhrases(phrases: string[], start: number, comments: string[]): MailAddress[] {
     const char = this.char
     if (char === '.' || char === '@') {
-      // A bare address: it is read again from its start.
+      // A bare address: start over and parse it as one.
       this.pos = start
       this.comments = comments
       const address = this.addrSpec()
@@ -179,7 +179,7 @@ class Parser {
     return this.delimited(')\r', true)
   }
 
-  /** What is behind the character here up to one of `ends`; a backslash takes the next character as it is. */
+  /** The text from here up to one of `ends`; a backslash makes the next character literal. */
   private delimited(ends: string, hasComments: boolean): string {
     let out = ''
     this.pos++
@@ -204,7 +204,7 @@ class Parser {
     return out
   }
 
-  /** Skips white space, which it returns without line ends, and keeps the comments in it. */
+  /** Skips white space and returns it without line ends; collects the comments in it. */
   private skipSpace(): string {
     let space = ''
     while (!this.atEnd) {

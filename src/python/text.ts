@@ -1,10 +1,10 @@
 import { RawStr, utf8 } from '../bytes/msgpack.js'
 import { CharSet, printableChars, unicodeTables } from './char-set.js'
 
-/** Where the private characters that stand for surrogates begin. */
+/** The first of the private characters that stand for surrogates. */
 const SHIELD = 0x10f000
 
-/** Python's white space, which is not JavaScript's, as the inside of a regular expression's class. */
+/** White space for Python's strings, which JavaScript defines differently, as the inside of a character class. */
 const SPACE_CLASS = '\\t\\n\\v\\f\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
 const spaces = new RegExp(`[${SPACE_CLASS}]+`)
 const space = new RegExp(`^[${SPACE_CLASS}]$`)
@@ -15,7 +15,7 @@ const assigned = new CharSet(unicodeTables.assigned)
 const digit = new CharSet(unicodeTables.digit)
 const word = new CharSet(unicodeTables.word)
 
-/** Characters of Unicode 11: the rest has no properties for Python 3.7. */
+/** Characters of Unicode 11. Python 3.7 knows no properties of newer ones. */
 export const assignedChars = assigned
 
 /** `\w` of Python's `regex`. */
@@ -84,7 +84,7 @@ export function isSpace(char: string): boolean {
   return space.test(char)
 }
 
-/** Order of Python's texts: by code point. */
+/** How Python orders texts: by code point. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0
   if (ascii.test(a) && ascii.test(b)) return a < b ? -1 : 1
@@ -92,8 +92,8 @@ export function compareText(a: string, b: string): number {
 }
 
 /**
- * A text with a private character for each surrogate of one that JavaScript cannot hold. Python knows no properties of
- * either kind of character, so that both get through a norm alike; unshield() turns the result back.
+ * Replaces each surrogate of a text that JavaScript cannot hold by a private character. Python knows no properties of
+ * either kind, so norms treat both alike; unshield() turns the result back.
  */
 export function shield(text: RawStr): string {
   let out = ''
@@ -122,7 +122,7 @@ export function unshield(text: string): string | RawStr {
   return found ? new RawStr(Uint8Array.from(Buffer.concat(parts))) : text
 }
 
-/** A message that quotes a shielded text, as if it quoted the text itself. */
+/** Undoes shield() in a message that quotes a shielded text. */
 export function unshieldRepr(message: string): string {
   return message.replace(/U0010f([0-7][0-9a-f]{2})/g, (_, hex: string) => {
     return `u${(0xd800 + Number.parseInt(hex, 16)).toString(16)}`

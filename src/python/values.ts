@@ -1,6 +1,6 @@
 import { Ext, Float, PackMap, RawStr, utf8, type Value } from '../bytes/msgpack.js'
 
-/** The name of the Python type that a value has once unpacked (arrays are tuples), for texts that quote Python's. */
+/** The name of the Python type of an unpacked value (arrays are tuples), for messages that copy Python's. */
 export function pyTypeName(value: Value): string {
   if (value === null) return 'NoneType'
   if (typeof value === 'boolean') return 'bool'
@@ -16,7 +16,7 @@ export function isText(value: Value): value is string | RawStr {
   return typeof value === 'string' || value instanceof RawStr
 }
 
-/** The int that Python sees in a value (True is 1), or null when it is none. */
+/** The int that Python sees in a value (True is 1), or null when it is not an int. */
 export function pyInt(value: Value): bigint | null {
   if (typeof value === 'bigint') return value
   return typeof value === 'number' || typeof value === 'boolean' ? BigInt(value) : null
@@ -27,7 +27,7 @@ export function textBytes(value: string | RawStr): Uint8Array {
   return value instanceof RawStr ? value.bytes : utf8(value)
 }
 
-/** `value[key]` as Python reads an item of a tuple, of bytes or of a dict; undefined when there is none. */
+/** `value[key]` as Python indexes a tuple, bytes or a dict; undefined when there is no such item. */
 export function pyItem(value: Value, key: number): Value | undefined {
   if (Array.isArray(value)) return value[key]
   if (value instanceof Uint8Array) return value[key]
@@ -36,7 +36,7 @@ export function pyItem(value: Value, key: number): Value | undefined {
   return typeof value === 'string' ? [...value][key] : undefined
 }
 
-/** The code points of a text as Python sees them: two surrogates stay two, each a text of its own. */
+/** The code points of a text as Python sees them: two surrogates are two characters. */
 export function* codePoints(text: string | RawStr): Iterable<string> {
   if (typeof text === 'string') return yield* text
   const { bytes } = text

@@ -8,7 +8,7 @@ const FLOAT64 = 0xcb
 const double = new Float64Array(1)
 const doubleBytes = new Uint8Array(double.buffer)
 
-/** IEEE 754, big-endian, as it is: the reader knows that negative floats sort backwards. */
+/** IEEE 754, big-endian, unchanged: 2.x expects negative floats to sort backwards. */
 export const floatIndex: IndexEncoder = {
   write(buf, start, _end, out, at) {
     if (buf[start] !== FLOAT64) return -1

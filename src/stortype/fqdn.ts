@@ -3,7 +3,7 @@ import { isText, pyTypeName, textBytes } from '../python/values.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 import { shortened, textStart } from './utf8.js'
 
-/** The UTF-8 index of the name read backwards, so that the names below a zone are neighbours. */
+/** The UTF-8 index of the name spelled backwards, so that all names under a zone are neighbors. */
 export const fqdnIndex: IndexEncoder = {
   write(buf, start, end, out, at) {
     const from = textStart(buf, start)
@@ -29,7 +29,7 @@ export const fqdnIndex: IndexEncoder = {
   },
 }
 
-/** Reversed by code points: each keeps the order of its own bytes. */
+/** Reverses the code points and keeps the byte order within each. */
 function reversed(bytes: Uint8Array): Uint8Array {
   const out = new Uint8Array(bytes.length)
   let pos = 0

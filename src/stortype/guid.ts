@@ -10,7 +10,7 @@ for (let i = 0; i < 16; i++) {
   digits[i.toString(16).toUpperCase().charCodeAt(0)] = i
 }
 
-/** The bytes that the hex digits stand for, however many. */
+/** The bytes of the hex digits, however many there are. */
 export const guidIndex: IndexEncoder = {
   write(buf, start, end, out, at) {
     const from = textStart(buf, start)

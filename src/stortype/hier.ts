@@ -5,7 +5,10 @@ import { textStart } from './utf8.js'
 
 const DOT = 0x2e
 
-/** UTF-8 and a dot, so that a lift by prefix ends at a part. Never shortened; unlike the others it allows no surrogates. */
+/**
+ * UTF-8 and a final dot, so that a lift by prefix ends at a part. Never shortened, and unlike the others it rejects
+ * surrogates.
+ */
 export const hierIndex: IndexEncoder = {
   write(buf, start, end, out, at) {
     const from = textStart(buf, start)

@@ -12,7 +12,9 @@ export function smallUnsigned(byteCount: 1 | 2 | 4): IndexEncoder {
   return smallInt(byteCount, 0, unsignedInt(byteCount))
 }
 
-/** Signed, big-endian, of 1, 2 or 4 bytes, moved up by 2^(bits-1) - 1: the lowest int of the size has no index. */
+/**
+ * Signed, big-endian, 1, 2 or 4 bytes, with 2^(bits-1) - 1 added. The lowest int of each size therefore has no index.
+ */
 export function smallSigned(byteCount: 1 | 2 | 4): IndexEncoder {
   return smallInt(byteCount, 2 ** (byteCount * 8 - 1) - 1, signedInt(byteCount))
 }
@@ -21,7 +23,7 @@ export function smallSigned(byteCount: 1 | 2 | 4): IndexEncoder {
 export const u64Index: IndexEncoder = {
   write(buf, start, _end, out, at) {
     const value = readInt(buf, start)
-    // NaN is not above either.
+    // This way, NaN fails too.
     if (!(value >= 0)) return -1
     const high = Math.floor(value / TWO_32)
     writeU32(out, at, high)
@@ -31,7 +33,7 @@ export const u64Index: IndexEncoder = {
   index: unsignedInt(8),
 }
 
-/** 8 bytes, signed; times too. */
+/** 8 bytes, signed; also for times. */
 export const i64Index: IndexEncoder = {
   write(buf, start, _end, out, at) {
     const value = readInt(buf, start)
@@ -89,7 +91,7 @@ export function readInt(buf: Uint8Array, pos: number): number {
   }
 }
 
-/** The int of a value. @throws {StorTypeError} as Python's `value + offset` and `.to_bytes` do */
+/** The int of a value. @throws {StorTypeError} as Python's `value + offset` and `.to_bytes` would raise */
 export function intOf(value: Value): bigint {
   const int = pyInt(value)
   if (int !== null) return int

@@ -4,7 +4,7 @@ import { pyInt, pyTypeName } from '../python/values.js'
 import { toBytes } from './int.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 
-/** The 16 bytes of an address: given as text, as an int or as themselves. */
+/** The 16 bytes of an address, given as text, int or bytes. */
 export const ipv6Index: IndexEncoder = {
   write: () => -1,
 
@@ -12,7 +12,7 @@ export const ipv6Index: IndexEncoder = {
     const int = pyInt(value)
     if (int !== null) return intAddress(int)
     if (value instanceof Uint8Array) return packedAddress(value)
-    // What is not text is read as its Python repr, which never is an address.
+    // Python formats other values with repr, which never gives a valid address.
     if (typeof value !== 'string') throw addressError(`At least 3 parts expected in '${pyTypeName(value)}'`)
     try {
       return parseIpv6(value)

@@ -5,7 +5,7 @@ import type { IndexEncoder } from './stortype.js'
 
 const PAIR = 0x92
 
-/** The two times of an interval, one behind the other. Only the first two elements count. */
+/** The two times of an interval, one after the other. Ignores further elements. */
 export const ivalIndex: IndexEncoder = {
   write(buf, start, end, out, at) {
     if (buf[start] !== PAIR) return -1

@@ -11,7 +11,10 @@ const LAT_SPACE = 90 * SCALE
 const LON_SPACE = 180 * SCALE
 const LIMIT = 2 ** 40
 
-/** Longitude, then latitude, 5 bytes each: degrees * 10^8, rounded half to even, moved up to be positive. */
+/**
+ * Longitude, then latitude, 5 bytes each: degrees * 10^8, rounded half to even, with an offset that makes them
+ * positive.
+ */
 export const latlongIndex: IndexEncoder = {
   write(buf, start, end, out, at) {
     if (buf[start] !== PAIR) return -1
@@ -33,7 +36,7 @@ export const latlongIndex: IndexEncoder = {
   },
 }
 
-/** Python's `round`: to the nearest integer, of two equally near to the even one. */
+/** Python's `round`: to the nearest integer; halfway, to the even one. */
 function roundHalfEven(value: number): number {
   const floor = Math.floor(value)
   const rest = value - floor

@@ -5,7 +5,7 @@ import { type IndexEncoder, StorTypeError } from './stortype.js'
 
 const NULL = 0xc0
 
-/** The SHA-256 of the value's msgpack. The reference gives null a random index; such a value is refused here. */
+/** The SHA-256 of the value's msgpack. The reference gives null a random index; we refuse it. */
 export const msgpIndex: IndexEncoder = {
   write(buf, start, end, out, at) {
     if (buf[start] === NULL || !isCanonical(buf, start, end)) return -1

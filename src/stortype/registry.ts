@@ -43,16 +43,16 @@ const byName = {
 const encoders: (IndexEncoder | undefined)[] = [undefined]
 for (const [name, encoder] of Object.entries(byName)) encoders[StorType[name as keyof typeof StorType]] = encoder
 
-/** Whether values of a stortype have an index; an array's by its elements. */
+/** Whether values of a stortype have an index. For an array, whether its elements do. */
 export function isKnownStorType(stortype: number): boolean {
   return encoders[stortype & ~ARRAY] !== undefined
 }
 
 /**
- * Writes the index of the msgpack value `buf[start, end)` to `out` at `at` and returns the position behind it. Most are 256
- * bytes at most; only LOC, TAG and GUID take as many as the value has, up to MAX_INDEX_BYTES.
+ * Writes the index of the msgpack value `buf[start, end)` to `out` at `at` and returns the position after it. An index
+ * is at most 256 bytes; only LOC, TAG and GUID take as many as the value needs, up to MAX_INDEX_BYTES.
  *
- * @param stortype without the ARRAY bit: the elements of an array are indexed one by one (see arraySpans)
+ * @param stortype without the ARRAY bit: each element of an array has its own index (see arraySpans)
  * @throws {StorTypeError} for a value that has no index in this stortype
  */
 export function writeIndex(
@@ -71,7 +71,7 @@ export function writeIndex(
 }
 
 /**
- * The index of a decoded value: what writeIndex() writes of its msgpack.
+ * The index of a decoded value: the same bytes that writeIndex() writes for its msgpack.
  *
  * @throws {StorTypeError} for a value that has no index in this stortype
  */
@@ -80,9 +80,9 @@ export function indexOf(stortype: number, value: Value): Uint8Array {
 }
 
 /**
- * Pushes the start and the end of each element of the msgpack array `buf[start, end)`.
+ * Appends the start and end of each element of the msgpack array `buf[start, end)` to `into`.
  *
- * @throws {StorTypeError} when the value is no array
+ * @throws {StorTypeError} when the value is not an array
  */
 export function arraySpans(buf: Uint8Array, start: number, end: number, into: number[]): void {
   const tag = buf[start]

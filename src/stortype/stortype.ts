@@ -1,6 +1,6 @@
 import type { Value } from '../bytes/msgpack.js'
 
-/** Numbers of the storage types, as the 0.2.x layer writes them behind every value. */
+/** The storage type numbers that the 0.2.x layer writes after every value. */
 export const StorType = {
   utf8: 1,
   u8: 2,
@@ -28,17 +28,17 @@ export const StorType = {
 
 export type StorType = (typeof StorType)[keyof typeof StorType]
 
-/** The bit of an array's stortype; the other bits are the stortype of its elements. */
+/** The bit that marks an array; the other bits are the stortype of its elements. */
 export const ARRAY = 0x8000
 
-/** An LMDB key holds 511 bytes, 8 of them the abbreviation of the index. */
+/** An LMDB key has at most 511 bytes; 8 of them are the abbreviation of the index. */
 export const MAX_INDEX_BYTES = 503
 
-/** How one stortype writes its index. */
+/** How to compute the index of one stortype. */
 export interface IndexEncoder {
   /**
-   * Writes the index of the msgpack value `buf[start, end)` behind `out[at]` and returns the position behind it, or -1
-   * for a value that is not of the usual kind: `index` decides about that one.
+   * Writes the index of the msgpack value `buf[start, end)` to `out` at `at` and returns the position after it. Returns
+   * -1 for an unusual value, which needs `index`.
    */
   write(buf: Uint8Array, start: number, end: number, out: Buffer, at: number): number
 

@@ -6,7 +6,7 @@ import { type IndexEncoder, StorTypeError } from './stortype.js'
 const MAX_BYTES = 256
 const HASHED_BYTES = 8
 
-/** UTF-8 up to 256 bytes; of more the first 248 and the XXH64 of all. The cut may split a character. */
+/** Up to 256 bytes of UTF-8. Longer text: the first 248 bytes and the XXH64 of all. The cut may split a character. */
 export const utf8Index: IndexEncoder = {
   write(buf, start, end, out, at) {
     const from = textStart(buf, start)

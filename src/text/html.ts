@@ -6,7 +6,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-/** Text of whoever wrote the Cortex: it is shown, and does nothing. What would turn the text around is shown as its number. */
+/**
+ * Escapes text from the Cortex, which we do not trust, for a page. Characters that could reorder the text show as
+ * numbers.
+ */
 export function escapeHtml(text: string): string {
   return text
     .replace(/[&<>"']/g, (char) => ENTITIES[char])

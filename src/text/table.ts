@@ -1,19 +1,19 @@
 import { printable } from '../bytes/printable.js'
 
-/** A cell; numbers are set flush right, with thousands separated, null as `?`. */
+/** A cell. Numbers are right-aligned with thousands separators; null shows as `?`. */
 export type Cell = string | number | null
 
-/** Rows as lines of aligned columns, the first row being the heads; a column of numbers has its head flush right. */
+/** Aligns rows in columns. The first row holds the headings; the heading of a numeric column is right-aligned too. */
 export function tableLines(rows: readonly (readonly Cell[])[]): string[] {
   return aligned(rows, rows.slice(1))
 }
 
-/** The same without heads. */
+/** Like tableLines(), without headings. */
 export function rowLines(rows: readonly (readonly Cell[])[]): string[] {
   return aligned(rows, rows)
 }
 
-/** A number with its thousands separated. */
+/** A number with thousands separators. */
 export function count(value: number): string {
   return value.toLocaleString('en-US')
 }
