@@ -5,20 +5,20 @@ import { fieldOf } from '../bytes/value-parts.js'
 import { MigrationError } from '../errors.js'
 import { type ErrorRecord, errorOf, errorsOf } from './error-records.js'
 
-/** An error as far as it tells it from others. */
+/** The fields that identify an error. */
 export type Identified = Pick<ErrorRecord, 'step' | 'layer' | 'code' | 'key' | 'val'>
 
-/** The word that stands for all errors there may be. */
+/** The word for "accept all errors". */
 export const ACCEPT_ALL = 'all'
 
 const NEWLINE = 0x0a
 const OPEN_BRACE = 0x7b
 
-/** Errors that somebody has seen and can live without. */
+/** Errors that the operator has reviewed and accepts. */
 export interface AcceptedErrors {
-  /** How many of the errors of a record are accepted: each value of node data counts by itself. */
+  /** How many errors of a record are accepted; each value of node data counts separately. */
   countOf(record: Identified): number
-  /** Whether all that a record says is accepted. */
+  /** Whether every error of a record is accepted. */
   covers(record: Identified): boolean
 }
 
@@ -26,7 +26,7 @@ export interface AcceptedErrors {
  * Reads a list of errors, as `errors --json` prints it (lines of JSON) or `--dump-errors` writes it (msgpack).
  *
  * @param file its path, or `all`
- * @throws {MigrationError} ERR_CONFIG when it is no such list
+ * @throws {MigrationError} ERR_CONFIG when it is not such a list
  */
 export function readAcceptedErrors(file: string): AcceptedErrors {
   if (file === ACCEPT_ALL) return { countOf: (record) => identities(record).length, covers: () => true }
@@ -38,7 +38,7 @@ export function readAcceptedErrors(file: string): AcceptedErrors {
   }
 }
 
-/** One for each thing that a record says is missing. */
+/** One for each thing that a record reports as missing. */
 function identities({ step, layer, code, key, val }: Identified): string[] {
   const at = `${step} ${layer ?? ''} ${code} ${Buffer.from(key).toString('hex')}`
   const data = val instanceof PackMap ? val.get('nodedata') : undefined
@@ -63,7 +63,7 @@ function* recordsIn(file: string): Generator<Identified> {
   }
 }
 
-/** Line by line: together they may be longer than a text can be. */
+/** Line by line, because the whole may exceed the maximum length of a string. */
 function* jsonRecords(content: Buffer): Generator<Identified> {
   for (let start = 0, end = 0; start < content.length; start = end + 1) {
     end = content.indexOf(NEWLINE, start)

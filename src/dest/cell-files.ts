@@ -1,16 +1,16 @@
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { writeWhole } from '../slab/write-whole.js'
 
-/** How cell steps read and write files of the destination; paths are absolute. */
+/** How cell steps read and write files of the destination. Paths are absolute. */
 export interface CellFiles {
   /** Null when there is no such file. */
   read(path: string): string | null
   write(path: string, content: string | Uint8Array): void
-  /** Gives a file another name; what has that name already goes. */
+  /** Renames a file and replaces any file with the new name. */
   move(from: string, to: string): void
 }
 
-/** The files as they are on disk. */
+/** The actual files on disk. */
 export const cellFiles: CellFiles = {
   read: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : null),
   write: writeWhole,

@@ -8,20 +8,20 @@ import { assertSound } from '../slab/assert-sound.js'
 import { type Db, Slab } from '../slab/slab.js'
 
 const packr = new Packr({ structuredClone: true })
-/** Address space only: some hundred bytes for each finished stream, for a partition some kilobytes. */
+/** Address space only. A finished stream takes some hundred bytes, a partition some kilobytes. */
 const MAP_BYTES = 2 ** 36
 const STREAM_DIGITS = 10
 
-/** What is noted of one finished stream, beside the state that the writer needs again. */
+/** What we record of a finished stream, apart from the state that the writer needs. */
 export interface StreamNote {
   readonly stream: number
 }
 const DIGEST_BYTES = 8
 
 /**
- * What is done, and how to go on from there: `<dest>/migration/checkpoints.lmdb`. For each step of a layer one row, and
- * one more for each stream that is finished, so that a commit costs the same at the end of a run as at its start. The values
- * are the coordinator's, this class never looks into them. docs/format/checkpoint.md draws them.
+ * What is done, and how to continue: `<dest>/migration/checkpoints.lmdb`. There is one row for each step of a layer,
+ * and one more for each finished stream, so that a commit costs as much at the end of a run as at its start. The values
+ * belong to the coordinator; this class never looks inside. docs/format/checkpoint.md has drawings.
  */
 export class Checkpoints {
   private readonly db: Db
@@ -41,9 +41,9 @@ export class Checkpoints {
   }
 
   /**
-   * Stores the rows of streams that belong to a checkpoint; durable when it returns.
+   * Stores rows for streams of a checkpoint; durable when it returns.
    *
-   * @param dropped streams in whose place they are
+   * @param dropped streams that they replace
    */
   putStreams(key: string, streams: readonly StreamNote[], dropped: readonly number[] = []): void {
     this.slab.write(() => {
@@ -52,14 +52,14 @@ export class Checkpoints {
     })
   }
 
-  /** Forgets streams of a checkpoint; durable when it returns. */
+  /** Removes streams of a checkpoint; durable when it returns. */
   dropStreams(key: string, streams: readonly number[]): void {
     this.slab.write(() => {
       for (const stream of streams) this.db.delete(Buffer.from(streamKey(key, stream)))
     })
   }
 
-  /** Stores a checkpoint and what is noted of its streams in place of all that was; durable when it returns. */
+  /** Replaces a checkpoint and the notes of its streams; durable when it returns. */
   replace(key: string, checkpoint: object, streams: readonly StreamNote[]): void {
     const gone = this.streams(key)
     this.slab.write(() => {
@@ -78,7 +78,7 @@ export class Checkpoints {
     return [...this.db.rows()].map(({ key }) => Buffer.from(key).toString('utf8'))
   }
 
-  /** The rows of a checkpoint's streams, by stream. */
+  /** The rows of a checkpoint's streams, in stream order. */
   streams(key: string): StreamNote[] {
     const first = Buffer.from(`${key}/`)
     return [...this.db.rows()].flatMap((row) =>
@@ -86,7 +86,7 @@ export class Checkpoints {
     )
   }
 
-  /** Forgets the checkpoints whose key starts so. */
+  /** Removes the checkpoints whose key starts with `prefix`. */
   clear(prefix: string): void {
     const gone = this.keys().filter((key) => key.startsWith(prefix))
     this.slab.write(() => {
@@ -99,25 +99,25 @@ export class Checkpoints {
   }
 }
 
-/** Whether a destination has checkpoints, or had some. */
+/** Whether a destination has, or once had, checkpoints. */
 export function checkpointsExist(destDir: string): boolean {
   return SlabReader.exists(checkpointsPath(destDir))
 }
 
-/** A checkpoint and what is noted of its streams. */
+/** A checkpoint and the notes of its streams. */
 export interface KnownCheckpoint {
   readonly value: unknown
   readonly streams: readonly unknown[]
 }
 
-/** Reads all checkpoints of a destination without opening them for writing; empty when there are none. */
+/** Reads all checkpoints of a destination, read-only; empty when there are none. */
 export function readCheckpoints(destDir: string): Map<string, KnownCheckpoint> {
   const path = checkpointsPath(destDir)
   if (!SlabReader.exists(path)) return new Map()
   const slab = SlabReader.open(path)
   try {
     const known = new Map<string, { value: unknown; streams: unknown[] }>()
-    // `step/layer` comes before its streams, `step/layer/number`.
+    // `step/layer` sorts before its streams, `step/layer/number`.
     for (const row of slab.db('checkpoints')?.rows() ?? []) {
       const key = Buffer.from(row.key).toString('utf8')
       const value = unsealed(key, row.value)
@@ -132,7 +132,7 @@ export function readCheckpoints(destDir: string): Map<string, KnownCheckpoint> {
   }
 }
 
-/** A record in the shape that it must have. */
+/** Checks the shape of a record and returns it typed. */
 export function parsedRecord<Record>(record: z.ZodMiniType<Record>, key: string, value: unknown): Record {
   const { data, error } = record.safeParse(value)
   if (error === undefined) return data
@@ -140,7 +140,7 @@ export function parsedRecord<Record>(record: z.ZodMiniType<Record>, key: string,
   throw otherVersion(key, `${path.join('.')}: ${message}`)
 }
 
-/** What is thrown when a record is none of this version. */
+/** The error for a record that this version cannot read. */
 export function otherVersion(key: string, found: string): MigrationError {
   return new MigrationError(
     'ERR_CHECKPOINT_MISMATCH',
@@ -153,7 +153,7 @@ function streamKey(key: string, stream: number): string {
   return `${key}/${String(stream).padStart(STREAM_DIGITS, '0')}`
 }
 
-/** The checkpoint behind its digest: what somebody has edited must not be gone on from. */
+/** The checkpoint with its digest in front, so that we do not continue from one that somebody has edited. */
 function sealed(checkpoint: object): Uint8Array {
   const packed = packr.pack(checkpoint)
   const digest = Buffer.alloc(DIGEST_BYTES)

@@ -4,7 +4,7 @@ import { cortexPaths } from '../layout/paths.js'
 import { Hive } from '../slab/hive.js'
 import { type RowStore, Slab, type SlabStore } from '../slab/slab.js'
 
-/** The destination's `slabs/cell.lmdb`: its hive, held in memory, and what is left of the 0.1.x triggers. */
+/** The destination's `slabs/cell.lmdb`: its hive, held in memory, and the remaining 0.1.x triggers. */
 export class DestCell {
   /** Content of `cell.guid`. */
   readonly guid: string
@@ -13,7 +13,7 @@ export class DestCell {
   private readonly hiveDb: RowStore
   private readonly slab: SlabStore
 
-  /** @throws {MigrationError} ERR_DEST when the destination is no Cortex directory */
+  /** @throws {MigrationError} ERR_DEST when the destination is not a Cortex directory */
   static async open(destDir: string): Promise<DestCell> {
     const guid = DestCell.guidOf(destDir)
     return new DestCell(await Slab.open(cortexPaths(destDir).slab('cell')), guid)
@@ -32,7 +32,7 @@ export class DestCell {
     }
   }
 
-  /** @param slab `cell.lmdb`, of a destination or a copy in memory */
+  /** @param slab `cell.lmdb` of a destination, or a copy in memory */
   constructor(slab: SlabStore, guid: string) {
     this.slab = slab
     this.guid = guid
@@ -41,7 +41,7 @@ export class DestCell {
     this.hive = Hive.from(this.hiveDb.rows())
   }
 
-  /** Writes what changed in the hive, and what `also` writes, in one transaction. */
+  /** Writes the changes of the hive, and whatever `also` writes, in one transaction. */
   commit(also: () => void = () => undefined): void {
     const { puts, deletes } = this.hive.changes()
     this.slab.write(() => {

@@ -3,7 +3,7 @@ import { cortexPaths } from '../layout/paths.js'
 import { type RowStore, Slab, type SlabStore } from '../slab/slab.js'
 import { numberQueues } from '../translate/queues.js'
 
-/** What Synapse says about a queue. */
+/** What Synapse knows about a queue. */
 export interface Queue {
   readonly name: string
   readonly meta: Value
@@ -20,13 +20,13 @@ export class DestQueues {
     return new DestQueues(await Slab.open(cortexPaths(destDir).slab('queues')))
   }
 
-  /** @param slab `queues.lmdb`, of a destination or a copy in memory */
+  /** @param slab `queues.lmdb` of a destination, or a copy in memory */
   constructor(slab: SlabStore) {
     this.slab = slab
     this.meta = this.db('meta')
   }
 
-  /** All queues in the order of their names' bytes. */
+  /** All queues in the byte order of their names. */
   list(): Queue[] {
     const [sizes, offsets] = [this.db('sizes'), this.db('offs')]
     return [...this.meta.rows()].map(({ key, value }) => ({
@@ -77,7 +77,7 @@ function nameOf(key: Uint8Array): string {
   return typeof name === 'string' ? name : latin1(key)
 }
 
-/** Names as byte strings: they are only compared and stored again. */
+/** Names as byte strings: we only compare them and store them again. */
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1')
 }

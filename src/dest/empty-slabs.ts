@@ -5,7 +5,7 @@ import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { installSlab, SlabBuild } from './slab-build.js'
 
-/** Makes the slabs that layers lack, empty: whoever opens a layer needs all of them, whatever steps were run. */
+/** Creates the slabs that layers lack, empty: Synapse needs all of them to open a layer, whichever steps ran. */
 export function makeEmptySlabs(destDir: string, layers: readonly string[]): void {
   const { layer, migration } = cortexPaths(destDir)
   for (const iden of layers) {
@@ -22,7 +22,7 @@ export function makeEmptySlabs(destDir: string, layers: readonly string[]): void
   }
 }
 
-/** The reference opens a slab of node edits without a database when it migrates no splices. */
+/** When the reference migrates no splices, it creates the slab of node edits without a database. */
 function emptyDbsOf(slab: DestLayerSlab): readonly DestDbName[] {
   return slab === 'nodeedits' ? [] : dbsOf(slab)
 }

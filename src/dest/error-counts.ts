@@ -13,7 +13,7 @@ export interface ErrorKind {
   readonly accepted: number
 }
 
-/** Counts errors by step and kind; each value of node data that a record holds counts by itself. */
+/** Counts errors by step and kind. Each value of node data in a record counts separately. */
 export class ErrorCounts {
   private readonly kindsById = new Map<string, ErrorKind>()
   private readonly firstById = new Map<string, string>()
@@ -36,17 +36,17 @@ export class ErrorCounts {
     })
   }
 
-  /** A record on its way to the migration log. */
+  /** Adds a record on its way to the migration log. */
   addPacked({ migrop, key, value }: PackedRecord): void {
     this.add(errorOf(migrop, key, decode(value)))
   }
 
-  /** Those that the migration log of a destination has, of all steps or of some. */
+  /** Adds the errors in the migration log of a destination, of all steps or of some. */
   addLog(destDir: string, steps: ReadonlySet<string> | null = null): void {
     for (const record of readErrorRecords(destDir) ?? []) if (steps === null || steps.has(record.step)) this.add(record)
   }
 
-  /** What the first error of a kind says, in the reference's words where it has some. */
+  /** The message of the first error of a kind, in the reference's words where it has some. */
   firstMessage(kind: Pick<ErrorKind, 'step' | 'code'>): string {
     return this.firstById.get(idOf(kind)) ?? ''
   }
@@ -55,12 +55,12 @@ export class ErrorCounts {
     return this.kinds.reduce((sum, { accepted }) => sum + accepted, 0)
   }
 
-  /** By step, the most first. */
+  /** By step, most frequent first. */
   get kinds(): ErrorKind[] {
     return this.sorted(false)
   }
 
-  /** What was recorded though nothing is missing. */
+  /** Kinds that we record although nothing is missing. */
   get notes(): ErrorKind[] {
     return this.sorted(true)
   }

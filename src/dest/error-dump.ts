@@ -7,8 +7,8 @@ import { type LogRecord, readMigrationLog } from './migration-log.js'
 
 /**
  * Writes the errors of all steps to `<dest>/migration/migrerrors_<nowMs>.mpk`: one msgpack array of maps
- * `{migrop, logtyp: "error", key, val}`, those of the nodes first, then the other steps by name, each in key order.
- * Returns the path, or null when the destination has no migration log.
+ * `{migrop, logtyp: "error", key, val}`, first those of nodes, then the other steps by name, each in key order. Returns
+ * the path, or null when the destination has no migration log.
  */
 export function dumpErrors(destDir: string, nowMs: number): string | null {
   const records = readMigrationLog(destDir)
@@ -24,7 +24,7 @@ export function dumpErrors(destDir: string, nowMs: number): string | null {
   return path
 }
 
-/** The reference keeps the errors of splices with its splice cell: key is the layer iden's bytes and the offset. */
+/** The reference keeps errors of splices in its splice cell; the key is the layer iden's bytes and the offset. */
 function spliceErrors(destDir: string): LogRecord[] {
   const path = cortexPaths(destDir).migration.spliceErrors
   if (!existsSync(join(path, 'data.mdb'))) return []
@@ -42,7 +42,7 @@ function packed({ migrop, logtyp, key, val }: LogRecord): Value {
     ['migrop', migrop],
     ['logtyp', logtyp],
     ['key', key],
-    // The reference notes some errors as bare text.
+    // The reference records some errors as plain text.
     ['val', typeof val === 'string' ? new PackMap([['mesg', val]]) : val],
   ])
 }

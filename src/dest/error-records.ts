@@ -5,28 +5,27 @@ import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { LOG_DB, type LogRecord, logRecords, migrationLogPath } from './migration-log.js'
 
-/** Something that was not migrated, with what the log kept of it. */
+/** Something that we did not migrate, with what the log kept of it. */
 export interface ErrorRecord {
   /** The step of the migration: `nodes`, `nodedata`, `splices`, `triggers` … */
   readonly step: string
-  /** What kind of error it is, see `ERROR_KINDS`. */
+  /** The kind of error, see `ERROR_KINDS`. */
   readonly code: ErrorCode
   readonly layer: string | null
   readonly form: string | null
-  /** Of the node; null for errors of other things. */
+  /** The node's buid; null for errors of other things. */
   readonly buid: Uint8Array | null
-  /** Of the splice; null for errors of other things. */
+  /** The splice's offset; null for errors of other things. */
   readonly offset: number | null
-  /** The key in the log: text, or bytes where it is a buid. */
+  /** The key in the log: text, or bytes for a buid. */
   readonly key: string | Uint8Array
   readonly message: string
-  /** All that the log holds. */
+  /** The full value in the log. */
   readonly val: Value
 }
 
 /**
- * Reads the errors of a migration log, in the order of their keys, without opening it for writing; those that the
- * reference keeps of splices come last.
+ * Reads the errors of a migration log in key order, read-only. Splice errors that the reference stored come last.
  *
  * @returns null when there is no migration log
  */
@@ -45,7 +44,7 @@ function* errorRecords(destDir: string): Generator<ErrorRecord> {
   yield* referenceSpliceErrors(destDir)
 }
 
-/** Errors of the reference's splice cell: the key is the layer's iden in bytes and the offset. */
+/** Errors in the reference's splice cell: the key is the layer's iden in bytes and the offset. */
 function* referenceSpliceErrors(destDir: string): Generator<ErrorRecord> {
   const path = cortexPaths(destDir).migration.spliceErrors
   if (!SlabReader.exists(path)) return
@@ -61,7 +60,7 @@ function* referenceSpliceErrors(destDir: string): Generator<ErrorRecord> {
   }
 }
 
-/** The errors of several layers for one buid share a record. */
+/** Errors of several layers for one buid share a record. */
 export function* errorsOf({ migrop, key, val }: Pick<LogRecord, 'migrop' | 'key' | 'val'>): Generator<ErrorRecord> {
   const more = val instanceof PackMap ? val.get('more') : undefined
   if (!(val instanceof PackMap) || !Array.isArray(more)) {
@@ -72,7 +71,7 @@ export function* errorsOf({ migrop, key, val }: Pick<LogRecord, 'migrop' | 'key'
   for (const other of more) yield errorOf(migrop, key, other)
 }
 
-/** An error of the log. */
+/** Makes an error from its row in the log. */
 export function errorOf(step: string, key: string | Uint8Array, val: Value): ErrorRecord {
   const message = messageOf(val)
   const field = (name: string) => (val instanceof PackMap ? val.get(name) : undefined)
@@ -90,14 +89,17 @@ export function errorOf(step: string, key: string | Uint8Array, val: Value): Err
   }
 }
 
-/** The reference notes some errors as bare text, and those of the cell's steps under `err`. */
+/** The reference records some errors as plain text, and those of cell steps under `err`. */
 function messageOf(val: Value): string {
   if (typeof val === 'string') return val
   const text = val instanceof PackMap ? (val.get('mesg') ?? val.get('err')) : undefined
   return typeof text === 'string' ? text : JSON.stringify(toJson(val))
 }
 
-/** What the record says, or from `[buid, {ndef: [*form, valu]}]` of a node, or the first of a list of splices `[type, {ndef}]`. */
+/**
+ * The form: as named in the record, or from a node `[buid, {ndef: [*form, valu]}]`, or from the first of a list of
+ * splices `[type, {ndef}]`.
+ */
 function formOf(named: Value | undefined, node: Value | undefined, splices: Value | undefined): string | null {
   if (typeof named === 'string') return named
   const from = Array.isArray(node) ? node : Array.isArray(splices) && Array.isArray(splices[0]) ? splices[0] : []

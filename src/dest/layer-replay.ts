@@ -5,34 +5,34 @@ import { cortexPaths, type LayerSlab } from '../layout/paths.js'
 import { type Db, Slab } from '../slab/slab.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 
-/** Address space beyond what the slabs have: it costs no memory. */
+/** Address space beyond the size of the slabs. It costs no memory. */
 const SPARE_BYTES = 2 ** 36
 
-/** A row of an index database before its names have abbreviations. */
+/** A row of an index database, with names in place of abbreviations. */
 export interface ReplayedIndexRow {
   readonly db: NodeIndexDb
-  /** What the key begins with: a tag, msgpack of `[form, prop]` or of `[form, tag, prop]`. */
+  /** What the key starts with: a tag, or the msgpack of `[form, prop]` or `[form, tag, prop]`. */
   readonly names: readonly { readonly kind: KeyName; readonly name: Uint8Array }[]
   readonly index: Uint8Array
 }
 
-/** What became of a node that was tried again. */
+/** The result of trying a node again. */
 export interface ReplayedNode {
   readonly buid: Uint8Array
   /** Rows of `bybuid`. */
   readonly rows: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]
-  /** The form that counts it, null when it has no form row here or was not migrated. */
+  /** The form to count it under; null when it has no form row here, or failed again. */
   readonly form: string | null
   readonly index: readonly ReplayedIndexRow[]
-  /** Node data by the msgpack of its name, `[name, null]`. */
+  /** Node data, by the msgpack of `[name, null]`. */
   readonly data: readonly { readonly name: Uint8Array; readonly value: Uint8Array }[]
-  /** What could not be migrated this time. */
+  /** What failed this time. */
   readonly errors: readonly PackedRecord[]
 }
 
 /**
- * Adds nodes to the slabs of a finished layer, through LMDB. May be repeated after a crash: what is there already stays as
- * it is, and a node is counted when its first row is stored, in the same transaction.
+ * Adds nodes to the slabs of a finished layer through LMDB. May run again after a crash: existing rows stay unchanged,
+ * and a node is counted in the transaction that stores its first row.
  */
 export class LayerReplay {
   private readonly layer: Slab
@@ -91,7 +91,7 @@ export class LayerReplay {
       const abrvs = row.names.map(({ kind, name }) => this.abrvs[kind].of(name))
       this.indexes[row.db].put(Buffer.concat([...abrvs, row.index]), buid)
     }
-    // Numbers of names are the layer's: they are given here, before the other slab uses them.
+    // Names get their numbers in the layer slab, before the other slab uses them.
     for (const { name } of data) this.abrvs.prop.of(name)
   }
 
@@ -102,7 +102,7 @@ export class LayerReplay {
   }
 }
 
-/** One space of abbreviations: numbers for names, and names for numbers. */
+/** One kind of abbreviations: numbers for names, and names for numbers. */
 class Abrvs {
   private readonly byName: Db
   private readonly byNumber: Db
@@ -116,7 +116,7 @@ class Abrvs {
     this.next = last === undefined ? 0n : Buffer.from(last.key).readBigInt64BE() + 1n
   }
 
-  /** The abbreviation of a name, a new one if it has none: then only inside `Slab.write()` of the layer. */
+  /** The abbreviation of a name. A new name gets a new one, which needs a `Slab.write()` of the layer. */
   of(name: Uint8Array): Uint8Array {
     const known = this.byName.get(name)
     if (known !== undefined) return known

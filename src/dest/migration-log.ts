@@ -7,10 +7,10 @@ import { assertSound } from '../slab/assert-sound.js'
 import { type RowStore, Slab, type SlabStore } from '../slab/slab.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 
-/** `migr.lmdb` has this one db; its keys are `migrop NUL logtyp NUL key`, its values msgpack. */
+/** The only db of `migr.lmdb`. Keys are `migrop NUL logtyp NUL key`, values msgpack. */
 export const LOG_DB = 'migr'
 
-/** Steps whose errors are kept under the buid (32 bytes) of the node; all other keys are text. */
+/** Steps whose errors have the node's buid (32 bytes) as key; all other keys are text. */
 const BUID_KEYED = new Set(['nodes', 'nodedata'])
 
 /** One record of the migration log. */
@@ -19,12 +19,12 @@ export interface LogRecord {
   readonly migrop: string
   /** `prog`, `stat`, `error`, `vers`, `chkpnt`, `nextoffs`, `conf`, `iden` */
   readonly logtyp: string
-  /** A layer iden, `none`, … or the buid of a node error; bytes also when it is not text. */
+  /** A layer iden, `none`, … or the buid of a node error; also bytes when it is not valid text. */
   readonly key: string | Uint8Array
   readonly val: Value
 }
 
-/** The migration log of a destination, `<dest>/migration/migr.lmdb`, in the layout that the reference reads and writes. */
+/** The migration log of a destination, `<dest>/migration/migr.lmdb`, in the layout of the reference. */
 export class MigrationLog {
   private readonly slab: SlabStore
   private readonly db: RowStore
@@ -35,13 +35,13 @@ export class MigrationLog {
     return new MigrationLog(slab)
   }
 
-  /** @param slab `migr.lmdb`, of a destination or in memory */
+  /** @param slab `migr.lmdb` of a destination, or one in memory */
   constructor(slab: SlabStore) {
     this.slab = slab
     this.db = slab.db(LOG_DB)
   }
 
-  /** Stores records in one commit; a record of the same step, type and key is replaced. */
+  /** Stores records in one commit. Replaces records with the same step, type and key. */
   put(...records: readonly LogRecord[]): void {
     if (records.length === 0) return
     this.slab.write(() => {
@@ -50,8 +50,8 @@ export class MigrationLog {
   }
 
   /**
-   * Stores packed error records in one commit. Errors that several layers have for one buid stay all: the first has the
-   * key, the others are in its list `more`.
+   * Stores packed error records in one commit. If several layers have errors for one buid, keeps all: the first has the
+   * key, and the others are in its list `more`.
    */
   putErrors(records: readonly PackedRecord[]): void {
     if (records.length === 0) return
@@ -60,7 +60,7 @@ export class MigrationLog {
     })
   }
 
-  /** Replaces the errors that a layer has under some keys, of all `steps`, in one commit. */
+  /** Replaces a layer's errors under some keys, for all `steps`, in one commit. */
   replaceErrors(
     layer: string,
     steps: readonly string[],
@@ -100,12 +100,12 @@ export class MigrationLog {
     else this.db.put(key, encode(new PackMap([...head.entries, ['more', rest]])))
   }
 
-  /** All records of a step and type in key order; without a type, or without both, of more. */
+  /** All records of a step and type, in key order. Leave out the type, or both, to get more. */
   *records(migrop?: string, logtyp?: string): Generator<LogRecord> {
     yield* logRecords(this.db.rows(), migrop, logtyp)
   }
 
-  /** Removes the records of a step and type, or of those only the ones that `which` chooses; returns how many. */
+  /** Removes the records of a step and type, or only those that `which` selects. Returns how many. */
   clear(migrop: string, logtyp: string, which: (record: LogRecord) => boolean = () => true): number {
     const gone = [...this.records(migrop, logtyp)].filter(which)
     if (gone.length === 0) return 0
@@ -133,7 +133,7 @@ export function hasRecord(destDir: string, migrop: string, logtyp: string, key: 
   }
 }
 
-/** Reads the log without opening it for writing; null when there is none. */
+/** Reads the log, read-only; null when there is none. */
 export function readMigrationLog(destDir: string): LogRecord[] | null {
   const path = migrationLogPath(destDir)
   if (!existsSync(join(path, 'data.mdb'))) return null
@@ -145,7 +145,7 @@ export function readMigrationLog(destDir: string): LogRecord[] | null {
   }
 }
 
-/** What the log says of steps, without errors, of which there may be a great many; null when there is no log. */
+/** The log's records about steps, without errors, which may be very many; null when there is no log. */
 export function readStepRecords(destDir: string): LogRecord[] | null {
   const path = migrationLogPath(destDir)
   if (!SlabReader.exists(path)) return null
@@ -158,7 +158,7 @@ export function readStepRecords(destDir: string): LogRecord[] | null {
   }
 }
 
-/** The records of a step and type among the rows of db `migr`; without a type, or without both, of more. */
+/** The records of a step and type among the rows of db `migr`. Leave out the type, or both, to get more. */
 export function* logRecords(
   rows: Iterable<{ key: Uint8Array; value: Uint8Array }>,
   migrop?: string,
@@ -181,7 +181,9 @@ function logKey(record: Pick<LogRecord, 'migrop' | 'logtyp' | 'key'>): Uint8Arra
   return Buffer.concat([utf8(`${migrop}\0${logtyp}\0`), last])
 }
 
-/** A buid may be valid UTF-8 and may hold NULs: the type of a key follows from its step and not from its bytes. */
+/**
+ * The last part of a key. A buid may be valid UTF-8 and may contain NULs, so the step decides which kind of key it is.
+ */
 function lastKey(migrop: string, logtyp: string, bytes: Uint8Array): string | Uint8Array {
   if (logtyp === 'error' && BUID_KEYED.has(migrop)) return bytes
   try {
@@ -192,7 +194,9 @@ function lastKey(migrop: string, logtyp: string, bytes: Uint8Array): string | Ui
   }
 }
 
-/** Adds a record to the one that has the key; one of the same layer is replaced, as a resumed run records it again. */
+/**
+ * Adds a record to the one that has the key. Replaces one of the same layer, because a resumed run records it again.
+ */
 function withMore(before: Uint8Array, after: Uint8Array): Uint8Array {
   const first = decode(before)
   const next = decode(after)

@@ -11,7 +11,7 @@ interface Row {
   readonly value: Uint8Array
 }
 
-/** Kinds of edits of a 0.2.x node edit. */
+/** Edit kinds of a 0.2.x node edit. */
 const Edit = { nodeAdd: 0, propSet: 2, tagSet: 4, tagPropSet: 6, nodedataSet: 8 } as const
 
 interface BatchOptions {
@@ -21,10 +21,10 @@ interface BatchOptions {
 }
 
 /**
- * The node edits that make a migrated layer, in batches: first nodes in buid order, then node data. They are what
- * `--add-mode nexus` puts into the nexus log.
+ * The node edits that recreate a migrated layer, in batches: first nodes in buid order, then node data.
+ * `--add-mode nexus` puts them into the nexus log.
  *
- * @param which of single nodes only: buids of the nodes, and of those with node data; all when it is not given
+ * @param which only some nodes: buids of nodes, and of nodes with node data; default: all
  */
 export function* nexusEdits(
   destDir: string,
@@ -63,7 +63,7 @@ function* each(buids: readonly Uint8Array[], edits: (buid: Uint8Array) => Genera
   for (const buid of buids) yield* edits(buid)
 }
 
-/** @param only the one node to take, null for all */
+/** @param only the one node to take; null for all */
 function* nodeEdits(layer: SlabReader, only: Uint8Array | null = null): Generator<Value> {
   const cursor = layer.db('bybuid')?.cursor()
   if (cursor === undefined) return
@@ -123,7 +123,7 @@ function* nodedataEdits(layer: SlabReader, nodedata: SlabReader, only: Uint8Arra
       const name = names.get(Buffer.from(key.subarray(BUID_BYTES)).toString('hex')) ?? null
       return { name, bytes: utf8(String(name)), value }
     })
-    // The source keeps them by name, a layer of 0.2.x by the number of the name.
+    // The source sorts them by name, a 0.2.x layer by the number of the name.
     named.sort((a, b) => Buffer.compare(a.bytes, b.bytes))
     for (const { name, value } of named) {
       yield [buid, form, [[Edit.nodedataSet, [name, decode(value), null], []]]]
@@ -131,7 +131,7 @@ function* nodedataEdits(layer: SlabReader, nodedata: SlabReader, only: Uint8Arra
   }
 }
 
-/** Rows of one buid after the other. */
+/** Groups rows by buid. */
 function* byBuid(rows: Iterable<Row>): Generator<Row[]> {
   let same: Row[] = []
   for (const row of rows) {

@@ -5,7 +5,7 @@ import { SlabReader } from '../page/page-reader.js'
 import { type Db, Slab } from '../slab/slab.js'
 
 export const NEXUS_DB = 'nexuslog'
-/** Kind of an edit that sets node data. */
+/** The edit kind that sets node data. */
 const NODEDATA_SET = 8
 
 /** A batch of node edits of one layer, as `--add-mode nexus` logs it. */
@@ -26,7 +26,7 @@ export class NexusLog {
   private readonly slab: Slab
   private readonly db: Db
 
-  /** @param mapBytes how large the log may become; needed for `append()` only */
+  /** @param mapBytes how large the log may grow; only needed for `append()` */
   static async open(destDir: string, mapBytes?: number): Promise<NexusLog> {
     const path = cortexPaths(destDir).slab('nexus')
     return new NexusLog(await Slab.open(path, mapBytes === undefined ? {} : { mapBytes }))
@@ -37,7 +37,10 @@ export class NexusLog {
     this.db = slab.db(NEXUS_DB)
   }
 
-  /** Appends batches of node edits in one commit, meta `{time, user}`; each run appends again, as the reference does. */
+  /**
+   * Appends batches of node edits in one commit, with meta `{time, user}`. Like the reference, each run appends them
+   * again.
+   */
   append(batches: Iterable<EditBatch>): void {
     const last = this.db.last()
     let next = last === undefined ? 0 : int(last.key) + (isReservation(last.value) ? 0 : 1)
@@ -53,11 +56,11 @@ export class NexusLog {
   }
 
   /**
-   * Synapse 2.8 numbers a layer's new node edits by the nexus log, which is empty after a migration: they would replace
-   * the migrated ones from row 0 on. One row that does nothing, at the highest index that a layer's edit log has, makes
-   * every release go on behind it. Returns the row's index, or null when none is needed.
+   * Synapse 2.8 numbers a layer's new node edits by the nexus log, which is empty after a migration: new edits would
+   * overwrite the migrated ones from row 0 on. So we add one row without effect at the highest index of any layer's
+   * edit log, and every release continues after it. Returns the row's index, or null when none is needed.
    *
-   * @param nextEdits for each layer iden the next free index of its `nodeedits` db
+   * @param nextEdits for each layer iden, the next free index of its `nodeedits` db
    */
   reserve(nextEdits: ReadonlyMap<string, number>): number | null {
     const wanted = reservationRow(nextEdits)
@@ -65,7 +68,7 @@ export class NexusLog {
     const { index, value } = wanted
     const last = this.db.last()
     const stale = last !== undefined && isReservation(last.value)
-    // Behind a log of `--add-mode nexus` that reaches further nothing needs to be reserved.
+    // A log of `--add-mode nexus` that is longer needs no such row.
     if (last !== undefined && !stale && int(last.key) >= index) return null
     this.slab.write(() => {
       if (stale) this.db.delete(last.key)
@@ -74,7 +77,7 @@ export class NexusLog {
     return index
   }
 
-  /** Which of some nodes the log has edits of, and of which it has node data: buids in hex. */
+  /** Which of these nodes have edits in the log, and which have node data there: buids in hex. */
   loggedOf(layerIden: string, buids: ReadonlySet<string>): { nodes: Set<string>; nodedata: Set<string> } {
     const found = { nodes: new Set<string>(), nodedata: new Set<string>() }
     for (const { value } of this.db.rows()) {
@@ -94,10 +97,10 @@ export class NexusLog {
 }
 
 /**
- * Reserves the indexes of all edit logs of a finished destination, see `NexusLog.reserve()`. Returns the index of the row,
- * or null when none was needed.
+ * Reserves the indexes of all edit logs of a finished destination, see `NexusLog.reserve()`. Returns the index of the
+ * row, or null when none was needed.
  *
- * @param opened the nexus log, when this process has opened it to append
+ * @param opened the nexus log, if this process has it open to append
  */
 export async function reserveEditIndexes(destDir: string, opened: NexusLog | null = null): Promise<number | null> {
   const nextEdits = nextEditIndexes(destDir)
@@ -110,7 +113,7 @@ export async function reserveEditIndexes(destDir: string, opened: NexusLog | nul
   }
 }
 
-/** The next free index of the edit log of each layer of a destination, 0 when it has none. */
+/** The next free index of each layer's edit log in a destination; 0 when it has none. */
 function nextEditIndexes(destDir: string): Map<string, number> {
   const layersDir = cortexPaths(destDir).layers
   const idens = existsSync(layersDir) ? readdirSync(layersDir) : []
@@ -141,7 +144,7 @@ function reservation(layerIden: string): Uint8Array {
   return encode([layerIden, 'edits', [[], new PackMap([])], new PackMap([]), new PackMap([])])
 }
 
-/** Whether a row of the nexus log is one that a migration made to reserve indexes. */
+/** Whether a row of the nexus log was made by a migration to reserve indexes. */
 function isReservation(value: Uint8Array): boolean {
   const row = decode(value)
   return Array.isArray(row) && typeof row[0] === 'string' && pyEquals(row, decode(reservation(row[0])))

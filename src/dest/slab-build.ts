@@ -12,20 +12,20 @@ import { ensureOptsYaml } from '../slab/opts-yaml.js'
 import { syncPath } from '../slab/write-whole.js'
 import { type Credits, type PackedRecord, release, type StreamMessage } from '../thread/chunk-sender.js'
 
-/** Streams that the writer makes itself are numbered from here on; those of tasks are below. */
+/** Numbers from here on are for streams that the writer makes itself; tasks use lower ones. */
 const OWN_STREAMS = 2 ** 30
 
-/** What became of a stream once its last page is placed. */
+/** The result of a stream whose pages are all placed. */
 export interface StreamResult {
   readonly entries: number
   readonly pages: number
 }
 
-/** A stream whose pages are on their way. */
+/** A stream whose pages are still coming. */
 interface Stream {
   summary: LeafSummary | null
   records: PackedRecord[]
-  /** Number of the first row of a stream whose keys are numbered through; null while it is unknown. */
+  /** For a stream with numbered keys, the number of its first row; null while we do not know it. */
   keyBase: number | null
   readonly waiting: PageChunk[]
   readonly finished: Promise<StreamResult>
@@ -34,27 +34,27 @@ interface Stream {
 }
 
 /**
- * A destination slab on its way: pages are placed in a directory of their own, which takes the slab's name when it is
- * complete. So the slab exists as a whole or not at all.
+ * A destination slab under construction. Its pages go into a separate directory, which gets the slab's name when it is
+ * complete. So there is either a whole slab or none.
  */
 export class SlabBuild {
   private readonly builder: SlabFileBuilder
   private readonly streams = new Map<number, Stream>()
-  /** Of each complete stream the number of the row behind its last one. */
+  /** For each complete stream, the row number that follows its last row. */
   private readonly ends = new Map<number, number>()
   private readonly errors = new Map<number, PackedRecord[]>()
   private ownStreams = OWN_STREAMS
 
-  /** @param streams those of an interrupted build to continue with, or null for a new one */
+  /** @param streams the streams of an interrupted build to continue, or null for a new build */
   constructor(dir: string, streams: readonly StreamState[] | null) {
     this.builder = streams === null ? createAt(dir) : SlabFileBuilder.resume(dir, streams)
     for (const { stream, keyBase, leaves } of streams ?? []) this.ends.set(stream, keyBase + (leaves?.entries ?? 0))
   }
 
   /**
-   * Takes the pages of a task from its port; resolves when the last is placed.
+   * Receives the pages of a task from its port; resolves when the last one is placed.
    *
-   * @param previous for streams whose 8-byte keys are numbered through: the one before, or null for the first
+   * @param previous for streams with numbered 8-byte keys: the stream before, or null for the first
    */
   receive(id: number, port: MessagePort, credits: Credits, previous?: number | null): Promise<StreamResult> {
     const stream = this.open(id)
@@ -70,7 +70,7 @@ export class SlabBuild {
     port.on('message', (message: StreamMessage) => {
       if (message.chunk !== null) {
         stream.waiting.push(message.chunk)
-        // Held chunks must not use up the credits: the stream that they wait for needs them.
+        // Chunks that we hold back must not use up the credits: the stream that they wait for needs some.
         release(credits, message.chunk.bytes.length)
       }
       if (message.type === 'end') {
@@ -84,14 +84,14 @@ export class SlabBuild {
     return stream.finished
   }
 
-  /** Gives up a stream: its pages are used again. */
+  /** Gives up a stream; its pages will be reused. */
   drop(id: number): void {
     this.ends.delete(id)
     this.errors.delete(id)
     this.builder.drop(id)
   }
 
-  /** The errors of a complete stream, once: they are kept until then. */
+  /** Returns the errors of a complete stream and forgets them. */
   takeRecords(id: number): PackedRecord[] {
     assert(this.ends.has(id), () => `stream ${id} has not ended`)
     const records = this.errors.get(id) ?? []
@@ -99,30 +99,30 @@ export class SlabBuild {
     return records
   }
 
-  /** Makes everything placed so far durable; more may be placed meanwhile. */
+  /** Makes everything placed so far durable. More may be placed in the meantime. */
   sync(): Promise<void> {
     return this.builder.syncBehind()
   }
 
-  /** Where an ended stream lies. */
+  /** Where a complete stream is. */
   stateOf(id: number): StreamState {
     return this.builder.stateOf(id)
   }
 
-  /** Declares a database made of complete streams in key order. */
+  /** Finishes a database from complete streams in key order. */
   finishDb(name: string, dupSort: boolean, ids: readonly number[]): void {
     this.builder.finishDb(name, dupSort, this.builder.keptParts(ids))
     for (const id of ids) this.ends.delete(id)
   }
 
-  /** Makes a small database of rows in key order. */
+  /** Makes a small database from rows in key order. */
   rowsDb(name: string, dupSort: boolean, rows: Iterable<readonly [Uint8Array, Uint8Array]>): void {
     this.ownDb(name, dupSort, (builder) => {
       for (const [key, value] of rows) builder.add(key, 0, key.length, value, 0, value.length)
     })
   }
 
-  /** Makes the two databases of an abbreviation namespace: the place of a name is its abbreviation. */
+  /** Makes the two databases of a kind of abbreviation. The index of a name is its abbreviation. */
   abrvDbs(space: string, names: ByteList): void {
     const { bytes, ends } = names
     const abrv = Buffer.alloc(8)
@@ -141,7 +141,7 @@ export class SlabBuild {
     })
   }
 
-  /** Completes the file and makes it durable; `installSlab()` then gives it its name. */
+  /** Completes the file and makes it durable. Afterwards `installSlab()` gives it its name. */
   finish(): void {
     this.builder.finish()
   }
@@ -175,7 +175,9 @@ export class SlabBuild {
     return stream
   }
 
-  /** What goes wrong here is the stream's: thrown in an event, it would end the thread without a name. */
+  /**
+   * Errors here must go to the stream: if thrown in an event handler, they would end the thread without a clear cause.
+   */
   private placeWaiting(id: number, stream: Stream, isNumbered: boolean): void {
     try {
       this.placeAll(id, stream, isNumbered)
@@ -208,7 +210,7 @@ function createAt(dir: string): SlabFileBuilder {
     mkdirSync(dirname(dir), { recursive: true, mode: 0o700 })
     return SlabFileBuilder.create(dir)
   } catch (cause) {
-    // Its code may be any: Node.js reports a directory that could not be made as one that is not there.
+    // The error code does not help: Node.js reports a directory that could not be created as one that does not exist.
     throw new MigrationError('ERR_DEST', `Cannot make slab "${dir}": ${(cause as Error).message}`, {
       cause,
       hint: 'Check the disk of the destination and its free space, then run the same command with --from-last',
@@ -217,8 +219,8 @@ function createAt(dir: string): SlabFileBuilder {
 }
 
 /**
- * Gives a finished slab its name; one that is there already is replaced. May be repeated: an earlier process may have
- * come to its end in the middle of it.
+ * Gives a finished slab its name and replaces an existing one. May run again, as an earlier process may have stopped
+ * halfway.
  *
  * @returns whether the slab is there
  */

@@ -21,38 +21,40 @@ import type { HeartbeatData } from './heartbeat-thread.js'
 import { describe, type Identity, isNeighbor, isRunning, ownIdentity } from './identity.js'
 import { type LockFile, newLockText, readLockFile } from './lock-file.js'
 
-/** What a directory is locked for, in words for messages. */
+/** What a process locks a directory for, in words for messages. */
 export interface LockUse {
   /** Such as `Cannot migrate to "DIR"`. */
   readonly refusal: string
   /** What the holder does, such as `is migrating to it`. */
   readonly doing: string
-  /** Takes what is said to whoever waits. */
+  /** Receives messages for a user who waits. */
   readonly tell: (text: string) => void
 }
 
 export interface LockTimes {
-  /** Between two heartbeats. */
+  /** Time between two heartbeats. */
   readonly beatMs: number
-  /** A holder that cannot be seen is watched for so long. Many beats: disks and servers may be busy. */
+  /** How long to watch a holder that we cannot see: many beats, because disks and servers may be busy. */
   readonly watchMs: number
 }
 
 const TIMES: LockTimes = { beatMs: 1000, watchMs: 10_000 }
 
-/** What starters that cannot be seen have left is removed when it is older than our own file by this. */
+/** Processes that we cannot see may leave files behind. We remove those that are this much older than our own file. */
 const OLD_MS = 3_600_000
 
 /**
- * One process at a time has a directory, whatever container or host it runs in: a file with the holder's name and heartbeat.
- * A holder on the same host and in the same pid namespace is looked up among the processes. One that cannot be seen so is alive
- * when it has the system's lock of its file, or when its heartbeat changes while we watch: clocks are never compared.
+ * Lets one process at a time use a directory, whatever container or host it runs in, through a file with the holder's
+ * name and heartbeat. If the holder is on the same host and in the same pid namespace, we look for its process.
+ * Otherwise it counts as alive if it holds the system's lock on its file, or if its heartbeat changes while we watch.
+ * We never compare clocks.
  *
- * The file appears whole, by a link. Who finds the holder dead links its own file to a name that belongs to that very lock
- * (`<path>.after-<token>`), which only one can do, looks whether nothing has changed, and renames it to the lock's name.
+ * The lock file appears as a whole, by a hard link. A process that finds the holder dead links its own file to a name
+ * derived from the dead lock's token (`<path>.after-<token>`). Only one process can do that. It then checks that
+ * nothing has changed, and renames the file to the lock's name.
  */
 export class DirLock {
-  /** Rejects when somebody else has taken the lock, as after this process has stood still for long. */
+  /** Rejects when another process has taken the lock, for example after this process stood still for a long time. */
   readonly lost: Promise<never>
   private readonly path: string
   private readonly token: string
@@ -61,9 +63,9 @@ export class DirLock {
   private readonly released = new Int32Array(new SharedArrayBuffer(4))
 
   /**
-   * @param path the lock's file, in a directory that exists
-   * @throws {MigrationError} ERR_LOCKED while another process has it
-   * @throws {Error} of the file system
+   * @param path the lock file, in an existing directory
+   * @throws {MigrationError} ERR_LOCKED while another process holds the lock
+   * @throws {Error} from the file system
    */
   static async take(
     path: string,
@@ -88,7 +90,7 @@ export class DirLock {
     return new DirLock(path, { token, fd, head: text.slice(0, text.indexOf('\n') + 1), beatOffset }, use, times)
   }
 
-  /** Who has the lock, in words; null when nobody does. Takes nothing. */
+  /** Who holds the lock, in words; null when nobody does. Does not take it. */
   static async holder(
     path: string,
     tell: (text: string) => void,
@@ -134,14 +136,14 @@ export class DirLock {
     this.lost.catch(() => {})
   }
 
-  /** Gives it back. Nothing of it is left. */
+  /** Releases the lock and removes its file. */
   release(): void {
     if (Atomics.exchange(this.released, 0, 1) !== 0) return
     void this.worker.terminate()
     try {
       if (readLockFile(this.path)?.token === this.token) rmSync(this.path, { force: true })
     } catch {
-      // A disk that is gone: the next one finds that we are dead.
+      // The disk is gone. The next process will find that we are dead.
     }
     closeSync(this.fd)
   }
@@ -153,7 +155,7 @@ interface Taking {
   readonly times: LockTimes
 }
 
-/** False when something has changed meanwhile, and it is to be tried again. */
+/** False when something changed in the meantime; the caller tries again. */
 async function tryTake(path: string, own: string, token: string, { use, identity, times }: Taking): Promise<boolean> {
   const files = chain(path)
   const last = files.at(-1)
@@ -169,7 +171,7 @@ async function tryTake(path: string, own: string, token: string, { use, identity
   }
   const claim = successorOf(path, last)
   if (!linkNew(own, claim)) return false
-  // Others may have done the same before, and be done; and a holder that stood still may have woken.
+  // Another process may have done all this before us, or the old holder may have woken up.
   const isOurs =
     chain(path).at(-1)?.token === token && files.every(({ name, text }) => readLockFile(name)?.text === text)
   if (isOurs) renameSync(claim, path)
@@ -177,7 +179,9 @@ async function tryTake(path: string, own: string, token: string, { use, identity
   return isOurs
 }
 
-/** The lock, who was about to take it over from a holder that was dead, and so on. */
+/**
+ * The lock, then the process that was about to take it over from a dead holder, then that one's successor, and so on.
+ */
 function chain(path: string): LockFile[] {
   const files: LockFile[] = []
   for (let file = readLockFile(path); file !== null; file = readLockFile(successorOf(path, file))) files.push(file)
@@ -219,7 +223,7 @@ function holderText({ holder }: LockFile, identity: Identity): string {
   return holder === null ? 'a process that is not known' : describe(holder, identity)
 }
 
-/** Gives a file a second name that nobody has yet; false when somebody has it. */
+/** Gives a file a second name; false when that name is taken. */
 function linkNew(from: string, to: string): boolean {
   try {
     linkSync(from, to)
@@ -229,7 +233,7 @@ function linkNew(from: string, to: string): boolean {
     if (code === 'EEXIST') return false
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error
   }
-  // A file system without links. Who reads half of the copy watches it, and sees it grow.
+  // A file system without hard links. A process that reads half of the copy will watch it, and see it grow.
   try {
     copyFileSync(from, to, constants.COPYFILE_EXCL)
     return true
@@ -239,7 +243,10 @@ function linkNew(from: string, to: string): boolean {
   }
 }
 
-/** Removes what processes that were killed on their way to the lock have left; of those that cannot be seen, what is old. */
+/**
+ * Removes files of processes that were killed while they tried to take the lock. For processes that we cannot see,
+ * removes old files.
+ */
 function removeLeftOver(path: string, own: number, identity: Identity): void {
   const oldMs = fstatSync(own).mtimeMs - OLD_MS
   for (const each of readdirSync(dirname(path))) {
@@ -247,7 +254,7 @@ function removeLeftOver(path: string, own: number, identity: Identity): void {
     const name = join(dirname(path), each)
     const holder = readLockFile(name)?.holder ?? null
     const isGone = holder !== null && isNeighbor(holder, identity) && isRunning(holder) === false
-    // Both times come from the file system, which has one clock.
+    // Both times come from the file system, so they are from one clock.
     if (isGone || (statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? 0) < oldMs) rmSync(name, { force: true })
   }
 }

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 
 /**
- * Takes the system's lock (flock) of an open file through the `flock` command, as Node has no call for it: the lock belongs to
- * the open file, so that it outlives the command and ends with our process. Null where that cannot be had: the command
- * is missing, or the file system has no such locks.
+ * Takes the system's lock (flock) on an open file with the `flock` command, as Node has no call for it. The lock
+ * belongs to the open file, so it outlives the command and ends with our process. Null when that does not work: no such
+ * command, or a file system without locks.
  */
 export function flock(fd: number, how: 'exclusive' | 'shared'): boolean | null {
   const args = [how === 'exclusive' ? '-x' : '-s', '-n', '3']
@@ -13,11 +13,14 @@ export function flock(fd: number, how: 'exclusive' | 'shared'): boolean | null {
     env: { PATH: path() },
   })
   if (status === 0) return true
-  // A command that fails for another reason says which.
+  // A command that fails for any other reason prints it.
   return status === 1 && stderr.length === 0 ? false : null
 }
 
-/** Whether a process of this machine, in whatever container, has the system's lock of a file; of other hosts on most network file systems. */
+/**
+ * Whether a process on this machine, in any container, holds the system's lock on a file. Most network file systems
+ * also report locks of other hosts.
+ */
 export function isFlocked(file: string): boolean {
   let fd: number
   try {

@@ -2,24 +2,24 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { beatText } from './lock-file.js'
 
-/** What the thread is started with. */
+/** The thread's start data. */
 export interface HeartbeatData {
   readonly path: string
-  /** What the lock's file begins with as long as it is ours. */
+  /** The lock file starts with this as long as the lock is ours. */
   readonly head: string
   readonly beatMs: number
-  /** Not zero when the lock is given back. */
+  /** Nonzero once the lock is released. */
   readonly released: Int32Array
   /** For messages. */
   readonly lostText: string
 }
 
-/** The process has so long to end by itself when it has lost its lock. */
+/** How long the process has to end on its own after it lost its lock. */
 const GRACE_MS = 3000
 
 /**
- * Writes the heartbeat of a lock from a thread of its own: it goes on while the main thread is busy, and ends with the process.
- * The file is opened for each beat, as a network file system passes on what was written when it is closed.
+ * Writes the heartbeat of a lock in a thread of its own, so that it goes on while the main thread is busy, and ends
+ * with the process. Opens the file for each beat, because a network file system sends data when the file is closed.
  */
 function beat({ path, head, beatMs, released, lostText }: HeartbeatData): void {
   const expected = Buffer.from(head)
@@ -31,7 +31,7 @@ function beat({ path, head, beatMs, released, lostText }: HeartbeatData): void {
     if (state === 'written') return
     clearInterval(timer)
     parentPort?.postMessage('lost')
-    // Somebody else writes here now: a main thread that is too busy to listen must not go on.
+    // Another process writes here now. A main thread that is too busy to hear of it must not go on.
     setTimeout(() => {
       if (Atomics.load(released, 0) !== 0) return
       writeSync(2, `error: ${lostText}\n`)
@@ -44,7 +44,7 @@ function beat({ path, head, beatMs, released, lostText }: HeartbeatData): void {
     try {
       fd = openSync(path, 'r+')
     } catch (error) {
-      // What cannot be reached now, as while a server is away, is tried again.
+      // Anything else may be temporary, such as an unreachable server: the next beat tries again.
       return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'lost' : 'written'
     }
     try {
@@ -54,7 +54,7 @@ function beat({ path, head, beatMs, released, lostText }: HeartbeatData): void {
       count++
       writeSync(fd, beatText(count), expected.length)
     } catch {
-      // As above.
+      // A read or write may fail for the same temporary reasons.
     } finally {
       closeSync(fd)
     }

@@ -1,15 +1,15 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
-/** Which process one is, among all that may share a directory: those of other containers and hosts too. */
+/** Identifies a process among all that may share a directory, in other containers and hosts too. */
 export interface Identity {
   readonly host: string
-  /** Of the running kernel; empty where the system has none. */
+  /** Boot id of the running kernel; empty when the system has none. */
   readonly bootId: string
-  /** In which a pid means something, like `pid:[4026531836]`: a container has its own. */
+  /** The namespace that the pid belongs to, like `pid:[4026531836]`: a container has its own. */
   readonly pidNamespace: string
   readonly pid: number
-  /** When the process was started, in clock ticks since boot: pids are used again. Empty when that is unknown. */
+  /** When the process started, in clock ticks since boot, because pids are reused. Empty when unknown. */
   readonly startTicks: string
 }
 
@@ -24,21 +24,21 @@ export function ownIdentity(): Identity {
   }
 }
 
-/** Whether the two can see each other's process: what is known of one there is known for certain. */
+/** Whether the two can see each other's process, so that we can know for sure whether it runs. */
 export function isNeighbor(one: Identity, other: Identity): boolean {
   return one.host === other.host && one.bootId === other.bootId && one.pidNamespace === other.pidNamespace
 }
 
-/** Whether a neighbor is alive; null where that cannot be told. */
+/** Whether a neighbor is alive; null when we cannot tell. */
 export function isRunning({ pid, startTicks }: Identity): boolean | null {
   if (!isAlive(pid)) return false
-  // A /proc that was mounted for another namespace numbers processes otherwise, and one with hidepid shows only one's own.
+  // A /proc mounted for another namespace has other pids, and one with hidepid shows only our own processes.
   const found = link('/proc/self') === String(process.pid) ? startTicksOf(pid) : ''
   if (found === '' || startTicks === '') return null
   return found === startTicks
 }
 
-/** A process as seen by another one, for messages. */
+/** Describes a process for messages, from the point of view of another one. */
 export function describe(holder: Identity, seenBy: Identity): string {
   if (isNeighbor(holder, seenBy)) return `process ${holder.pid}`
   if (holder.bootId !== '' && holder.bootId === seenBy.bootId) {
@@ -49,7 +49,7 @@ export function describe(holder: Identity, seenBy: Identity): string {
 
 function startTicksOf(pid: number | 'self'): string {
   const stat = read(`/proc/${pid}/stat`)
-  // The command, in parentheses, may hold anything.
+  // The command name, in parentheses, may contain spaces and parentheses too.
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
 

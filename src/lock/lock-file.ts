@@ -3,28 +3,28 @@ import { readFileSync } from 'node:fs'
 import type { Identity } from './identity.js'
 
 /**
- * The text of a lock: a line of JSON that says who holds it, and a line with the number of the last heartbeat, always of the
- * same length. This file alone knows the format, and `heartbeat-thread.ts` what it is handed.
+ * The text of a lock: a line of JSON that names the holder, and a line with the number of the last heartbeat, always of
+ * the same length. Only this file knows the format (`heartbeat-thread.ts` gets its parts as data).
  */
 export interface LockFile {
   readonly name: string
   readonly text: string
-  /** No two locks have the same one: random, or a digest of a text that is no lock's. */
+  /** Unique to this lock: random, or a digest of the text if it is not a valid lock. */
   readonly token: string
-  /** Null for a text that names nobody, as a file that was cut short. */
+  /** Null when the text names no holder, for example because it was cut short. */
   readonly holder: Identity | null
 }
 
 const BEAT_DIGITS = 16
 
-/** What a new lock's file holds, and where its heartbeats are written. */
+/** The content of a new lock file, and where to write its heartbeats. */
 export function newLockText(holder: Identity): { text: string; token: string; beatOffset: number } {
   const token = randomBytes(16).toString('hex')
   const line = `${JSON.stringify({ token, ...holder })}\n`
   return { text: `${line}${beatText(0)}\n`, token, beatOffset: Buffer.byteLength(line) }
 }
 
-/** A heartbeat as it is written over the last one. */
+/** A heartbeat, to write over the one before. */
 export function beatText(beat: number): string {
   return String(beat).padStart(BEAT_DIGITS, '0')
 }

@@ -11,11 +11,11 @@ export interface PreflightOptions {
   /** Layers that stay empty in the destination. */
   readonly skipLayers: readonly string[]
   readonly fromLast: boolean
-  /** Whether what is there is replaced. */
+  /** Whether to replace what is there. */
   readonly restart: boolean
-  /** Whether nothing is written: then nothing is replaced. */
+  /** Whether this run writes nothing, and so replaces nothing. */
   readonly dryRun: boolean
-  /** Model files given, which stand for the Python modules of cell.yaml. */
+  /** The model files given for the Python modules in cell.yaml. */
   readonly modelFiles: readonly ModelFile[]
   readonly workers: number
   readonly memoryBytes: number
@@ -28,13 +28,13 @@ export interface Facts {
   readonly sys: System
   /** Layers to migrate, sorted. */
   readonly layers: readonly SourceLayer[]
-  /** What those say that can be read. */
+  /** Facts of the layers that we could read. */
   readonly layerFacts: ReadonlyMap<SourceLayer, LayerFacts>
-  /** Why others cannot be read. */
+  /** Why we could not read the others. */
   readonly unreadableLayers: ReadonlyMap<SourceLayer, MigrationError>
 }
 
-/** A problem forbids the migration; a warning is what the operator should know before it starts. */
+/** A problem prevents the migration; a warning is something the operator should know before it starts. */
 export interface Finding {
   readonly kind: 'problem' | 'warning'
   readonly text: string
@@ -42,7 +42,7 @@ export interface Finding {
   readonly hint: string
 }
 
-/** Looks at one thing before anything is written; returns all that it finds. */
+/** Checks one thing before anything is written, and returns everything that it finds. */
 export type Check = (facts: Facts) => readonly Finding[] | Promise<readonly Finding[]>
 
 export function problem(text: string, hint: string): Finding {

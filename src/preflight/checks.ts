@@ -26,7 +26,7 @@ import { stepOrder } from './checks/step-order.js'
 import { writable } from './checks/writable.js'
 import { yamlFiles } from './checks/yaml-files.js'
 
-/** Every check, in the order of its findings; a test sees that no file of `checks/` is missing. */
+/** Every check, in the order of its findings. A test checks that no file of `checks/` is missing. */
 export const CHECKS = {
   binding,
   paths,

@@ -1,7 +1,7 @@
 import { countStorm, type SourceCortex } from '../source/cortex-dir.js'
 import type { PreflightOptions } from './check.js'
 
-/** What the operator should know when the migration is done. */
+/** What the operator should know after the migration. */
 export function notesOf(source: SourceCortex, { skipLayers }: PreflightOptions): string[] {
   const { triggers, crons, commands } = countStorm(source)
   const notes: string[] = []

@@ -15,28 +15,28 @@ import { type System, system } from './system.js'
 export type { PreflightOptions }
 
 export interface Preflight {
-  /** What makes the migration impossible; all of it. */
+  /** Everything that prevents the migration. */
   readonly problems: readonly Finding[]
   /** What the operator should know before it starts. */
   readonly warnings: readonly Finding[]
-  /** What the operator should know when it is done. */
+  /** What the operator should know after it is done. */
   readonly notes: readonly string[]
   /** Idens of the layers to migrate, sorted. */
   readonly layers: readonly string[]
-  /** Idens of the layers that the destination has, and has empty, as was asked for; sorted. */
+  /** Idens of layers that stay empty in the destination, as requested; sorted. */
   readonly skipped: readonly string[]
 }
 
 /** What was found, and what to do about it. */
 export type Finding = Omit<KindedFinding, 'kind'>
 
-/** Looks at source and destination before anything is written, without opening an LMDB environment. */
+/** Checks source and destination before anything is written, without opening an LMDB environment. */
 export async function preflight(
   source: SourceCortex,
   options: PreflightOptions,
   answers: Partial<System> = {},
 ): Promise<Preflight> {
-  // What else would be found follows from that.
+  // All other findings would only follow from that.
   if (source.newer !== null) return { ...nothing, problems: [isNewer(source, source.newer, options.destDir)] }
   const facts = readFacts(source, options, { ...system, ...answers })
   const findings: KindedFinding[] = []
@@ -52,7 +52,7 @@ export async function preflight(
   }
 }
 
-/** A layer that neither the hive nor a view names is left out altogether. */
+/** Skipped layers that the hive or a view names; others are not in the destination at all. */
 function skippedLayers(source: SourceCortex, { skipLayers }: PreflightOptions): string[] {
   const isNamed = (iden: string) =>
     source.hive.children(['cortex', 'layers']).includes(iden) || viewsWith(source, iden).length > 0
@@ -81,7 +81,7 @@ function readFacts(source: SourceCortex, options: PreflightOptions, sys: System)
     try {
       layerFacts.set(layer, readLayerFacts(layer))
     } catch (error) {
-      // What is damaged ends the run with a code of its own.
+      // Damage ends the run with an exit code of its own.
       if (!(error instanceof MigrationError) || error.code !== 'ERR_SOURCE') throw error
       unreadableLayers.set(layer, error)
     }

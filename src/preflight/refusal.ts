@@ -3,7 +3,7 @@ import type { SourceCortex } from '../source/cortex-dir.js'
 import { layerProblems } from './checks/layers-found.js'
 import type { Finding } from './preflight.js'
 
-/** One error for all problems, each with its hint beside it. */
+/** One error for all problems, each followed by its hint. */
 export function refusal(problems: readonly Finding[]): MigrationError {
   const [last, ...others] = [...problems].reverse()
   const texts = [...others.reverse().map(({ text, hint }) => `${text}\nhint: ${hint}`), last.text]
@@ -11,9 +11,9 @@ export function refusal(problems: readonly Finding[]): MigrationError {
 }
 
 /**
- * Refuses a source of which layers cannot be found, for whoever makes no other check.
+ * Refuses a source with missing layers, for callers that make no other checks.
  *
- * @param isSkipped which of them are not wanted
+ * @param isSkipped which layers the user does not want
  * @throws {MigrationError} ERR_PREFLIGHT
  */
 export function refuseMissingLayers(source: SourceCortex, isSkipped: (iden: string) => boolean): void {

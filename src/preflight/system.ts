@@ -1,18 +1,18 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
 
-/** `f_type` of statfs(2); ext2 and ext3 have the number of ext4. */
+/** `f_type` of statfs(2); ext2 and ext3 share the number of ext4. */
 const EXT4 = 0xef53
 const FAT = 0x4d44
 
-/** What the system allows; tests give other answers. */
+/** The limits of the system; tests replace it. */
 export interface System {
-  /** How much may be written below a directory. */
+  /** How many bytes can be written below a directory. */
   freeBytes(dir: string): number
-  /** How large a file may become below a directory; null when that is unknown. */
+  /** How large a file can get below a directory; null when unknown. */
   fileBytes(dir: string): number | null
-  /** How many files the process may have open; null when that is unknown. */
+  /** How many files the process may have open; null when unknown. */
   openFiles(): number | null
-  /** Whose process this is, and whose a file is. */
+  /** The user of this process, and the owner of a file. */
   uid(): number
   ownerOf(path: string): number
   canWrite(dir: string): boolean
@@ -36,17 +36,17 @@ function isAllowed(path: string, mode: number): boolean {
   }
 }
 
-/** The hard limit: Node raises the soft one to it when it starts. */
+/** The hard limit: Node raises the soft limit to it on startup. */
 function openFilesLimit(): number | null {
   if (!existsSync('/proc/self/limits')) return null
   const found = /^Max open files +(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
   return found === undefined || found === 'unlimited' ? null : Number(found)
 }
 
-/** Of file systems whose files end early. */
+/** The limit of file systems that have a low one. */
 function fileBytesOf(dir: string): number | null {
   const { type, bsize } = statfsSync(dir)
-  // ext4 counts 2^32 blocks, FAT bytes.
+  // ext4 counts 2^32 blocks, FAT counts bytes.
   if (type === EXT4) return (2 ** 32 - 1) * bsize
   return type === FAT ? 2 ** 32 - 1 : null
 }

@@ -8,21 +8,24 @@ import { type RunNames, RunNamesUnion } from './name-union.js'
 import type { NodedataPlace } from './nodedata-rows.js'
 import type { RunFooter, RunSection } from './run-file.js'
 
-/** Pages of one task; large enough to keep many runs' reads long, small enough to share the work evenly. */
+/** Bytes per task: large enough for long reads even from many runs, small enough to share the work evenly. */
 const UNIT_BYTES = 16 << 20
 const LONG_UNIT_BLOCKS = 4
 
-/** Rows of one task when runs have entry points far apart: of each run several, so that little is read twice. */
+/**
+ * Bytes per task when the entry points of runs are far apart. A task reads several entries of each run, so that tasks
+ * read little twice.
+ */
 export function longUnitBytes(runs: number): number {
   return Math.max(UNIT_BYTES, runs * LONG_UNIT_BLOCKS * MERGED_BLOCK_BYTES)
 }
 
-/** Where a run keeps its node data, and what its ranks lead to. */
+/** Where a run has its node data, and the layer's rank for each rank of the run. */
 export interface NodedataSpan extends NodedataPlace {
   readonly abrvs: Float64Array
 }
 
-/** A finished run, and the numbers of its names in the order in which the plan met them. */
+/** A finished run, with the plan's numbers for its names. */
 interface PlannedRun {
   readonly partition: number
   readonly path: string
@@ -31,20 +34,20 @@ interface PlannedRun {
   readonly props: Int32Array
 }
 
-/** What is kept of a section: a layer may have thousands of groups in hundreds of runs, so numbers only. */
+/** What we keep of a section. Only numbers, because a layer may have thousands of groups in hundreds of runs. */
 interface PlannedSection {
-  /** Numbers of the groups in the plan, in the order of their rows. */
+  /** The plan's number of each group, in row order. */
   readonly groups: Int32Array
   readonly counts: Int32Array
-  /** Where the rows of each group start, and behind them where those of the last one end. */
+  /** Where the rows of each group start, and finally where those of the last group end. */
   readonly bounds: Float64Array
   readonly blocks: Pick<RunSection, 'blockGroup' | 'blockStart' | 'blockKeys'>
 }
 
-/** Groups of one database; in each `a` and `b` number the names, `b` is -1 where keys have but one. */
+/** Groups of one database. `a` and `b` are the numbers of a group's names; `b` is -1 if its keys have only one. */
 class Groups {
   readonly pairs = new PairIndex()
-  /** Bytes of the rows of each, in all runs. */
+  /** Bytes of each group's rows in all runs. */
   bytes = new Float64Array(16)
 
   add(a: number, b: number, bytes: number): number {
@@ -60,15 +63,15 @@ class Groups {
 }
 
 /**
- * Cuts the rows of all runs into units for the merge. Runs are added as they are finished, in any order, so that little is left
- * to do behind the last one; equal rows come in the order of the partitions, which is that of the buids.
+ * Cuts the rows of all runs into units for the merge. Add runs as they finish, in any order, so that little work is
+ * left after the last one. Equal rows come in partition order, which is buid order.
  */
 export class MergePlan {
   private readonly runs: PlannedRun[] = []
   private readonly union = new RunNamesUnion()
   private readonly groups = new Map<IndexDb, Groups>(INDEX_DBS.map((db) => [db, new Groups()]))
 
-  /** @param footer that of the run file at `path` */
+  /** @param footer the footer of the run file at `path` */
   add(partition: number, path: string, footer: RunFooter): void {
     const numbers = this.union.add(footer)
     const props = numbers.prop
@@ -79,12 +82,12 @@ export class MergePlan {
     this.runs.push({ partition, path, sections, nodedata: { start, end }, props })
   }
 
-  /** All names of the layer: a name's abbreviation is its place, whatever the partitions were. */
+  /** All names of the layer in order. A name's index is its abbreviation, however the layer was partitioned. */
   names(): RunNames {
     return this.union.sorted()
   }
 
-  /** The rows of one database in units of similar size, in key order; each is made when it is called for. */
+  /** The rows of one database in units of similar size, in key order. Calling a function makes its unit. */
   units(db: IndexDb, unitBytes = UNIT_BYTES): (() => MergeUnit)[] {
     const { bytes } = this.groupsOf(db)
     const ranked = this.rankedGroups(db)
@@ -113,7 +116,7 @@ export class MergePlan {
     return units
   }
 
-  /** Node data of all runs that have any, in the order of the partitions. */
+  /** Node data of all runs that have any, in partition order. */
   nodedata(): NodedataSpan[] {
     const ranks = this.union.ranks('prop')
     return this.runsInOrder()
@@ -142,7 +145,7 @@ export class MergePlan {
   }
 }
 
-/** Groups in key order; `first` and `second` are the abbreviations of a group, -1 where keys have but one. */
+/** Groups in key order. `first` and `second` are the abbreviations of a group; `second` is -1 if keys have only one. */
 interface RankedGroups {
   readonly order: Int32Array
   readonly first: Int32Array
@@ -158,11 +161,11 @@ function plannedSection(section: RunSection, groups: Groups, first: Int32Array, 
   return { groups: ids, counts, bounds, blocks: { blockGroup, blockStart, blockKeys } }
 }
 
-/** In which runs the groups of one database have rows, and where there. */
+/** Where each run has rows of a database's groups. */
 class Places {
   private readonly buckets: Buckets
 
-  /** @param runs in the order of the partitions */
+  /** @param runs in partition order */
   constructor(
     private readonly runs: readonly PlannedRun[],
     private readonly db: IndexDb,
@@ -172,7 +175,7 @@ class Places {
     this.buckets = bucketsOf(lists, groups)
   }
 
-  /** Calls `see` for each run that has rows of the group, in order, with the group's place in it. */
+  /** Calls `see` for each run that has rows of the group, in order, with the group's index there. */
   forEach(group: number, see: (run: number, section: PlannedSection, index: number) => void): void {
     const { ends, list, index } = this.buckets
     for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
@@ -211,7 +214,10 @@ function groupUnit(places: Places, { order, first, second }: RankedGroups): Merg
   }
 }
 
-/** A group too large for one task is cut at index bytes that the runs noted on their way, never within an index. */
+/**
+ * Cuts a group that is too large for one task at index bytes that its runs recorded, and never between rows with equal
+ * index bytes.
+ */
 function rangeUnits(places: Places, ranked: RankedGroups, most: number): (() => MergeUnit)[] {
   const [group] = ranked.order
   const keys: Uint8Array[] = []
@@ -243,7 +249,7 @@ function rangeUnit(
     const { blockStart, blockKeys } = blocks
     const [firstBlock, endBlock] = blocksOf(blocks, index)
     const isBelow = (block: number, border: Uint8Array) => Buffer.compare(itemOf(blockKeys, block), border) < 0
-    // Equal index bytes may have begun in the block before the first one that starts with them.
+    // Rows with equal index bytes may start in the block before the first block that starts with them.
     const firstNotBelow = (start: number, border: Uint8Array) => {
       let low = start
       for (let high = endBlock; low < high; ) {
@@ -262,7 +268,7 @@ function rangeUnit(
   return { a: Float64Array.of(first[group]), b: Float64Array.of(second[group]), parts, range: { gte, lt } }
 }
 
-/** The blocks of a group, which is number `index` of its section: first one, and the one behind the last. */
+/** The blocks of group `index` of its section: the first one, and the one after the last. */
 function blocksOf({ blockGroup }: PlannedSection['blocks'], index: number): [start: number, end: number] {
   let start = 0
   let high = blockGroup.length

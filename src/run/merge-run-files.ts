@@ -9,16 +9,18 @@ import { damagedRun, RUN_MAGIC } from './run-blocks.js'
 import { type RunFooter, RunWriter } from './run-file.js'
 import { readRunFooter } from './run-footer.js'
 
-/** How far apart the entry points of a merged run are: it is long, and the coordinator keeps all of them. */
+/**
+ * The distance between entry points of a merged run: the run is long, and the coordinator keeps all of them in memory.
+ */
 export const MERGED_BLOCK_BYTES = 1 << 18
 
 export interface MergeFilesInput {
-  /** In the order of the partitions. */
+  /** In partition order. */
   readonly paths: readonly string[]
   readonly outPath: string
 }
 
-/** A run that is merged, with its own ranks led to those of the merged one. */
+/** A run to merge, with the merged run's rank for each of its ranks. */
 interface Input {
   readonly path: string
   readonly footer: RunFooter
@@ -26,7 +28,8 @@ interface Input {
 }
 
 /**
- * Merges runs of consecutive partitions to one, as if they had been one partition: each is read once, from its start to its end.
+ * Merges runs of consecutive partitions into one, as if they had been a single partition. Reads each once, from start
+ * to end.
  */
 export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: number } {
   const union = new RunNamesUnion()
@@ -61,7 +64,7 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   return run.finish({ ...union.sorted(), nodedata: { start, end: run.position, count } })
 }
 
-/** Sections follow each other in all runs alike, so one reader of each goes through all of them. */
+/** Sections come in the same order in all runs, so one reader per run goes through all of them. */
 function mergeSections(inputs: readonly Input[], run: RunWriter): void {
   const readBytes = readBytesFor(inputs.length)
   const readers = inputs.map(({ path, footer }) => {
@@ -91,7 +94,7 @@ function mergeSections(inputs: readonly Input[], run: RunWriter): void {
   for (const reader of readers) reader.close()
 }
 
-/** The groups of a section of all runs, and of each run the numbers of its own ones. */
+/** The groups of a section in all runs, and for each run the numbers of its own groups. */
 function groupsOf(inputs: readonly Input[], db: IndexDb): { pairs: PairIndex; lists: Int32Array[] } {
   const pairs = new PairIndex()
   const lists = inputs.map(({ footer, ranks }) => {

@@ -1,13 +1,13 @@
 import { compareSpans, viewOf } from '../bytes/spans.js'
 import { RunReader, roomFor } from './run-blocks.js'
 
-/** A row has less, whatever its length says. */
+/** No row is longer, whatever its length field says. */
 const READ_BYTES = 66 << 10
-/** What the readers of one merge read at a time, all together. Each reads this much at least: several rows. */
+/** How much the readers of a merge read at a time, in total. Each reads at least a minimum of several rows. */
 const ALL_READ_BYTES = 16 << 20
 const LEAST_READ_BYTES = 8 << 10
 
-/** What each of so many readers reads at a time: long pieces, but a thread's buffers do not grow with the number of runs. */
+/** How much each reader reads at a time: long pieces, but a thread's buffers must not grow with the number of runs. */
 export function readBytesFor(readers: number): number {
   return Math.max(LEAST_READ_BYTES, Math.min(READ_BYTES, Math.floor(ALL_READ_BYTES / readers)))
 }
@@ -18,9 +18,9 @@ interface ReadBuffer {
 }
 
 const NOTHING: ReadBuffer = { buf: Buffer.alloc(0), view: new DataView(new ArrayBuffer(0)) }
-/** Buffers for this thread's readers: those of one merge are used again by the next. */
+/** Buffers for this thread's readers; the next merge reuses them. */
 const unused: ReadBuffer[] = []
-/** What was filled again last is left alone until the next fill: the row before the current one may lie in it. */
+/** The last reader's old buffer. We do not refill it before the next fill, as the previous row may still be in it. */
 let resting = NOTHING
 
 /** A part of one run: rows of consecutive groups. */
@@ -30,14 +30,14 @@ export interface Segment {
   readonly end: number
 }
 
-/** Reads the rows of a segment one by one; `buf[keyStart, keyEnd)` is the index, the 32 bytes behind it the buid. */
+/** Reads the rows of a segment one by one. `buf[keyStart, keyEnd)` is the index; the next 32 bytes are the buid. */
 export class SegmentReader {
-  /** A row stays where it is while the next one is read, whichever reader reads it. */
+  /** A row stays valid while any reader reads one more row. */
   buf = NOTHING.buf
   view = NOTHING.view
   keyStart = 0
   keyEnd = 0
-  /** The first four bytes of the index as a number, zeros behind its end: different ones decide the order. */
+  /** The first four bytes of the index as a number, padded with zeros. Two different heads decide the order. */
   head = 0
   private own = NOTHING
   private bytes = 0
@@ -47,7 +47,7 @@ export class SegmentReader {
   private bufPosition: number
   private at = 0
 
-  /** @param readBytes how much is read at a time */
+  /** @param readBytes how much to read at a time */
   constructor(
     private readonly segment: Segment,
     private readonly readBytes = READ_BYTES,
@@ -61,12 +61,12 @@ export class SegmentReader {
     return this.bufPosition + this.at
   }
 
-  /** Limits the reader to the next `count` rows: those of one group. */
+  /** Limits the reader to the next `count` rows, those of one group. */
   take(count: number): void {
     this.left = count
   }
 
-  /** Limits it to rows whose index is at least `gte` (null: any) and below `lt`; those before are passed over. */
+  /** Limits the reader to rows with an index of at least `gte` (null: any) and below `lt`. Skips those before. */
   takeRange(gte: Uint8Array | null, lt: Uint8Array | null): void {
     this.left = Number.POSITIVE_INFINITY
     this.lt = lt
@@ -79,7 +79,7 @@ export class SegmentReader {
     }
   }
 
-  /** Goes to the next row; false when there is none within the limit. */
+  /** Goes to the next row; false at the limit. */
   next(): boolean {
     if (this.left === 0) return false
     let { at } = this
@@ -89,7 +89,7 @@ export class SegmentReader {
     }
     const { view } = this
     const length = view.getUint16(at, true)
-    // The buid follows the index: there are four bytes to read in any case.
+    // Four bytes are always there, because the buid follows.
     const head = view.getUint32(at + 2)
     this.head = length >= 4 ? head : length === 0 ? 0 : (head & (-1 << (32 - 8 * length))) >>> 0
     this.keyStart = at + 2
@@ -101,7 +101,7 @@ export class SegmentReader {
     return false
   }
 
-  /** Ends the reading: others may have its buffer. */
+  /** Stops reading and gives up its buffer. */
   close(): void {
     this.left = 0
     this.replace(NOTHING)
@@ -117,7 +117,7 @@ export class SegmentReader {
     }
     const next = unused.pop() ?? newBuffer()
     this.replace(next)
-    // A merge may have thousands of runs, more than files may be open: each is open only while it is read.
+    // A merge may have more runs than a process may have open files, so each file is open only during a read.
     const bytes = Math.min(left, this.readBytes)
     this.at = this.run.read(position, bytes, this.buf)
     this.bytes = this.at + bytes
@@ -140,9 +140,9 @@ function newBuffer(): ReadBuffer {
 }
 
 /**
- * Merges what the readers have left by index bytes. Rows of equal index come in the order of the runs, and so in that of
- * their buids, as run n holds lower buids than run n+1: buids are never compared. A tree of losers: a row costs one
- * comparison per level.
+ * Merges the readers' remaining rows by index bytes. Rows with equal index come in run order, which is buid order,
+ * because run n has lower buids than run n+1: no need to compare buids. A loser tree, so a row costs one comparison per
+ * level.
  */
 export function mergeRows(readers: readonly SegmentReader[], emit: (reader: SegmentReader) => void): void {
   const open = readers.filter((reader) => reader.next())
@@ -153,7 +153,7 @@ export function mergeRows(readers: readonly SegmentReader[], emit: (reader: Segm
     emit(reader)
     const { buf, keyStart, keyEnd } = reader
     if (!reader.next()) tree.end()
-    // The next row of this run wins again as long as its index is the same: long duplicates cost no comparison.
+    // If the next row of this run has the same index, it wins again: long series of duplicates need no comparison.
     else if (!sameKey(buf, keyStart, keyEnd, reader)) tree.replay()
   }
   const last = open[tree.winner]
@@ -161,7 +161,7 @@ export function mergeRows(readers: readonly SegmentReader[], emit: (reader: Segm
   while (last.next())
 }
 
-/** The winner of a tournament of readers, and at each inner node the reader that lost there. */
+/** A tournament of readers: the winner, and at each inner node the reader that lost there. */
 class LoserTree {
   winner: number
   openCount: number
@@ -173,7 +173,7 @@ class LoserTree {
     this.openCount = count
     this.losers = new Int32Array(count)
     this.isEnded = new Uint8Array(count)
-    // Nodes 1 to count-1 are inner ones, count to 2*count-1 the readers.
+    // Nodes 1 to count-1 are inner nodes, count to 2*count-1 are the readers.
     const winners = new Int32Array(2 * count)
     for (let r = 0; r < count; r++) winners[count + r] = r
     for (let node = count - 1; node >= 1; node--) {

@@ -3,12 +3,12 @@ import { type ByteList, ByteListBuilder, sortByBytes, startOf } from '../bytes/b
 import type { KeyName } from '../layout/dest-dbs.js'
 import type { RunFooter } from './run-file.js'
 
-/** The names of a run, or of several, in byte order. */
+/** The names of one or more runs, in byte order. */
 export type RunNames = Pick<RunFooter, 'propNames' | 'tagNames' | 'tagPropNames'>
-/** Numbers that names have got, by what they are names of. */
+/** Numbers given to names, by kind of name. */
 export type NameNumbers = Readonly<Record<KeyName, Int32Array>>
 
-/** Names of several runs, numbered as they are met. */
+/** Names of several runs, numbered in the order in which they come. */
 export class RunNamesUnion {
   private readonly unions = { prop: new NameUnion(), tag: new NameUnion(), tagProp: new NameUnion() }
 
@@ -23,7 +23,7 @@ export class RunNamesUnion {
     return { propNames: prop.sorted(), tagNames: tag.sorted(), tagPropNames: tagProp.sorted() }
   }
 
-  /** The place of each number's name in byte order. */
+  /** The rank of each number's name in byte order. */
   ranks(kind: KeyName): Int32Array {
     return this.unions[kind].ranks()
   }
@@ -50,7 +50,7 @@ class NameUnion {
     return sorted.pack()
   }
 
-  /** The place of each number's name in byte order. */
+  /** The rank of each number's name in byte order. */
   ranks(): Int32Array {
     const ranks = new Int32Array(this.index.size)
     this.order().forEach((id, rank) => {

@@ -2,17 +2,17 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import { RunReader, roomFor } from './run-blocks.js'
 
 const READ_BYTES = 1 << 20
-/** A row begins with a buid, the rank of a name and the length of the value, which follows. */
+/** A row starts with a buid, the rank of a name and the length of the value, which comes next. */
 const [RANK_AT, LENGTH_AT, VALUE_AT] = [BUID_BYTES, BUID_BYTES + 4, BUID_BYTES + 8]
 
-/** Where a run keeps its node data. */
+/** Where a run has its node data. */
 export interface NodedataPlace {
   readonly path: string
   readonly start: number
   readonly end: number
 }
 
-/** A value `buf[start, end)` under the name of that rank; the 32 bytes from `buid` on are whose it is. */
+/** Receives the value `buf[start, end)` and the rank of its name; the node's buid is the 32 bytes at `buid`. */
 type SeeNodedata = (buf: Buffer, buid: number, rank: number, start: number, end: number) => void
 
 /** Reads the node data of a run. */

@@ -4,37 +4,37 @@ import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
 import { readAt } from '../file/read-at.js'
 
-/** What a run begins and ends with. */
+/** The first and last bytes of a run. */
 export const RUN_MAGIC = Buffer.from('SMRUN3\0\0')
-/** A run is made of blocks of this size, each behind its content the digest of it. */
+/** A run consists of blocks of this size. Each ends with the digest of its content. */
 export const RUN_BLOCK_BYTES = 4096
 const DIGEST_BYTES = 8
-/** How much is read at a time to check it. */
+/** How much to read at a time to check a run. */
 const CHECK_BYTES = 1 << 20
-/** What of a block is content: positions in a run count these bytes alone. */
+/** The content bytes of a block; positions in a run count only these. */
 export const CONTENT_BYTES = RUN_BLOCK_BYTES - DIGEST_BYTES
 
 /**
- * What the digests of a run begin with: its layer and its partition, as its path ends. So neither a block nor a file holds
- * in the place of another one.
+ * The seed of a run's digests, from its layer and partition at the end of its path. So no block or file passes for
+ * another one.
  */
 export function runSeed(path: string): bigint {
   return xxh64(Buffer.from(path.split(sep).slice(-2).join('/')))
 }
 
-/** Writes a block to `out[at, at + 4096)`: up to 4088 bytes of content, zeros behind, and the digest. */
+/** Writes a block to `out[at, at + 4096)`: up to 4088 bytes of content, zero padding, and the digest. */
 export function putBlock(content: Uint8Array, seed: bigint, block: number, out: Buffer, at: number): void {
   out.set(content, at)
   out.fill(0, at + content.length, at + CONTENT_BYTES)
   out.writeBigUInt64LE(digestOf(out, at, seed, block), at + CONTENT_BYTES)
 }
 
-/** Bytes that a buffer needs for `length` bytes of content, wherever they lie. */
+/** How large a buffer must be to read `length` bytes of content from any position. */
 export function roomFor(length: number): number {
   return (Math.ceil(length / CONTENT_BYTES) + 1) * RUN_BLOCK_BYTES
 }
 
-/** Reads content of runs; a file may stay open between reads, or is open only during one. */
+/** Reads the content of a run. The file may stay open between reads, or be open only during each read. */
 export class RunReader {
   private readonly seed: bigint
   private fd: number | null = null
@@ -55,10 +55,10 @@ export class RunReader {
   }
 
   /**
-   * Reads `length` bytes of content from `position` on into a buffer that has `roomFor(length)`.
+   * Reads `length` bytes of content at `position` into a buffer of at least `roomFor(length)` bytes.
    *
    * @returns where in the buffer they start
-   * @throws {MigrationError} ERR_DEST when the file is shorter, or a block is not as it was written
+   * @throws {MigrationError} ERR_DEST when the file is too short, or a block has changed since we wrote it
    */
   read(position: number, length: number, buf: Buffer): number {
     const first = Math.floor(position / CONTENT_BYTES)
@@ -70,7 +70,7 @@ export class RunReader {
       if (digest !== buf.readBigUInt64LE(at + CONTENT_BYTES)) {
         throw this.damaged(`block ${first + i} (bytes ${(first + i) * RUN_BLOCK_BYTES} to …) has another checksum`)
       }
-      // Content moves together: the digests between are passed over.
+      // Close the gaps that the digests leave.
       if (i > 0) buf.copyWithin(i * CONTENT_BYTES, at, at + CONTENT_BYTES)
     }
     return position - first * CONTENT_BYTES
@@ -96,9 +96,9 @@ export class RunReader {
 }
 
 /**
- * Reads all blocks of a run.
+ * Checks all blocks of a run.
  *
- * @throws {MigrationError} ERR_DEST when one is not as it was written
+ * @throws {MigrationError} ERR_DEST when a block has changed since we wrote it
  */
 export function checkRunBlocks(path: string): void {
   const { size } = statSync(path)
@@ -116,7 +116,7 @@ export function checkRunBlocks(path: string): void {
   }
 }
 
-/** What is thrown when a run is not as it was written. */
+/** The error for a run that has changed since we wrote it. */
 export function damagedRun(path: string, found: string): MigrationError {
   return new MigrationError('ERR_DEST', `Cannot read run "${path}": ${found}`, {
     hint: 'Check the disk of the destination, delete this file, and continue with --from-last: what it held is translated again',

@@ -11,33 +11,33 @@ import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './
 import { sortRows } from './sort-rows.js'
 
 export const TRAILER_BYTES = 24
-/** Content that is written together: whole blocks. */
+/** Whole blocks that we write at once. */
 const BUFFER_BLOCKS = 256
 const BUFFER_BYTES = BUFFER_BLOCKS * CONTENT_BYTES
-/** A group's rows can be entered at every so many bytes, to cut large groups into key ranges. */
+/** How far apart the entry points into a group's rows are, so that large groups can be cut into key ranges. */
 const BLOCK_BYTES = 1 << 16
 const sync = promisify(fsync)
 const packr = new Packr({ structuredClone: true })
 
-/** Rows of one destination database in a run, by groups; groups in order of `a`, then `b`. */
+/** Rows of one destination database in a run, by group. Groups are sorted by `a`, then `b`. */
 export interface RunSection {
-  /** Ranks, within this run, of the group's abbreviations: the first and the second (-1: none). */
+  /** The group's abbreviations as ranks within this run: the first and the second (-1: none). */
   readonly a: Int32Array
   readonly b: Int32Array
   readonly counts: Int32Array
-  /** Position of the group's first row, and behind its last, in the content of the file. */
+  /** Position of the group's first row, and of the end of its last row, in the content of the file. */
   readonly starts: Float64Array
   readonly ends: Float64Array
-  /** Entry points into large groups: number of the group, position, and the index bytes found there. */
+  /** Entry points into large groups: number of the group, position, and the index bytes at that position. */
   readonly blockGroup: Int32Array
   readonly blockStart: Float64Array
   readonly blockKeys: ByteList
 }
 
 /**
- * What a partition leaves on disk: sorted index rows of its nodes for every destination database, and the names that its
- * ranks stand for. A row is `u16 length, index bytes, buid`, a row of node data `buid, u32 rank, u32 length, value`.
- * docs/format/sorted-run.md draws it.
+ * What a partition leaves on disk: the sorted index rows of its nodes for every destination database, and the names
+ * that its ranks stand for. A row is `u16 length, index bytes, buid`; a row of node data is
+ * `buid, u32 rank, u32 length, value`. docs/format/sorted-run.md has a drawing.
  */
 export interface RunFooter {
   readonly propNames: ByteList
@@ -47,7 +47,7 @@ export interface RunFooter {
   readonly nodedata: { readonly start: number; readonly end: number; readonly count: number }
 }
 
-/** What a run is written through; those of one run are used again by the next one of the thread. */
+/** Buffers for writing a run; the thread's next run reuses them. */
 interface WriteBuffers {
   readonly buf: Buffer
   readonly view: DataView
@@ -61,7 +61,9 @@ function newBuffers(): WriteBuffers {
   return { buf, view: viewOf(buf), blocks: Buffer.allocUnsafeSlow(BUFFER_BLOCKS * RUN_BLOCK_BYTES) }
 }
 
-/** Writes one run; the file has its name only once it is complete. Whoever vouches for it makes it durable: `syncRuns()`. */
+/**
+ * Writes a run. The file gets its name only when it is complete. Before a checkpoint vouches for it, call `syncRuns()`.
+ */
 export class RunWriter {
   private readonly fd: number
   private readonly seed: bigint
@@ -70,15 +72,15 @@ export class RunWriter {
   private readonly view = this.buffers.view
   private readonly blocks = this.buffers.blocks
   private used = 0
-  /** Bytes of content that are written, whole blocks of them. */
+  /** Content bytes written so far, in whole blocks. */
   private flushed = 0
   private readonly sections: Record<string, RunSection> = {}
   private draft = new SectionDraft()
-  /** Where the last entry point into the open group is. */
+  /** Where the last entry point of the current group is. */
   private block = 0
   private groupRows = 0
 
-  /** @param blockBytes how far apart the entry points into a group are */
+  /** @param blockBytes the distance between entry points of a group */
   constructor(
     private readonly path: string,
     private readonly blockBytes = BLOCK_BYTES,
@@ -96,7 +98,7 @@ export class RunWriter {
    * Sorts and writes the rows of one database.
    *
    * @param first rank of each group's first abbreviation
-   * @param second rank of its second one, or null where keys have but one
+   * @param second rank of its second one, or null if keys have only one
    * @param buids 32 bytes for each owner number
    */
   section(name: string, rows: IndexRows, first: Int32Array, second: Int32Array | null, buids: Uint8Array): void {
@@ -125,13 +127,13 @@ export class RunWriter {
     this.endSection(name)
   }
 
-  /** Begins the next group of a section whose rows come sorted; `b` is -1 where keys have but one abbreviation. */
+  /** Begins the next group of a section with sorted rows; `b` is -1 if keys have only one abbreviation. */
   beginGroup(a: number, b: number): void {
     this.draft.begin(a, b, this.position)
     this.groupRows = 0
   }
 
-  /** The next row of the group: `buf[keyStart, keyEnd)` is the index, the 32 bytes behind it the buid. */
+  /** The next row of the group: `buf[keyStart, keyEnd)` is the index; the next 32 bytes are the buid. */
   sortedRow(buf: Buffer, view: DataView, keyStart: number, keyEnd: number): void {
     const length = keyEnd - keyStart
     this.enter(buf, keyStart, keyEnd)
@@ -141,7 +143,7 @@ export class RunWriter {
     this.used += length + 34
   }
 
-  /** Notes an entry point before a row whose index is `buf[start, end)`, where one is due. */
+  /** Records an entry point before a row with the index `buf[start, end)`, if one is due. */
   private enter(buf: Uint8Array, start: number, end: number): void {
     if (this.groupRows++ > 0 && this.position - this.block < this.blockBytes) return
     this.block = this.position
@@ -152,13 +154,13 @@ export class RunWriter {
     this.draft.end(this.position, this.groupRows)
   }
 
-  /** Ends a section: its groups have been written. */
+  /** Ends a section after its groups. */
   endSection(name: string): void {
     this.sections[name] = this.draft.pack()
     this.draft = new SectionDraft()
   }
 
-  /** One value of node data, in order of buid and rank. */
+  /** Writes a value of node data; they come in order of buid and rank. */
   nodedata(buids: Uint8Array, buidStart: number, rank: number, value: Uint8Array): void {
     const head = Buffer.allocUnsafe(40)
     head.set(buids.subarray(buidStart, buidStart + 32))
@@ -173,7 +175,7 @@ export class RunWriter {
     const packed = packr.pack({ ...footer, sections: this.sections })
     const footerStart = this.position
     this.write(packed, 0, packed.length)
-    // The trailer is what the last block ends with.
+    // The trailer must end the last block.
     const over = (this.position + TRAILER_BYTES) % CONTENT_BYTES
     const padding = Buffer.alloc(over === 0 ? 0 : CONTENT_BYTES - over)
     this.write(padding, 0, padding.length)
@@ -211,7 +213,7 @@ export class RunWriter {
     }
   }
 
-  /** Writes all whole blocks; what is left of the last one stays. */
+  /** Writes all whole blocks and keeps the rest of the last one. */
   private flush(): void {
     const { buf, blocks, seed } = this
     const count = Math.floor(this.used / CONTENT_BYTES)
@@ -239,7 +241,7 @@ export class RunWriter {
   }
 }
 
-/** The numbers that are marked; there may be many more of them than a partition uses. */
+/** The marked numbers; a partition may use only a few of them. */
 function usedOnes(marks: Uint8Array): Int32Array {
   let count = 0
   for (let number = 0; number < marks.length; number++) count += marks[number]
@@ -248,7 +250,7 @@ function usedOnes(marks: Uint8Array): Int32Array {
   return used
 }
 
-/** What the footer will say of the section that is being written. */
+/** The part of the footer for the current section. */
 class SectionDraft {
   private readonly a: number[] = []
   private readonly b: number[] = []
@@ -265,7 +267,7 @@ class SectionDraft {
     this.starts.push(position)
   }
 
-  /** An entry point into the group that was begun last: the row at `position` has the index `buf[start, end)`. */
+  /** Adds an entry point into the current group: the row at `position` has the index `buf[start, end)`. */
   entry(position: number, buf: Uint8Array, start: number, end: number): void {
     this.blockGroup.push(this.a.length - 1)
     this.blockStart.push(position)
@@ -291,7 +293,7 @@ class SectionDraft {
   }
 }
 
-/** Makes runs durable, and their names; the thread goes on meanwhile. */
+/** Makes runs and their names durable, without blocking the thread. */
 export async function syncRuns(paths: readonly string[]): Promise<void> {
   for (const place of [...paths, ...new Set(paths.map(dirname))]) {
     // Only the disk is waited for: to open and to close a file beside the thread takes it longer than to do it.

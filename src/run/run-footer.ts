@@ -7,9 +7,9 @@ import { type RunFooter, TRAILER_BYTES } from './run-file.js'
 const packr = new Packr({ structuredClone: true })
 
 /**
- * Reads the footer of a complete run; null when there is no file of that name.
+ * Reads the footer of a complete run; null when there is no such file.
  *
- * @throws {MigrationError} ERR_DEST when it is not as it was written
+ * @throws {MigrationError} ERR_DEST when it has changed since we wrote it
  */
 export function readRunFooter(path: string): RunFooter | null {
   const stats = statSync(path, { throwIfNoEntry: false })
@@ -30,7 +30,7 @@ export function readRunFooter(path: string): RunFooter | null {
   }
 }
 
-/** Content of a run, in a buffer of its own. */
+/** Reads content of a run into a new buffer. */
 function contentOf(run: RunReader, position: number, length: number): Buffer {
   const buf = Buffer.allocUnsafeSlow(roomFor(length))
   const start = run.read(position, length, buf)

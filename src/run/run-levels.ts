@@ -1,26 +1,26 @@
-/** How many runs are merged to one, and how many the last merge takes at most. */
+/** How many runs to merge into one, and how many the last merge takes at most. */
 export interface FanIn {
   readonly atOnce: number
   readonly most: number
 }
 
-/** So many runs are read in long pieces by buffers of 16 MiB in all. */
+/** With this many runs, 16 MiB of buffers are still enough to read long pieces. */
 export const FAN_IN: FanIn = { atOnce: 256, most: 512 }
 
-/** A run: those of partitions are of level 0, those of level n are merged from `atOnce` of level n - 1 that follow each other. */
+/** A run. Those of partitions have level 0; one of level n is merged from `atOnce` consecutive runs of level n - 1. */
 export interface RunId {
   readonly level: number
   readonly index: number
 }
 
 /**
- * Which runs are merged to which. It depends on the number of partitions alone: none are when the last merge takes all of them, and
- * each further factor of `atOnce` costs one pass over the rows. Notes what is finished, in any order.
+ * Decides which runs to merge, from the number of partitions alone: none when the last merge can take all of them; each
+ * further factor of `atOnce` costs one pass over the rows. Keeps track of finished runs, in any order.
  */
 export class RunLevels {
-  /** The level whose runs the last merge takes. */
+  /** The level of the runs that the last merge takes. */
   readonly top: number
-  /** Of each run above level 0 how many of those that it is merged from are not finished. */
+  /** For each run above level 0, how many of its members are not finished. */
   private readonly left: Int32Array[] = []
 
   constructor(
@@ -37,12 +37,12 @@ export class RunLevels {
     }
   }
 
-  /** Runs of a level. */
+  /** How many runs a level has. */
   count(level: number): number {
     return Math.ceil(this.partitions / this.fanIn.atOnce ** level)
   }
 
-  /** What a run is merged from. */
+  /** The runs that a run is merged from. */
   members({ level, index }: RunId): RunId[] {
     const { atOnce } = this.fanIn
     const first = index * atOnce
@@ -50,12 +50,12 @@ export class RunLevels {
     return Array.from({ length }, (_, i) => ({ level: level - 1, index: first + i }))
   }
 
-  /** The run of a level that holds what another one holds. */
+  /** The run of level `at` that contains this run. */
   above({ level, index }: RunId, at: number): RunId {
     return { level: at, index: Math.floor(index / this.fanIn.atOnce ** (at - level)) }
   }
 
-  /** Notes that a run is finished; returns the one that can be merged now, or null. */
+  /** Marks a run as finished. Returns the run that can be merged now, or null. */
   finish(run: RunId): RunId | null {
     if (run.level === this.top) return null
     const parent = this.above(run, run.level + 1)

@@ -1,8 +1,8 @@
 import type { IndexRows } from '../translate/index-rows.js'
 
-/** Below this many rows plain insertion beats filling the key array. */
+/** Below this many rows, insertion sort is faster than filling the key array. */
 const INSERTION_ROWS = 12
-/** Bytes of a row that one pass of the native sort compares; the other 24 bits of a key are the row's place. */
+/** How many bytes of a row one pass of the native sort compares; the other 24 bits of a key hold the row's index. */
 const WINDOW_BYTES = 5
 const MOST_PLACES = 2 ** 24
 
@@ -12,12 +12,12 @@ let keys = new BigUint64Array(keyBytes)
 let places = new Int32Array(1 << 13)
 
 /**
- * Sorts rows by the rank of their group, then by their index bytes as LMDB does (memcmp, shorter first), and keeps rows of
- * equal index in the order in which they were added, which is the order of their buids. Keys of five bytes and a place
- * are sorted natively, without a comparator; only rows that tie go on to the next five.
+ * Sorts rows by the rank of their group, then by their index bytes in LMDB's order (memcmp, shorter first). Rows of
+ * equal index stay in the order in which they were added, which is buid order. Sorts numbers made of five bytes and a
+ * row's index natively, without a comparator; only rows that tie need the next five bytes.
  *
- * @param rankOf place of each group that has rows, below `rankCount`
- * @returns numbers of the rows in order, and for each rank where its rows end
+ * @param rankOf rank of each group that has rows, below `rankCount`
+ * @returns the row numbers in order, and where the rows of each rank end
  */
 export function sortRows(
   rows: IndexRows,
@@ -83,7 +83,7 @@ function sortRange(rows: IndexRows, order: Int32Array, start: number, end: numbe
 }
 
 function sortTies(rows: IndexRows, order: Int32Array, start: number, count: number, depth: number): void {
-  // The key array is used again by what is called from here, so the borders of ties are noted first.
+  // Find all ties before the calls below, which reuse the key array.
   const ties: number[] = []
   for (let i = 0; i < count; ) {
     let j = i + 1
@@ -105,7 +105,7 @@ function sortTies(rows: IndexRows, order: Int32Array, start: number, count: numb
   }
 }
 
-/** How many bytes from `from` on all rows share, as a depth; -1 when the rows are equal. */
+/** The depth up to which all rows agree, starting at `from`; -1 when the rows are equal. */
 function commonPrefix(rows: IndexRows, order: Int32Array, start: number, end: number, from: number): number {
   const { starts, lengths, bytes } = rows
   const first = starts[order[start]]

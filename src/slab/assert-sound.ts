@@ -3,7 +3,7 @@ import { SlabReader } from '../page/page-reader.js'
 import { walkSlab } from '../page/page-walker.js'
 
 /**
- * Refuses a slab of ours that has been damaged: LMDB would crash on it, or show it as empty.
+ * Refuses a damaged slab of ours: LMDB would crash on it, or show it as empty.
  *
  * @throws {MigrationError} ERR_DEST
  */

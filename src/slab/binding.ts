@@ -14,17 +14,17 @@ export interface LmdbVersion {
   readonly patch: number
 }
 
-/** LMDB up to 0.9.7x writes data format 1, the only one that Synapse's slabs use; 0.9.90 and later write format 2. */
+/** LMDB before 0.9.90 writes data format 1, the only one that Synapse's slabs use; 0.9.90 and later write format 2. */
 const FIRST_FORMAT_2_PATCH = 90
 
-/** Where the package lies: three levels above the compiled code, dist/src/slab as well as dist/src/bundle. */
+/** The package's directory: three levels above the compiled code, in dist/src/slab as well as in dist/src/bundle. */
 const packageDir = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 
 let loaded: Promise<Lmdb> | undefined
 
 /**
- * Loads the `lmdb` package; the only place that does. A binding of data format 2 crashes the process on a Synapse slab,
- * so it is refused here, before any slab is touched.
+ * Loads the `lmdb` package; nothing else does. A binding of data format 2 crashes the process on a Synapse slab, so we
+ * refuse it here, before anything touches a slab.
  *
  * @throws {MigrationError} ERR_LMDB_BINDING when there is no binding, or one of another data format
  */
@@ -48,8 +48,8 @@ export function isFormat1({ major, minor, patch }: LmdbVersion): boolean {
 }
 
 /**
- * The environment variable by which `lmdb` finds a binding outside of its own folder, or nothing when no such binding is
- * there: `lmdb` then takes what it has itself. Who sets the variable knows better.
+ * The environment variable that tells `lmdb` where to find a binding: the user's value if set, else our directory.
+ * Empty when there is neither; `lmdb` then uses its own binding.
  */
 export function bindingEnv(): { LMDB_PREBUILD?: string } {
   const platformDir = join('prebuilds', `${process.platform}-${process.arch}`)
@@ -59,8 +59,8 @@ export function bindingEnv(): { LMDB_PREBUILD?: string } {
 }
 
 /**
- * Directories in which bindings compiled on this machine are kept, the preferred one first: in the package, and for those
- * who cannot write there, in their cache. Neither is touched when packages are installed again.
+ * Directories for bindings compiled on this machine, the preferred one first: in the package, or in the user's cache
+ * for users who cannot write there. Reinstalling packages leaves both alone.
  */
 export function compiledDirs(): string[] {
   const name = `lmdb-${lmdbPackageVersion()}`

@@ -6,15 +6,18 @@ import { basename, dirname, extname, join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { lmdbPackageDir } from './binding.js'
 
-/** How to call the compilers: each a command and its first arguments. */
+/** How to call the compilers: each is a command and its first arguments. */
 export interface Toolchain {
   readonly cc: readonly string[]
   readonly cxx: readonly string[]
-  /** Further flags of the linker. */
+  /** More linker flags. */
   readonly link: readonly string[]
 }
 
-/** The sources that lmdb's binding.gyp names for data format 1; `lmdb` has an exact version. */
+/**
+ * The sources that lmdb's binding.gyp lists for data format 1. The list can be fixed because `lmdb` has an exact
+ * version.
+ */
 const SOURCES = [
   'dependencies/lmdb-data-v1/libraries/liblmdb/mdb.c',
   'dependencies/lmdb-data-v1/libraries/liblmdb/midl.c',
@@ -33,7 +36,7 @@ const SOURCES = [
 ]
 const INCLUDES = ['dependencies/lmdb-data-v1/libraries/liblmdb', 'dependencies/lz4/lib']
 
-/** Without ENABLE_V8_API the binding has Node-API's symbols only: one file serves every release of Node. */
+/** Without ENABLE_V8_API the binding uses Node-API symbols only, so one file works for every release of Node. */
 const DEFINES = [
   'MDB_MAXKEYSIZE=0',
   'MDB_USE_ROBUST',
@@ -46,10 +49,11 @@ const FLAGS = ['-O3', '-fPIC', '-pthread', '-fvisibility=hidden', '-w']
 const CXX_FLAGS = ['-std=gnu++17', '-fno-rtti', '-fno-exceptions', '-fvisibility-inlines-hidden']
 
 /**
- * Compiles the binding of the npm package `lmdb` for data format 1 into the file `to`, which is there wholly or not at
- * all. Needs a C++ compiler and nothing else: no Python, no `make`, no headers of Node, no network.
+ * Compiles the binding of the npm package `lmdb` for data format 1 into the file `to`. Either the whole file appears or
+ * none. Needs only a C++ compiler: no Python, no `make`, no headers of Node, no network.
  *
- * @throws {MigrationError} ERR_LMDB_BINDING when sources are missing or a compiler fails; the message has its first error
+ * @throws {MigrationError} ERR_LMDB_BINDING when sources are missing or a compiler fails; the message has the
+ *   compiler's first error
  */
 export async function compileBinding(to: string, { cc, cxx, link }: Toolchain): Promise<void> {
   const lmdbDir = lmdbPackageDir()
@@ -58,10 +62,10 @@ export async function compileBinding(to: string, { cc, cxx, link }: Toolchain): 
   }
   const workDir = mkdtempSync(join(tmpdir(), 'lmdb-binding-'))
   try {
-    // misc.cpp includes it, but uses it for V8 only.
+    // misc.cpp includes it, but only needs it for V8.
     writeFileSync(join(workDir, 'node_version.h'), '')
     const includes = [workDir, napiDir(lmdbDir), headersDir(), ...INCLUDES.map((dir) => join(lmdbDir, dir))]
-    // Asserts of LMDB name their file: not where it lay on the machine that compiled it.
+    // LMDB's asserts contain file names: keep the paths of the build machine out of them.
     const flags = [
       `-ffile-prefix-map=${lmdbDir}=lmdb`,
       ...FLAGS,
@@ -87,7 +91,7 @@ export async function compileBinding(to: string, { cc, cxx, link }: Toolchain): 
   }
 }
 
-/** The headers of node-addon-api, the one that `lmdb` depends on. */
+/** The headers of the node-addon-api that `lmdb` depends on. */
 function napiDir(lmdbDir: string): string {
   return dirname(createRequire(join(lmdbDir, 'package.json')).resolve('node-addon-api'))
 }
@@ -116,7 +120,7 @@ async function run([command, ...args]: string[]): Promise<void> {
   )
 }
 
-/** Copies a file so that its new place has it wholly or not at all, whatever happens. */
+/** Copies a file so that its new place has all of it or nothing, whatever happens. */
 function copyWhole(from: string, to: string): void {
   const part = `${to}.${process.pid}`
   try {

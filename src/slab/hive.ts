@@ -2,11 +2,11 @@ import { decode, encode, RawStr, text, utf8, type Value } from '../bytes/msgpack
 import { MigrationError } from '../errors.js'
 import type { Row } from './slab.js'
 
-/** Names from the root down, as `['cortex', 'layers', iden]`. */
+/** Names from the root down, such as `['cortex', 'layers', iden]`. */
 export type HivePath = readonly string[]
 
 interface HiveNode {
-  /** The row's msgpack; a node without a row of its own only has children. */
+  /** The row's msgpack. Undefined for a node that has children but no row of its own. */
   value: Uint8Array | undefined
   readonly kids: Map<string, HiveNode>
 }
@@ -14,16 +14,16 @@ interface HiveNode {
 const NULL_VALUE = encode(null)
 
 /**
- * A Cortex's hive in memory: db `hive` of `cell.lmdb`, a row per explicitly set node, key = names joined by NUL, value =
- * msgpack. It is read whole, changed in memory, and `changes()` gives the rows to write.
+ * A Cortex's hive in memory: db `hive` of `cell.lmdb`, with one row per node that was set, key = names joined by NUL,
+ * value = msgpack. We read all of it, change it in memory, and `changes()` returns the rows to write.
  */
 export class Hive {
   private readonly root: HiveNode = { value: undefined, kids: new Map() }
-  /** Rows whose key is not text: no Cortex can open such a hive, nothing here can name them. */
+  /** Rows whose key is not text. No Cortex can open such a hive, and we cannot name these rows. */
   private unnamed = 0
   private readonly before = new Map<string, Uint8Array>()
 
-  /** Takes all rows of the db. */
+  /** Builds a hive from all rows of the db. */
   static from(rows: Iterable<Row>): Hive {
     const hive = new Hive()
     for (const { key, value } of rows) {
@@ -43,16 +43,16 @@ export class Hive {
   }
 
   /**
-   * The value at a path; undefined when nothing was set there.
+   * The value at a path; undefined when nothing is set there.
    *
-   * @throws {MigrationError} ERR_SLAB_CORRUPT when it is damaged
+   * @throws {MigrationError} ERR_SLAB_CORRUPT when the value is damaged
    */
   get(path: HivePath): Value | undefined {
     const value = this.find(path)?.value
     return value === undefined ? undefined : decoded(path, value)
   }
 
-  /** The text at a path, or undefined when there is none or something else. */
+  /** The text at a path, or undefined when there is none or the value is not text. */
   getText(path: HivePath): string | undefined {
     const value = this.get(path)
     return typeof value === 'string' ? value : undefined
@@ -63,7 +63,7 @@ export class Hive {
     return this.find(path) !== undefined
   }
 
-  /** Names of the children, in key order for those that were read, then in order of addition. */
+  /** Names of the children: first those that we read, in key order, then those that we added, in order. */
   children(path: HivePath): string[] {
     return [...(this.find(path)?.kids.keys() ?? [])]
   }
@@ -72,7 +72,7 @@ export class Hive {
     this.open(path).value = encode(value)
   }
 
-  /** Removes a node with all that is below it; returns its value. */
+  /** Removes a node with everything below it; returns its value. */
   remove(path: HivePath): Value | undefined {
     const parent = this.find(path.slice(0, -1))
     const node = parent?.kids.get(path[path.length - 1])
@@ -81,7 +81,7 @@ export class Hive {
     return node.value === undefined ? undefined : decoded(path, node.value)
   }
 
-  /** Copies a tree over another; nodes in between get an explicit null, as when Synapse stores a tree. */
+  /** Copies a tree over another. Nodes in between get an explicit null, as when Synapse stores a tree. */
   copyTree(from: HivePath, to: HivePath): void {
     const source = this.find(from)
     if (source === undefined) return
@@ -90,13 +90,13 @@ export class Hive {
     for (const name of source.kids.keys()) this.copyTree([...from, name], [...to, name])
   }
 
-  /** Sets null where nothing is set. */
+  /** Sets null if the node has no value. */
   setNull(path: HivePath): void {
     const node = this.open(path)
     node.value ??= NULL_VALUE
   }
 
-  /** The rows that differ from what was read. */
+  /** The rows that have changed since we read them. */
   changes(): { puts: Row[]; deletes: Uint8Array[] } {
     const now = new Map<string, Uint8Array>()
     collect(this.root, [], now)

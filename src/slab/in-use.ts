@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { fileId } from '../file/file-id.js'
 
 /**
- * Whether a process has an LMDB environment open on a slab: each of them holds a lock on the lock file. Device numbers are
- * not compared, as file systems report them differently there: a chance hit only costs a copy.
+ * Whether a process has an LMDB environment open on a slab: every environment holds a lock on the lock file. We ignore
+ * device numbers, which some file systems report differently in /proc/locks. A false hit only costs a copy.
  */
 export function isInUse(slabDir: string): boolean {
   const lockPath = join(slabDir, 'lock.mdb')

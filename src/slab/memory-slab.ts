@@ -1,12 +1,12 @@
 import type { SlabReader } from '../page/page-reader.js'
 import type { Row, RowStore, SlabStore } from './slab.js'
 
-/** A copy of a slab in memory: a db is read when it is first asked for, and what is written stays there. */
+/** A copy of a slab in memory. Reads a db on first use, and keeps all writes in memory. */
 export class MemorySlab implements SlabStore {
   private readonly source: SlabReader | null
   private readonly dbs = new Map<string, MemoryDb>()
 
-  /** @param source the slab to copy, or null for an empty one; it stays open for as long as dbs are asked for */
+  /** @param source the slab to copy, or null for an empty one; keep it open as long as you ask for dbs */
   constructor(source: SlabReader | null) {
     this.source = source
   }
@@ -30,7 +30,7 @@ export class MemorySlab implements SlabStore {
     return this.source?.db(name)?.dupSort ?? false
   }
 
-  /** The rows of a db in key order; those of one that nobody has asked for come from the source one by one. */
+  /** The rows of a db in key order. If nobody asked for the db yet, streams them from the source. */
   rows(name: string): Iterable<Row> {
     return this.dbs.get(name)?.rows() ?? this.source?.db(name)?.rows() ?? []
   }
@@ -48,7 +48,7 @@ export class MemorySlab implements SlabStore {
 }
 
 class MemoryDb implements RowStore {
-  /** By key, as latin1: such texts sort as their bytes do. */
+  /** Keyed by latin1 text, which sorts in the order of its bytes. */
   private readonly rowsByKey = new Map<string, Row>()
 
   constructor(rows: Iterable<Row>) {

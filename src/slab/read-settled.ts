@@ -1,14 +1,14 @@
 import { MigrationError } from '../errors.js'
 import { SlabReader } from '../page/page-reader.js'
 
-/** How often a slab is read again when its owner commits meanwhile. */
+/** How often we try again when the owner of the slab commits while we read. */
 const ATTEMPTS = 20
 
 /**
- * Reads something small of a slab that a Cortex may be writing to; when it commits meanwhile it is read again, so that
- * what is returned is one state.
+ * Reads something small from a slab that a Cortex may be writing to. If the Cortex commits in the meantime, reads
+ * again, so that the result is a single state.
  *
- * @throws {MigrationError} ERR_SOURCE_CHANGED when it never stands still, and what opening and `read` throw
+ * @throws {MigrationError} ERR_SOURCE_CHANGED when the slab never stands still, and whatever opening and `read` throw
  */
 export function readSettled<T>(path: string, read: (slab: SlabReader) => T): T {
   for (let attempt = 1; ; attempt++) {
@@ -26,7 +26,7 @@ export function readSettled<T>(path: string, read: (slab: SlabReader) => T): T {
   }
 }
 
-/** Pages that a writer uses again look damaged: only a slab that nobody has written to is. */
+/** Pages that a writer reuses look damaged to a reader. The slab is really damaged only if nobody has written to it. */
 function mayBeTorn(error: unknown, slab: SlabReader | undefined): boolean {
   if (slab === undefined) return error instanceof MigrationError && error.code === 'ERR_SLAB_CORRUPT'
   try {

@@ -5,7 +5,7 @@ import { MigrationError } from '../errors.js'
 import { bindingEnv, compiledDirs, isFormat1, lmdbPackageDir } from './binding.js'
 import { compileBinding, type Toolchain } from './compile-binding.js'
 
-/** What a fresh process found when it loaded `lmdb`: its LMDB version, or why it could not be loaded. */
+/** The result of loading `lmdb` in a fresh process: its LMDB version, or why it did not load. */
 interface Found {
   readonly version: string | null
   readonly isUsable: boolean
@@ -13,10 +13,10 @@ interface Found {
 }
 
 /**
- * Makes sure that there is an LMDB binding of data format 1 for this machine: compiles it where neither the package nor an
- * earlier set-up has one. `say` is told each step.
+ * Makes sure that this machine has an LMDB binding of data format 1: compiles one unless the package or an earlier
+ * setup has it. Reports each step to `say`.
  *
- * @throws {MigrationError} ERR_LMDB_BINDING with the true cause when there is none in the end
+ * @throws {MigrationError} ERR_LMDB_BINDING with the root cause when there is still none at the end
  */
 export async function setupBinding(say: (line: string, isNews: boolean) => void): Promise<void> {
   const before = probe(bindingEnv())
@@ -38,7 +38,9 @@ export async function setupBinding(say: (line: string, isNews: boolean) => void)
   say(`LMDB binding: data format 1 (LMDB ${after.version}), compiled into ${file}`, true)
 }
 
-/** Loads `lmdb` in a process of its own: what one process has loaded cannot be exchanged, and a wrong one may crash it. */
+/**
+ * Loads `lmdb` in a process of its own: a process cannot replace what it has loaded, and a wrong binding may crash it.
+ */
 function probe(env: { LMDB_PREBUILD?: string }): Found {
   const code = `import('lmdb').then(
     ({ version: v }) => console.log(JSON.stringify({ major: v.major, minor: v.minor, patch: v.patch })),
@@ -111,7 +113,7 @@ function writableDir(): string {
   )
 }
 
-/** Named as `lmdb` looks for it: a binding for one C library does not serve another one. */
+/** The name that `lmdb` looks for; it includes the C library, as a binding for one does not work with another. */
 function fileName(): string {
   if (process.platform !== 'linux') return 'node.napi.node'
   const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }

@@ -10,10 +10,10 @@ import { ensureOptsYaml } from './opts-yaml.js'
 import { uncut } from './write-gate.js'
 import { syncPath } from './write-whole.js'
 
-/** What LMDB 0.9 as Synapse builds it can hold; lmdb-js alone would accept longer keys that Synapse then cannot read. */
+/** The limit of LMDB 0.9 as Synapse builds it. lmdb-js alone would accept longer keys, which Synapse could not read. */
 const MAX_KEY_BYTES = 511
 const MAX_DBS = 128
-/** What LMDB makes it for the 126 readers that it has room for by default. */
+/** The size that LMDB gives the lock file for its default of 126 readers. */
 const LOCK_BYTES = 8192
 const MIN_MAP_BYTES = 2 ** 30
 
@@ -23,18 +23,18 @@ export interface Row {
   readonly value: Uint8Array
 }
 
-/** A db of a slab as cell steps know it: in a file (`Db`), or in memory. */
+/** A db of a slab as cell steps see it: in a file (`Db`), or in memory. */
 export interface RowStore {
   get(key: Uint8Array): Uint8Array | undefined
   /** All rows in key order. */
   rows(): Iterable<Row>
   put(key: Uint8Array, value: Uint8Array): void
-  /** Says whether the key was there. */
+  /** Returns whether the key was there. */
   delete(key: Uint8Array): boolean
   clear(): void
 }
 
-/** A slab as cell steps know it: in a file (`Slab`), or in memory. */
+/** A slab as cell steps see it: in a file (`Slab`), or in memory. */
 export interface SlabStore {
   db(name: string): RowStore
   write<T>(action: () => T): T
@@ -42,16 +42,18 @@ export interface SlabStore {
 }
 
 export interface SlabOptions {
-  /** How large the slab may become: address space, not disk. Default: twice its file, at least 1 GiB, Synapse's own start. */
+  /**
+   * How large the slab may grow: address space, not disk. Default: twice its file, and at least 1 GiB, as in Synapse.
+   */
   readonly mapBytes?: number
 }
 
-/** `dev:ino` of every data file that this thread has opened; LMDB never unmaps them while the process lives. */
+/** `dev:ino` of every data file that this thread has opened. LMDB keeps them mapped until the process ends. */
 const opened = new Set<string>()
 
 /**
- * A small slab that is read and written through LMDB: the hive, queues, the migration log. A slab has one owner in one
- * thread, and is opened once in the life of the process.
+ * A small slab that we read and write through LMDB: the hive, queues, the migration log. One thread owns it, and a
+ * process opens it only once.
  */
 export class Slab implements SlabStore {
   readonly path: string
@@ -60,7 +62,8 @@ export class Slab implements SlabStore {
   private writing = false
 
   /**
-   * Opens a slab directory (`…/cell.lmdb`) for reading and writing and makes it with its options file when it is missing.
+   * Opens a slab directory (`…/cell.lmdb`) for reading and writing. Creates it, with its options file, if it is
+   * missing.
    *
    * @throws {MigrationError} ERR_LMDB_BINDING; ERR_INTERNAL when this process has opened the slab before; ERR_DEST when
    *   LMDB cannot open it
@@ -100,7 +103,7 @@ export class Slab implements SlabStore {
     this.root = root
   }
 
-  /** Opens a named db, and creates it when it is missing. */
+  /** Opens a named db, and creates it if it is missing. */
   db(name: string, options: { dupSort?: boolean } = {}): Db {
     const dupSort = options.dupSort ?? false
     const known = this.dbs.get(name)
@@ -114,7 +117,7 @@ export class Slab implements SlabStore {
     return db
   }
 
-  /** Making a db is a transaction of its own. */
+  /** LMDB creates a db in a transaction of its own. */
   private openDb(name: string, dupSort: boolean): Database<Buffer, Buffer> {
     try {
       return uncut(() => this.root.openDB<Buffer, Buffer>({ name, dupSort, encoding: 'binary', keyEncoding: 'binary' }))
@@ -135,10 +138,10 @@ export class Slab implements SlabStore {
   }
 
   /**
-   * Runs `action` in one write transaction that is committed and synced when it returns; nothing of it is kept when it
-   * throws.
+   * Runs `action` in one write transaction, which is committed and synced when this returns. If `action` throws,
+   * nothing is written.
    *
-   * @throws {MigrationError} ERR_DEST when LMDB cannot commit, as when the map or the disk is full
+   * @throws {MigrationError} ERR_DEST when LMDB cannot commit, for example because the map or the disk is full
    */
   write<T>(action: () => T): T {
     assert(!this.writing, () => `write() inside of write() on "${this.path}"`)
@@ -186,7 +189,7 @@ export class Db implements RowStore {
     this.writing = writing
   }
 
-  /** The value of a key (of a dupSort db its first one), or undefined. */
+  /** The value of a key (the first one in a dupSort db), or undefined. */
   get(key: Uint8Array): Uint8Array | undefined {
     const value = this.store.get(asBuffer(key))
     return value === undefined ? undefined : new Uint8Array(value)
@@ -210,14 +213,14 @@ export class Db implements RowStore {
     return (this.store.getStats() as { entryCount: number }).entryCount
   }
 
-  /** Stores a row; a dupSort db keeps the values that the key already has. Only inside `Slab.write()`. */
+  /** Stores a row; a dupSort db also keeps the values that the key already has. Only inside `Slab.write()`. */
   put(key: Uint8Array, value: Uint8Array): void {
     this.checkWrite(key, value)
     const stored = this.store.putSync(asBuffer(key), asBuffer(value)) as unknown
     if (stored !== true) throw new MigrationError('ERR_DEST', `Cannot store ${hexBytes(key)} in db "${this.name}"`)
   }
 
-  /** Removes a key with all its values, or of a dupSort db one value; says whether it was there. */
+  /** Removes a key with all its values, or one value in a dupSort db. Returns whether it was there. */
   delete(key: Uint8Array, value?: Uint8Array): boolean {
     assert(this.writing(), () => `delete from "${this.name}" outside of a transaction`)
     return value === undefined
@@ -243,12 +246,12 @@ export class Db implements RowStore {
   }
 }
 
-/** LMDB's own errors bear its numbers: a put may tell of a full map at once, or the commit does. */
+/** LMDB's errors have a numeric code. A full map may show at the put or only at the commit. */
 function isOfLmdb(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'number'
 }
 
-/** LMDB would make a file that is none yet when it is interrupted: an empty one is made as a whole. */
+/** LMDB, when interrupted, can leave a file that is not a slab yet. So we create an empty slab as a whole. */
 function create(path: string, dataPath: string): void {
   if (existsSync(dataPath)) return
   const part = `${path}.part`
@@ -265,8 +268,8 @@ function create(path: string, dataPath: string): void {
 }
 
 /**
- * LMDB makes its lock file sparse and writes it through a map: on a full disk that would end the process with SIGBUS. So it
- * has its blocks before LMDB opens it.
+ * LMDB makes its lock file sparse and writes to it through a map. On a full disk that would kill the process with
+ * SIGBUS, so we allocate its blocks before LMDB opens it.
  */
 function allocateLockFile(path: string): void {
   const lockPath = join(path, 'lock.mdb')
@@ -287,13 +290,15 @@ function cannotMake(path: string, cause: unknown): MigrationError {
 }
 
 function* rowsOf(store: Database<Buffer, Buffer>): Generator<Row> {
-  // Without a start lmdb-js begins at byte 5, behind where it would keep metadata of its own.
+  // Without a start, lmdb-js begins at byte 5 and skips the range that it reserves for its own metadata.
   for (const { key, value } of store.getRange({ start: Buffer.of(0) })) {
     yield { key: new Uint8Array(key), value: new Uint8Array(value) }
   }
 }
 
-/** LMDB forbids two environments on one file in a process; worker threads count, so ask the kernel what is mapped. */
+/**
+ * LMDB forbids two environments on one file in a process. Other threads count too, so we ask the kernel what is mapped.
+ */
 function refuseSecondOpen(path: string, dataPath: string): void {
   if (!existsSync(dataPath)) return
   const mapped = opened.has(nameOf(dataPath)) || isMapped(dataPath)

@@ -1,4 +1,4 @@
-/** The process that `snapshotSlabs()` starts: jobs come as a line of JSON on stdin, a line of JSON goes out for each. */
+/** The process that `snapshotSlabs()` starts. Jobs come as one line of JSON on stdin; each result is a line of JSON. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -12,12 +12,15 @@ import { readSettled } from './read-settled.js'
 import type { SnapshotAnswer, SnapshotJob } from './snapshot.js'
 
 const MAX_DBS = 256
-/** Slabs that a migration opens through LMDB are far smaller; those of an axon, which may be huge, are only copied. */
+/**
+ * A migration opens only slabs far smaller than this through LMDB. An axon's slabs may be huge, but we only copy them.
+ */
 const MOST_WALKED_BYTES = 2 ** 30
 
 const stdin = createInterface(process.stdin)
 const jobs = JSON.parse(await new Promise<string>((resolve) => stdin.once('line', resolve))) as SnapshotJob[]
-// Who asked is gone, killed perhaps, and somebody else may be writing the destination now. To exit would wait for a copy.
+// The parent is gone, and another process may already be writing to the destination. A kill, because exit() would wait
+// for the copy to end.
 stdin.once('close', () => process.kill(process.pid, 'SIGKILL'))
 for (const job of jobs) answer(await snapshot(job))
 stdin.removeAllListeners('close')
@@ -47,7 +50,7 @@ async function snapshot(job: SnapshotJob): Promise<SnapshotAnswer> {
     rmSync(partial, { recursive: true, force: true })
     if (error instanceof MigrationError) return { fail: { code: error.code, message: error.message, hint: error.hint } }
     const message = `Cannot copy slab "${job.source}" to "${job.dest}": ${(error as Error).message}`
-    // LMDB says what the system says, without its code.
+    // LMDB gives the system's message without its code.
     const isDest = /No space left|File too large|Disk quota|Input\/output error|ENOSPC|EFBIG|EDQUOT|EIO|EROFS/.test(
       message,
     )
@@ -56,25 +59,27 @@ async function snapshot(job: SnapshotJob): Promise<SnapshotAnswer> {
   }
 }
 
-/** Lets the end of stdin be seen, which ends this process before it writes anything more. */
+/** Lets the event loop notice the end of stdin, which ends this process before it writes anything more. */
 async function whileAsked(): Promise<void> {
   await setImmediate()
   await setImmediate()
 }
 
-/** Copies one state of a slab and returns how many rows all its dbs have; null when that was not possible unregistered. */
+/**
+ * Copies one state of a slab and returns the number of rows of all its dbs; null when that takes a registered reader.
+ */
 async function copy({ source, registered }: SnapshotJob, dest: string): Promise<number | null> {
-  // A reader that is registered in the source's own lock file: its writer leaves our pages alone.
+  // A reader registered in the source's own lock file: the writer then leaves our pages alone.
   if (registered === true || isInUse(source)) return (await copyAndCompare(source, source, dest)) ?? countRows(dest)
-  // A directory of our own with a link to the data: LMDB makes its lock file there, and the source stays as it is. It lies
-  // beside the copy, as nothing else may be writable: in a container, the root and with it /tmp is often read-only.
+  // A directory of our own with a link to the data. LMDB puts its lock file there, so the source stays unchanged. It is
+  // next to the copy because nothing else may be writable: in containers, the root with /tmp is often read-only.
   const own = join(dest, 'link')
   mkdirSync(own, { recursive: true })
   symlinkSync(resolve(source, 'data.mdb'), join(own, 'data.mdb'))
   return copyAndCompare(source, own, dest)
 }
 
-/** Null when the source was written to meanwhile, else the number of rows, which both sides agree on. */
+/** The number of rows, on which both sides agree; null when someone wrote to the source in the meantime. */
 async function copyAndCompare(source: string, envPath: string, dest: string): Promise<number | null> {
   const before = stateOf(source)
   try {
@@ -95,7 +100,7 @@ async function copyAndCompare(source: string, envPath: string, dest: string): Pr
   return sum(copied)
 }
 
-/** LMDB copies pages as they are, and may crash the process that opens a damaged copy. */
+/** LMDB copies pages unchecked, and opening a damaged copy may crash the process. */
 function refuseDamage(source: string, copy: string): void {
   if (statSync(join(copy, 'data.mdb')).size > MOST_WALKED_BYTES) return
   const [complaint] = walkSlab(copy).complaints
@@ -108,7 +113,7 @@ function refuseDamage(source: string, copy: string): void {
 async function backup(source: string, envPath: string, dest: string): Promise<void> {
   const lmdb = await loadLmdb()
   const fileBytes = statSync(join(source, 'data.mdb')).size
-  // A slab in use may grow between this line and LMDB's look at it: a map that is too small then is an error.
+  // A slab in use may grow before LMDB looks at it, and a map that is too small is an error.
   const mapSize = envPath === source ? 2 * fileBytes + 2 ** 30 : Math.max(fileBytes, 2 ** 20)
   const options = { noSubdir: false, readOnly: true, maxDbs: MAX_DBS, mapSize, encoding: 'binary' } as const
   const env = lmdb.open({ path: envPath, ...options })
@@ -118,7 +123,7 @@ async function backup(source: string, envPath: string, dest: string): Promise<vo
   syncFile(join(dest, 'data.mdb'))
 }
 
-/** Null when the slab does not stand still long enough to be looked at. */
+/** Null when the slab changes too often to read it. */
 function stateOf(path: string): { txnId: number; entries: Map<string, number> } | null {
   try {
     return readSettled(path, (slab) => ({ txnId: slab.txnId, entries: entriesOf(slab) }))

@@ -9,12 +9,14 @@ import { assert, type ErrorCode, MigrationError } from '../errors.js'
 export interface SnapshotJob {
   readonly source: string
   readonly dest: string
-  /** Whether to read as a registered reader, which writes to the lock file of the source. Default: only when it is in use. */
+  /**
+   * Whether to register as a reader, which writes to the lock file of the source. Default: only if the slab is in use.
+   */
   readonly registered?: boolean
 }
 
 export interface Snapshot extends SnapshotJob {
-  /** Rows of all dbs, duplicates counted one by one. */
+  /** Rows of all dbs, counting each duplicate. */
   readonly rows: number
   /** Size of the copy's data file. */
   readonly bytes: number
@@ -22,22 +24,22 @@ export interface Snapshot extends SnapshotJob {
 
 export type SnapshotAnswer =
   | { readonly ok: Snapshot }
-  /** Somebody began to write while it was copied: only a registered reader can copy it now. */
+  /** Someone started writing during the copy: only a registered reader can copy it now. */
   | { readonly again: true }
   | { readonly fail: { readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined } }
 
 /**
- * Makes compact copies of slabs, each one state of it, also while a Cortex writes to it; only `data.mdb` is made. The
- * sources stay byte for byte as they are, but for the lock file of a slab in use. One child process makes all copies, as
- * a process may open a slab only once.
+ * Makes compact copies of slabs, each of a single state, even while a Cortex writes to them. Copies only `data.mdb`.
+ * Does not change the sources, except for the lock file of a slab in use. A child process makes all copies, because a
+ * process may open a slab only once.
  *
- * @throws {MigrationError} ERR_SOURCE, ERR_SLAB_CORRUPT … for the first slab that cannot be copied
+ * @throws {MigrationError} ERR_SOURCE, ERR_SLAB_CORRUPT … for the first slab that it cannot copy
  */
 export function snapshotSlabs(jobs: readonly SnapshotJob[]): Promise<Snapshot[]> {
   return snapshotGroups([jobs])[0]
 }
 
-/** The same for groups of slabs, one after the other by the same process: each settles when its slabs are copied. */
+/** Like snapshotSlabs(), for several groups in turn in one process. Each promise settles when its group is copied. */
 export function snapshotGroups(groups: readonly (readonly SnapshotJob[])[]): Promise<Snapshot[]>[] {
   const answers = runJobs(groups.flat())
   let at = 0
@@ -45,7 +47,7 @@ export function snapshotGroups(groups: readonly (readonly SnapshotJob[])[]): Pro
     const start = at
     at += jobs.length
     const copied = snapshotsOf(jobs, answers.slice(start, at))
-    // Who awaits it later still gets the error; until then it must not count as unhandled.
+    // The caller may await it later and still gets the error. Until then it must not count as an unhandled rejection.
     copied.catch(() => undefined)
     return copied
   })
@@ -65,8 +67,8 @@ function runJobs(jobs: readonly SnapshotJob[]): Promise<SnapshotAnswer>[] {
   if (jobs.length === 0) return []
   const script = fileURLToPath(new URL('./snapshot-process.js', import.meta.url))
   const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'pipe'] })
-  child.stdin.on('error', () => undefined) // It dies before it has read: its exit code tells.
-  // It stays open: the copying process ends when this one does, and writes nothing any more.
+  child.stdin.on('error', () => undefined) // Happens when the child dies before it reads; its exit code reports that.
+  // Keep stdin open: when this process ends, the child sees it close, and ends too.
   child.stdin.write(`${JSON.stringify(jobs)}\n`)
   const end = new Promise<string>((resolve, reject) => {
     child.once('error', reject)

@@ -1,25 +1,25 @@
-/** What the gate of a thread that writes through LMDB says. */
+/** The states of a gate, for a thread that writes through LMDB. */
 const OPEN = 0
 const WRITING = 1
 const CLOSED = 2
 
-/** The gate of this thread; null in one that nobody ends. */
+/** The gate of this thread; null if nobody will terminate it. */
 let own: Int32Array | null = null
 let depth = 0
 
-/** A gate for a thread to be: it lies in shared memory. */
+/** A gate in shared memory, for a thread that is about to start. */
 export function newGate(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4))
 }
 
-/** Makes each transaction of this thread pass the gate, which whoever ends the thread closes first. */
+/** Makes each transaction of this thread pass the gate. Whoever terminates the thread closes the gate first. */
 export function passGate(gate: Int32Array): void {
   own = gate
 }
 
 /**
- * Runs a transaction. A thread that is ended within one never ends: lmdb-js then closes its environments, and waits forever
- * for the lock that the transaction holds. So a thread may be ended between its transactions only.
+ * Runs a transaction that must not be cut off. If someone terminates a thread within a transaction, lmdb-js closes its
+ * environments and waits forever for the lock that the transaction holds.
  */
 export function uncut<T>(transaction: () => T): T {
   const gate = own
@@ -36,9 +36,9 @@ export function uncut<T>(transaction: () => T): T {
 }
 
 /**
- * Lets no further transaction begin, and waits for the one that is running; blocks this thread.
+ * Stops further transactions and waits for the running one; blocks this thread.
  *
- * @returns whether there is none any more: the thread may be ended
+ * @returns whether no transaction is running, so that the thread can be terminated
  */
 export function closeGate(gate: Int32Array, limitMs: number): boolean {
   const endMs = Date.now() + limitMs
@@ -50,7 +50,7 @@ export function closeGate(gate: Int32Array, limitMs: number): boolean {
   }
 }
 
-/** Behind a closed gate it waits to be ended. */
+/** At a closed gate, waits to be terminated. */
 function enter(gate: Int32Array): void {
   while (Atomics.compareExchange(gate, 0, OPEN, WRITING) !== OPEN) Atomics.wait(gate, 0, CLOSED)
 }

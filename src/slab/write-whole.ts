@@ -14,14 +14,14 @@ import {
 import type { Path } from '../file/at-path.js'
 import { joinPath, removeTree } from '../file/remove-tree.js'
 
-/** Writes a file that is there as a whole or not at all, whatever happens meanwhile; see `copyWhole()`. */
+/** Writes a file so that all of it appears or nothing, whatever happens; see `copyWhole()`. */
 export function writeWhole(path: string, content: string | Uint8Array): void {
   whole(path, (part) => writeFileSync(part, content, { flag: 'wx' }))
 }
 
 /**
- * Copies a file so that it is there as a whole or not at all. It gets mode 0600: what a Cortex keeps beside its slabs are
- * secrets more often than not.
+ * Copies a file so that all of it appears or nothing. Its mode is 0600, because files that a Cortex keeps beside its
+ * slabs often hold secrets.
  */
 export function copyWhole(source: Path, dest: Path): void {
   whole(dest, (part) => copyFileSync(source, part, constants.COPYFILE_EXCL))
@@ -47,7 +47,7 @@ export function syncPath(path: Path): void {
   }
 }
 
-/** Makes all files and names below a directory durable; what is so already costs next to nothing. */
+/** Makes all files and names below a directory durable. Costs almost nothing for those that already are. */
 export function syncTree(dir: Path): void {
   for (const name of readdirSync(dir, { encoding: 'buffer' })) {
     const path = joinPath(dir, name)

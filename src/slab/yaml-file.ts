@@ -2,23 +2,23 @@ import { parseDocument, stringify, type Tags } from 'yaml'
 import { MigrationError } from '../errors.js'
 import { readText } from '../file/read-text.js'
 
-/** Synapse reads YAML 1.1, where `on` and `yes` are true; its parser never took `y` and `n` for booleans, though. */
+/** Synapse reads YAML 1.1, where `on` and `yes` are true. Its parser never accepted `y` and `n` as booleans, though. */
 const OPTIONS = { version: '1.1', customTags: (tags: Tags) => tags.map(withoutLetters) } as const
 
 export type YamlMap = Record<string, unknown>
 
 /**
- * Reads a YAML file that holds a map; an empty one counts as an empty map, as operators leave them behind.
+ * Reads a YAML file that holds a map. Operators leave empty files behind, so an empty file counts as an empty map.
  * Returns null when there is no such file.
  *
- * @throws {MigrationError} ERR_CONFIG when it is not YAML, or something else than a map
+ * @throws {MigrationError} ERR_CONFIG when it is not YAML, or not a map
  */
 export function readYamlFile(path: string): YamlMap | null {
   const text = readText(path)
   return text === null ? null : parseYaml(text, path)
 }
 
-/** @param path of the file that holds the text, for messages */
+/** @param path the file's path, for messages */
 export function parseYaml(text: string, path: string): YamlMap {
   const doc = parseDocument(text, OPTIONS)
   const [error] = doc.errors
@@ -29,7 +29,7 @@ export function parseYaml(text: string, path: string): YamlMap {
   return value as YamlMap
 }
 
-/** Aliases are only followed here: they may lead nowhere, or grow without measure. */
+/** Aliases are resolved only here: they may lead nowhere, or expand without limit. */
 function plainOf(doc: ReturnType<typeof parseDocument>, path: string): unknown {
   try {
     return doc.toJS()
@@ -38,7 +38,7 @@ function plainOf(doc: ReturnType<typeof parseDocument>, path: string): unknown {
   }
 }
 
-/** A YAML document as Synapse writes it: block style, sorted keys, between `---` and `...`; `--- {}` when empty. */
+/** A YAML document in Synapse's style: block style, sorted keys, between `---` and `...`; `--- {}` when empty. */
 export function yamlDocument(map: YamlMap): string {
   if (Object.keys(map).length === 0) return '--- {}\n...\n'
   const body = stringify(map, {

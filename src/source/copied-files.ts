@@ -3,16 +3,16 @@ import { atPath, quoted, readHint, whyUnreadable } from '../file/at-path.js'
 import { type FileId, fileId } from '../file/file-id.js'
 import { joinPath } from '../file/remove-tree.js'
 
-/** One thing of a Cortex directory beside its layers, links followed. */
+/** A file, directory or slab of a Cortex directory outside of its layers, with links followed. */
 export interface CopiedFile {
-  /** A slab stands for all that it holds. */
+  /** A slab includes everything in its directory. */
   readonly kind: 'directory' | 'file' | 'slab'
   readonly path: Buffer
-  /** Names from the Cortex directory down; they need not be UTF-8. */
+  /** Names from the Cortex directory down; they may not be UTF-8. */
   readonly names: readonly Buffer[]
 }
 
-/** Something that cannot be copied. `lost`: the Cortex would lack it; `left out`: a warning will do. */
+/** Something that we cannot copy. `lost`: the Cortex would lack it; `left out`: a warning is enough. */
 export interface NotCopied {
   readonly kind: 'lost' | 'left out'
   readonly path: Buffer
@@ -20,12 +20,12 @@ export interface NotCopied {
   readonly hint: string
 }
 
-/** Whose absence a Cortex would not survive, or would not notice, which is worse. */
+/** Without these a Cortex does not start, or, worse, starts and does not notice. */
 const KEPT = new Set(['cell.guid', 'cell.yaml', 'boot.yaml', 'slabs', 'axon'])
 
 /**
- * Lists all that lies in a Cortex directory beside its layers: each directory before what it holds, names in the order of
- * their bytes. Temporary files and sockets that 0.1.x makes again are not listed.
+ * Lists everything in a Cortex directory outside of its layers: a directory before its content, names in byte order.
+ * Skips temporary files and sockets, which 0.1.x recreates.
  */
 export function* copiedFiles(dir: string): Generator<CopiedFile | NotCopied> {
   const path = Buffer.from(dir)
@@ -33,7 +33,7 @@ export function* copiedFiles(dir: string): Generator<CopiedFile | NotCopied> {
   if (found.kind === 'directory') yield* inDirectory(path, [], [fileId(path)])
 }
 
-/** @param above the directory and those that it lies in */
+/** @param above this directory and its parents */
 function* inDirectory(
   dir: Buffer,
   names: readonly Buffer[],
@@ -47,7 +47,7 @@ function* inDirectory(
 
 function* entry(path: Buffer, names: readonly Buffer[], above: readonly FileId[]): Generator<CopiedFile | NotCopied> {
   const found = atPath(path)
-  // Gone meanwhile, or a socket or pipe, which holds nothing.
+  // It has gone in the meantime, or is a socket or pipe, which holds nothing to copy.
   if (found.kind === 'absent' || found.kind === 'other') return
   if (found.kind === 'unreachable') {
     const { why, reason, hint } = found
@@ -68,7 +68,7 @@ function* entry(path: Buffer, names: readonly Buffer[], above: readonly FileId[]
     return
   }
   const id = fileId(path)
-  // It would never come to an end.
+  // A link into its own parents would go on forever.
   if (above.some(({ dev, inode }) => dev === id.dev && inode === id.inode)) {
     const reason = `${quoted(path)} is a link to a directory that it lies in`
     yield { kind: 'left out', path, reason, hint: 'Nothing needs to be done: it holds nothing of its own' }
@@ -92,7 +92,7 @@ function* slab(path: Buffer, names: readonly Buffer[]): Generator<CopiedFile | N
     }
 }
 
-/** A directory of a slab without its data is a directory like any other. */
+/** A slab's directory without its data is an ordinary directory. */
 function isSlab(path: Buffer, names: readonly Buffer[]): boolean {
   const isNamedSo = names.length > 1 && names[names.length - 1].toString('latin1').endsWith('.lmdb')
   return isNamedSo && atPath(joinPath(path, 'data.mdb')).kind !== 'absent'
@@ -102,7 +102,7 @@ function isKept(names: readonly Buffer[]): boolean {
   return KEPT.has(names[0].toString()) || names[names.length - 1].toString('latin1').endsWith('.lmdb')
 }
 
-/** Layers are migrated, not copied; 0.1.x makes sockets again when it starts, and `tmp` beside slabs. */
+/** We migrate layers instead of copying them. 0.1.x recreates sockets, and `tmp` beside slabs, when it starts. */
 function isMadeAnew(names: readonly Buffer[]): boolean {
   const [top, name] = [names[0].toString('latin1'), names[names.length - 1].toString('latin1')]
   if (names.length === 1) return top === 'layers'

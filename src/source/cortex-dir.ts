@@ -13,29 +13,29 @@ import { type LayerDirs, readLayerDirs } from './layer-dirs.js'
 import { whyNoCortex } from './no-cortex.js'
 import { layerVersion, spliceRows } from './source-dbs.js'
 
-/** A Cortex names its layers, views and users by 32 hex digits. */
+/** A Cortex names its layers, views and users with 32 hex digits. */
 const IDEN = /^[0-9a-f]{32}$/
 const FIRST_2X: Version = [0, 2, 0]
 
-/** The facts of a 0.1.x Cortex directory that decide how it is migrated; no layer data. */
+/** What decides how we migrate a 0.1.x Cortex directory; no layer data. */
 export interface SourceCortex {
   readonly dir: string
-  /** Where the operator has it: another place than `dir` when that is a copy. */
+  /** The operator's path of the source; differs from `dir` when that is a copy. */
   readonly givenDir: string
   /** Content of `cell.guid`, or null. */
   readonly cellGuid: string | null
   readonly hive: Hive
-  /** The release whose layout it has when that is 2.x, as `2.x` or `(0, 2, 0)`; null for a 0.1.x Cortex. */
+  /** For a 2.x Cortex, its release as `2.x` or `(0, 2, 0)`; null for a 0.1.x Cortex. */
   readonly newer: string | null
-  /** Local layers that the hive knows and that have a directory, sorted by iden. */
+  /** Local layers that are in the hive and have a directory, sorted by iden. */
   readonly layers: readonly SourceLayer[]
-  /** Directories of layers that the hive does not know, sorted: a deleted layer leaves its directory behind. */
+  /** Directories of layers that are not in the hive, sorted: deleting a layer leaves its directory behind. */
   readonly orphans: readonly SourceLayer[]
-  /** Local layers that the hive or a view names and that cannot be found, sorted. */
+  /** Local layers that the hive or a view names but that have no directory, sorted. */
   readonly missing: readonly MissingLayer[]
   /** Layers that live in another Cortex, sorted. */
   readonly remote: readonly string[]
-  /** What else lies in `layers/`: `lost+found` and the like. */
+  /** Other things in `layers/`: `lost+found` and the like. */
   readonly strays: readonly string[]
 }
 
@@ -45,7 +45,7 @@ export interface SourceLayer {
 }
 
 export interface MissingLayer extends SourceLayer {
-  /** Why it cannot be read: `there is no directory …`, or whose link or permission is in the way. */
+  /** Why we cannot read it: `there is no directory …`, or a bad link or permission. */
   readonly reason: string
   readonly hint: string
 }
@@ -54,25 +54,25 @@ export interface MissingLayer extends SourceLayer {
 export interface LayerFacts {
   readonly hasLayerSlab: boolean
   readonly hasNodeData: boolean
-  /** `layer:model:version`, or null when the layer does not have it. */
+  /** `layer:model:version`, or null when the layer has none. */
   readonly modelVersion: Value | null
   /** The offset of the next splice: one past the last. Null when there is no splice slab. */
   readonly nextSplice: number | null
-  /** Feed positions of the layer, by hex of their iden. */
+  /** Positions of the layer's feeds, by the hex of the feed's iden. */
   readonly feedOffsets: ReadonlyMap<string, bigint>
   /** Bytes of all pages that the layer's slabs use. */
   readonly usedBytes: number
-  /** And those of the largest of them. */
+  /** Bytes used by the largest of these slabs. */
   readonly largestBytes: number
 }
 
 /**
- * Reads a 0.1.x Cortex directory without changing anything in it; the Cortex may be running. Links are followed, as
- * 0.1.x follows them. A directory of 2.x is read too, as far as the hive tells: `newer` says so.
+ * Reads a 0.1.x Cortex directory and changes nothing in it, so the Cortex may be running. Follows links, as 0.1.x does.
+ * Also reads the hive of a 2.x directory; `newer` is then set.
  *
- * @param destDir the other directory of the command: the error says when the two were swapped
- * @param givenDir where the operator has it, when `dir` is a copy
- * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory, or this user may not read it
+ * @param destDir the other directory of the command, so that the error can say that the user swapped the two
+ * @param givenDir the operator's path when `dir` is a copy
+ * @throws {MigrationError} ERR_SOURCE when it is not a Cortex directory, or this user may not read it
  */
 export function readSource(dir: string, destDir?: string, givenDir = dir): SourceCortex {
   const noCortex = whyNoCortex(dir, 'read source', destDir)
@@ -107,7 +107,7 @@ export function readSource(dir: string, destDir?: string, givenDir = dir): Sourc
   }
 }
 
-/** Views whose stack has a layer, sorted. */
+/** Views whose stack includes a layer, sorted. */
 export function viewsWith({ hive }: Pick<SourceCortex, 'hive'>, layerIden: string): string[] {
   return hive
     .children(['cortex', 'views'])
@@ -133,7 +133,7 @@ export function readLayerFacts({ dir }: SourceLayer): LayerFacts {
   }
 }
 
-/** How much Storm text a Cortex keeps; it is carried over as it is. */
+/** How much Storm text a Cortex has; we carry it over unchanged. */
 export function countStorm({ dir, hive }: SourceCortex): { triggers: number; crons: number; commands: number } {
   return {
     triggers: readSettled(cortexPaths(dir).slab('cell'), (slab) => slab.db('triggers')?.entries ?? 0),
@@ -167,7 +167,10 @@ function layerDirs(dir: string): LayerDirs {
   return readLayerDirs(dir) ?? { dirs: [], files: [], unreachable: new Map() }
 }
 
-/** Whether a directory that the hive does not know is a layer, or may be one: what is closed to this user counts. */
+/**
+ * Whether a directory that is not in the hive is a layer, or may be one: we count directories that this user may not
+ * read.
+ */
 function isLayer(dir: string, name: string): boolean {
   if (!IDEN.test(name)) return false
   try {

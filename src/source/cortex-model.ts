@@ -5,7 +5,7 @@ import { ModelError } from '../norm-error.js'
 import { readExtModel, type SourceCortex } from './cortex-dir.js'
 
 /**
- * The model of a Cortex: what Synapse ships, then custom modules as files describe them, then what its hive adds.
+ * The model of a Cortex: what Synapse ships, plus model files for custom modules, plus the extended model of its hive.
  *
  * @throws {MigrationError} ERR_CONFIG when a file makes no sense
  */
@@ -19,7 +19,7 @@ export function cortexModel(
 }
 
 /**
- * What Synapse ships, and files.
+ * The core model plus model files.
  *
  * @throws {MigrationError} ERR_CONFIG when a file makes no sense
  */

@@ -4,8 +4,8 @@ import type { RowCursor } from '../page/row-cursor.js'
 import { findNodeRows } from './source-dbs.js'
 
 /**
- * Finds the form of a node whose form row lies in another layer of the source. A buid is a hash over form and value, so
- * any layer that holds the form row is right, whatever the order of the view.
+ * Finds the form of a node whose form row is in another layer of the source. A buid is a hash of form and value, so any
+ * layer with that form row gives the right answer, whatever the order of the view.
  */
 export class FormFinder {
   private readonly cursors: RowCursor[]
@@ -13,7 +13,7 @@ export class FormFinder {
 
   /**
    * @param layers `layer.lmdb` of the other layers, those below in a view first
-   * @param known forms that were found by other means, by buid in hex
+   * @param known forms already found by other means, by buid in hex
    */
   constructor(
     layers: readonly SlabReader[],
@@ -26,7 +26,7 @@ export class FormFinder {
     this.seekKey[32] = NameMark.form
   }
 
-  /** The form's name, or null when no layer knows it. */
+  /** The form's name, or null when no layer has it. */
   find(buid: Uint8Array): string | null {
     this.seekKey.set(buid)
     for (const cursor of this.cursors) {

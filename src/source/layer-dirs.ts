@@ -3,20 +3,20 @@ import { MigrationError } from '../errors.js'
 import { atPath, readHint, whyUnreadable } from '../file/at-path.js'
 import { cortexPaths } from '../layout/paths.js'
 
-/** What lies in the directory `layers` of a Cortex, links followed. */
+/** The content of a Cortex's `layers` directory, with links followed. */
 export interface LayerDirs {
   /** Names of directories, sorted. */
   readonly dirs: readonly string[]
   /** Names of other files, sorted. */
   readonly files: readonly string[]
-  /** By name: why nobody can tell what is there, and what to do about it. */
+  /** Names that we cannot look at, with the reason and what to do about it. */
   readonly unreachable: ReadonlyMap<string, { readonly reason: string; readonly hint: string }>
 }
 
 /**
- * Lists the directory `layers`, of source and destination alike; null when there is none.
+ * Lists the `layers` directory of a source or destination; null when there is none.
  *
- * @throws {MigrationError} ERR_SOURCE when it may not be read, or is a link that leads nowhere
+ * @throws {MigrationError} ERR_SOURCE when this user may not read it, or a link leads nowhere
  */
 export function readLayerDirs(dir: string): LayerDirs | null {
   const { layers } = cortexPaths(dir)

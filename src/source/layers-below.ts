@@ -1,8 +1,8 @@
 import type { SourceCortex } from './cortex-dir.js'
 
 /**
- * Layers that may hold the form row of a partial node of `iden`: first those below it in a view, nearest first, then the
- * layers that are with it in no view.
+ * Layers that may hold the form row of a partial node of `iden`: first those below it in a view, nearest first, then
+ * the layers that share no view with it.
  */
 export function layersBelow({ hive, layers }: SourceCortex, iden: string): string[] {
   const found = new Set<string>()
@@ -18,7 +18,7 @@ export function layersBelow({ hive, layers }: SourceCortex, iden: string): strin
   return [...found].filter((layer) => there.has(layer))
 }
 
-/** Whether the Cortex has layers that cannot be looked at. */
+/** Whether the Cortex has layers that we cannot read. */
 export function isLayerMissing({ missing, remote }: SourceCortex): boolean {
   return missing.length + remote.length > 0
 }

@@ -7,14 +7,15 @@ import { SlabReader } from '../page/page-reader.js'
 import { isInUse } from '../slab/in-use.js'
 import { snapshotSlabs } from '../slab/snapshot.js'
 
-/** A 0.1.x Cortex commits each slab by itself every half second, longer when it is busy. */
+/** A 0.1.x Cortex commits each slab separately, every half second, or later when it is busy. */
 const COMMIT_WAIT_MS = 2_000
 
 /**
- * Where to read the layers from: the source itself, or copies below the destination when a Cortex is writing to it. The
- * page reader must not read what somebody writes to; a copy is one state that all threads share.
+ * Finds out where to read the layers: from the source itself, or, if a Cortex is writing to it, from copies below the
+ * destination. The page reader must not read a slab that is being written to, and all threads share a copy's single
+ * state.
  *
- * @param fromLast whether copies of an earlier run are used again
+ * @param fromLast whether to reuse copies of an earlier run
  * @returns a directory with `layers/<iden>/*.lmdb`
  */
 export async function snapshotIfLive(
@@ -37,7 +38,8 @@ export async function snapshotIfLive(
     )
     return snapshotSlabs(paths.filter(([path]) => SlabReader.exists(path)).map(([source, dest]) => ({ source, dest })))
   }
-  // A sync goes on where the copied splices end: all that they tell of must be committed before the nodes are copied.
+  // A sync continues where the copied splices end, so the Cortex must have committed their effects before we copy the
+  // nodes.
   await copy(['splices'])
   await setTimeout(COMMIT_WAIT_MS)
   await copy(['layer', 'nodedata'])
@@ -45,7 +47,7 @@ export async function snapshotIfLive(
   return snapshotDir
 }
 
-/** @throws {MigrationError} ERR_SOURCE when a process has a layer open: it cannot be read for long without a copy of it */
+/** @throws {MigrationError} ERR_SOURCE when a process has a layer open: reading it takes long, and needs a copy */
 export function refuseLiveLayers(srcDir: string, layers: readonly string[]): void {
   const live = liveLayer(srcDir, layers)
   if (live === undefined) return

@@ -5,7 +5,7 @@ import { atPath, readHint, whyUnreadable } from '../file/at-path.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 
-/** How archives and compressed files begin: offset and bytes in hex. */
+/** The first bytes of archives and compressed files: offset, and bytes in hex. */
 const ARCHIVES: readonly (readonly [at: number, magic: string])[] = [
   [257, '7573746172'], // tar
   [0, '1f8b'], // gzip
@@ -16,27 +16,26 @@ const ARCHIVES: readonly (readonly [at: number, magic: string])[] = [
   [0, '377abcaf271c'], // 7z
 ]
 const MAGIC_BYTES = 264
-/** Entries of a directory that are looked into for a Cortex. */
+/** How many entries of a directory we search for a Cortex. */
 const MOST_TRIED = 50
 const GIVE_CORTEX = 'Give the directory of a 0.1.x Cortex, the one that holds cell.guid'
 
 /**
- * Says why a directory cannot be read as a Cortex, and what it is instead; null when it has what makes a Cortex: a cell
- * slab and a directory of layers.
+ * Why a directory is not a Cortex, and what it is instead; null when it has a cell slab and a directory of layers.
  *
- * @param action what was asked for, like `read source`
- * @param destDir the other directory of the command, which may be the one that was meant
+ * @param action what the user asked for
+ * @param destDir the other directory of the command, which the user may have meant
  */
 export function whyNoCortex(dir: string, action: 'read source' | 'inspect', destDir?: string): MigrationError | null {
   const found = whatElse(dir)
-  // A Cortex whose layers are gone is one that can still be looked at.
+  // `inspect` also works on a Cortex that has lost its layers.
   if (found === null || (action === 'inspect' && found.isCell)) return null
   const isSwapped = destDir !== undefined && is01xCortex(destDir)
   const hint = isSwapped ? `"${destDir}" holds a 0.1.x Cortex: swap the two directories` : found.hint
   return new MigrationError('ERR_SOURCE', `Cannot ${action} "${dir}": ${found.text}`, { hint })
 }
 
-/** Whether a directory holds a Cortex of 0.1.x: one with a layer of that layout. False for what cannot be read. */
+/** Whether a directory holds a 0.1.x Cortex: one with a layer in that layout. False when it cannot be read. */
 export function is01xCortex(dir: string): boolean {
   try {
     const { layers, layer, slab } = cortexPaths(dir)
@@ -50,7 +49,7 @@ export function is01xCortex(dir: string): boolean {
 interface WhatElse {
   readonly text: string
   readonly hint: string
-  /** Whether it has a cell slab, as a Cortex without its layers. */
+  /** Whether it has a cell slab, but no layers. */
   readonly isCell?: boolean
 }
 

@@ -2,8 +2,8 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import type { DbReader } from '../page/page-reader.js'
 
 /**
- * The buid of the n-th node of a layer, at which the reference's `--nodelim n` stops: n-1 nodes come before it. Null when
- * there are fewer; for n below 2 a key before all.
+ * The buid of the n-th node of a layer, where the reference's `--nodelim n` stops: n-1 nodes come before it. Null when
+ * there are fewer nodes; for n below 2 a key before all others.
  */
 export function nthNode(bybuid: DbReader, n: number): Uint8Array | null {
   if (n < 2) return new Uint8Array(0)

@@ -3,11 +3,11 @@ import { SOURCE_DBS } from '../layout/source-layer.js'
 import { SlabReader } from '../page/page-reader.js'
 
 /**
- * Finds forms of nodes without a form row in the index rows of their own layer: `byprop` keys start with the form, and
- * so do the names behind the abbreviations of `by_tp_ftpi` (`form#tag:prop`).
+ * Finds the forms of nodes without a form row in the index rows of their own layer: `byprop` keys start with the form,
+ * and so do the names behind the abbreviations of `by_tp_ftpi` (`form#tag:prop`).
  *
- * @param wanted buids, end to end
- * @returns form by buid in hex, for those that were found
+ * @param wanted buids to look for
+ * @returns form by buid in hex, for those that it found
  */
 export function findForms(layerPath: string, wanted: readonly Uint8Array[]): Map<string, string> {
   const open = new Set<string>()
@@ -39,7 +39,7 @@ function scan(
   const cursor = slab.db(name)?.cursor()
   if (cursor === undefined) return
   for (let more = cursor.seek(null); more && open.size > 0; more = cursor.next()) {
-    // The buid ends the value, alone or as the msgpack of [buid].
+    // The value ends with the buid: the buid alone, or the msgpack of [buid].
     const { valueBuf, valueStart, valueEnd } = cursor
     if (valueEnd - valueStart < BUID_BYTES) continue
     const buid = hexOf(valueBuf, valueEnd - BUID_BYTES)

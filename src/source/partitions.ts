@@ -2,17 +2,20 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import type { DbReader } from '../page/page-reader.js'
 import { mostPartitionBytes } from './memory-plan.js'
 
-/** Source bytes of one partition of most layers: more gains nothing, as sorting leaves the caches. */
+/** Source bytes per partition in most layers. Larger ones gain nothing, as sorting leaves the CPU caches. */
 const USUAL_PARTITION_BYTES = 8 << 20
-/** A layer that would have more partitions gets larger ones, as far as memory goes: a merge reads the runs of all of them. */
+/**
+ * A layer that would have more partitions than this gets larger ones, if memory allows: the merge reads the runs of
+ * all.
+ */
 const USUAL_PARTITIONS = 512
-/** So many partitions per worker even in a small layer, so that none waits long for the last. */
+/** At least this many partitions per worker even in a small layer, so that no worker waits long for the last one. */
 const LEAST_PER_WORKER = 4
-/** Below this a layer is one partition. */
+/** A smaller layer is a single partition. */
 const SMALL_BYTES = 1 << 20
 
 /**
- * Cuts the buid key space at keys of what is really there, whatever their spread.
+ * Cuts the buid key space at existing keys, so it does not matter how they are spread.
  *
  * @returns the borders between partitions, ascending: n borders make n+1 partitions
  */
@@ -30,7 +33,7 @@ export function planPartitions(
   if (partitionBytes === undefined && total < SMALL_BYTES) return []
   const each = partitionBytes ?? partitionBytesOf(total, { workers, memoryBytes })
   const count = Math.max(Math.ceil(total / each), LEAST_PER_WORKER * workers)
-  // The larger database decides where to cut: buids are hashes, so it serves the other one as well.
+  // The larger database decides where to cut. Buids are hashes, so the cuts fit the other one as well.
   const largest = dbs[bytes.indexOf(Math.max(...bytes))]
   const keys = largest.separators(count * 4).map((key) => key.subarray(0, BUID_BYTES))
   const borders: Uint8Array[] = []

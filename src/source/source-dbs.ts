@@ -2,28 +2,29 @@ import { decode, type Value } from '../bytes/msgpack.js'
 import { MODEL_VERSION_KEY, SOURCE_DBS } from '../layout/source-layer.js'
 import type { DbReader, SlabReader } from '../page/page-reader.js'
 
-// All that reads rows of a source layer gets its databases here, so that another layout has one place to differ.
+// All code that reads rows of a source layer gets its databases here, so another layout needs changes in one place
+// only.
 
-/** @param slab the layer's `layer.lmdb`; undefined when it has none, as an empty file */
+/** @param slab the layer's `layer.lmdb`. Returns undefined when that has no such database, like an empty file */
 export function findNodeRows(slab: SlabReader): DbReader | undefined {
   return slab.db(SOURCE_DBS.nodes.db)
 }
 
-/** @throws {MigrationError} ERR_SLAB_CORRUPT when there are none: every layer of a Synapse has them */
+/** @throws {MigrationError} ERR_SLAB_CORRUPT when the database is missing: Synapse creates it in every layer */
 export function nodeRows(slab: SlabReader): DbReader {
   const db = findNodeRows(slab)
   if (db === undefined) throw slab.corrupt(`it has no database "${SOURCE_DBS.nodes.db}"`)
   return db
 }
 
-/** @param slab the layer's `nodedata.lmdb`, when it has one */
+/** @param slab the layer's `nodedata.lmdb`, if it has one */
 export function nodedataRows(slab: SlabReader | null | undefined): DbReader | undefined {
   return slab?.db(SOURCE_DBS.nodedata.db)
 }
 
 /**
  * @param slab the layer's `splices.lmdb`
- * @throws {MigrationError} ERR_SLAB_CORRUPT when it has other databases, but not this one: all splices would be lost
+ * @throws {MigrationError} ERR_SLAB_CORRUPT when it has other databases, but not this one: we would lose all splices
  */
 export function spliceRows(slab: SlabReader): DbReader | undefined {
   const db = slab.db(SOURCE_DBS.splices.db)
@@ -34,7 +35,7 @@ export function spliceRows(slab: SlabReader): DbReader | undefined {
 }
 
 /**
- * `layer:model:version` of a layer, of 0.1.x and 2.x alike, or null when it has none.
+ * `layer:model:version` of a 0.1.x or 2.x layer, or null when it has none.
  *
  * @throws {MigrationError} ERR_SLAB_CORRUPT when it is not msgpack
  */

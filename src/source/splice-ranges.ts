@@ -1,10 +1,10 @@
 import type { DbReader } from '../page/page-reader.js'
 
-/** Source bytes of one range; the writer may hold the pages of as many ranges as are worked on. */
+/** Source bytes per range. The writer may have to hold the pages of all ranges in progress. */
 const RANGE_BYTES = 8 << 20
 
 /**
- * First offsets of the ranges: 0, then keys that cut the log into parts of similar size.
+ * The first offset of each range: 0, then keys that cut the log into parts of similar size.
  *
  * @param db the splice log, undefined when there is none
  */

@@ -3,17 +3,17 @@ import { freemem } from 'node:os'
 import { count } from '../text/table.js'
 
 const READ_BYTES = 4 << 20
-/** The rest of the free memory is the migration's own. */
+/** The migration itself needs the rest of the free memory. */
 const MOST_OF_FREE = 0.6
 
 /**
- * Reads a file once, so that the system keeps it in memory: what `--src-dedicated` can do where memory cannot be locked.
+ * Reads a file once so that the system caches it: all that `--src-dedicated` can do without locking memory.
  *
- * @returns what was done, as a line for the log
+ * @returns a line for the log
  */
 export function warmFile(path: string): string {
   if (!existsSync(path)) return `Nothing to read into memory at ${path}`
-  // Sparse files are as large as their map: only what they hold counts.
+  // Sparse files look as large as their map; count only the blocks in use.
   const bytes = statSync(path).blocks * 512
   if (bytes > freemem() * MOST_OF_FREE) {
     return `Did not read ${path} into memory: it has ${mib(bytes)} MiB, ${mib(freemem())} MiB are free`

@@ -5,7 +5,7 @@ import { parseYaml, yamlDocument } from '../slab/yaml-file.js'
 import { DEST_VERSION, type StepContext } from './context.js'
 import type { Step } from './step.js'
 
-/** Options of the cell base of 0.2.x, which the reference takes for options of 0.1.x. */
+/** Options of the 0.2.x cell base, which the reference mistakes for 0.1.x options. */
 export const CELL_BASE_CONFS: ReadonlySet<string> = new Set([
   'auth:passwd',
   'backup:dir',
@@ -16,7 +16,7 @@ export const CELL_BASE_CONFS: ReadonlySet<string> = new Set([
   'nexslog:en',
 ])
 
-/** Options of a 0.2.x Cortex and of its cell base, up to 2.8.0; what else cell.yaml holds was for 0.1.x. */
+/** Options of a 0.2.x Cortex and of its cell base, up to 2.8.0. Everything else in cell.yaml was for 0.1.x. */
 const VALID_CONFS: ReadonlySet<string> = new Set([
   'axon',
   'cron:enable',
@@ -33,10 +33,10 @@ const VALID_CONFS: ReadonlySet<string> = new Set([
   ...CELL_BASE_CONFS,
 ])
 
-/** Step `cell`: the Cortex's version, who made each view, and its YAML files. */
+/** Step `cell`: the Cortex's version, the creators of views, and the YAML files. */
 export const cell: Step = { name: 'cell', run: migrateCell }
 
-/** Notes which version the source had, as long as the destination's hive still says so. */
+/** Records the source's version while the destination's hive still has it. */
 export function recordSourceVersion({ ops, cell, migrlog, log }: StepContext): void {
   if (!ops.has('dirn')) return
   const version = versionOf(cell.hive.get(['cellinfo', 'cortex:version']))
@@ -59,7 +59,7 @@ function migrateCell(context: StepContext): number {
   return 0
 }
 
-/** Views name their owner in 0.1.x; in 2.x they have their creator's iden, root's when the owner is nobody. */
+/** A 0.1.x view has its owner's name; a 2.x view has its creator's iden, or root's when there is no such user. */
 function setViewCreators({ cell: { hive }, log }: StepContext): void {
   const users = hive.children(['auth', 'users'])
   const named = (name: string) => users.find((iden) => hive.get(['auth', 'users', iden]) === name)
@@ -92,7 +92,7 @@ function cleanCellYaml({ destDir, files, ops, migrlog }: StepContext): { removed
   const text = files.read(path)
   const conf = text === null ? null : parseYaml(text, path)
   const removed = Object.keys(conf ?? {}).filter((name) => !VALID_CONFS.has(name))
-  // Without dirn an earlier run may have taken it out of the file already: what that run saw holds.
+  // Without dirn, an earlier run may already have removed it from the file; then we go by what that run recorded.
   const known = !ops.has('dirn') && migrlog.get('cell', 'conf', 'dedicated') === true
   const dedicated = Boolean(conf?.dedicated) || (known && conf?.dedicated === undefined)
   if (conf !== null) {

@@ -3,7 +3,7 @@ import type { DestCell } from '../dest/dest-cell.js'
 import type { DestQueues } from '../dest/dest-queues.js'
 import type { MigrationLog } from '../dest/migration-log.js'
 
-/** The steps of a migration in the order in which they run. */
+/** The steps of a migration, in order. */
 export const MIGR_OPS = [
   'dirn',
   'cell',
@@ -21,17 +21,17 @@ export const MIGR_OPS = [
 
 export type MigrOp = (typeof MIGR_OPS)[number]
 
-/** Those that work on each layer by itself. */
+/** Steps that work on each layer separately. */
 export const LAYER_STEPS = ['nodes', 'nodedata', 'splices'] as const satisfies readonly MigrOp[]
 
 export type LogLevel = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR'
 
-/** The version that a migrated Cortex has: every 0.2.x and 2.x release accepts it. */
+/** The version that a migrated Cortex has. Every 0.2.x and 2.x release accepts it. */
 export const DEST_VERSION = [0, 2, 0] as const
 
 /**
- * What every step is given, and all that it works on: `verify` gives it the source in memory, and compares what comes out
- * with the destination.
+ * What every step receives, and everything that it works on. `verify` passes the source in memory, and compares the
+ * result with the destination.
  */
 export interface StepContext {
   readonly destDir: string
@@ -44,10 +44,10 @@ export interface StepContext {
   readonly migrlog: MigrationLog
   readonly cell: DestCell
   readonly files: CellFiles
-  /** Opens the queues when they are first asked for. */
+  /** Opens the queues on first use. */
   readonly queues: () => Promise<DestQueues>
-  /** What is wrong with the extended model, as `ext prop (inet:fqdn:_x) error: …`. */
+  /** Problems of the extended model, such as `ext prop (inet:fqdn:_x) error: …`. */
   readonly modelWarnings: readonly string[]
-  /** Whether the destination gets its memory locked. */
+  /** Whether the destination's memory should be locked. */
   readonly destDedicated: boolean
 }

@@ -10,18 +10,18 @@ import type { StepContext } from './context.js'
 
 export type DirnContext = Pick<StepContext, 'destDir' | 'layers' | 'log'> & {
   readonly srcDir: string
-  /** Where the operator has the source, when `srcDir` is a copy; for messages. */
+  /** The operator's path of the source when `srcDir` is a copy; for messages. */
   readonly givenDir?: string
-  /** Layers that the destination has, but nothing of. */
+  /** Layers that the destination should have, but empty. */
   readonly emptyLayers?: readonly string[]
 }
 
 /**
- * Copies a Cortex directory but for its layers: everything that the destination has of the same name is replaced, except
- * layers and the nexus log. Slabs are copied compactly and each in one state, so the source may be running.
+ * Copies a Cortex directory without its layers. Replaces everything in the destination with the same name, except
+ * layers and the nexus log. Slabs are copied compactly, each in a single state, so the source may be running.
  *
- * Returns once the destination can be worked on. `axon` settles when the axon is copied too, which nothing else needs and
- * which may take long.
+ * Returns when other steps can work on the destination. `axon` settles when the axon is copied too: nothing else needs
+ * it, and it may take long.
  */
 export async function copyDirn(context: DirnContext): Promise<{ readonly axon: Promise<void> }> {
   const { srcDir, givenDir = srcDir, destDir, log } = context
@@ -33,7 +33,7 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
   const axonSlabs: CopiedFile[] = []
   for (const file of copiedFiles(srcDir)) {
     if ('reason' in file) {
-      // Preflight warns of what is left out.
+      // Preflight warns about these.
       if (file.kind === 'left out') continue
       throw new MigrationError('ERR_SOURCE', `Cannot copy "${givenDir}": ${file.reason}`, { hint: file.hint })
     }
@@ -46,7 +46,7 @@ export async function copyDirn(context: DirnContext): Promise<{ readonly axon: P
   }
   const [copied, axonCopied] = copySlabs([slabs, axonSlabs], destDir)
   const axon = axonCopied.then(() => log('INFO', `Completed dirn copy from ${givenDir} to ${destDir}`))
-  // Whoever awaits it later still gets the error; until then it must not count as unhandled.
+  // The caller may await it later and still gets the error. Until then it must not count as an unhandled rejection.
   axon.catch(() => undefined)
   await copied
   return { axon }
@@ -60,7 +60,7 @@ function makeLayerDirs({ destDir, layers, emptyLayers = [], log }: DirnContext):
   }
 }
 
-/** Makes a directory; one at the top replaces what the destination has of its name. */
+/** Creates a directory. At the top level it replaces the one in the destination. */
 function makeDir(names: readonly Buffer[], dest: Buffer): void {
   if (names.length === 1) {
     if (!endsWith(names[0], 'slabs')) removeTree(dest)
@@ -73,7 +73,7 @@ function makeDir(names: readonly Buffer[], dest: Buffer): void {
   mkdirSync(dest, { recursive: true, mode: 0o700 })
 }
 
-/** Copies one group of slabs after the other. */
+/** Copies one group of slabs after another. */
 function copySlabs(groups: readonly (readonly CopiedFile[])[], destDir: string): Promise<void>[] {
   const copies = groups.map((slabs) => copiesOf(slabs, destDir))
   const copied = snapshotGroups(copies.map(({ jobs }) => jobs))
@@ -87,7 +87,10 @@ function copySlabs(groups: readonly (readonly CopiedFile[])[], destDir: string):
   })
 }
 
-/** LMDB takes paths as text: a slab below a name that is none is reached by links, and moved to its place. */
+/**
+ * LMDB takes paths as text. If a slab's path is not valid text, we reach it through links, and move the copy to its
+ * place.
+ */
 function copiesOf(slabs: readonly CopiedFile[], destDir: string) {
   const odd = slabs.filter(({ path, names }) => !isText(path) || !names.every(isText))
   const jobs = slabs

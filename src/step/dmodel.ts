@@ -1,7 +1,7 @@
 import type { StepContext } from './context.js'
 import type { Step } from './step.js'
 
-/** Step `dmodel`: says what is wrong with the extended model, which stays as it is. */
+/** Step `dmodel`: reports problems of the extended model and changes nothing. */
 export const dmodel: Step = { name: 'dmodel', run: reportModel }
 
 function reportModel({ modelWarnings, log }: StepContext): number {

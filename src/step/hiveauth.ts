@@ -10,8 +10,8 @@ import type { StepContext } from './context.js'
 import type { Step } from './step.js'
 
 /**
- * Step `hiveauth`: users, roles, rules, and the gates of layers, views, triggers, queues and cron jobs. Its errors are
- * queues that get no gate, as nobody owns them.
+ * Step `hiveauth`: users, roles, rules, and the gates of layers, views, triggers, queues and cron jobs. A queue without
+ * an owner gets no gate, which is an error.
  */
 export const hiveauth: Step = { name: 'hiveauth', run: migrateHiveAuth }
 

@@ -3,14 +3,14 @@ import type { Hive } from '../slab/hive.js'
 import { DEST_VERSION, type StepContext } from './context.js'
 import type { Step } from './step.js'
 
-/** 0.1.x shows a layer without a name as this. */
+/** What 0.1.x shows for a layer without a name. */
 const NO_NAME = '??'
-/** 0.1.x options of a layer that 2.x has too, under another name; its map sizes are no setting any more. */
+/** 0.1.x layer options that 2.x has under another name. 2.x has no option for map sizes. */
 const RENAMED_OPTIONS = { 'lmdb:growsize': 'growsize', 'lmdb:lockmemory': 'lockmemory' } as const
 
 /**
- * Step `hivelyr`: what the hive says about each of its layers, in the layout of 0.2.x. Layers that only have a directory
- * get an entry when they are among those to migrate.
+ * Step `hivelyr`: the hive's data about each layer, in the layout of 0.2.x. A layer that has only a directory gets an
+ * entry if we migrate it.
  */
 export const hivelyr: Step = { name: 'hivelyr', run: migrateHiveLayers, progressKeys: layerIdens }
 
@@ -23,7 +23,7 @@ function migrateHiveLayers(context: StepContext): number {
     addShadow(hive, iden, context.destDedicated)
   }
   context.cell.commit()
-  // Nothing else tells whoever compares later with which option it was run.
+  // Recorded for a later comparison, which cannot find this option anywhere else.
   context.migrlog.put({ migrop: 'hivelyr', logtyp: 'conf', key: 'dedicated', val: context.destDedicated })
   for (const _ of idens) context.log('INFO', 'Completed Hive layer info migration')
   return 0
@@ -49,12 +49,12 @@ function migrateLayer({ cell: { hive }, log }: StepContext, iden: string, dedica
   if (growsize !== undefined) hive.set([...path, 'growsize'], growsize)
 }
 
-/** Whether 0.1.x had a name for a layer, or options that 2.x has too. */
+/** Whether a layer has a name in 0.1.x, or options that 2.x has too. */
 export function hasOwnOptions(hive: Hive, iden: string): boolean {
   return nameOf(hive, iden) !== null || optionsOf(hive, iden).size > 0
 }
 
-/** Whether the owner that a layer names, if any, is a user. */
+/** True unless the layer's owner is not a user. */
 export function isOwnerKnown(hive: Hive, iden: string): boolean {
   const owner = hive.get(['cortex', 'layers', iden, 'owner']) ?? null
   return owner === null || hive.children(['auth', 'users']).some((user) => hive.get(['auth', 'users', user]) === owner)
@@ -91,7 +91,7 @@ function optionsOf(hive: Hive, iden: string): Map<string, Value> {
   return options
 }
 
-/** The reference opens layers by a copy of their info and leaves it behind; `sync_020` of the reference looks for it. */
+/** The reference opens layers through a copy of their info and leaves that behind. Its `sync_020` looks for it. */
 function addShadow(hive: Hive, iden: string, destDedicated: boolean): void {
   const path = ['migr', 'layers', iden]
   for (const name of ['iden', 'creator', 'model:version']) {

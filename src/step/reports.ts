@@ -9,8 +9,8 @@ import { DEST_VERSION, type MigrOp, type StepContext } from './context.js'
 type ReportContext = Pick<StepContext, 'destDir' | 'ops' | 'migrlog' | 'log'>
 
 /**
- * Writes `migration/lyroffs.yaml`, from which the sync service starts: layer iden -> `{created: ms, nextoffs: the first
- * splice that is not in the migrated nodes}`.
+ * Writes `migration/lyroffs.yaml`, where the sync service starts: layer iden ->
+ * `{created: ms, nextoffs: the first splice that is not in the migrated nodes}`.
  */
 export function writeOffsets({ destDir, migrlog, log }: ReportContext): void {
   const offsets: YamlMap = {}
@@ -23,7 +23,10 @@ export function writeOffsets({ destDir, migrlog, log }: ReportContext): void {
   log('INFO', `Saved layer offsets to ${path}`)
 }
 
-/** Writes `migration/migrvers.yaml`: the versions of the source, and for each step that of the last run that had it. */
+/**
+ * Writes `migration/migrvers.yaml`: the versions of the source, and for each step the version of the last run that did
+ * it.
+ */
 export function writeVersions({ destDir, ops, migrlog, log }: ReportContext): void {
   const path = join(cortexPaths(destDir).migration.dir, 'migrvers.yaml')
   const before = readVersions(path)
@@ -38,7 +41,7 @@ export function writeVersions({ destDir, ops, migrlog, log }: ReportContext): vo
   log('INFO', `Saved migration versions to ${path}`)
 }
 
-/** A file that is damaged only costs what earlier runs noted in it. */
+/** If the file is damaged, we only lose the notes of earlier runs. */
 function readVersions(path: string): YamlMap {
   try {
     return readYamlFile(path) ?? {}

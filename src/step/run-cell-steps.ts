@@ -9,9 +9,8 @@ import { CELL_STEPS } from './steps.js'
 export type CellStepOptions = Omit<StepContext, 'cell' | 'queues' | 'files'>
 
 /**
- * Runs those of the cell steps that are asked for, in their order, on a destination that step dirn has made, and notes in
- * the migration log that each is done. Each commits on its own and may be run again. Returns how many errors they
- * recorded.
+ * Runs the requested cell steps in order on a destination made by step dirn, and records each in the migration log.
+ * Each step commits on its own and may run again. Returns how many errors they recorded.
  */
 export async function runCellSteps(options: CellStepOptions): Promise<number> {
   const cell = await DestCell.open(options.destDir)
@@ -28,7 +27,7 @@ export async function runCellSteps(options: CellStepOptions): Promise<number> {
   }
 }
 
-/** Runs the steps of `context.ops` on whatever it holds. */
+/** Runs the steps in `context.ops`. */
 export async function runSteps(context: StepContext): Promise<number> {
   recordSourceVersion(context)
   let errorCount = 0

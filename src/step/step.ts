@@ -1,10 +1,12 @@
 import type { MigrOp, StepContext } from './context.js'
 
-/** A step that concerns the whole Cortex: a file each in this folder, a row each in `steps.ts`. */
+/** A step for the whole Cortex: a file in this folder and a row in `steps.ts`. */
 export interface Step {
   readonly name: MigrOp
-  /** Does it and commits it; may be run again. Returns how many errors it recorded. */
+  /** Does the step and commits it; may run again. Returns how many errors it recorded. */
   run(context: StepContext): number | Promise<number>
-  /** Under what keys the migration log notes that it is done; `none` for a step that has nothing to do with single layers. */
+  /**
+   * The keys under which the migration log records that the step is done. Default: `none`, for a step without layers.
+   */
   progressKeys?(context: Pick<StepContext, 'cell' | 'layers'>): readonly string[]
 }

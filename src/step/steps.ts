@@ -8,8 +8,8 @@ import { queues } from './queues.js'
 import type { Step } from './step.js'
 import { triggers } from './triggers.js'
 
-/** Steps that work on the cell of the destination: all but the copy of the directory and those that work on layers. */
+/** Steps that work on the destination's cell: all except the copy of the directory and the layer steps. */
 export type CellOp = Exclude<MigrOp, 'dirn' | 'hivestor' | 'nodes' | 'nodedata' | 'splices'>
 
-/** Every cell step, in the order in which they run. */
+/** Every cell step, in order. */
 export const CELL_STEPS = { cell, dmodel, hivelyr, triggers, cron, hiveauth, queues } satisfies Record<CellOp, Step>

@@ -5,7 +5,7 @@ import { translateTrigger } from '../translate/triggers.js'
 import type { StepContext } from './context.js'
 import type { Step } from './step.js'
 
-/** Step `triggers`: moves triggers to the views that they belong to. What cannot be moved stays, and is recorded. */
+/** Step `triggers`: moves triggers to their views. One that it cannot move stays, and is recorded as an error. */
 export const triggers: Step = { name: 'triggers', run: migrateTriggers }
 
 function migrateTriggers(context: StepContext): number {
@@ -45,7 +45,7 @@ function migrateTriggers(context: StepContext): number {
   return errors.length
 }
 
-/** A damaged rule is reported as the bytes that are there. */
+/** A damaged rule is reported as raw bytes. */
 function readRule(value: Uint8Array): Value {
   try {
     return decode(value)

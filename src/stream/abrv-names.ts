@@ -1,17 +1,17 @@
 import { ABRV_SPACES, type KeyName } from '../layout/dest-dbs.js'
 import type { SlabReader } from '../page/page-reader.js'
 
-/** What stands for a name that the destination has no abbreviation for: no counter gets there. */
+/** A number that no counter reaches: stands for a name without an abbreviation in the destination. */
 const NONE = Buffer.alloc(8, 0xff)
 
 const known = new WeakMap<SlabReader, AbrvNames>()
 
-/** The abbreviations of a layer of the destination: 8 bytes in the keys of its indexes, for a property's or tag's name. */
+/** The abbreviations of a destination layer: 8 bytes in index keys that stand for a property's or tag's name. */
 export class AbrvNames {
   private readonly abrvs: Readonly<Record<KeyName, Map<string, Uint8Array>>>
   private readonly propNames: Map<string, Uint8Array>
 
-  /** Read once per reader. */
+  /** Reads them once per reader. */
   static of(layer: SlabReader): AbrvNames {
     const found = known.get(layer) ?? new AbrvNames(layer)
     known.set(layer, found)

@@ -12,36 +12,36 @@ import { packedName, SourceNode, strictText } from '../translate/source-node.js'
 import { RangeScan } from './range-scan.js'
 import { openSource } from './worker-state.js'
 
-/** Copies, of a `Buffer` too, whose own `slice` does not. */
+/** Always copies: `slice()` of a `Buffer` is a view. */
 const { slice } = Uint8Array.prototype
-/** LMDB's limit: packed names are keys of the abbreviation tables. */
+/** LMDB's limit, as packed names are keys of the abbreviation tables. */
 const MOST_NAME_BYTES = 511
 
-/** What tasks that translate nodes of a layer are told. */
+/** The part of the input that all tasks with nodes of a layer share. */
 export interface NodeSource {
   readonly layer: string
   /** Path of the source's `layer.lmdb`. */
   readonly layerPath: string
-  /** Path of the source's `nodedata.lmdb`, null when it is not migrated or not there. */
+  /** Path of the source's `nodedata.lmdb`; null when there is none or we do not migrate it. */
   readonly nodedataPath: string | null
-  /** `layer.lmdb` of the layers below; empty when partial nodes are not resolved. */
+  /** `layer.lmdb` of the layers below; empty when we do not resolve partial nodes. */
   readonly otherLayerPaths: readonly string[]
-  /** Forms of partial nodes that no other layer knows, by buid in hex. */
+  /** Forms of partial nodes that are in no other layer, by buid in hex. */
   readonly knownForms: readonly (readonly [string, string])[]
   readonly checks: boolean
   readonly mapPartial: boolean
-  /** Whether the Cortex has layers that cannot be looked at: a node may be in one of these. */
+  /** Whether the Cortex has layers that we cannot read: a node may be in one of these. */
   readonly isLayerMissing: boolean
   readonly model: ModelData
 }
 
-/** A row whose key is too short for a buid: told with all that it has. */
+/** Receives each row whose key is too short to hold a buid. */
 export type ShortKey = (step: 'nodes' | 'nodedata', key: Uint8Array, value: Uint8Array) => void
 
 /**
- * The one walk over a layer's nodes: each with its rows, translated, and its node data, in the order of buids. Node data of
- * a buid that has no row in this layer comes in its place. Everything public is about the node that `next()` has taken,
- * until it is called again.
+ * The one walk over a layer's nodes: each with its rows, translated, and its node data, in buid order. Node data of a
+ * buid without rows in this layer comes at its place in that order. All public fields describe the node of the last
+ * `next()`.
  *
  *     const stream = new NodeStream(source, translator, onShortKey)
  *     stream.seek(start, end)
@@ -54,27 +54,27 @@ export class NodeStream {
   hasNode = false
   /** The node's form row in `node`, or -1. */
   formRow = -1
-  /** What was left out of the node, if anything. */
+  /** What is missing from the translated node, if anything. */
   outcome: NodeOutcome = null
-  /** The form that its rows are written with; null when nothing of it can be. */
+  /** The form to write its rows with; null when no row can be written. */
   form: FormPlan | null = null
-  /** The form that the source or a layer below claims, whether or not the model has it. */
+  /** The form according to the source or a layer below, whether or not the model has it. */
   claimed: string | null = null
-  /** Form found in another layer, of a partial node. */
+  /** The form of a partial node, found in another layer. */
   known: string | null = null
   /** Number of the node; its buid is in `buids`. */
   owner = -1
   /** Buids by owner, end to end. */
   buids = new Uint8Array(1 << 12)
 
-  /** Node data that can be migrated: packed names and raw values. */
+  /** Node data that we can migrate: packed names and raw values. */
   dataCount = 0
   readonly dataNames: Uint8Array[] = []
   readonly dataValues: Uint8Array[] = []
-  /** Node data that cannot: name, or the bytes that are none, and raw value. */
+  /** Node data that we cannot migrate: the name (bytes if it is not a valid one) and the raw value. */
   lostData: [Value, Value][] = []
 
-  /** Buids of partial nodes whose form is unknown. */
+  /** Buids of partial nodes whose form we do not know. */
   readonly unresolved: Uint8Array[] = []
   readonly nodeRows: RangeScan
   readonly dataRows: RangeScan
@@ -85,7 +85,7 @@ export class NodeStream {
   private readonly shortKey: ShortKey
   private readonly dataBuid = new Uint8Array(BUID_BYTES)
   private owners = 0
-  /** Whether `node` holds the node before, of the same range. */
+  /** Whether `node` holds the previous node of the same range. */
   private hasLast = false
 
   /** @throws {MigrationError} when a slab cannot be read or has no `bybuid` */
@@ -99,14 +99,14 @@ export class NodeStream {
     this.shortKey = shortKey
   }
 
-  /** Goes to the rows of `[start, end)`; null is unbounded. */
+  /** Goes to the rows of `[start, end)`; null means unbounded. */
   seek(start: Uint8Array | null, end: Uint8Array | null): void {
     this.nodeRows.seek(start, end)
     this.dataRows.seek(start, end)
     this.hasLast = false
   }
 
-  /** Takes the next node. @throws {MigrationError} when the source is damaged */
+  /** Goes to the next node. @throws {MigrationError} when the source is damaged */
   next(): boolean {
     const { nodeRows, dataRows } = this
     while (nodeRows.isOpen || dataRows.isOpen) {
@@ -144,11 +144,11 @@ export class NodeStream {
     this.outcome = outcome
     this.form = outcome === null || outcome.kept ? this.translator.rows.form : null
     this.takeData()
-    // Read only where it is told of: a name costs a text.
+    // Get the name only when an error record needs it: it makes a string.
     this.claimed = outcome === null && this.lostData.length === 0 ? null : (node.formName() ?? known)
   }
 
-  /** Node data of a buid that has no other row in this layer. */
+  /** Takes node data of a buid that has no other rows in this layer. */
   private takeDataOnly(): void {
     const { buf, keyStart } = this.dataRows.cursor
     const buid = this.dataBuid

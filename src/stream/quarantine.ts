@@ -10,10 +10,10 @@ const FORM_NOT_RESOLVED = 'Nodedata form not resolved from migrated node slab'
 const NODEDATA_UNREADABLE = 'Nodedata could not be decoded'
 
 /**
- * A node that was not migrated, or (`kept`) not with all its values: under its buid, in the reference's layout and with all
- * its rows as they are.
+ * The record of a node that we did not migrate, or (`kept`) not completely: under its buid, in the reference's layout,
+ * with all its original rows.
  *
- * @param known form of a node without a form row, if it is known
+ * @param known the form of a node without a form row, if we know it
  */
 export function nodeRecord(
   layer: string,
@@ -27,10 +27,13 @@ export function nodeRecord(
   return packErrorRecord('nodes', node.buid, facts, [['node', node.toRecord()]])
 }
 
-/** Node data that was not migrated, and what is known of its node. */
+/** Node data that we did not migrate, and what we know about its node. */
 export type LostData = Pick<NodeStream, 'buid' | 'lostData' | 'claimed' | 'form' | 'hasNode'>
 
-/** Node data that was not migrated, by name: raw msgpack bytes, as some of it is here because it cannot be decoded. */
+/**
+ * The record of node data that we did not migrate, by name. Values are raw msgpack, because some of them cannot be
+ * decoded.
+ */
 export function nodedataRecord(source: NodeSource, lost: LostData): PackedRecord {
   const code = lostDataCode(source, lost)
   const mesg = code === 'ROW' ? NODEDATA_UNREADABLE : FORM_NOT_RESOLVED
@@ -38,7 +41,7 @@ export function nodedataRecord(source: NodeSource, lost: LostData): PackedRecord
   return packErrorRecord('nodedata', lost.buid, facts, [['nodedata', new PackMap(lost.lostData)]])
 }
 
-/** Whether nobody misses it: 0.1.x leaves the node data of a node that is deleted where it is. */
+/** Whether the node data is a leftover: 0.1.x does not delete the node data of a deleted node. */
 export function isLeftOver(source: NodeSource, lost: LostData): boolean {
   return errorKindInfo(lostDataCode(source, lost)).isNote === true
 }
@@ -50,11 +53,11 @@ function lostDataCode(
   if (form !== null) return 'ROW'
   if (hasNode) return 'NODE'
   if (claimed !== null) return 'FORM'
-  // Every layer was asked for the node: then it is in none.
+  // We looked in every layer, so the node is in none.
   return mapPartial && !isLayerMissing ? 'DELETED' : 'PARTIAL'
 }
 
-/** A row whose key is too short for a buid, under what there is of it. */
+/** The record of a row whose key is too short to hold a buid, under that key. */
 export function shortKeyRecord(
   layer: string,
   step: 'nodes' | 'nodedata',

@@ -1,7 +1,7 @@
 import type { SlabReader } from '../page/page-reader.js'
 import type { RowCursor } from '../page/row-cursor.js'
 
-/** Rows of one database whose keys lie in `[start, end)`; null is unbounded. A database that is not there has none. */
+/** Scans rows of a database with keys in `[start, end)`; null means unbounded. A missing database has no rows. */
 export class RangeScan {
   private readonly openCursor: RowCursor | null
   private end: Uint8Array | null = null
@@ -13,7 +13,7 @@ export class RangeScan {
     this.openCursor = slab?.db(db)?.cursor() ?? null
   }
 
-  /** The row it stands on. */
+  /** The current row. */
   get cursor(): RowCursor {
     if (this.openCursor === null) throw new RangeError('Cannot read a row of a scan that is not open')
     return this.openCursor
@@ -34,7 +34,7 @@ export class RangeScan {
     return this.cursor.keyEnd - this.cursor.keyStart
   }
 
-  /** Compares the key with `other[0, length)`, as LMDB orders keys. */
+  /** Compares the key with `other[0, length)` in LMDB's order. */
   compareKey(other: Uint8Array, length: number): number {
     const { buf, keyStart, keyEnd } = this.cursor
     const shared = Math.min(keyEnd - keyStart, length)
@@ -49,7 +49,7 @@ export class RangeScan {
     return this.keyBytes >= prefix.length && this.comparePrefix(prefix) === 0
   }
 
-  /** Compares as many bytes of the key as `prefix` has. */
+  /** Compares the first bytes of the key, as many as `prefix` has. */
   comparePrefix(prefix: Uint8Array): number {
     const { buf, keyStart, keyEnd } = this.cursor
     for (let i = 0; i < prefix.length; i++) {
@@ -60,14 +60,16 @@ export class RangeScan {
     return 0
   }
 
-  /** Whether the first bytes of the key, as many as `prefix` has, are greater. The key must have that many. */
+  /** Whether the first bytes of the key are greater than `prefix`. The key must not be shorter than `prefix`. */
   isAbove(prefix: Uint8Array): boolean {
     const { buf, keyStart } = this.cursor
     for (let i = 0; i < prefix.length; i++) if (buf[keyStart + i] !== prefix[i]) return buf[keyStart + i] > prefix[i]
     return false
   }
 
-  /** Whether the first `bytes` of the key are smaller than those of the other's. Both must have that many. */
+  /**
+   * Whether the first `bytes` bytes of this key are less than those of the other key. Both keys must have that many.
+   */
   comesBefore(other: RangeScan, bytes: number): boolean {
     const a = this.cursor
     const b = other.cursor

@@ -1,22 +1,24 @@
 import { xxh64 } from '../bytes/hash.js'
 
-/** Rows of a database are told apart by this many digests: fewer rows to list where two of them differ. */
+/** We keep this many digests per database, so that a difference leaves fewer rows to list. */
 export const BUCKETS = 4096
 const BUCKET_SHIFT = 52n
 const MOST_ROW_BYTES = 2 + 511 + 511
 
-/** Count and digest of the rows of each bucket; sums, so that their order does not matter. */
+/** Row count and digest of each bucket. Digests are sums, so the order of rows does not matter. */
 export interface DigestTable {
   readonly counts: Float64Array
   readonly sums: BigUint64Array
 }
 
-/** Digests rows of an index database, whatever their order: XXH64 over each, summed up by the first bits of the hash. */
+/**
+ * Digests the rows of an index database in any order: the XXH64 of each row is added to the bucket of its first bits.
+ */
 export class RowDigest {
   readonly table: DigestTable = { counts: new Float64Array(BUCKETS), sums: new BigUint64Array(BUCKETS) }
   private readonly row = Buffer.alloc(MOST_ROW_BYTES)
 
-  /** Adds the row; returns its bucket. */
+  /** Adds a row and returns its bucket. */
   add(
     key: Uint8Array,
     keyStart: number,

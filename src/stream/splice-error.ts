@@ -3,7 +3,10 @@ import { packErrorRecord } from '../layout/error-record.js'
 import type { PackedRecord } from '../thread/chunk-sender.js'
 import type { SpliceFailure } from '../translate/splice-sink.js'
 
-/** A failed splice under the layer's iden and its own offset, with the splice itself: as it is when it cannot be decoded. */
+/**
+ * The record of a failed splice, under the layer's iden and the splice's offset. It holds the splice, raw if it cannot
+ * be decoded.
+ */
 export function spliceErrorRecord(layer: string, failure: SpliceFailure): PackedRecord {
   const { code, message: mesg, offset, splice: raw } = failure
   const key = `${layer}:${String(offset).padStart(16, '0')}`

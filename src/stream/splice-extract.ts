@@ -7,43 +7,43 @@ import type { SpliceFailure } from '../translate/splice-sink.js'
 import { SpliceTranslator } from '../translate/splices.js'
 import type { StortypeSource } from '../translate/stortypes.js'
 
-/** Gaps that are listed one by one; the rest is in the count. */
+/** How many gaps we list; further ones only count. */
 const MOST_GAPS = 100
 
 export interface SpliceExtractArgs {
   /** `splices.lmdb` of a layer. */
   readonly slabPath: string
-  /** The groups whose first splice lies in `[start, end)` are translated; null: to the end of the log. */
+  /** Translates the groups whose first splice is in `[start, end)`; null: to the end of the log. */
   readonly start: number
   readonly end: number | null
   readonly stortypes: StortypeSource
-  /** Takes the rows of the node edit log: keys are int64 from 0 on within the range. */
+  /** Takes the rows of the node edit log. Their int64 keys start at 0 in each range. */
   readonly rows: Pick<LeafBuilderMethods, 'add'>
   readonly failure: (failure: SpliceFailure) => void
-  /** Told now and then how many splices were read since the last time. */
+  /** Called now and then with the number of splices read since the last call. */
   readonly progress?: (splices: number) => void
 }
 
 export interface SpliceExtractResult {
-  /** Rows handed on; the next range's rows follow at the sum of all before it. */
+  /** Rows handed on. The rows of the next range are numbered from the sum of all ranges before it. */
   readonly rows: number
   /** Splices in these rows. */
   readonly translated: number
   readonly failures: number
-  /** Of the splices in these rows those in names of an older model. */
+  /** How many of these splices used names of an older model. */
   readonly renamed: number
-  /** Offsets of the first and last splice that this range translated or reported; null when it had none. */
+  /** Offsets of the first and last splice that this range translated or reported; null when there were none. */
   readonly firstOffset: number | null
   readonly lastOffset: number | null
-  /** Offsets in `[start, end)` that have no row, and the first of these gaps as `[start, end)`. */
+  /** How many offsets in `[start, end)` have no row, and the first of these gaps as `[start, end)`. */
   readonly missing: number
   readonly gaps: readonly (readonly [start: number, end: number])[]
 }
 
 /**
- * Translates one range of a layer's splice log into rows of the node edit log. Ranges may be cut anywhere: a group that
- * reaches over the end is read to its end, and leading splices that continue with a group of the range before are left to it,
- * so together the ranges hold every splice exactly once and the same rows however they are cut.
+ * Translates one range of a layer's splice log into rows of the node edit log. Ranges may be cut anywhere: this reads a
+ * group to its end even beyond the range, and skips leading splices that continue a group of the range before. So
+ * together the ranges hold every splice exactly once, and give the same rows however they are cut.
  *
  * @throws {MigrationError} when the slab cannot be read
  */
@@ -142,14 +142,14 @@ class RangeExtractor {
     if (end !== null) this.gap(expected, end)
   }
 
-  /** The row's offset, or -1: keys that are no offset are in no log that 0.1.x has written. */
+  /** The row's offset, or -1: 0.1.x never writes a key that is not an offset. */
   private offset({ buf, keyStart, keyEnd }: RowCursor): number {
     if (keyEnd - keyStart !== 8) return -1
     const high = uint32(buf, keyStart)
     return high < 0x20_0000 ? high * 0x1_0000_0000 + uint32(buf, keyStart + 4) : -1
   }
 
-  /** Reports a row that has no offset under the offset expected at its place. */
+  /** Reports a row whose key is not an offset, under the offset that we expected there. */
   private failKey(cursor: RowCursor, expected: number): void {
     const { start, end } = this.args
     const key = cursor.key()

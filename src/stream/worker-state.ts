@@ -4,15 +4,15 @@ import { NodeTranslator, type NodeTranslatorOptions } from '../translate/node.js
 import type { OldNames, StortypeSource } from '../translate/stortypes.js'
 import { namesOfToday } from '../upgrade/today.js'
 
-// A worker thread runs many tasks of one migration: what is dear to make is kept between them.
+// A worker thread runs many tasks of one migration, so it keeps what is expensive to create.
 const slabs = new Map<string, SlabReader>()
-/** What a translator remembers of names; a layer may have millions of tags. */
+/** How many names a translator may remember: a layer can have millions of tags. */
 const MOST_NAMES = 200_000
 let translator: { readonly key: string; readonly translator: NodeTranslator } | null = null
 let names: { readonly model: Model; readonly names: OldNames } | null = null
 let model: { readonly key: string; readonly model: Model } | null = null
 
-/** A reader of a source slab, opened once per thread. */
+/** A reader of a source slab; each thread opens it once. */
 export function openSource(path: string): SlabReader {
   let slab = slabs.get(path)
   if (slab === undefined) {
@@ -28,7 +28,7 @@ export function workerModel(data: ModelData): Model {
   return model.model
 }
 
-/** A translator of nodes, ready for a new partition. */
+/** A translator of nodes, reset for a new partition. */
 export function workerTranslator(data: ModelData, options: NodeTranslatorOptions): NodeTranslator {
   const key = `${modelKey(data)} ${options.checks} ${options.layer}`
   if (translator?.key !== key || translator.translator.nameCount > MOST_NAMES) {
@@ -38,7 +38,7 @@ export function workerTranslator(data: ModelData, options: NodeTranslatorOptions
   return translator.translator
 }
 
-/** Tells models apart. */
+/** Identifies a model. */
 export function modelKey(data: ModelData): string {
   return JSON.stringify(data.additions, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))
 }

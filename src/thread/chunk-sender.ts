@@ -1,10 +1,11 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { LeafSummary, PageChunk } from '../page/page-chunk.js'
 
-// The first buffer that a thread gives away makes V8 throw away all code that it has optimized for buffers by then: be it this one.
+// When a thread transfers its first buffer, V8 discards all code that it optimized for buffers until then. So we
+// transfer one right away.
 structuredClone(new ArrayBuffer(1), { transfer: [new ArrayBuffer(1)] })
 
-/** What a task sends to the writer thread over a port of its own. */
+/** What a task sends to the writer thread, each task through its own port. */
 export type StreamMessage =
   | { readonly type: 'chunk'; readonly stream: number; readonly chunk: PageChunk }
   | {
@@ -16,7 +17,7 @@ export type StreamMessage =
       readonly records: PackedRecord[]
     }
 
-/** An error for the migration log, its value packed: values of ours would lose their classes on the way. */
+/** An error for the migration log. Its value is packed, because our value classes would not survive the transfer. */
 export interface PackedRecord {
   readonly migrop: string
   readonly key: Uint8Array
@@ -31,19 +32,19 @@ const SMALL_STREAM_BYTES = 1 << 16
 export interface Credits {
   readonly inFlightBytes: Int32Array
   readonly budgetBytes: number
-  /** How long tasks have waited to send more, in microseconds of one thread; it goes round. */
+  /** How long tasks waited to send, in microseconds of thread time. The counter wraps around. */
   readonly waitedUs: Int32Array
 }
 
-/** @param memoryBytes what rows on their way may take altogether: finished pages get an eighth of it */
+/** @param memoryBytes the budget for all rows in transit; finished pages get an eighth of it */
 export function makeCredits(memoryBytes: number): Credits {
   const shared = () => new Int32Array(new SharedArrayBuffer(4))
   return { inFlightBytes: shared(), budgetBytes: Math.floor(memoryBytes / 8), waitedUs: shared() }
 }
 
 /**
- * Sends finished pages to the writer thread. Tasks are synchronous, so back-pressure is a wait: nothing more is sent while
- * the writer is behind by more than the budget.
+ * Sends finished pages to the writer thread. Tasks are synchronous, so back-pressure means to block: while the writer
+ * is behind by more than the budget, nothing is sent.
  */
 export class ChunkSender {
   /** The first chunk, if it may be the only one. */
@@ -100,7 +101,7 @@ export class ChunkSender {
   }
 }
 
-/** Called by the writer when it has placed a chunk. */
+/** The writer calls this when it has placed a chunk. */
 export function release(credits: Credits, bytes: number): void {
   Atomics.sub(credits.inFlightBytes, 0, bytes)
   Atomics.notify(credits.inFlightBytes, 0)

@@ -1,4 +1,4 @@
-/** Entry points of threads; this file alone knows where they lie. */
+/** Entry points of threads; only this file knows where they are. */
 export const entries = {
   task: new URL('../bundle/task.js', import.meta.url),
   writer: new URL('../bundle/writer.js', import.meta.url),

@@ -1,4 +1,4 @@
-/** Does `work` for each item in order, so many at a time; the first error stops it. */
+/** Does `work` for each item in order, a limited number at a time. The first error stops it. */
 export async function inTurn<Item>(
   items: readonly Item[],
   atOnce: number,
@@ -21,12 +21,12 @@ export async function inTurn<Item>(
 }
 
 /**
- * How far a disk may fall behind: about a second of work that a kill would cost. Were it more, a sync would last as long
- * as pages are placed meanwhile, and vouch for none of them.
+ * How far the disk may fall behind: about a second of work, which a kill would cost. With more, a sync would take as
+ * long as pages keep coming, and vouch for none of them.
  */
 const MOST_PENDING_BYTES = 64 << 20
 
-/** One commit at a time; what is added in the meantime goes into the next. */
+/** Runs one commit at a time. Items added in the meantime go into the next commit. */
 export class GroupCommit<Item> {
   private waiting: Item[] = []
   private waitingBytes = 0
@@ -40,7 +40,7 @@ export class GroupCommit<Item> {
     private readonly mostPendingBytes = MOST_PENDING_BYTES,
   ) {}
 
-  /** @param bytes written for the item, which a commit makes durable */
+  /** @param bytes written for the item, to be made durable by a commit */
   add(item: Item, bytes = 0): void {
     if (this.failure !== null) throw this.failure
     this.waiting.push(item)
@@ -50,9 +50,9 @@ export class GroupCommit<Item> {
   }
 
   /**
-   * Waits while too much is not durable yet. No thread waits with it: others' tasks are run meanwhile.
+   * Waits while too much is not durable yet. No thread waits: other tasks run in the meantime.
    *
-   * @throws what a commit has thrown
+   * @throws whatever a commit has thrown
    */
   async room(): Promise<void> {
     while (this.current !== null && this.pendingBytes > this.mostPendingBytes) await this.current

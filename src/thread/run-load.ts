@@ -1,13 +1,13 @@
 import type { Credits } from './chunk-sender.js'
 
-/** What worker threads did with their time, in milliseconds of one thread; all of them together. */
+/** How the worker threads spent their time, in milliseconds of thread time, all threads together. */
 export interface WaitTotals {
   readonly workMs: number
-  /** They had pages, and the writer was behind; or there was nothing for them to do until it was done with something. */
+  /** Waiting for the writer: to send pages, or for something that it had to finish first. */
   readonly writerMs: number
-  /** They got no more work until what they had made was durable. */
+  /** Waiting for the disk: no more work until their results were durable. */
   readonly diskMs: number
-  /** There was not enough work for all of them. */
+  /** Idle: not enough work for all of them. */
   readonly idleMs: number
 }
 
@@ -17,21 +17,21 @@ interface RunningTask {
   startMs: number | null
 }
 
-/** Calls of the writer that wait for the disk alone. */
+/** Calls of the writer that only wait for the disk. */
 const DISK_CALLS: ReadonlySet<string> = new Set(['commit', 'commitRuns', 'sync'])
 
 /**
- * Keeps account of what the worker threads do and wait for, from what is known when tasks and calls begin and end: no row
- * costs more for it.
+ * Accounts for what the worker threads do and wait for. It only looks at the begin and end of tasks and calls, so it
+ * adds no cost per row.
  */
 export class RunLoad {
-  /** In the order in which the threads take them. */
+  /** In the order in which threads take them. */
   private readonly tasks: RunningTask[] = []
   private readonly msByTask = new Map<string, number>()
   private readonly calls = new Map<string, number>()
   private credits: Credits | null = null
   private lastWaitedUs = 0
-  /** Of the waits that were noted what does not fit into the time that was accounted for: they had begun before. */
+  /** Reported waits that exceed the time accounted for, because they began earlier. */
   private owedMs = 0
   private lastMs: number
   private readonly sums = { workMs: 0, writerMs: 0, diskMs: 0, idleMs: 0 }
@@ -43,13 +43,13 @@ export class RunLoad {
     this.lastMs = now()
   }
 
-  /** Tells where tasks note how long they wait for the writer. */
+  /** Sets where tasks record how long they wait for the writer. */
   watch(credits: Credits): void {
     this.credits = credits
     this.lastWaitedUs = Atomics.load(credits.waitedUs, 0)
   }
 
-  /** Notes that a task was handed out; what is returned is called when it has ended. */
+  /** Records that a task was handed out. Call the returned function when it has ended. */
   beginTask(name: string): () => void {
     this.account()
     const task: RunningTask = { name, startMs: null }
@@ -63,7 +63,7 @@ export class RunLoad {
     }
   }
 
-  /** Notes that the writer was asked for something. */
+  /** Records a call to the writer. Call the returned function when it has ended. */
   beginCall(method: string): () => void {
     const add = (count: number) => {
       this.account()
@@ -73,12 +73,12 @@ export class RunLoad {
     return () => add(-1)
   }
 
-  /** Time of threads that tasks of that name took, of those that have ended. */
+  /** Thread time of all ended tasks of that name. */
   taskMs(name: string): number {
     return this.msByTask.get(name) ?? 0
   }
 
-  /** Time of threads that the tasks which are running have taken so far. */
+  /** Thread time of running tasks, so far. */
   get runningMs(): number {
     const nowMs = this.now()
     return this.tasks.reduce((sum, { startMs }) => sum + (startMs === null ? 0 : nowMs - startMs), 0)
@@ -93,7 +93,7 @@ export class RunLoad {
     for (const task of this.tasks.slice(0, this.workers)) task.startMs ??= this.lastMs
   }
 
-  /** Adds the time since it was last called to what the threads were at. */
+  /** Accounts for the time since the last call. */
   private account(): void {
     const nowMs = this.now()
     const elapsedMs = nowMs - this.lastMs
@@ -107,12 +107,13 @@ export class RunLoad {
     this.sums[this.idleFor()] += (this.workers - busy) * elapsedMs
   }
 
-  /** What threads without a task wait for. */
+  /** What threads without a task are waiting for. */
   private idleFor(): 'diskMs' | 'writerMs' | 'idleMs' {
     let others = 0
     for (const [method, count] of this.calls) {
       if (count > 0 && DISK_CALLS.has(method)) return 'diskMs'
-      // The writer takes pages while a task makes them: only what is left behind it keeps others from starting.
+      // The writer receives pages while a task makes them. Only the pages that are left after the task keep others from
+      // starting.
       others += method === 'receive' ? Math.max(0, count - this.tasks.length) : count
     }
     return others > 0 ? 'writerMs' : 'idleMs'
@@ -121,7 +122,7 @@ export class RunLoad {
   private waitedMs(): number {
     if (this.credits === null) return 0
     const waitedUs = Atomics.load(this.credits.waitedUs, 0)
-    // The counter may have gone round.
+    // The counter may have wrapped around.
     const sinceUs = (waitedUs - this.lastWaitedUs) >>> 0
     this.lastWaitedUs = waitedUs
     return sinceUs / 1000

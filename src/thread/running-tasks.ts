@@ -1,12 +1,12 @@
-/** Disks may stall for minutes, and a large file takes its time: longer than this nothing usual takes. */
+/** Disks may stall for minutes, and large files take time, but nothing ordinary takes longer than this. */
 const QUIET_SECONDS = 600
 const MOST_LISTED = 8
-/** Fields of a task or call that say which one it is. */
+/** Fields that identify a task or call. */
 const NAMES = ['layer', 'slab', 'db', 'name', 'partition', 'start', 'end', 'stream', 'key'] as const
 
-/** Who is told of tasks and calls. */
+/** Watches tasks and calls. */
 export interface TaskWatch {
-  /** Notes that it has begun; what is returned is called when it has ended. */
+  /** Records that one has begun. Call the returned function when it has ended. */
   begin(name: string, input: unknown): () => void
 }
 
@@ -16,8 +16,8 @@ interface Running {
 }
 
 /**
- * What the threads of a run are at. When for long nothing was begun or ended it says so, names what has not ended, and says
- * it again as long as it lasts: whether to wait or to stop is for the operator to decide.
+ * What the threads of a run are doing. If nothing begins or ends for a long time, warns and names what is still
+ * running, and repeats that as long as it lasts. The operator decides whether to wait or to stop.
  */
 export class RunningTasks implements TaskWatch {
   private readonly running = new Set<Running>()
@@ -26,8 +26,9 @@ export class RunningTasks implements TaskWatch {
   private saidMs = 0
 
   /**
-   * @param warn takes a sentence for the operator
-   * @param quietMs how long nothing may happen; the environment's SYNAPSE_MIGRATOR_QUIET_SECONDS, ten minutes by default
+   * @param warn receives a sentence for the operator
+   * @param quietMs how long nothing may happen: the environment's SYNAPSE_MIGRATOR_QUIET_SECONDS, by default ten
+   *   minutes
    */
   constructor(
     private readonly warn: (text: string) => void,
@@ -39,7 +40,7 @@ export class RunningTasks implements TaskWatch {
     this.timer.unref()
   }
 
-  /** Notes that a task has begun; what is returned is called when it has ended. */
+  /** Records that a task has begun. Call the returned function when it has ended. */
   begin(name: string, input: unknown): () => void {
     const running = { what: describe(name, input), sinceMs: this.now() }
     this.newsMs = running.sinceMs
@@ -50,7 +51,7 @@ export class RunningTasks implements TaskWatch {
     }
   }
 
-  /** Warns if there is reason to; a timer calls it. */
+  /** Warns if there is a reason to. Called by a timer. */
   look(): void {
     const now = this.now()
     if (this.running.size === 0 || now - Math.max(this.newsMs, this.saidMs) < this.quietMs) return
@@ -74,7 +75,7 @@ function quietFromEnv(): number {
   return 1000 * (seconds > 0 ? seconds : QUIET_SECONDS)
 }
 
-/** The name of a task and which one it is, as `extractNodes layer 1a2b… partition 3`. */
+/** The task's name and identifying fields, such as `extractNodes layer 1a2b… partition 3`. */
 function describe(name: string, input: unknown): string {
   const fields = input as Readonly<Record<string, unknown>>
   const named = NAMES.filter((field) => ['string', 'number'].includes(typeof fields[field]))

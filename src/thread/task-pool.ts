@@ -11,31 +11,36 @@ import { unwrap, type Wire } from './wire-error.js'
 type Input<Name extends keyof Tasks> = Parameters<Tasks[Name]>[0]
 type Output<Name extends keyof Tasks> = ReturnType<Tasks[Name]>
 
-/** The worker threads: pure synchronous tasks, as many at a time as there are threads. */
+/** The worker threads. They run pure synchronous tasks, one per thread at a time. */
 export class TaskPool {
   private readonly piscina: Piscina
-  /** Rejects when no task of its own would ever tell: a thread cannot be started, or who takes the results has ended. */
+  /**
+   * Rejects when a task could not report the failure itself: a thread did not start, or the receiver of results has
+   * ended.
+   */
   private broken: Promise<never>
   private isBreakable = false
 
   /**
-   * @param entry file that exports the tasks; tests give another one
-   * @param running is told of each task
+   * @param entry the file that exports the tasks; tests pass another one
+   * @param running watches the tasks
    */
   constructor(
     readonly workers: number,
     entry: URL = entries.task,
     private readonly running: TaskWatch | null = null,
   ) {
-    // V8 compiles hot code in threads of its own, for which workers that keep every core busy leave no time: for a second they
-    // run what is not optimized. A worker that compiles for itself is done sooner (it concerns threads that start from now on).
+    // V8 compiles hot code in helper threads, which get no CPU time while workers keep every core busy: workers would
+    // run slow code for a second. Compiling in the worker itself is faster. (The flag affects threads started from now
+    // on.)
     setFlagsFromString('--no-concurrent-recompilation')
     this.piscina = new Piscina({
       filename: fileURLToPath(entry),
       minThreads: workers,
       maxThreads: workers,
       idleTimeout: Number.POSITIVE_INFINITY,
-      // Closing a pool while threads still load ESM through require() aborts Node 20 (21 of 800 runs); without it, none.
+      // Closing a pool while threads still load ESM through require() aborts Node 20 (21 of 800 runs; none with this
+      // flag).
       execArgv: ['--no-experimental-require-module'],
     })
     this.broken = new Promise((_, reject) => this.piscina.once('error', reject))
@@ -43,14 +48,14 @@ export class TaskPool {
     this.piscina.on('error', () => {})
   }
 
-  /** Ends all tasks when that is rejected, as they may wait for what rejects it. */
+  /** Ends all tasks when `failure` rejects: they may be waiting for the thing that failed. */
   breakOn(failure: Promise<never>): void {
     this.isBreakable = true
     this.broken = Promise.race([this.broken, failure])
     this.broken.catch(() => {})
   }
 
-  /** Runs a task; an error that it threw is thrown here with class, code and hint. */
+  /** Runs a task. Throws the task's error again, with class, code and hint. */
   async run<Name extends keyof Tasks>(
     name: Name,
     input: Input<Name>,
@@ -62,7 +67,7 @@ export class TaskPool {
     try {
       return unwrap((await Promise.race([ended, this.broken])) as Wire<Output<Name>>)
     } catch (err) {
-      // Ports are closed by a thread that ends: it tells why, soon.
+      // A thread that ends closes its ports; `broken` will soon tell why.
       if (isClosedPort(err) && this.isBreakable) return await this.broken
       throw (err as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? outOfMemory(name, err) : err
     } finally {
@@ -86,7 +91,7 @@ function outOfMemory(task: string, cause: unknown): MigrationError {
   })
 }
 
-/** A port for a task, and its other end for the writer thread. */
+/** A port for a task, and the other end for the writer thread. */
 export function streamPorts(): { task: MessagePort; writer: MessagePort } {
   const { port1, port2 } = new MessageChannel()
   return { task: port1, writer: port2 }

@@ -1,9 +1,9 @@
 import { type ErrorCode, MigrationError } from '../errors.js'
 
-/** An error as data: a class of ours would come out of another thread as a bare Error. */
+/** An error as data: one of our classes would arrive from another thread as a plain Error. */
 export interface WireError {
   readonly code: ErrorCode | null
-  /** What the system refused, where it is the system's error and none of ours. */
+  /** Details of a system error; null for our own errors. */
   readonly system: SystemRefusal | null
   readonly message: string
   readonly hint: string | undefined
@@ -11,13 +11,13 @@ export interface WireError {
   readonly stack: string | undefined
 }
 
-/** The system's name of an error, such as ENOSPC, and of the call that met it. */
+/** The system's name of an error, such as ENOSPC, and the call that failed. */
 interface SystemRefusal {
   readonly code: string
   readonly syscall: string | undefined
 }
 
-/** What a call to another thread comes back with. */
+/** The result of a call to another thread. */
 export type Wire<T> = { readonly ok: T } | { readonly error: WireError }
 
 export function toWire(err: unknown): WireError {
@@ -46,7 +46,7 @@ export function fromWire(wire: WireError): Error {
   return error
 }
 
-/** The value, or the error thrown again. */
+/** Returns the value, or throws the error again. */
 export function unwrap<T>(wire: Wire<T>): T {
   if ('error' in wire) throw fromWire(wire.error)
   return wire.ok

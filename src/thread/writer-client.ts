@@ -6,7 +6,7 @@ import { entries } from './entries.js'
 import type { TaskWatch } from './running-tasks.js'
 import { unwrap, type Wire } from './wire-error.js'
 
-/** A transaction that takes longer hangs. */
+/** A transaction that takes longer must be stuck. */
 const TRANSACTION_LIMIT_MS = 30_000
 
 type Args<Method extends WriterMethod> = Parameters<Writer[Method]>[0]
@@ -28,9 +28,9 @@ interface Pending {
   readonly reject: (err: Error) => void
 }
 
-/** The writer thread as an object: a call for each of its methods. */
+/** The writer thread as an object, with a call for each of its methods. */
 export class WriterClient {
-  /** Rejects when the thread has ended by itself: nobody takes pages any more, and tasks would wait for that. */
+  /** Rejects when the thread ends on its own: nobody receives pages any more, and tasks would wait forever. */
   readonly broken: Promise<never>
   private readonly gate = newGate()
   private readonly worker = new Worker(entries.writer, { workerData: { gate: this.gate } satisfies WriterData })
@@ -38,14 +38,14 @@ export class WriterClient {
   private nextId = 0
   private failed: Error | null = null
   private breakWith: (err: Error) => void = () => {}
-  /** The process ends its threads as well: it never would when one of them is in a transaction. */
+  /** When the process exits it ends its threads, which would hang while one is in a transaction. */
   private readonly onExit = () => {
     if (!closeGate(this.gate, TRANSACTION_LIMIT_MS)) process.kill(process.pid, 'SIGKILL')
   }
 
   /**
-   * @param log takes the lines that the steps write
-   * @param running is told of each call
+   * @param log receives the lines that the steps write
+   * @param running watches the calls
    */
   constructor(
     log: (level: WriterLogLevel, text: string) => void,

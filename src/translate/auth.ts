@@ -3,7 +3,7 @@ import { PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
 import { fieldOf } from '../bytes/value-parts.js'
 import type { Hive, HivePath } from '../slab/hive.js'
 
-/** Where the untouched 0.1.x tree is kept. */
+/** Keeps the original 0.1.x tree. */
 const BACKUP: HivePath = ['auth01x']
 const ALL_ROLE = 'all'
 const READ_VIEW: Rule = [true, ['view', 'read']]
@@ -13,7 +13,7 @@ type Rule = [Value, Value[]]
 export interface AuthInput {
   /** Queues that have an owner, as `[name, user iden]`. */
   readonly queues: readonly (readonly [name: string, userIden: string])[]
-  /** The Cortex's guid: the iden of a new role "all" follows from it, so that each run makes the same one. */
+  /** The Cortex's guid. We derive the iden of the new role "all" from it, so that every run makes the same one. */
   readonly cellGuid: string
 }
 
@@ -37,9 +37,9 @@ interface Gate {
 }
 
 /**
- * Translates users, roles, rules and gates of a hive to 0.2.x in place: rules get their new paths, everybody the role
- * "all", and every layer, trigger, queue and cron job its gate. The 0.1.x tree is kept at `auth01x` and is what a further
- * run starts from. Triggers and cron jobs must have been translated before.
+ * Translates users, roles, rules and gates of a hive to 0.2.x in place: rules get their new paths, every user the role
+ * "all", and every layer, trigger, queue and cron job its gate. Keeps the 0.1.x tree at `auth01x`; later runs start
+ * from that. Translate triggers and cron jobs first.
  */
 export function translateAuth(hive: Hive, input: AuthInput): AuthOutcome {
   if (!hive.has(BACKUP)) {
@@ -58,9 +58,7 @@ export function translateAuth(hive: Hive, input: AuthInput): AuthOutcome {
   return { warnings, hierarchy: hierarchyOf(hive) }
 }
 
-/**
- * The 0.2.x paths of a list of rules. A rule is `[allow, path]`; what is none is left as it is.
- */
+/** The 0.2.x paths of a list of rules. A rule is `[allow, path]`; anything else stays unchanged. */
 export function translateRules(rules: Value | undefined): Value[] {
   return Array.isArray(rules) ? rules.map(translateRule) : []
 }
@@ -172,7 +170,9 @@ function addGate(hive: Hive, iden: string, type: string, owners: (Value | undefi
   }
 }
 
-/** 0.1.x lets everybody read a view that nobody restricted; in 0.2.x the role "all" says so, for the default view. */
+/**
+ * 0.1.x lets every user read a view that nobody restricted. In 0.2.x the role "all" grants that, for the default view.
+ */
 function openDefaultView(hive: Hive, allIden: string, warnings: string[]): void {
   const view = hive.getText(['cellinfo', 'defaultview'])
   if (view === undefined) {

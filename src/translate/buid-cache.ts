@@ -3,20 +3,20 @@ import { sha256 } from '../bytes/hash.js'
 import { decode, encode } from '../bytes/msgpack.js'
 import { equalSpans } from '../bytes/spans.js'
 
-/** A power of two: of all edits of one transaction 0.1.x logs the node:adds first, so ndefs come again soon. */
+/** A power of two. 0.1.x logs all node:adds of a transaction before its other edits, so an ndef soon comes again. */
 const SLOTS = 256
 
-/** Buids of the ndefs that were asked for last. */
+/** Buids of recent ndefs. */
 export class BuidCache {
   private readonly ndefs: (Uint8Array | undefined)[] = new Array(SLOTS)
   private readonly buids: Uint8Array[] = new Array(SLOTS)
 
-  /** SHA-256 over the ndef `buf[0, length)` as Synapse's own encoder writes it. */
+  /** SHA-256 of the ndef `buf[0, length)`, which must be encoded as Synapse's own encoder does it. */
   get(buf: Uint8Array, length: number): Uint8Array {
     const slot = slotOf(buf, length)
     const known = this.ndefs[slot]
     if (known !== undefined && equalSpans(known, 0, known.length, buf, 0, length)) return this.buids[slot]
-    // A copy in any case: a Buffer's own slice() is a view.
+    // Always a copy: `slice()` of a Buffer is a view.
     const ndef = new Uint8Array(length)
     ndef.set(buf.subarray(0, length))
     const buid = sha256(isCanonical(ndef, 0, length) ? ndef : encode(decode(ndef)))

@@ -7,10 +7,10 @@ import { buidRepr, Rejected, reject } from './node-failure.js'
 import type { SourceNode } from './source-node.js'
 
 /**
- * Checks that the value of a node norms to itself and hashes to its buid.
+ * Checks that a node's value norms to itself and hashes to its buid.
  *
- * @returns whether it is one that the reference refuses, and which is kept (D24)
- * @throws {Rejected} when it does not
+ * @returns whether the reference refuses the value although we keep it (D24)
+ * @throws {Rejected} when the check fails
  */
 export function checkNdef(node: SourceNode, plan: FormPlan, buf: Uint8Array, start: number, end: number): boolean {
   const valu = decodeValu(node, buf, start, end)
@@ -25,17 +25,18 @@ export function checkNdef(node: SourceNode, plan: FormPlan, buf: Uint8Array, sta
   }
   const isRefused = normed === undefined && !type.keeps(valu)
   if (isRefused) reject('NORM', `Buid/norming exception ${why}: ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
-  // A norm may make another host of a host that is normed already: 0.1.x stores a node that an edge names so (D24).
+  // Norming a normed host may give yet another host. 0.1.x stores a node under that one when an edge refers to it
+  // (D24).
   const isNormBuid = () => normed !== undefined && type.keeps(valu) && isBuidOf(node, plan, normed)
   const isBuid = hashesToBuid(node, plan, buf, start, end, valu)
   if (!isBuid && !isNormBuid()) {
     reject('BUID', `Calculated buid does not match inbound ${buidRepr(node)}, ${plan.name}, ${pyStr(valu)}`)
   }
   if (normed !== undefined && pyEquals(valu, normed)) return !isBuid
-  // The reference excuses every host of inet:server and inet:client: their norm is another MD5 each time.
+  // The reference makes an exception for all hosts of inet:server and inet:client: norming makes another MD5 each time.
   const isExcused = type.subof === 'inet:addr' && typeof valu === 'string' && valu.startsWith('host://')
   if (isExcused) return !isBuid
-  // The buid proves that 0.1.x normed it to this: what rc18 merely norms in another way is kept (D24).
+  // The buid proves that 0.1.x normed to this value. We keep it even if rc18 norms it differently (D24).
   if (normed === undefined || type.keeps(valu)) return true
   reject('NORM', `Normed form val does not match inbound ${plan.name}, ${pyStr(valu)}, ${pyStr(normed)}`)
 }
@@ -57,7 +58,7 @@ function hashesToBuid(
   for (let i = start; i < end; i++) hashed[at++] = buf[i]
   const buid = node.buid.toString('latin1', 0, 32)
   if (sha256Latin1(hashed) === buid) return true
-  // The stored bytes need not be those that msgpack-python would make of the value today.
+  // The stored bytes may differ from what msgpack-python makes of the value today.
   return isBuidOf(node, plan, valu)
 }
 

@@ -1,6 +1,6 @@
 import { copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
 
-/** Growing buffer of msgpack that is copied together from spans of other buffers. */
+/** A growing buffer of msgpack, made by copying spans of other buffers. */
 export class EditBuffer {
   buf: Uint8Array = Buffer.allocUnsafeSlow(1 << 12)
   view: DataView = viewOf(this.buf)
@@ -17,14 +17,14 @@ export class EditBuffer {
     this.buf[this.length++] = value
   }
 
-  /** @param fromView of `from`, when the caller has it */
+  /** @param fromView a view of `from`, if the caller has one */
   span(from: Uint8Array, start: number, end: number, fromView: DataView = keptViewOf(from)): void {
     this.reserve(end - start)
     copySpan(this.buf, this.view, this.length, from, fromView, start, end)
     this.length += end - start
   }
 
-  /** A span, or null when it is absent (`start` < 0). */
+  /** Copies a span, or writes null when it is absent (`start` < 0). */
   spanOrNull(from: Uint8Array, start: number, end: number, fromView: DataView): void {
     if (start < 0) this.byte(0xc0)
     else this.span(from, start, end, fromView)

@@ -5,14 +5,14 @@ import type { NameTable } from './name-table.js'
 import type { RowForm } from './node-rows.js'
 import { packedName } from './source-node.js'
 
-/** How a value is indexed: by its stortype, under a group, and under a second one (-1: none). */
+/** How to index a value: its stortype, its group, and a second group (-1: none). */
 export interface ValuePlan {
   readonly stortype: number
   readonly group: number
   readonly univGroup: number
 }
 
-/** What a form's nodes need, looked up once. */
+/** What we need to know to translate a form's nodes, looked up once. */
 export class FormPlan implements ValuePlan, RowForm {
   readonly name: string
   readonly nameBytes: Uint8Array
@@ -36,7 +36,10 @@ export class FormPlan implements ValuePlan, RowForm {
   }
 }
 
-/** What the values of a property need. `nameSkip` bytes of the source row's name are not part of the destination's. */
+/**
+ * What we need to know to translate values of a property. The destination drops the first `nameSkip` bytes of the
+ * source row's name.
+ */
 export class PropPlan implements ValuePlan {
   readonly storBytes: Uint8Array
 
@@ -45,7 +48,7 @@ export class PropPlan implements ValuePlan {
     readonly group: number,
     readonly univGroup: number,
     readonly nameSkip = 0,
-    /** Whether the reference stores its values as another type: that of a tag prop without its options (D12). */
+    /** Whether the reference stores its values with another type, because it ignores the options of tag props (D12). */
     readonly isTyped = false,
   ) {
     this.storBytes = encode(stortype)

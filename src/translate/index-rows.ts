@@ -1,10 +1,10 @@
-/** One index has 503 bytes at most, see `writeIndex`. */
+/** An index has at most 503 bytes, see `writeIndex`. */
 const INDEX_ROOM_BYTES = 512
 
 /**
- * Index rows of one destination database as they arise, unsorted: for each a group (the part of the key that holds
- * abbreviations), the index bytes behind it, and the number of the node whose buid is the value. Typed arrays only:
- * a node costs no object.
+ * Index rows of one destination database, unsorted. Each has a group (which stands for the abbreviations in its key),
+ * the index bytes that follow them, and the number of its node, whose buid is the value. Uses typed arrays only, so
+ * that a node creates no objects.
  */
 export class IndexRows {
   count = 0
@@ -34,13 +34,13 @@ export class IndexRows {
     return this.bytes
   }
 
-  /** Adds the row whose index bytes lie at [used, end). */
+  /** Adds a row with the index bytes [used, end). */
   add(group: number, owner: number, end: number): void {
     this.addShared(group, owner, this.used, end)
     this.used = end
   }
 
-  /** Adds a row whose index bytes an earlier row has written already. */
+  /** Adds a row that shares the index bytes of an earlier row. */
   addShared(group: number, owner: number, start: number, end: number): void {
     const i = this.count
     if (i === this.groups.length) this.growRows()
@@ -56,7 +56,7 @@ export class IndexRows {
     for (let i = 0; i < this.count; i++) isUsed[this.groups[i]] = 1
   }
 
-  /** Takes back all rows since a mark. */
+  /** Removes all rows added since these counts. */
   reset(count: number, used: number): void {
     this.count = count
     this.used = used

@@ -24,12 +24,12 @@ export function bodyOf(buf: Uint8Array, pos: number): number {
   }
 }
 
-/** Number of items of the array at `pos`, -1 when it is none. */
+/** Number of items of the array at `pos`; -1 when it is not an array. */
 export function arrayHead(buf: Uint8Array, pos: number, end: number): number {
   return head(buf, pos, end, 0x90, 0xdc)
 }
 
-/** The same for a map. */
+/** Like arrayHead(), for a map. */
 export function mapHead(buf: Uint8Array, pos: number, end: number): number {
   return head(buf, pos, end, 0x80, 0xde)
 }
@@ -46,7 +46,7 @@ function head(buf: Uint8Array, pos: number, end: number, fix: number, tag16: num
   return count
 }
 
-/** As `skip()`, but -1 for what is cut short or no msgpack. */
+/** Like `skip()`, but returns -1 when the value is cut short or not msgpack. */
 export function skipOr(buf: Uint8Array, pos: number, end: number): number {
   try {
     return skip(buf, pos, end)

@@ -2,9 +2,9 @@ import { ByteIndex } from '../bytes/byte-index.js'
 import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '../bytes/byte-list.js'
 
 /**
- * Names of one abbreviation namespace, numbered in the order in which a worker thread meets them. When a partition is
- * finished `ranks()` renumbers the names that it uses in byte order: as every partition does so, its numbers translate
- * to those of the layer monotonically, and sorted rows stay sorted.
+ * Names of one abbreviation namespace, numbered in the order in which a worker thread meets them. At the end of a
+ * partition `ranks()` renumbers its names in byte order. As every partition does this, ranks of a partition map to
+ * those of the layer in the same order, and sorted rows stay sorted.
  */
 export class NameTable {
   private readonly index = new ByteIndex()
@@ -13,18 +13,18 @@ export class NameTable {
     return this.index.size
   }
 
-  /** The number of a name, a new one if it has none yet. */
+  /** The number of a name. A new name gets the next number. */
   id(name: Uint8Array): number {
     const known = this.find(name, 0, name.length)
     return known >= 0 ? known : this.index.add(name, 0, name.length)
   }
 
-  /** The number of the name `buf[start, end)`, -1 if it has none yet. */
+  /** The number of the name `buf[start, end)`, or -1. */
   find(buf: Uint8Array, start: number, end: number): number {
     return this.index.find(buf, start, end)
   }
 
-  /** The name of a number, as a copy. */
+  /** A copy of the name with this number. */
   name(id: number): Uint8Array {
     return itemOf(this.index.list, id).slice()
   }
@@ -32,8 +32,8 @@ export class NameTable {
   /**
    * Renumbers the names of a partition in byte order.
    *
-   * @param isUsed by number, whether the partition has it: a table outlives partitions, and layers
-   * @returns place by number (of names in use), and the names in use in byte order
+   * @param isUsed for each number, whether the partition uses it: a table outlives partitions and layers
+   * @returns the rank of each used number, and the used names in byte order
    */
   ranks(isUsed: Uint8Array): { rank: Int32Array; sorted: ByteList } {
     const { list } = this.index

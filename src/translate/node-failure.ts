@@ -2,7 +2,7 @@ import type { ErrorCode } from '../layout/error-record.js'
 import { pyBytesRepr } from '../python/repr.js'
 import { type SourceNode, strictText } from './source-node.js'
 
-/** Why a node, or one value of it, was left out. */
+/** Why we left out a node, or one of its values. */
 export interface NodeFailure {
   readonly code: Extract<
     ErrorCode,
@@ -12,7 +12,7 @@ export interface NodeFailure {
   readonly mesg: string
 }
 
-/** Thrown where a node cannot be translated. */
+/** Thrown when a node cannot be translated. */
 export class Rejected extends Error {
   readonly failure: NodeFailure
 

@@ -2,16 +2,16 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import { copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
 import type { SourceNode } from './source-node.js'
 
-/** Flag bytes of 0.2.x `bybuid` keys: buid + flag + name. */
+/** Flag bytes in 0.2.x `bybuid` keys: buid + flag + name. */
 export const Flag = { ndef: 0x00, prop: 0x01, tag: 0x02, tagProp: 0x03, form: 0x09 } as const
 
-/** msgpack of the head of an array: `[form, valu, stortype]` of an ndef row, `[valu, stortype]` of a prop row. */
+/** msgpack array heads: `[form, valu, stortype]` in an ndef row, `[valu, stortype]` in a prop row. */
 const TRIPLE = 0x93
 const PAIR = 0x92
 /** LMDB's longest key has 511 bytes. */
 const KEY_ROOM_BYTES = 1024
 
-/** Takes rows in key order; the spans are valid during the call only. */
+/** Takes rows in key order. The spans are valid only during the call. */
 export interface RowSink {
   add(
     key: Uint8Array,
@@ -23,7 +23,7 @@ export interface RowSink {
   ): unknown
 }
 
-/** What rows need to know of a node's form. */
+/** What we need to know of a node's form to write its rows. */
 export interface RowForm {
   readonly name: string
   /** msgpack of the name. */
@@ -40,12 +40,12 @@ export interface RowForm {
 export class NodeRows<Form extends RowForm = RowForm> {
   count = 0
   form: Form | null = null
-  /** Whether the node has anything but its form row, so that Synapse has written the row of flag 09. */
+  /** Whether the node has anything besides its form row; Synapse then writes the row of flag 09. */
   hasForm = false
   private readonly flags: number[] = []
-  /** Numbers of the source's rows. */
+  /** Numbers of the source rows. */
   private readonly sourceOf: number[] = []
-  /** First byte of the name within the source row's name. */
+  /** Where the name starts within the source row's name. */
   private readonly nameSkips: number[] = []
   private readonly valuEnds: number[] = []
   /** msgpack of the stortype; null for tags, whose value has none. */
@@ -54,7 +54,7 @@ export class NodeRows<Form extends RowForm = RowForm> {
   private readonly keyView = viewOf(this.key)
   private value = Buffer.alloc(1 << 12)
   private valueView = viewOf(this.value)
-  /** The source page that was read last. */
+  /** The source page of the last row. */
   private page: Uint8Array = this.value
   private pageView = this.valueView
 
@@ -73,7 +73,7 @@ export class NodeRows<Form extends RowForm = RowForm> {
     this.stors[at] = stor
   }
 
-  /** Puts the rows in key order. `same` is called for two rows of the same key, with the source row of one. */
+  /** Puts the rows in key order. Calls `same` for two rows with the same key, with the source row of one of them. */
   sort(node: SourceNode, same: (source: number) => void): void {
     const name = (at: number) => node.name(this.sourceOf[at]).subarray(this.nameSkips[at])
     const order = Array.from({ length: this.count }, (_, at) => at)
@@ -90,12 +90,12 @@ export class NodeRows<Form extends RowForm = RowForm> {
     }
   }
 
-  /** The numbers of the source's rows that are in one of these. */
+  /** The numbers of the source rows that these rows come from. */
   sources(): Set<number> {
     return new Set(this.sourceOf.slice(0, this.count))
   }
 
-  /** Hands over the node's rows but that of flag 09. */
+  /** Hands over all rows of the node except that of flag 09. */
   writeTo(node: SourceNode, sink: RowSink): void {
     this.key.set(node.buid)
     for (let at = 0; at < this.count; at++) this.write(at, node, sink)

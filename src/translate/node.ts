@@ -13,35 +13,35 @@ import { buidRepr, type NodeFailure, Rejected, reject, rowRepr } from './node-fa
 import { Flag, NodeRows } from './node-rows.js'
 import { packedName, RowKind, type SourceNode, strictText } from './source-node.js'
 
-/** LMDB's `MDB_BAD_VALSIZE`, raised by the reference for keys that Synapse's slabs cannot hold. */
+/** LMDB's `MDB_BAD_VALSIZE`, which the reference raises for keys that are too long for Synapse's slabs. */
 const BAD_VALSIZE = 'mdb_put: MDB_BAD_VALSIZE: Unsupported size of key/DB name/data, or wrong DUPFIXED size'
 const MAX_KEY_BYTES = 511
 const MAX_NAME_BYTES = MAX_KEY_BYTES - 33
 
-/** `null` when nothing was left out; `kept` when the node was translated all the same. */
+/** `null` when the node is complete; `kept` when we translated it in spite of the failure. */
 export type NodeOutcome = null | { readonly failure: NodeFailure; readonly kept: boolean }
 
 export interface NodeTranslatorOptions {
-  /** Whether form values must norm to themselves and hash to their buid; `--safety-off` sets false. */
+  /** Whether form values must norm to themselves and hash to their buid; false with `--safety-off`. */
   readonly checks: boolean
   readonly layer: string
 }
 
-/** A name that the key of an index row begins with, as the tables of abbreviations have it. */
+/** A name at the start of an index key, numbered as in the tables of abbreviations. */
 export interface GroupName {
   readonly kind: KeyName
   readonly name: Uint8Array
 }
 
 /**
- * Translates 0.1.x nodes to 0.2.x rows. All rows of a node are computed before any of them counts: after `translate()`
- * the `bybuid` rows of this node are in `rows`, its index rows in the tables, or nothing is.
+ * Translates 0.1.x nodes to 0.2.x rows. Computes all rows of a node before it keeps any: `translate()` leaves either
+ * all `bybuid` rows of the node in `rows` and all its index rows in the tables, or none.
  */
 export class NodeTranslator {
   readonly propNames = new NameTable()
   readonly tagNames = new NameTable()
   readonly tagPropNames = new NameTable()
-  /** The index rows of the partition. Their groups are numbers of names; `groupNames()` tells which. */
+  /** The index rows of the partition. Their groups stand for names; see `groupNames()`. */
   readonly indexes: Readonly<Record<NodeIndexDb, IndexRows>> = {
     byprop: new IndexRows(),
     byarray: new IndexRows(),
@@ -51,11 +51,11 @@ export class NodeTranslator {
   /** Nodes with a form row, by form. */
   readonly formCounts = new Map<string, number>()
 
-  /** Nodes whose value the reference refuses (D24), and tag props that it stores as another type (D12). */
+  /** Counts nodes whose value the reference refuses (D24), and tag props that it stores with another type (D12). */
   keptValues = 0
   typedTagProps = 0
 
-  /** The `bybuid` rows of the node translated last. */
+  /** The `bybuid` rows of the last node. */
   readonly rows = new NodeRows<FormPlan>()
 
   private readonly nameTables: Readonly<Record<KeyName, NameTable>> = {
@@ -63,18 +63,18 @@ export class NodeTranslator {
     tag: this.tagNames,
     tagProp: this.tagPropNames,
   }
-  /** Groups of keys of two names: `a` is the number of the tag, `b` that of the form. */
+  /** Groups of keys with two names: `a` is the number of the tag, `b` that of the form. */
   private readonly tagForms = new PairIndex()
   private readonly plans = new Map<string, FormPlan>()
-  /** The same by the bytes of the name. */
+  /** Form plans by the bytes of the form's name. */
   private readonly formPlans = new SpanMap<FormPlan>()
-  /** Plans of tag properties, by number of the tag, then by group of the form. */
+  /** Plans of tag properties, by the number of the tag, then by the group of the form. */
   private readonly tagPropPlans = new Map<number, SpanMap<PropPlan>[]>()
   private readonly tables = NODE_INDEX_DBS.map((db) => this.indexes[db])
   private readonly marks: number[] = []
   private dropped: NodeFailure | null = null
   private readonly spans: number[] = []
-  /** The same of the node that is being translated, which may fail yet. */
+  /** The same counts for the current node, which may still fail. */
   private isValueKept = false
   private typedHere = 0
 
@@ -83,7 +83,7 @@ export class NodeTranslator {
     private readonly options: NodeTranslatorOptions,
   ) {}
 
-  /** Makes room for another partition; what was learned of forms, props and tags is kept. */
+  /** Starts another partition. Keeps what it learned about forms, props and tags. */
   reset(): void {
     for (const rows of this.tables) rows.reset(0, 0)
     this.formCounts.clear()
@@ -91,7 +91,7 @@ export class NodeTranslator {
     this.typedTagProps = 0
   }
 
-  /** The names at the start of the key of a group of index rows, in their order there. */
+  /** The names at the start of the keys of a group, in key order. */
   groupNames(db: IndexDb, group: number): readonly GroupName[] {
     const [kind, second] = keyOf(db)
     if (second === undefined) return [{ kind, name: this.nameTables[kind].name(group) }]
@@ -103,9 +103,9 @@ export class NodeTranslator {
   }
 
   /**
-   * The names that the partition uses, each table in byte order, and by database the ranks of the names of each group.
+   * The names that the partition uses, each table in byte order; and for each database the ranks of each group's names.
    *
-   * @param rows of all index databases
+   * @param rows the rows of all index databases
    */
   ranks(rows: Readonly<Record<IndexDb, IndexRows>>) {
     const { prop, tag, tagProp } = this.nameTables
@@ -141,14 +141,14 @@ export class NodeTranslator {
     return { names, of }
   }
 
-  /** How many names are remembered. */
+  /** How many names it remembers. */
   get nameCount(): number {
     return this.propNames.size + this.tagNames.size + this.tagPropNames.size + this.tagForms.size
   }
 
   /**
-   * @param owner number of the node within the partition
-   * @param knownForm form of a node without a form row, if it is known
+   * @param owner the node's number within the partition
+   * @param knownForm the form of a node without a form row, if we know it
    */
   translate(node: SourceNode, owner: number, knownForm: string | null): NodeOutcome {
     this.mark()
@@ -161,7 +161,7 @@ export class NodeTranslator {
     } catch (err) {
       this.takeBack()
       if (err instanceof Rejected) return { failure: err.failure, kept: false }
-      // A mistake of ours must cost neither the other nodes nor, as it is recorded whole, this one.
+      // A bug of ours must not cost other nodes. The record keeps this node whole, so it is not lost either.
       const mesg = err instanceof Error ? (err.stack ?? err.message) : String(err)
       return { failure: { code: 'INTERNAL', mesg: `Unable to translate ${buidRepr(node)}: ${mesg}` }, kept: false }
     }
@@ -170,7 +170,7 @@ export class NodeTranslator {
     return this.dropped === null ? null : { failure: this.dropped, kept: true }
   }
 
-  /** The plan of a form, which is null if the model has none of that name. */
+  /** The plan of a form; null if the model has no such form. */
   plan(form: string): FormPlan | null {
     let plan = this.plans.get(form)
     if (plan === undefined) {
@@ -202,7 +202,7 @@ export class NodeTranslator {
       }
       if (kind === RowKind.form && this.rows.count > first) sorted = false
     }
-    // Only a second form row, taken for a property as the reference does, can break the order of the source.
+    // The rows can only be out of order when a second form row was treated as a property, as the reference does.
     if (!sorted) this.sortProps(node)
     if (formRow >= 0) this.formCounts.set(form.name, (this.formCounts.get(form.name) ?? 0) + 1)
   }
@@ -244,7 +244,7 @@ export class NodeTranslator {
     this.value(Flag.prop, plan, this.indexes.byprop, this.indexes.byarray, node, i, owner)
   }
 
-  /** Index rows and `bybuid` row of a property or tag property. */
+  /** Makes the index rows and the `bybuid` row of a property or tag property. */
   private value(
     flag: number,
     plan: PropPlan,
@@ -266,7 +266,7 @@ export class NodeTranslator {
   }
 
   private propPlan(form: FormPlan, rowName: string): PropPlan {
-    // A second form row is taken for a property, as in the reference: without its star.
+    // Like the reference, treat a second form row as a property, without its star.
     const isStarred = rowName.startsWith('*')
     const name = isStarred ? rowName.slice(1) : rowName
     const isUniv = name.startsWith('.')
@@ -343,7 +343,7 @@ export class NodeTranslator {
     return this.tagNames.id(bytes)
   }
 
-  /** Writes the index rows of a value, under two groups if the plan has two: they share their bytes. */
+  /** Writes the index rows of a value. If the plan has two groups, both rows share the bytes. */
   private index(
     plan: ValuePlan,
     rows: IndexRows,
@@ -400,7 +400,7 @@ export class NodeTranslator {
     this.drop('NULL', 'Null value not migrated', node, i)
   }
 
-  /** The value stays out, the node goes on. */
+  /** Drops the value and keeps the node. */
   private drop(code: NodeFailure['code'], why: string, node: SourceNode, i: number): void {
     this.dropped = { code, mesg: `${why}: ${rowRepr(node, i)} of ${buidRepr(node)}` }
   }

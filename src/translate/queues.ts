@@ -1,9 +1,9 @@
 /**
- * Numbers the queues of a 0.2.x Cortex: the items of a queue are stored under its number, so every queue keeps the one
- * that 0.1.x gave it; a queue that was never used has none yet and gets the next free one, in the order of `names`.
+ * Numbers the queues of a 0.2.x Cortex, which stores the items of a queue under its number. So every queue keeps its
+ * number of 0.1.x. A queue that was never used has none, and gets the next free one, in the order of `names`.
  *
  * @param names the queues, from db `cortex:queue:meta`
- * @param numbers what 0.1.x gave out, from db `cortex:queue:abrv:name2abrv`
+ * @param numbers the numbers of 0.1.x, from db `cortex:queue:abrv:name2abrv`
  */
 export function numberQueues(
   names: readonly string[],

@@ -1,18 +1,18 @@
 import { decode, encode, MsgpackError, PackMap, skip, type Value } from '../bytes/msgpack.js'
 import { NameMark } from '../layout/source-layer.js'
 
-// Read for every row: the names of a module are faster than those of an object.
+// A constant here because each row needs it: access to it is faster than to a property of an object.
 const HASH = NameMark.tag
 const STAR = NameMark.form
 const COLON = 0x3a
 
-/** What the first character of a row's name makes of it. */
+/** The kind of a row, by the first character of its name. */
 export const RowKind = { form: 0, prop: 1, tag: 2, tagProp: 3 } as const
 
 /**
- * The rows of one 0.1.x node as spans of the source's pages: `bybuid` rows whose key starts with the same 32 bytes. One
- * object is used for node after node. The key continues with the name in UTF-8 (`*form`, `#tag`, `#tag:prop`, else a
- * property, universals with a leading dot); the value is the msgpack of `[valu, indx]`.
+ * The rows of one 0.1.x node as spans of the source's pages: the `bybuid` rows whose key starts with the same 32 bytes.
+ * The same object serves one node after another. After the buid, the key holds the name in UTF-8 (`*form`, `#tag`,
+ * `#tag:prop`, else a property, with a leading dot for universal ones); the value is the msgpack of `[valu, indx]`.
  */
 export class SourceNode {
   readonly buid = Buffer.alloc(32)
@@ -25,7 +25,7 @@ export class SourceNode {
   readonly rowEnd: number[] = []
   /** A `RowKind` for each row. */
   readonly kinds: number[] = []
-  /** Position of a tag property's first colon, else -1. */
+  /** Position of the first colon in a tag property's name, else -1. */
   readonly colons: number[] = []
 
   begin(buf: Uint8Array, keyStart: number): void {
@@ -67,7 +67,7 @@ export class SourceNode {
     else this.kinds[i] = first === STAR ? RowKind.form : RowKind.prop
   }
 
-  /** Forgets the pages, so that they can be freed. */
+  /** Drops its references to pages, so that they can be freed. */
   clear(): void {
     this.count = 0
     this.nameBuf.length = 0
@@ -75,7 +75,7 @@ export class SourceNode {
   }
 
   /**
-   * Where the raw bytes of element 0 of row `i`'s `[valu, indx]` end; they start at `valuStart(i)`.
+   * Where the bytes of the first element of row `i`'s `[valu, indx]` end. They start at `valuStart(i)`.
    *
    * @throws {MsgpackError} when the row is not exactly such a pair
    */
@@ -104,19 +104,19 @@ export class SourceNode {
     return this.nameBuf[i].subarray(this.nameStart[i], this.nameEnd[i])
   }
 
-  /** The node's form row, the first if there are several, or -1. */
+  /** The index of the node's form row (the first, if there are several), or -1. */
   formRow(): number {
     for (let i = 0; i < this.count; i++) if (this.kinds[i] === RowKind.form) return i
     return -1
   }
 
-  /** The name of its form as the form row has it; null without one, or when it is not UTF-8. */
+  /** The form's name in the form row; null when there is no form row, or when the name is not UTF-8. */
   formName(): string | null {
     const i = this.formRow()
     return i < 0 ? null : strictText(this.name(i).subarray(1))
   }
 
-  /** Its rows as they are, `[[name bytes, value bytes], ...]`. */
+  /** Its rows unchanged, `[[name bytes, value bytes], ...]`. */
   rawRows(): Value[] {
     return Array.from({ length: this.count }, (_, i) => [
       Uint8Array.from(this.name(i)),
@@ -125,8 +125,8 @@ export class SourceNode {
   }
 
   /**
-   * The node as the reference's error records hold it: `[buid, {ndef, props, tags, tagprops}]`, names as stored. Rows
-   * that cannot be decoded are added as they are under `rows`: `[[name bytes, value bytes], ...]`.
+   * The node in the layout of the reference's error records: `[buid, {ndef, props, tags, tagprops}]`, with stored
+   * names. Adds rows that it cannot decode unchanged under `rows`: `[[name bytes, value bytes], ...]`.
    */
   toRecord(): Value {
     let ndef: Value = null
@@ -173,7 +173,7 @@ export class SourceNode {
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Names are strict UTF-8: null for anything else, surrogates included. */
+/** Names must be strict UTF-8: returns null for anything else, including surrogates. */
 export function strictText(bytes: Uint8Array): string | null {
   try {
     return strictUtf8.decode(bytes)
@@ -182,7 +182,10 @@ export function strictText(bytes: Uint8Array): string | null {
   }
 }
 
-/** msgpack of a name of one of the abbreviation namespaces: `[form, prop]` or `[form, tag, prop]`, null where absent. */
+/**
+ * The msgpack of a name in an abbreviation namespace: `[form, prop]` or `[form, tag, prop]`, with null for absent
+ * parts.
+ */
 export function packedName(...parts: (string | null)[]): Uint8Array {
   return encode(parts)
 }

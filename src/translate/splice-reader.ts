@@ -2,7 +2,7 @@ import { MsgpackError, skip } from '../bytes/msgpack.js'
 import { copySpan, sameSpans, viewOf } from '../bytes/spans.js'
 import { arrayHead, bodyOf, isText, mapHead, skipOr } from './msgpack-heads.js'
 
-/** What a splice does, numbered as the node edit that it becomes. */
+/** What a splice does. The numbers are those of the node edits that they become. */
 export const SpliceKind = {
   nodeAdd: 0,
   nodeDel: 1,
@@ -12,7 +12,7 @@ export const SpliceKind = {
   tagDel: 5,
   tagPropSet: 6,
   tagPropDel: 7,
-  /** A type that no 0.1.x release writes. */
+  /** Any other type; no 0.1.x release writes one. */
   unknown: -1,
 } as const
 
@@ -38,7 +38,7 @@ const OLDV = enc('oldv')
 const CURV = enc('curv')
 const TAG = enc('tag')
 
-/** Four bytes as `DataView.getInt32(pos, true)` reads them. */
+/** Four bytes as the number that `DataView.getInt32(pos, true)` reads. */
 const word = (text: string) => Buffer.from(text, 'latin1').readInt32LE(0)
 const WORD = {
   node: word('node'),
@@ -54,31 +54,36 @@ const WORD = {
   time: word('time'),
   user: word('user'),
   prov: word('prov'),
-  /** The key `tag` with its head. */
+  /** The key `tag` with its msgpack head. */
   tagKey: word('\xa3tag'),
 }
-/** An iden's hex digits as msgpack: `d9 20` and 32 characters. */
+/** The msgpack of an iden in hex: `d9 20` and 32 characters. */
 const IDEN_BYTES = 34
 const IDEN_HEAD = 0xd920
-/** `user` and `prov` with their keys, at the end of a usual splice, and before them `time` as a uint64. */
+/**
+ * The sizes of `user` and `prov` with their keys, at the end of a usual splice, and of `time` as a uint64 before them.
+ */
 const PROV_ENTRY_BYTES = 5 + IDEN_BYTES
 const TAIL_BYTES = 2 * PROV_ENTRY_BYTES
 const TIME_ENTRY_BYTES = 5 + 9
-/** Heads of the splice and of its info, the shortest type, `ndef` and an ndef of an empty form and a short value. */
+/**
+ * The heads of the splice and of its info, the shortest type, `ndef`, and an ndef with an empty form and a short value.
+ */
 const LEAST_USUAL_BYTES = 1 + 8 + 1 + 5 + 3 + TIME_ENTRY_BYTES + TAIL_BYTES
-/** The keys that each usual splice has: ndef, time, user and prov. */
+/** The keys that every usual splice has: ndef, time, user and prov. */
 const USUAL_KEYS = 4
 
 /**
- * Finds the parts of one 0.1.x splice, msgpack `[type, {ndef, [prop, tag, valu, oldv, curv,] time, user, prov}]`, without
- * decoding them. One object is read into again and again; positions are offsets into the buffer given to `read`, a start
- * of -1 means that the key is absent. Key order does not matter, and of equal keys the last one counts, as in Python.
+ * Finds the parts of a 0.1.x splice, msgpack `[type, {ndef, [prop, tag, valu, oldv, curv,] time, user, prov}]`, without
+ * decoding them. The same object reads one splice after another. Positions are offsets into the buffer given to `read`;
+ * a start of -1 means that the key is absent. Keys may come in any order, and as in Python the last of equal keys
+ * counts.
  */
 export class SpliceReader {
   kind: number = SpliceKind.unknown
   ndefStart = -1
   ndefEnd = -1
-  /** The form's msgpack, a text. */
+  /** The form: a msgpack text. */
   formStart = -1
   formEnd = -1
   /** The node's value. */
@@ -94,7 +99,7 @@ export class SpliceReader {
   oldvEnd = -1
   curvStart = -1
   curvEnd = -1
-  /** `*Key` are the places of the keys, which give the order of a node edit's meta. */
+  /** `*Key` are the positions of the keys, which set the order of a node edit's meta. */
   timeKey = -1
   timeStart = -1
   timeEnd = -1
@@ -104,14 +109,14 @@ export class SpliceReader {
   provKey = -1
   provStart = -1
   provEnd = -1
-  /** Numbers of the ndef and of the prov: the same number says that the bytes are the same; others may be as well. */
+  /** Numbers for the ndef and the prov. Equal numbers mean equal bytes; different numbers mean nothing. */
   ndefId = 0
   provId = 0
 
   private ids = 0
   private buf: Uint8Array = new Uint8Array(0)
   private view = viewOf(this.buf)
-  /** What was in the usual splice before: its ndef, and its user and prov with their keys. */
+  /** The ndef of the last usual splice, and its user and prov with their keys. */
   private ndefBuf = new Uint8Array(256)
   private ndefView = viewOf(this.ndefBuf)
   private ndefBytes = 0
@@ -124,7 +129,7 @@ export class SpliceReader {
   /**
    * Reads the splice that fills `buf[start, end)`.
    *
-   * @returns null, or why it cannot be read; then nothing of this object holds
+   * @returns null, or the reason why it cannot be read; the fields are then invalid
    */
   read(buf: Uint8Array, start: number, end: number): string | null {
     try {
@@ -139,10 +144,10 @@ export class SpliceReader {
   }
 
   /**
-   * Reads the layout that 0.1.x writes: `ndef` first, `time`, `user` and `prov` last, each of its usual length. What is
-   * the same as in the splice before is known to be msgpack and only compared.
+   * Reads the layout that 0.1.x writes: `ndef` first, and `time`, `user` and `prov` last, each of its usual length.
+   * Parts equal to those of the splice before are known to be valid msgpack, so it only compares them.
    *
-   * @returns false for any other layout, of which nothing is told
+   * @returns false for any other layout; the fields are then invalid
    */
   private readUsual(buf: Uint8Array, start: number, end: number): boolean {
     if (end - start < LEAST_USUAL_BYTES || buf[start] !== 0x92) return false
@@ -185,7 +190,7 @@ export class SpliceReader {
     return true
   }
 
-  /** Whether user and prov with their keys are at `tail`. */
+  /** Whether `tail` starts user and prov with their keys. */
   private usualTail(tail: number): boolean {
     const view = this.view
     const known = this.tailView
@@ -197,7 +202,7 @@ export class SpliceReader {
     return true
   }
 
-  /** The end of the ndef, -1 when it is no `[form, value]`. */
+  /** The end of the ndef; -1 when it is not `[form, value]`. */
   private usualNdef(start: number, limit: number): number {
     const bytes = this.ndefBytes
     if (bytes > 0 && start + bytes <= limit && sameSpans(this.view, start, this.ndefView, 0, bytes))
@@ -222,7 +227,7 @@ export class SpliceReader {
     return end
   }
 
-  /** Notes the entries between ndef and time: false unless there are so many, all known, and nothing else. */
+  /** Records the entries between ndef and time. False unless there are exactly `count` entries and all are known. */
   private usualEntries(start: number, end: number, count: number): boolean {
     const buf = this.buf
     const view = this.view
@@ -233,7 +238,7 @@ export class SpliceReader {
     this.curvStart = -1
     let pos = start
     for (let i = 0; i < count; i++) {
-      // The time behind it is longer than any key: nothing is read beyond the buffer.
+      // No read leaves the buffer: the time that follows is longer than any key.
       if (pos >= end) return false
       const key = view.getInt32(pos, true)
       if (key === WORD.tagKey) {
@@ -287,7 +292,7 @@ export class SpliceReader {
     if (count < 0) return -1
     let pos = bodyOf(buf, start)
     for (let i = 0; i < count; i++) {
-      // Keys of three or four characters are those that are known; any other is checked to be msgpack at all.
+      // All keys that we know have three or four characters. Of any other key, we only check that it is msgpack.
       const tag = buf[pos]
       const isShort = (tag === 0xa4 || tag === 0xa3) && pos + 5 < end
       const keyEnd = isShort ? pos + 1 + (tag & 0x1f) : skip(buf, pos, end)
@@ -298,7 +303,7 @@ export class SpliceReader {
     return pos
   }
 
-  /** Notes the value of a key, if it is one of those that are known. */
+  /** Records the value of a key if we know the key. */
   private entry(buf: Uint8Array, key: number, start: number, end: number): boolean {
     const tag = buf[key]
     const name = key + 1
@@ -394,13 +399,13 @@ function kindOf(buf: Uint8Array, start: number, end: number): number {
   return SpliceKind.unknown
 }
 
-/** The caller has made sure that `name` fits behind `pos`. */
+/** The caller makes sure that `name` fits after `pos`. */
 function same(buf: Uint8Array, pos: number, name: Uint8Array): boolean {
   for (let i = 0; i < name.length; i++) if (buf[pos + i] !== name[i]) return false
   return true
 }
 
-/** The kind of a type that a usual splice has, -1 for any other. */
+/** The kind of a usual splice, by its type; -1 for other types. */
 function usualKind(view: DataView, pos: number): number {
   const first = view.getInt32(pos + 1, true)
   switch (view.getUint8(pos)) {
@@ -426,7 +431,7 @@ function usualVerb(verb: number, add: number, del: number, set: number): number 
   return verb === WORD.del ? del : -1
 }
 
-/** Whether this key and 32 characters of ASCII are at `pos`. */
+/** Whether `pos` starts this key and 32 ASCII characters. */
 function isIden(view: DataView, pos: number, key: number): boolean {
   if (view.getUint8(pos) !== 0xa4 || view.getInt32(pos + 1, true) !== key) return false
   if (view.getUint16(pos + 5) !== IDEN_HEAD) return false
@@ -435,7 +440,7 @@ function isIden(view: DataView, pos: number, key: number): boolean {
   return (bits & 0x80808080) === 0
 }
 
-/** The position behind the value at `pos`, -1 when it is cut short or no msgpack. */
+/** The position after the value at `pos`; -1 when it is cut short or not msgpack. */
 function usualValueEnd(buf: Uint8Array, view: DataView, pos: number, end: number): number {
   if (pos >= end) return -1
   const tag = view.getUint8(pos)

@@ -1,22 +1,22 @@
 import type { ErrorCode } from '../layout/error-record.js'
 
-/** Why a splice has no node edit: `ROW` when it is not msgpack, no `[type, info]`, or has no usable ndef. */
+/** Why a splice has no node edit. `ROW`: it is not msgpack, not `[type, info]`, or has no usable ndef. */
 export type SpliceFailCode = Extract<ErrorCode, 'ROW' | 'FORM' | 'STORTYPE' | 'EDIT' | 'NULL'>
 
-/** A splice that was left out of the node edits. */
+/** A splice that has no node edit. */
 export interface SpliceFailure {
   readonly offset: number
   readonly code: SpliceFailCode
   readonly message: string
-  /** What could not be found in the model, by which a repeated message is known: `form`, `form:prop` or the tag prop. */
+  /** What the model lacks, `form`, `form:prop` or the tag prop. We use it to report each only once. */
   readonly subject: string
-  /** Whether the form or prop is one that an older 0.1.x model had. */
+  /** Whether an older 0.1.x model had the form or prop. */
   readonly oldModel: boolean
-  /** The splice's msgpack, a copy. */
+  /** A copy of the splice's msgpack. */
   readonly splice: Uint8Array
 }
 
-/** One node edit with its meta. Its bytes hold only until the sink returns. */
+/** A node edit with its meta. Its bytes are valid only until the sink returns. */
 export interface NodeEdit {
   readonly buf: Uint8Array
   /** Row of the node edit log, msgpack `[[nodeedit], meta]`: `buf[rowStart, end)`. */
@@ -27,13 +27,13 @@ export interface NodeEdit {
   readonly metaStart: number
   readonly end: number
   readonly firstOffset: number
-  /** Of the group's last splice that is no failure. */
+  /** The offset of the group's last splice that did not fail. */
   readonly lastOffset: number
-  /** Splices in it. */
+  /** How many splices it holds. */
   readonly splices: number
 }
 
-/** Takes what splices become. */
+/** Takes the results of translating splices. */
 export interface SpliceSink {
   nodeEdit(edit: NodeEdit): void
   failure(failure: SpliceFailure): void

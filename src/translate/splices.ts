@@ -18,8 +18,8 @@ import {
 
 export interface SpliceOptions {
   /**
-   * Tag props of the model: 0.1.x deletes those of a deleted tag without splices, so their deletion is written in front
-   * of each `tag:del`. None when left out.
+   * Tag props of the model. 0.1.x deletes the tag props of a deleted tag without logging splices, so we add their
+   * deletion before each `tag:del`. Default: none.
    */
   readonly tagProps?: () => Iterable<readonly [prop: string, stortype: number]>
 }
@@ -29,22 +29,22 @@ const MOST_ARRAY_HEAD_BYTES = 5
 const META_KEYS = ['time', 'user', 'prov'].map((key) => encode(key))
 /** Stortype `msgp`: the only one that can store a null. */
 const MSGP = 13
-/** No ndef or prov has this number. */
+/** A number that no ndef or prov has. */
 const NO_ID = -1
 
 /**
- * Translates the splices of one layer, in the order of their offsets, into node edits.
+ * Translates the splices of one layer, in offset order, into node edits.
  *
- * Consecutive splices of one ndef (the same bytes) and one prov become one node edit; a splice without prov is followed by
- * any prov, and neither `user` nor `time` ends a group. The node edit's meta is that of the group's first splice. A splice
- * that cannot be translated is a failure by itself and the rest of its group is kept; an unreadable one, or an offset that
- * is missing, ends the group. So every splice is in exactly one node edit or one failure, wherever translation starts:
- * whether a splice starts a group depends on it and the one with the offset before only.
+ * Consecutive splices with one ndef (the same bytes) and one prov become one node edit. A splice without prov may be
+ * followed by any prov, and neither `user` nor `time` ends a group. The node edit gets the meta of the group's first
+ * splice. A splice that cannot be translated is a failure of its own, and we keep the rest of its group. An unreadable
+ * splice or a missing offset ends the group. So every splice is in exactly one node edit or one failure, wherever
+ * translation starts: whether a splice starts a group depends only on it and on the splice at the offset before.
  *
- * Values are passed through as they are, so that nothing is lost; the layout is that of migration spec 2.13 and 3.8.
+ * Values pass through unchanged, so nothing is lost. For the layout see migration spec 2.13 and 3.8.
  */
 export class SpliceTranslator {
-  /** Splices in names of an older model that became edits in those of today (D61). */
+  /** Splices with names of an older model that became edits with today's names (D61). */
   renamed = 0
   private readonly sink: SpliceSink
   private readonly stortypes: StortypeCache
@@ -52,15 +52,15 @@ export class SpliceTranslator {
   private readonly names: OldNames | undefined
   private readonly splice = new SpliceReader()
   private readonly buids = new BuidCache()
-  /** The ndef and prov of the splice before, with the reader's numbers for them; a length of 0 is none. */
+  /** The ndef and prov of the previous splice, with the reader's numbers for them; length 0 means none. */
   private readonly ndef = new EditBuffer()
   private readonly prov = new EditBuffer()
   private ndefId = NO_ID
   private provId = NO_ID
-  /** Room for the node edit's head, then the edits; the head is put in front of them when their number is known. */
+  /** Room for the node edit's head, then the edits. The head is written last, when their number is known. */
   private readonly edits = new EditBuffer()
   private readonly meta = new EditBuffer()
-  /** The ndef that edits are for: `ndef`, or what that is today. */
+  /** The ndef that the edits are for: `ndef`, or its form of today. */
   private edited = this.ndef
   private readonly today = new EditBuffer()
   /** Where the form's msgpack starts in `edited`. */
@@ -73,7 +73,7 @@ export class SpliceTranslator {
   private firstOffset = 0
   private lastOffset = 0
   private deletions: { propBytes: Uint8Array; stortype: number }[] | null = null
-  /** The splice that is translated: `buf[start, end)`. */
+  /** The current splice: `buf[start, end)`. */
   private offset = 0
   private buf: Uint8Array = new Uint8Array(0)
   private view: DataView = keptViewOf(this.buf)
@@ -87,7 +87,7 @@ export class SpliceTranslator {
     this.tagProps = options.tagProps
   }
 
-  /** Translates the splice in `buf[start, end)`; nothing of `buf` is kept. */
+  /** Translates the splice in `buf[start, end)`. Keeps no reference to `buf`. */
   add(offset: number, buf: Uint8Array, start: number, end: number): void {
     this.take(offset, buf, start, end)
     const unreadable = this.splice.read(buf, start, end)
@@ -105,9 +105,9 @@ export class SpliceTranslator {
   }
 
   /**
-   * Notes a splice that somebody else translates, so that the next one knows whether it continues with its group.
+   * Takes note of a splice that another range translates, so that we know whether the next one continues its group.
    *
-   * @returns whether it continues with the group of the splice before
+   * @returns whether this splice continues the group of the one before
    */
   pass(offset: number, buf: Uint8Array, start: number, end: number): boolean {
     assert(this.spliceCount === 0, () => 'a splice was passed over within a group')
@@ -120,7 +120,7 @@ export class SpliceTranslator {
     return continues
   }
 
-  /** Whether a splice would continue with the group of the one before; nothing is noted. */
+  /** Whether a splice would continue the group of the one before. Changes nothing. */
   continues(offset: number, buf: Uint8Array, start: number, end: number): boolean {
     this.take(offset, buf, start, end)
     return this.splice.read(buf, start, end) === null && this.continuesEdit()
@@ -137,7 +137,7 @@ export class SpliceTranslator {
     this.provId = NO_ID
   }
 
-  /** Asks for every stortype again, after the model has changed. */
+  /** Call it when the model has changed: looks up every stortype again. */
   modelChanged(): void {
     this.stortypes.clear()
     this.deletions = null
@@ -179,7 +179,7 @@ export class SpliceTranslator {
     if (this.form.isOld) this.enterOldNode()
   }
 
-  /** Groups are told apart by the bytes of the splices, edits are for the node of today. */
+  /** Groups depend on the bytes of the splices, but their edits are for the node's ndef of today. */
   private enterOldNode(): void {
     const { buf, length } = this.ndef
     const now = this.names?.ndef(Uint8Array.from(buf.subarray(0, length))) ?? null
@@ -242,7 +242,7 @@ export class SpliceTranslator {
     else this.tagProp()
   }
 
-  /** What is missing or of a wrong kind in the info of a splice that is no node:add or node:del. */
+  /** What is missing or has the wrong type in a splice other than node:add and node:del. */
   private wrongInfo(): string | null {
     const { kind, propStart, tagStart, valuStart } = this.splice
     const buf = this.buf
@@ -282,7 +282,7 @@ export class SpliceTranslator {
     this.close()
   }
 
-  /** Translates a splice of a prop that has another name or value today; says whether it is one. */
+  /** Translates a splice of a prop that has another name or value today. Returns whether it is one. */
   private oldProp(form: FormEntry): boolean {
     const { kind, propStart, propEnd, valuStart, valuEnd } = this.splice
     const buf = this.buf
@@ -369,7 +369,7 @@ export class SpliceTranslator {
     return this.deletions
   }
 
-  /** Counts the splice in and opens its edit. */
+  /** Counts the splice and opens its edit. */
   private begin(kind: number, infoItems: number): void {
     this.count()
     this.open(kind, infoItems)
@@ -409,7 +409,7 @@ export class SpliceTranslator {
     const { timeKey, timeStart, timeEnd, userKey, userStart, userEnd, provKey, provStart, provEnd } = this.splice
     const meta = this.meta
     meta.length = 0
-    // The usual place of all three, side by side and once.
+    // Usually all three are side by side and occur once.
     const isUsual = timeKey >= 0 && timeEnd === userKey && userEnd === provKey
     if (isUsual && timeStart === timeKey + 5 && userStart === userKey + 5 && provStart === provKey + 5) {
       meta.byte(0x83)
@@ -468,12 +468,12 @@ function older(old: boolean): string {
   return old ? ' from an older modelrev' : ''
 }
 
-/** A null can be indexed by no other stortype, and a layer that has stored one fails on every later set. */
+/** No other stortype can index a null, and a layer that has stored one fails on every later set. */
 function isUnstorable(buf: Uint8Array, valuStart: number, stortype: number): boolean {
   return buf[valuStart] === 0xc0 && stortype !== MSGP
 }
 
-/** Writes an array's head so that it ends at `end`, and returns its start. */
+/** Writes an array's head so that it ends at `end`, and returns where it starts. */
 function putArrayHeadBefore(buf: Uint8Array, end: number, count: number): number {
   let pos = end
   if (count <= 15) {

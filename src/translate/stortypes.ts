@@ -2,13 +2,13 @@ import { RawStr, text } from '../bytes/msgpack.js'
 import { SpanMap } from '../bytes/span-map.js'
 import { bodyOf } from './msgpack-heads.js'
 
-/** Forms and props of older models by the names that they have today. All values are msgpack. */
+/** Maps forms and props of older models to their names of today. All values are msgpack. */
 export interface OldNames {
-  /** Whether ndefs of the form, or values of its props, may be others today. */
+  /** Whether ndefs of the form, or values of its props, may have changed. */
   isOld(form: string): boolean
-  /** The ndef of today; null when it is the same. */
+  /** The ndef of today; null when it has not changed. */
   ndef(ndef: Uint8Array): Uint8Array | null
-  /** Name and value of today, of a prop of a form by its name of today; null when they are the same. */
+  /** Today's name and value of a prop; the form is given by its name of today. Null when they have not changed. */
   prop(
     form: string,
     name: string,
@@ -16,19 +16,19 @@ export interface OldNames {
   ): { readonly name: Uint8Array; readonly valu: Uint8Array | null } | null
 }
 
-/** The stortypes that node edits need; the destination's model, or the dictionary that a running Cortex gives. */
+/** Where node edits get their stortypes: from the destination's model, or from the model of a running Cortex. */
 export interface StortypeSource {
   /** Stortype of a form's value, undefined for an unknown form. */
   formStortype(form: string): number | undefined
   /** Stortype of a form's prop by its relative name; universal props (`.seen`) belong to every form. */
   propStortype(form: string, prop: string): number | undefined
-  /** Stortype of a tag prop with its type options applied. */
+  /** Stortype of a tag prop, with its type options applied. */
   tagPropStortype(prop: string): number | undefined
-  /** Splices in names of older models become edits in those of today; without it they are failures. */
+  /** With it, splices with names of older models become edits with today's names; without it they are failures. */
   readonly names?: OldNames
 }
 
-/** Forms of older 0.1.x models, which their splices may still name. */
+/** Forms of older 0.1.x models, which old splices may still name. */
 export const OLD_FORMS: ReadonlySet<string> = new Set([
   'seen',
   'source',
@@ -56,17 +56,20 @@ export const OLD_PROPS: ReadonlySet<string> = new Set([
   'inet:fqdn:updated',
 ])
 
-/** What is known of a form; -1: not in the model. */
+/** What we know of a form; -1: not in the model. */
 export interface FormEntry {
   readonly name: string
   readonly stortype: number
   /** Whether an older model had it under this name, or had other names in its values. */
   readonly isOld: boolean
-  /** Of those props that were asked for, by their msgpack. */
+  /** The props looked up so far, by their msgpack. */
   readonly props: SpanMap<number>
 }
 
-/** Remembers what a source of stortypes answered, by the msgpack of names: it is asked once per splice. -1 is "not in the model". */
+/**
+ * Caches the answers of a source of stortypes, by the msgpack of names, because every splice asks. -1 means "not in the
+ * model".
+ */
 export class StortypeCache {
   private readonly source: StortypeSource
   private forms = new SpanMap<FormEntry>()
@@ -116,7 +119,7 @@ export class StortypeCache {
   }
 }
 
-/** The text whose msgpack is `buf[start, end)`, also as a key for look-ups. */
+/** The text whose msgpack is `buf[start, end)`. */
 export function nameOf(buf: Uint8Array, start: number, end: number): string {
   const content = text(buf, bodyOf(buf, start), end)
   return content instanceof RawStr ? Buffer.from(content.bytes).toString('latin1') : content

@@ -3,7 +3,7 @@ import { PackMap, type Value } from '../bytes/msgpack.js'
 import { cellError, type ErrorCode } from '../layout/error-record.js'
 
 const IDEN = /^[0-9a-f]{32}$/
-/** Conditions that a rule of 0.1.x stores as null when it has none, and that 0.2.x does not have then. */
+/** Conditions that a 0.1.x rule stores as null when it has none; 0.2.x then leaves them out. */
 const CONDITIONS = new Set(['form', 'prop', 'tag'])
 
 export interface TriggerContext {
@@ -17,14 +17,14 @@ export type TriggerOutcome =
   | { readonly fail: { readonly key: string; readonly val: PackMap } }
 
 /**
- * Translates one row of the 0.1.x db `triggers` (key = iden as text, value = rule) to a trigger of a view. It keeps its
- * iden. A rule without a view, or with the Cortex's own iden as view, belongs to the default view, as in 0.1.x.
+ * Translates a row of the 0.1.x db `triggers` (key = iden as text, value = rule) to a trigger of a view. It keeps its
+ * iden. As in 0.1.x, a rule without a view, or with the Cortex's own iden as view, belongs to the default view.
  */
 export function translateTrigger(key: string, rule: Value, context: TriggerContext): TriggerOutcome {
   if (!(rule instanceof PackMap)) return failed('RULE', key, 'Trigger rule is not a map', rule)
   const rest = rule.entries.filter(([name]) => name !== 'viewiden' && name !== 'useriden')
   const user = rule.get('useriden')
-  // The reference names such a rule by the hash of what it still holds when it gives up.
+  // The reference names such a rule by the hash of whatever the rule still holds when it gives up.
   if (typeof user !== 'string')
     return failed('OWNER', guid(new PackMap(rest)), 'Missing iden values for trigger', new PackMap(rest))
   const named = rule.get('viewiden') ?? null

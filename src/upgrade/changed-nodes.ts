@@ -8,12 +8,12 @@ import { MovedBuids } from './moved-buids.js'
 import type { OldRow } from './old-node.js'
 import type { PutRow } from './rewrite-slab.js'
 
-/** Makes the rows of a node after an upgrade from those before. */
+/** Turns the rows of a node before the upgrade into those after it. */
 export type RowUpgrade = (form: string, rows: readonly OldRow[]) => readonly OldRow[]
 
 /**
- * The nodes of a layer that an upgrade changes or moves, without their rows: those are read again where they are written, as
- * there may be more of them than memory holds. A node costs about 80 bytes.
+ * The nodes of a layer that an upgrade changes or moves, without their rows, which may not fit into memory: we read
+ * them again when we write them. A node costs about 80 bytes.
  */
 export class ChangedNodes {
   private readonly places = new MovedBuids()
@@ -28,20 +28,20 @@ export class ChangedNodes {
   }
 
   /**
-   * Adds a node that was not added before.
+   * Adds a node; each node only once.
    *
    * @param form null when only its place changes
    */
   add(from: Uint8Array, to: Uint8Array, form: string | null): void {
-    // One that is known is not added again, and forms are found by number.
+    // `places` skips a buid that it knows, and the numbers in `forms` would then no longer match.
     assert(!this.has(from), () => `node ${hexBytes(from)} is changed twice`)
     this.places.add(from, to)
     this.forms.push(form)
   }
 
   /**
-   * Hands over all rows of `bybuid` after the upgrade, in key order. Where two nodes become one, the moved one's rows win, as
-   * when 0.1.58 moves it over the other.
+   * Hands over all rows of `bybuid` after the upgrade, in key order. Where two nodes become one, the rows of the moved
+   * node win, as when 0.1.58 moves it over the other.
    */
   write(slab: SlabReader, upgrade: RowUpgrade, put: PutRow): void {
     const order = this.inOrder((i) => this.places.afterAt(i))
@@ -55,7 +55,7 @@ export class ChangedNodes {
     let next = 0
     while (isOpen || next < order.length) {
       const to = next < order.length ? this.places.afterAt(order[next]) : null
-      // Nearly all rows go this way: nothing is made of them.
+      // Nearly all rows come this way, so it makes no objects.
       while (base !== null && isOpen && (to === null || compareToBuid(base, to) < 0)) {
         const { buf, keyStart, keyEnd, valueBuf, valueStart, valueEnd } = base
         if (!gone.has(base)) put(buf, keyStart, keyEnd, valueBuf, valueStart, valueEnd)
@@ -80,14 +80,14 @@ export class ChangedNodes {
     }
   }
 
-  /** Numbers of the nodes, in the order of their buids of one kind; of the same buid in the order in which they were added. */
+  /** Numbers of the nodes, sorted by one of their buids; equal buids in the order in which they were added. */
   private inOrder(buidOf: (i: number) => Uint8Array): Uint32Array {
     const order = Uint32Array.from({ length: this.size }, (_, i) => i)
     return order.sort((a, b) => Buffer.compare(buidOf(a), buidOf(b)) || a - b)
   }
 }
 
-/** The nodes whose rows are not where they were, asked for in key order. */
+/** The nodes whose rows have moved. Ask for them in key order. */
 class Gone {
   private at = 0
   private buid: Uint8Array | null
@@ -99,7 +99,7 @@ class Gone {
     this.buid = order.length > 0 ? buidOf(order[0]) : null
   }
 
-  /** Whether the row of a cursor is of such a node. */
+  /** Whether the cursor's row belongs to such a node. */
   has(base: RowCursor): boolean {
     while (this.buid !== null) {
       const diff = compareToBuid(base, this.buid)
@@ -129,7 +129,7 @@ export class NodeRows {
   }
 }
 
-/** How the key compares with a buid: zero when it starts with it. */
+/** Compares the key with a buid: zero when it starts with it. */
 function compareToBuid({ buf, keyStart, keyEnd }: RowCursor, buid: Uint8Array): number {
   for (let i = 0; i < BUID_BYTES; i++) {
     if (keyStart + i >= keyEnd) return -1

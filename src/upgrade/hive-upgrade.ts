@@ -3,10 +3,10 @@ import { decode, encode, PackMap, type Value } from '../bytes/msgpack.js'
 import type { Hive } from '../slab/hive.js'
 import type { RowStore } from '../slab/slab.js'
 
-/** The release whose start is done here. */
+/** The release whose upgrade we imitate. */
 const RELEASE = [0, 1, 58]
 
-/** A row of the slab that held users and roles before the hive did: its key, and what is in it. */
+/** A row of the slab that held users and roles before they moved to the hive: its key and content. */
 export interface OldAuthRow {
   readonly name: string
   readonly info: PackMap
@@ -23,21 +23,21 @@ export interface HiveUpgradeInput {
   readonly triggers: RowStore
   /** From the `auth` directory; null when there is none. */
   readonly oldAuth: OldAuth | null
-  /** Whether there is data of a layer from before layers were in the hive. */
+  /** Whether there is a layer from before the hive listed layers. */
   readonly hasFirstLayer: boolean
 }
 
 /** What the upgrade of a hive changed. */
 export interface HiveUpgrade {
-  /** The layer's iden of before and after, where it had that of the Cortex. */
+  /** The layer's iden before and after, if it had the Cortex's own iden. */
   readonly renamedLayer: { readonly from: string; readonly to: string } | null
-  /** In words, a line each. */
+  /** One line for each change. */
   readonly changes: readonly string[]
 }
 
 /**
- * Does to the hive and the triggers of an old Cortex what the first start of 0.1.58 does. New idens are made from that of
- * the Cortex, so that each run makes the same.
+ * Changes the hive and the triggers of an old Cortex as the first start of 0.1.58 would. Derives new idens from the
+ * Cortex's own, so that every run makes the same ones.
  */
 export function upgradeHive(input: HiveUpgradeInput): HiveUpgrade {
   const { hive, oldAuth } = input
@@ -65,7 +65,7 @@ export function upgradeHive(input: HiveUpgradeInput): HiveUpgrade {
   return { renamedLayer, changes }
 }
 
-/** Whether the layout of the hive is older than that of 0.1.58, which a Cortex gets when it first starts. */
+/** Whether the hive is older than the one that 0.1.58 creates on its first start. */
 export function isOldHive(hive: Hive): boolean {
   return hive.get(['cellinfo', 'defaultview']) === undefined
 }
@@ -90,7 +90,7 @@ function takeOldAuth({ cellIden, hive }: HiveUpgradeInput, { users, roles }: Old
   }
 }
 
-/** The iden of a user or role, which is added when there is none of the name. */
+/** The iden of a user or role; adds it if there is none of that name. */
 function idenOf(hive: Hive, cellIden: string, kind: 'users' | 'roles', name: string): string {
   const known = hive.children(['auth', kind]).find((iden) => hive.get(['auth', kind, iden]) === name)
   if (known !== undefined) return known
@@ -107,7 +107,7 @@ function ensureRoot({ hive, cellIden }: HiveUpgradeInput): boolean {
   return !had
 }
 
-/** As 0.1.0 starts on a Cortex from before there were views. */
+/** What 0.1.0 does when it starts on a Cortex that has no views yet. */
 function addFirstView({ hive, cellIden }: HiveUpgradeInput): void {
   const layer = ['cortex', 'layers', cellIden]
   for (const [name, value] of [
@@ -143,7 +143,7 @@ function uniqueIdens({ hive, cellIden }: HiveUpgradeInput): HiveUpgrade['renamed
   return { from: cellIden, to: layer }
 }
 
-/** Rules named their user, and their iden was bytes; later ones named the view by the iden that it had. */
+/** Rules used to name their user, and their iden was bytes; later ones named the view by its old iden. */
 function upgradeTriggers({ hive, triggers, cellIden }: HiveUpgradeInput): number {
   let changed = 0
   for (const { key, value } of [...triggers.rows()]) {

@@ -10,19 +10,19 @@ import { buidOf, ndefOf, type OldRow, upgradedNdef, upgradedRows } from './old-n
 import type { LayerRevision } from './revision.js'
 import { rewriteSlab } from './rewrite-slab.js'
 
-/** msgpack of `[buid]`, the value of `byprop`, up to the buid. */
+/** The msgpack of `[buid]`, the value in `byprop`, has this many bytes before the buid. */
 const BUID_ROW_HEAD = 3
-/** Dbs of `layer.lmdb` that a migration reads: the rest are indexes, and what other slabs have since. */
+/** The dbs of `layer.lmdb` that a migration reads. The others are indexes, or have moved to other slabs since. */
 const KEPT_DBS: ReadonlySet<string> = new Set([SOURCE_DBS.nodes.db, SOURCE_DBS.offsets.db, 'meta'])
 
-/** A layer, and the revisions that it has not seen. */
+/** A layer, and the revisions that it still needs. */
 export interface OldLayer {
   readonly revisions: readonly LayerRevision[]
   readonly layer: SlabReader
   readonly nodedata: SlabReader | null
 }
 
-/** Notes where nodes go whose own value changes. */
+/** Records the new places of nodes whose own value changes. */
 export function findMoved(model: Model, { revisions, layer }: OldLayer, moved: MovedBuids): void {
   const rows = new NodeRows(layer)
   for (const [form, prop] of touched(model, revisions)) {

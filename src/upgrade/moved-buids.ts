@@ -1,7 +1,7 @@
 import { BUID_BYTES } from '../bytes/buid.js'
 import { ByteIndex } from '../bytes/byte-index.js'
 
-/** Where nodes went whose buid an upgrade changes: 64 bytes for each, whatever their number. */
+/** New places of nodes whose buid an upgrade changes. Takes 64 bytes for each. */
 export class MovedBuids {
   private readonly before = new ByteIndex()
   private after = new Uint8Array(1 << 10)
@@ -14,7 +14,7 @@ export class MovedBuids {
     return this.before.find(before, 0, BUID_BYTES) >= 0
   }
 
-  /** The same node in another layer goes to the same place. */
+  /** May be called again for the same node in another layer, which goes to the same place. */
   add(before: Uint8Array, after: Uint8Array): void {
     if (this.has(before)) return
     const at = this.before.add(before, 0, BUID_BYTES) * BUID_BYTES
@@ -26,13 +26,13 @@ export class MovedBuids {
     this.after.set(after, at)
   }
 
-  /** The buid after the upgrade; null when it stays. */
+  /** The buid after the upgrade; null when it does not change. */
   get(buid: Uint8Array): Uint8Array | null {
     const number = this.before.find(buid, 0, BUID_BYTES)
     return number < 0 ? null : this.afterAt(number)
   }
 
-  /** The buids of the n-th that was added. */
+  /** The old and the new buid of the n-th node. */
   beforeAt(n: number): Uint8Array {
     return this.before.list.bytes.subarray(n * BUID_BYTES, (n + 1) * BUID_BYTES)
   }
@@ -41,7 +41,7 @@ export class MovedBuids {
     return this.after.subarray(n * BUID_BYTES, (n + 1) * BUID_BYTES)
   }
 
-  /** Buids of before, in the order in which they were added. */
+  /** The old buids, in the order in which they were added. */
   *buids(): Generator<Uint8Array> {
     for (let i = 0; i < this.size; i++) yield this.beforeAt(i)
   }

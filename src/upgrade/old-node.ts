@@ -6,16 +6,16 @@ import type { LayerRevision, Ndef } from './revision.js'
 
 const STAR = 0x2a
 const HASH = 0x23
-/** An index of 0.1.x, which nothing here reads: the second item of a row's `[valu, indx]`. */
+/** A 0.1.x index, the second item of a row's `[valu, indx]`. Nothing here reads it. */
 const NO_INDEX = encode(null)
 
-/** One row of `bybuid` of 0.1.x: what follows the buid in its key, and msgpack of `[valu, indx]`. */
+/** A row of the 0.1.x `bybuid`: its key after the buid, and the msgpack of `[valu, indx]`. */
 export interface OldRow {
   readonly name: Uint8Array
   readonly value: Uint8Array
 }
 
-/** The ndef after all of the revisions. */
+/** The ndef after all revisions. */
 export function upgradedNdef(model: Model, revisions: readonly LayerRevision[], ndef: Ndef): Ndef {
   return revisions.reduce((now, revision) => revision.ndef(model, now), ndef)
 }
@@ -33,10 +33,9 @@ export function buidOf([form, valu]: Ndef): Uint8Array {
 }
 
 /**
- * The rows of a node after all of the revisions; rows that they do not change stay the bytes that they are, as do rows that
- * cannot be read.
+ * The rows of a node after all revisions. Rows that they do not change, or that we cannot read, keep their exact bytes.
  *
- * @param form the node's form by its name of before
+ * @param form the node's form by its old name
  */
 export function upgradedRows(
   model: Model,
@@ -72,7 +71,7 @@ function propRow(model: Model, revisions: readonly LayerRevision[], form: string
   return changedRow(row, name === text ? row.name : Buffer.from(name), withValu(row.value, before, valu))
 }
 
-/** The row itself when nothing of it changes. */
+/** Returns the row itself when nothing changes. */
 function changedRow(row: OldRow, name: Uint8Array, value: Uint8Array): OldRow {
   return name === row.name && value === row.value ? row : { name, value }
 }
@@ -84,7 +83,7 @@ function withValu(row: Uint8Array, before: Value, valu: Value): Uint8Array {
   return Buffer.concat([Buffer.of(0x92), packed, NO_INDEX])
 }
 
-/** Element 0 of a row's `[valu, indx]`; undefined when it is none. */
+/** Element 0 of a row's `[valu, indx]`; undefined when the row is not such a pair. */
 function valuOf(row: Uint8Array): Value | undefined {
   try {
     const pair = decode(row)

@@ -6,17 +6,17 @@ import type { Version } from '../slab/version.js'
 export type Ndef = readonly [form: string, valu: Value]
 
 /**
- * One step of the layer model of 0.1.x, as what it makes of names and values: pure functions, so that nodes, what points
- * to them, and splices of their time all become the same. Forms and props bear the names of before on the way in.
+ * One step of the 0.1.x layer model, as pure functions from old names and values to new ones. Nodes, references to
+ * them, and old splices all use the same functions, so they agree. Forms and props come in under their old names.
  */
 export interface LayerRevision {
-  /** `layer:model:version` of layers that it has been applied to. */
+  /** The `layer:model:version` of a layer after this step. */
   readonly version: Version
-  /** What it changes, in words that follow "changes ". */
+  /** What it changes; completes "changes …". */
   readonly what: string
-  /** Forms and props whose values it may change, by their names of before; prop '' is the form's own value. */
+  /** Forms and props whose values it may change, by their old names; prop '' means the form's own value. */
   touches(model: Model): Iterable<readonly [form: string, prop: string]>
   ndef(model: Model, ndef: Ndef): Ndef
-  /** @param form as `ndef()` names it */
+  /** @param form the form's new name, as `ndef()` returns it */
   prop(model: Model, form: string, name: string, valu: Value): readonly [name: string, valu: Value]
 }

@@ -2,22 +2,23 @@ import { LeafBuilder } from '../page/leaf-builder.js'
 import type { SlabReader } from '../page/page-reader.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
 
-/** Takes rows in key order, each as parts of buffers that stay as they are. */
+/** Takes rows in key order. The buffers stay unchanged afterwards. */
 export type PutRow = LeafBuilder['add']
 
 export interface SlabChange {
-  /** Whether a db is in the copy. */
+  /** Whether to copy a db. */
   readonly keeps: (db: string) => boolean
-  /** Rows of a db in place of those that it has. */
+  /** New rows for a db, which replace the old ones. */
   readonly rows: ReadonlyMap<string, (put: PutRow) => void>
-  /** Plain rows of the unnamed db in place of those that it has. */
+  /** New plain rows of the unnamed db, which replace the old ones. */
   readonly main?: readonly (readonly [key: string, value: Uint8Array])[]
 }
 
 /**
- * Writes a slab again with other rows in some of its dbs, and its pages full. Makes `dir`, durable when it returns.
+ * Copies a slab with new rows in some of its dbs, and with full pages. Creates `dir`, which is durable when this
+ * returns.
  *
- * @throws {MigrationError} ERR_SLAB_CORRUPT when the source is damaged; ERR_DEST when `dir` cannot be written
+ * @throws {MigrationError} ERR_SLAB_CORRUPT when the source is damaged; ERR_DEST when it cannot write `dir`
  */
 export function rewriteSlab(source: SlabReader, dir: string, { keeps, rows, main }: SlabChange): void {
   const file = SlabFileBuilder.create(dir)

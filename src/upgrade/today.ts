@@ -6,12 +6,12 @@ import type { Ndef } from './revision.js'
 import { holdsNdefs, RENAMED, v0_1_0 } from './revisions/v0_1_0.js'
 import { v0_1_3 } from './revisions/v0_1_3.js'
 
-/** The revisions that change names; the third norms a value, and history keeps its values. */
+/** The revisions that rename things. The third one norms a value, and history keeps its values. */
 const RENAMING = [v0_1_0, v0_1_3]
 
 /**
- * Forms of the core model that kept their name and hold ndefs, in their own value or a prop. A list, as asking the model builds
- * all of its types in each thread.
+ * Forms of the core model that kept their name and hold ndefs, in their own value or a prop. A fixed list, because
+ * asking the model would build all of its types in every thread.
  */
 export const HOLD_NDEFS: ReadonlySet<string> = new Set([
   'ou:org:has',
@@ -21,14 +21,14 @@ export const HOLD_NDEFS: ReadonlySet<string> = new Set([
   'econ:acquired',
 ])
 
-/** What names in splices of any 0.1.x release are today, as nodes have them after `upgradedRows()`. */
+/** Maps names in splices of any 0.1.x release to today's names, which nodes have after `upgradedRows()`. */
 export function namesOfToday(model: Model): OldNames {
   const own = new Set(model.ownForms())
   const isOwnWithNdefs = (name: string) => {
     const form = own.has(name) ? model.forms.get(name) : undefined
     return form !== undefined && holdsNdefs(form)
   }
-  // A form that is named as today was written when ends of edges were, too.
+  // If the splice has today's name for the form, then the ends of its edges have today's names too.
   const isRenamed = (form: string) => v0_1_0.ndef(model, [form, null])[0] !== form
   return {
     isOld: (form) => RENAMED.has(form) || HOLD_NDEFS.has(form) || isOwnWithNdefs(form),

@@ -41,14 +41,14 @@ import type { LayerRevision } from './revision.js'
 import { REVISIONS } from './revisions/index.js'
 import { type PutRow, rewriteSlab } from './rewrite-slab.js'
 
-/** The directory of a layer in the first releases. */
+/** The layer's directory in the first releases. */
 const FIRST_LAYER = '000-default'
-/** Says that splices were taken out of `layer.lmdb`, into a slab of their own. */
+/** The mark that splices were moved from `layer.lmdb` to a slab of their own. */
 const SPLICES_MOVED = 'migrdone:splices'
-/** What an upgraded source was made from, beside it. */
+/** The file beside an upgraded source that says what it was made from. */
 const ORIGIN = '-origin.json'
 
-/** What 0.1.58 would change when it started on a source; nothing when the source is one of 0.1.58. */
+/** What 0.1.58 would change in a source on its first start. */
 export interface UpgradePlan {
   readonly srcDir: string
   readonly cellIden: string
@@ -58,23 +58,25 @@ export interface UpgradePlan {
 }
 
 export interface LayerUpgradePlan {
-  /** Its directory's name, and the iden that it has once it is upgraded, but for one that is that of the Cortex. */
+  /** The name of its directory. Also its iden after the upgrade, unless the name is the Cortex's iden. */
   readonly name: string
   readonly iden: string
   readonly dir: string
-  /** Null when it has none, as before 0.0.0 of the layer model. */
+  /** Null when it has none: it is older than version 0.0.0 of the layer model. */
   readonly version: Version | null
   readonly revisions: readonly LayerRevision[]
   /** Whether its splices are in `layer.lmdb`, as before 0.1.0. */
   readonly splicesWithin: boolean
 }
 
-/** Looks at what a source needs to be one of 0.1.58. Null when it needs nothing, or is no Cortex that can be upgraded. */
+/**
+ * Finds out what a source needs to become like one of 0.1.58. Null when it needs nothing, or when we cannot upgrade it.
+ */
 export function planUpgrade(srcDir: string): UpgradePlan | null {
   try {
     return readPlan(srcDir)
   } catch {
-    // A directory that cannot be read, or no Cortex: readSource() says so.
+    // Not a readable Cortex directory: readSource() reports that.
     return null
   }
 }
@@ -97,7 +99,7 @@ function readPlan(srcDir: string): UpgradePlan | null {
 
 const NO_CHANGES: LayerChanges = { nodes: new ChangedNodes(), data: new ChangedNodes() }
 
-/** What of an upgrade changes, a line each. */
+/** What an upgrade changes, one line each. */
 export function upgradeText({ hasOldHive, hasOldAuth, layers }: UpgradePlan): string[] {
   return [
     ...(hasOldAuth ? ['the users and roles of the "auth" directory move to the hive'] : []),
@@ -111,11 +113,11 @@ export function upgradeText({ hasOldHive, hasOldAuth, layers }: UpgradePlan): st
 }
 
 /**
- * Makes of an old source one as 0.1.58 leaves it when it has started: below `dir`, with links to all that does not change.
- * An upgrade that is there already, of the same source and content, is used again.
+ * Turns an old source into what 0.1.58 would leave after its start: a directory below `dir`, with links to everything
+ * that does not change. Reuses an earlier upgrade of the same source and content.
  *
  * @returns the directory to migrate
- * @throws {MigrationError} ERR_SOURCE when the source is in use; ERR_SLAB_CORRUPT; ERR_DEST when `dir` cannot be written
+ * @throws {MigrationError} ERR_SOURCE when the source is in use; ERR_SLAB_CORRUPT; ERR_DEST when it cannot write `dir`
  */
 export function upgradeSource(plan: UpgradePlan, dir: string, modelFiles: readonly ModelFile[]): string {
   refuseInUse(plan)
@@ -123,12 +125,12 @@ export function upgradeSource(plan: UpgradePlan, dir: string, modelFiles: readon
   if (isMadeFrom(dir, origin)) return dir
   rmSync(originPath(dir), { force: true })
   make(plan, dir, modelFiles)
-  // Last, and outside: a directory without it is made again.
+  // Written last, outside of the directory: without it we make the directory again.
   writeWhole(originPath(dir), origin)
   return dir
 }
 
-/** As `upgradeSource()`, but with links to the layers as they are: enough to look at what the Cortex is made of. */
+/** Like `upgradeSource()`, but links to the layers unchanged: enough to look at the Cortex without its nodes. */
 export function upgradeCellOnly(plan: UpgradePlan, dir: string): string {
   make(plan, dir, null)
   return dir
@@ -151,7 +153,7 @@ function planLayer(dir: string, iden: string): LayerUpgradePlan {
   try {
     return readLayerPlan(dir, iden)
   } catch {
-    // Whoever reads it next says what is wrong with it.
+    // The next reader reports what is wrong with it.
     return { name: basename(dir), iden, dir, version: null, revisions: [], splicesWithin: false }
   }
 }
@@ -170,7 +172,7 @@ function readLayerPlan(dir: string, iden: string): LayerUpgradePlan {
   })
 }
 
-/** Writes the Cortex's own slabs; says under which iden its first layer goes on. */
+/** Writes the Cortex's own slabs. Returns new idens of layers by their old ones. */
 function upgradeCell(plan: UpgradePlan, part: string): ReadonlyMap<string, string> {
   const from = cortexPaths(plan.srcDir)
   const to = cortexPaths(part)
@@ -245,14 +247,14 @@ function upgradeLayers(
   linkOthers(plan, part)
 }
 
-/** Provenance had no slab of its own before 0.1.0. */
+/** Before 0.1.0 provenance had no slab of its own. */
 function movePast(layer: SlabReader, dir: string): void {
   const names = ['prov', 'provs']
   if (existsSync(dir) || !names.some((name) => (layer.db(name)?.entries ?? 0) > 0)) return
   rewriteSlab(layer, dir, { keeps: (db) => names.includes(db), rows: new Map(), main: [] })
 }
 
-/** Whatever else lies beside the layers. */
+/** Links everything else beside the layers. */
 function linkOthers(plan: UpgradePlan, part: string): void {
   const from = cortexPaths(plan.srcDir).layers
   const to = cortexPaths(part).layers
@@ -298,7 +300,7 @@ function refuseInUse({ srcDir, layers }: UpgradePlan): void {
   })
 }
 
-/** What an upgrade is made from, as text: other content, other models or another place make another text. */
+/** A text that identifies what an upgrade is made from. It changes with the content, the models and the place. */
 function originOf({ srcDir, layers }: UpgradePlan, modelFiles: readonly ModelFile[]): string {
   const slabs = [
     cortexPaths(srcDir).slab('cell'),

@@ -5,30 +5,31 @@ import { cortexPaths } from '../layout/paths.js'
 import type { ModelFile } from '../model/model-file.js'
 import { planUpgrade, type UpgradePlan, upgradeCellOnly, upgradeSource, upgradeText } from './upgrade-source.js'
 
-/** What of a source is looked at: all of it, or the Cortex's own slabs and what layers there are. */
+/** How much of a source we read: all of it, or only the Cortex's own slabs and the list of its layers. */
 export type SourceDepth = 'whole' | 'cell'
 
 export interface SourceOptions {
   readonly srcDir: string
-  /** Where an upgraded copy may lie: in its `migration` directory, or else where there is room for temporary files. */
+  /** Where to put an upgraded copy: in this destination's `migration` directory, or, if null, with temporary files. */
   readonly destDir: string | null
   readonly modelFiles: readonly ModelFile[]
   readonly depth: SourceDepth
-  /** Told, before it is made, that the source is older and what changes. */
+  /** Receives a message that the source is older and what will change, before we make the copy. */
   readonly tell: (text: string) => void
 }
 
 /**
- * Calls `use` with the directory to read a source of any 0.1.x release from: the source itself, or a temporary copy that is
- * as 0.1.58 leaves it when it has started on it. The copy holds links to all that does not change, and is removed at the end.
+ * Calls `use` with a directory where it can read a source of any 0.1.x release: the source itself, or a temporary copy
+ * that looks as if 0.1.58 had started on it. The copy has links to everything that does not change. We remove it at the
+ * end.
  *
- * @throws {MigrationError} as `upgradeSource()`
+ * @throws {MigrationError} like `upgradeSource()`
  */
 export async function withSource<T>(options: SourceOptions, use: (dir: string) => T | Promise<T>): Promise<T> {
   return await withUpgrade(planUpgrade(options.srcDir), options, use)
 }
 
-/** `withSource()` for who has the plan already: it costs a look into each layer. */
+/** `withSource()` for callers that already have the plan, which costs a look into each layer. */
 export async function withUpgrade<T>(
   plan: UpgradePlan | null,
   options: SourceOptions,
@@ -48,7 +49,7 @@ export async function withUpgrade<T>(
   }
 }
 
-/** That a source is of an older release, and what changes, for people. */
+/** Tells people that a source is of an older release, and what changes. */
 export function upgradeNotes(plan: UpgradePlan): string[] {
   const head =
     'The source is from a release before 0.1.58. A copy of what changes is made, and the source stays as it is:'

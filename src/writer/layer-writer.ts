@@ -2,8 +2,8 @@ import type { Transferable } from 'node:worker_threads'
 import type { Writer } from './writer.js'
 
 /**
- * What the layers of a run ask of who writes the destination: the writer, or what stands in for it in a dry run. What is
- * asked for in addition is named here first, and the compiler then names who lacks it.
+ * What the layers of a run need from whoever writes the destination: the writer, or its stand-in in a dry run. Add new
+ * methods here first, and the compiler finds the class that lacks one.
  */
 export type LayerWriter = Pick<
   Writer,
@@ -28,7 +28,7 @@ export type LayerWriter = Pick<
 
 type Method = keyof LayerWriter
 
-/** The way to it, from another thread or the same one. */
+/** Calls the writer, from another thread or from the same one. */
 export interface LayerWriterPort {
   call<Name extends Method>(
     method: Name,
@@ -37,7 +37,7 @@ export interface LayerWriterPort {
   ): Promise<Awaited<ReturnType<LayerWriter[Name]>>>
 }
 
-/** The port of a writer that may be called only when something is done. */
+/** A port that waits for `done` before it calls the writer. */
 export function callsAfter(done: Promise<unknown>, writer: LayerWriterPort): LayerWriterPort {
   return { call: (method, args, transfer) => done.then(() => writer.call(method, args, transfer)) }
 }

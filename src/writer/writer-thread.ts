@@ -3,7 +3,7 @@ import { passGate } from '../slab/write-gate.js'
 import { toWire } from '../thread/wire-error.js'
 import { Writer } from './writer.js'
 
-/** What the coordinator may ask the writer for. */
+/** What the coordinator may call. */
 export type WriterMethod = Exclude<keyof Writer, 'migrationLog'>
 
 export interface WriterCall {
@@ -12,7 +12,7 @@ export interface WriterCall {
   readonly args: unknown
 }
 
-/** What the thread is started with. */
+/** The thread's start data. */
 export interface WriterData {
   readonly gate: Int32Array
 }

@@ -22,12 +22,12 @@ import { writeOffsets, writeVersions } from '../step/reports.js'
 import { runCellSteps } from '../step/run-cell-steps.js'
 import type { Credits, PackedRecord } from '../thread/chunk-sender.js'
 
-/** Address space for the nexus log, which may become as large as all layers; it costs no memory. */
+/** Address space for the nexus log, which may grow as large as all layers. It costs no memory. */
 const NEXUS_MAP_BYTES = 2 ** 42
 
 /**
- * Everything that writes the destination, in the one thread that does. Its methods are called from the coordinator
- * through `WriterClient`; arguments and results can be cloned.
+ * Everything that writes to the destination; runs in one thread. The coordinator calls its methods through
+ * `WriterClient`, so arguments and results must be cloneable.
  */
 export class Writer {
   private opened: MigrationLog | null = null
@@ -37,10 +37,10 @@ export class Writer {
   private nexusLog: NexusLog | null = null
   private axonCopied: Promise<void> = Promise.resolve()
 
-  /** @param log takes the lines that the steps write */
+  /** @param log receives the lines that the steps write */
   constructor(private readonly log: StepContext['log']) {}
 
-  /** Step `dirn`; the axon may still be on its way when it returns, see finishDirn(). */
+  /** Step `dirn`. May return before the axon is copied, see finishDirn(). */
   async copyDirn(args: {
     srcDir: string
     givenDir: string
@@ -61,7 +61,7 @@ export class Writer {
     this.saved = await Checkpoints.open(destDir)
   }
 
-  /** The steps that have to do with the cell as a whole, in their order. */
+  /** Runs the steps for the cell as a whole, in order. */
   async cellSteps(args: {
     srcDir: string
     destDir: string
@@ -75,8 +75,8 @@ export class Writer {
   }
 
   /**
-   * Logs the node edits of layers in the nexus log (`--add-mode nexus`), and reserves the indexes of their edit logs for
-   * the releases that would write over them.
+   * Logs the node edits of layers in the nexus log (`--add-mode nexus`), and reserves the indexes of their edit logs,
+   * because some releases would overwrite them.
    */
   async nexus(args: { destDir: string; logLayers: readonly string[]; batchSize: number }): Promise<void> {
     const { destDir, logLayers, batchSize } = args
@@ -92,9 +92,9 @@ export class Writer {
   }
 
   /**
-   * Opens a finished layer, so that nodes that could not be migrated can be added.
+   * Opens a finished layer to add nodes that failed earlier.
    *
-   * @param buids all that may be added, end to end
+   * @param buids all nodes that may be added, end to end
    */
   async openLayer({ destDir, iden, buids }: { destDir: string; iden: string; buids: Uint8Array }): Promise<void> {
     const layer = await LayerReplay.open(destDir, iden)
@@ -106,7 +106,7 @@ export class Writer {
     this.replay = { layer, iden, destDir, logged, userIden: this.creatorOf(destDir, iden) }
   }
 
-  /** Adds nodes to the open layer, then to the nexus log if it has the layer; at last their errors are replaced. */
+  /** Adds nodes to the open layer, then to the nexus log if that has the layer, and finally replaces their errors. */
   addNodes({ nodes, batchSize }: { nodes: readonly ReplayedNode[]; batchSize: number }): void {
     const { replay } = this
     assert(replay !== null, () => 'no layer is open')
@@ -143,7 +143,7 @@ export class Writer {
     this.nexusLog = null
   }
 
-  /** Forgets the errors that splices of a layer have. */
+  /** Removes the splice errors of a layer. */
   forgetSpliceErrors({ layer }: { layer: string }): void {
     this.migrationLog.clear(
       'splices',
@@ -152,32 +152,32 @@ export class Writer {
     )
   }
 
-  /** Writes the files that others go on from: offsets of the splice logs, versions. */
+  /** Writes the files that other tools continue from: offsets of the splice logs, and versions. */
   reports({ destDir, ops }: { destDir: string; ops: readonly MigrOp[] }): void {
     const context = { destDir, ops: new Set(ops), migrlog: this.migrationLog, log: this.log }
     writeOffsets(context)
     writeVersions(context)
   }
 
-  /** Makes what layers lack of slabs: whoever opens a layer needs all of them. */
+  /** Creates the slabs that layers lack: Synapse needs all of them to open a layer. */
   emptySlabs({ destDir, layers }: { destDir: string; layers: readonly string[] }): void {
     makeEmptySlabs(destDir, layers)
   }
 
-  /** Makes the destination durable as a whole: what is reported as done survives a loss of power. */
+  /** Makes the whole destination durable: what we report as done must survive a power loss. */
   sync({ destDir }: { destDir: string }): void {
     syncTree(destDir)
   }
 
-  /** Starts building a slab. */
+  /** Starts to build a slab. */
   build({ slab, dir }: { slab: string; dir: string }): void {
     this.builds.set(slab, new SlabBuild(dir, null))
   }
 
   /**
-   * Continues with building a slab: its streams are those of the checkpoint.
+   * Continues to build a slab, with the streams in the checkpoint.
    *
-   * @param dropped streams that are made again: the checkpoint forgets them first, their pages are used again
+   * @param dropped streams that will be made again: the checkpoint forgets them first, then their pages are reused
    */
   resume(args: { slab: string; dir: string; key: string; dropped: readonly number[] }): void {
     if (args.dropped.length > 0) this.checkpoints.dropStreams(args.key, args.dropped)
@@ -188,7 +188,7 @@ export class Writer {
     this.builds.set(args.slab, new SlabBuild(args.dir, states))
   }
 
-  /** Places what a task sends; resolves when it is all in the file (not yet durable). */
+  /** Places what a task sends. Resolves when all of it is in the file, but not yet durable. */
   receive(args: {
     slab: string
     stream: number
@@ -204,16 +204,16 @@ export class Writer {
   }
 
   /**
-   * Makes the pages of some streams durable, then stores their errors and what the checkpoint notes of them. Others are
-   * placed meanwhile: nobody waits for the disk but the caller.
+   * Makes the pages of some streams durable, then stores their errors and their notes in the checkpoint. Other streams
+   * go on in the meantime; only the caller waits for the disk.
    *
-   * @param streams what the coordinator wants to find again; where their pages lie is added to it
+   * @param streams what the coordinator wants stored for each; the writer adds where its pages are
    */
   async commit(args: {
     slab: string
     key: string
     streams: readonly (StreamNote & object)[]
-    /** Run files that belong to the streams. */
+    /** Run files of these streams. */
     runPaths: readonly string[]
   }): Promise<void> {
     const { slab, streams } = args
@@ -221,15 +221,15 @@ export class Writer {
     const records: PackedRecord[] = streams.flatMap(({ stream }) => build.takeRecords(stream))
     const notes = streams.map((note): PlacedStream => ({ ...note, slab, state: build.stateOf(note.stream) }))
     await Promise.all([build.sync(), syncRuns(args.runPaths)])
-    // A checkpoint vouches for pages and errors alike: it comes last.
+    // The checkpoint comes last: it vouches for pages and errors alike.
     if (records.length > 0) this.migrationLog.putErrors(records)
     this.checkpoints.putStreams(args.key, notes)
   }
 
   /**
-   * Makes merged runs durable, then notes them.
+   * Makes merged runs durable, then records them.
    *
-   * @param dropped notes of runs that they were merged from
+   * @param dropped records of the runs that they were merged from
    */
   async commitRuns(args: {
     key: string
@@ -263,40 +263,40 @@ export class Writer {
     this.slab(slab).abrvDbs(space, names)
   }
 
-  /** Completes a slab where it is built. */
+  /** Completes a slab in its build directory. */
   finishSlab({ slab }: { slab: string }): void {
     this.slab(slab).finish()
     this.builds.delete(slab)
   }
 
-  /** Gives finished slabs their names, or finds that they have them; says whether all are there. */
+  /** Moves finished slabs to their final names, if not done yet. Returns whether all are there. */
   installSlabs({ slabs }: { slabs: { dir: string; finalDir: string }[] }): boolean {
     return slabs.map(({ dir, finalDir }) => installSlab(dir, finalDir)).every((isThere) => isThere)
   }
 
-  /** The checkpoint of that key, with what it notes of its streams, or null. */
+  /** The checkpoint with this key and its streams, or null. */
   checkpoint({ key }: { key: string }): { head: unknown; streams: unknown[] } | null {
     const head = this.checkpoints.get(key)
     if (head === null) return null
     return { head, streams: this.checkpoints.streams(key) }
   }
 
-  /** Forgets the checkpoint of that key: what it vouches for is about to go. */
+  /** Removes the checkpoint with this key, because what it vouches for is about to go. */
   dropCheckpoint({ key }: { key: string }): void {
     this.checkpoints.clear(key)
   }
 
-  /** Stores a checkpoint that vouches for nothing but what is durable already. */
+  /** Stores a checkpoint. All that it vouches for must be durable already. */
   putCheckpoint({ key, checkpoint }: { key: string; checkpoint: object }): void {
     this.checkpoints.put(key, checkpoint)
   }
 
-  /** Stores the checkpoint of slabs that are complete: where their pages lie no longer matters. */
+  /** Stores the checkpoint of complete slabs, without the places of their pages, which no longer matter. */
   putBuilt(args: { key: string; checkpoint: object; streams: readonly (StreamNote & object)[] }): void {
     this.checkpoints.replace(args.key, args.checkpoint, args.streams)
   }
 
-  /** Forgets all that earlier runs left of a step: its errors, its statistics, its offsets and its checkpoints. */
+  /** Removes everything that earlier runs recorded for a step: errors, statistics, offsets and checkpoints. */
   forget({ migrop, checkpoints }: { migrop: string; checkpoints: string }): void {
     for (const logtyp of ['error', 'stat', 'chkpnt', 'prog', 'vers', 'nextoffs'])
       this.migrationLog.clear(migrop, logtyp)
@@ -336,12 +336,12 @@ export class Writer {
   }
 }
 
-/** A finished layer that nodes are added to. */
+/** A finished layer that we add nodes to. */
 interface OpenLayer {
   readonly layer: LayerReplay
   readonly iden: string
   readonly destDir: string
-  /** What the nexus log has already; null when the layer is not in it. */
+  /** What the nexus log already has; null when the layer is not in it. */
   readonly logged: ReturnType<NexusLog['loggedOf']> | null
   readonly userIden: string
 }

@@ -3,7 +3,7 @@ import { cortexPaths } from '../../layout/paths.js'
 import { isInUse } from '../../slab/in-use.js'
 import { type Check, problem } from '../check.js'
 
-/** Whoever has a slab of the destination open would continue with files that are no longer there. */
+/** A process that has a slab of the destination open would keep using files that are no longer there. */
 export const destInUse: Check = ({ layers, options: { destDir } }) => {
   const { slab, layer } = cortexPaths(destDir)
   const isOpen = (path: string) => existsSync(path) && isInUse(path)

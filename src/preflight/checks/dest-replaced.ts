@@ -3,12 +3,12 @@ import { type Check, type Finding, problem, warning } from '../check.js'
 import { destCortex } from './dest-cortex.js'
 import { paths } from './paths.js'
 
-/** Names that a finding lists. */
+/** How many names a finding lists. */
 const MOST_LISTED = 4
 
-/** Nothing that is there is replaced unasked: who goes on says --from-last, who begins again --restart. */
+/** Never replace anything unless asked: --from-last continues, --restart starts over. */
 export const destReplaced: Check = async (facts) => {
-  // What no run may touch is one error, whatever of it this one would replace.
+  // If no run may touch this destination at all, it does not matter what this run would replace.
   for (const check of [paths, destCortex]) if ((await check(facts)).length > 0) return []
   const { source, layers, options } = facts
   const { destDir, ops, fromLast, restart, dryRun } = options
@@ -33,7 +33,7 @@ function refusal(
   const refused = (found: string, hint: string) => problem(`Cannot migrate into "${destDir}": ${found}`, hint)
   if (layers.size > 0 && maker !== 'this program') {
     const list = [...new Set([...layers.values()].flat())].sort().join(', ')
-    // Nobody here can tell what it holds.
+    // We cannot tell what it holds.
     if (maker === 'unknown')
       return refused(`there is no record of who made layer ${list}`, 'Give --dest a new directory')
     if (restart) return null
@@ -57,7 +57,7 @@ function refusal(
       )
 }
 
-/** Like `slabs, cell.guid and 3 more; nodes and splices of 4 layers`. */
+/** For example `slabs, cell.guid and 3 more; nodes and splices of 4 layers`. */
 function whatIs({ files, layers }: DestBegun): string {
   const parts: string[] = []
   if (files.length > 0) {

@@ -3,7 +3,7 @@ import { nearestDir } from '../../file/real-path.js'
 import { copiedBytes } from '../../source/copied-bytes.js'
 import { type Check, problem, warning } from '../check.js'
 
-/** The new layers take about as much room as the old ones, and sorting them as much again for a while. */
+/** The new layers take about as much space as the old ones, and sorting takes as much again for a while. */
 export const diskSpace: Check = ({ source, options: { destDir, ops, fromLast }, sys, layerFacts }) => {
   const free = sys.freeBytes(nearestDir(destDir))
   const layerBytes = [...layerFacts.values()].reduce((sum, { usedBytes }) => sum + usedBytes, 0)
@@ -12,7 +12,7 @@ export const diskSpace: Check = ({ source, options: { destDir, ops, fromLast }, 
   const least = copied + (hasData ? layerBytes : 0)
   const text = `The destination's disk has ${formatBytes(free)} free, the migration needs about ${formatBytes(least)}`
   const hint = 'Free some space, or give --dest a directory on a larger disk'
-  // A run that goes on has used its room already.
+  // A resumed run has already used part of its space.
   if (free < least && !fromLast) return [problem(text, hint)]
   return free < least + layerBytes ? [warning(`${text}, and as much again for a while`, hint)] : []
 }

@@ -2,7 +2,7 @@ import { cortexPaths } from '../../layout/paths.js'
 import { readYamlFile, type YamlMap } from '../../slab/yaml-file.js'
 import { type Check, warning } from '../check.js'
 
-/** Python modules cannot be run here: what they add to the model has to come from model files. */
+/** We cannot run Python modules, so what they add to the model must come from model files. */
 export const extensions: Check = ({ source, options: { modelFiles } }) => {
   const names = moduleNames(source.dir)
   if (names.length === 0) return []
@@ -20,7 +20,7 @@ function moduleNames(srcDir: string): string[] {
   try {
     conf = readYamlFile(cortexPaths(srcDir).cellYaml)
   } catch {
-    return [] // Reported as a problem.
+    return [] // Another check reports it as a problem.
   }
   const modules = Array.isArray(conf?.modules) ? conf.modules : []
   return modules.map((entry: unknown) => String(Array.isArray(entry) ? entry[0] : entry))

@@ -1,6 +1,6 @@
 import { type Check, warning } from '../check.js'
 
-/** Synapse must be able to open what is made here. */
+/** Synapse must be able to open the files that we make. */
 export const fileOwner: Check = ({ source: { dir }, options: { destDir }, sys }) => {
   const [owner, uid] = [sys.ownerOf(dir), sys.uid()]
   if (uid !== 0 || owner === 0) return []

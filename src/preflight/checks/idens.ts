@@ -2,8 +2,8 @@ import type { SourceCortex } from '../../source/cortex-dir.js'
 import { type Check, problem } from '../check.js'
 
 /**
- * 2.x sends each change to Cortex, view or layer by its iden: where two have the same one, changes of one go to the
- * other, and the Cortex cannot replay its own log.
+ * 2.x sends each change to a Cortex, view or layer by its iden. If two share one, changes go to the wrong one, and the
+ * Cortex cannot replay its own log.
  */
 export const idens: Check = ({ source, options: { orphanLayers } }) => {
   const { cellGuid, hive, orphans, missing } = source
@@ -29,7 +29,7 @@ export const idens: Check = ({ source, options: { orphanLayers } }) => {
   ]
 }
 
-/** 0.1.58 gives view and layer idens of their own as long as no default view is set. */
+/** 0.1.58 gives the view and the layer their own idens as long as no default view is set. */
 function hintOf({ hive }: SourceCortex): string {
   return hive.has(['cellinfo', 'defaultview'])
     ? 'Give the Cortex another iden: write 32 other hex digits to cell.guid of a copy, and migrate that'

@@ -2,10 +2,12 @@ import { formatBytes } from '../../bytes/size-text.js'
 import { nearestDir } from '../../file/real-path.js'
 import { type Check, problem } from '../check.js'
 
-/** LMDB maps a slab as a whole: this is all the address space that a process has on x86-64 and arm64. */
+/** LMDB maps a whole slab. This is all the address space of a process on x86-64 and arm64. */
 const ADDRESS_BYTES = 2 ** 47
 
-/** A new slab is about as large as the old one; where a file may not become as large, it would be found out after hours. */
+/**
+ * A new slab is about as large as the old one. A file system with a lower file size limit would only fail after hours.
+ */
 export const largeSlabs: Check = ({ options: { destDir }, sys, layerFacts }) => {
   const fileBytes = sys.fileBytes(nearestDir(destDir)) ?? Number.POSITIVE_INFINITY
   return [...layerFacts].flatMap(([{ iden }, { largestBytes }]) => {

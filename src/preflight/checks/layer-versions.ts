@@ -15,7 +15,7 @@ export const layerVersions: Check = ({ source, layerFacts }) => {
       continue
     }
     const version = layerVersionOf(modelVersion)
-    // An older one is read as 0.1.58 would leave it.
+    // An older layer is upgraded first, as 0.1.58 would.
     if (compareVersions(version, SOURCE_LAYER_VERSION) <= 0) continue
     const text = `Layer ${iden} model version must be at latest 01x vers: ${showVersion(version)} != ${showVersion(SOURCE_LAYER_VERSION)}`
     found.push(problem(text, 'A release after 0.1.58 wrote this layer: make sure that --src is the 0.1.x Cortex'))

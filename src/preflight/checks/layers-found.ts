@@ -1,7 +1,10 @@
 import { type SourceCortex, viewsWith } from '../../source/cortex-dir.js'
 import { type Check, type Finding, problem } from '../check.js'
 
-/** Every layer that the hive or a view names must be there: one that is not is data lost, a disk not mounted perhaps. */
+/**
+ * Every layer that the hive or a view names must exist. A missing one means lost data, or maybe a disk that is not
+ * mounted.
+ */
 export const layersFound: Check = ({ source, options: { orphanLayers, skipLayers } }) => [
   ...layerProblems(source, (iden) => skipLayers.includes(iden)),
   ...source.orphans
@@ -15,7 +18,7 @@ export const layersFound: Check = ({ source, options: { orphanLayers, skipLayers
   ...unknownSkips(source, skipLayers),
 ]
 
-/** What is wrong with the layers of a source, whatever is to be done with it. */
+/** What is wrong with the layers of a source, for any command. */
 export function layerProblems(source: SourceCortex, isSkipped: (iden: string) => boolean): Finding[] {
   return [
     ...noLayers(source),
@@ -37,7 +40,7 @@ function noLayers({ dir, hive, missing }: SourceCortex): Finding[] {
   ]
 }
 
-/** A name that is mistyped would skip nothing. */
+/** A mistyped name would skip nothing. */
 function unknownSkips({ layers, orphans, missing, remote }: SourceCortex, skipLayers: readonly string[]): Finding[] {
   const known = [...layers, ...orphans, ...missing].map(({ iden }) => iden)
   return skipLayers

@@ -2,7 +2,7 @@ import { cortexPaths } from '../../layout/paths.js'
 import { copiedFiles } from '../../source/copied-files.js'
 import { type Check, warning } from '../check.js'
 
-/** What of the source will not be in the destination: links that lead nowhere, and what else lies beside the layers. */
+/** What will not be in the destination: broken links, and other things beside the layers. */
 export const leftOut: Check = ({ source, options }) => {
   const files = options.ops.has('dirn') ? [...copiedFiles(source.dir)] : []
   return [

@@ -10,10 +10,10 @@ import { readExtModel } from '../../source/cortex-dir.js'
 import { OLD_FORMS, OLD_PROPS } from '../../translate/stortypes.js'
 import { type Check, type Finding, warning } from '../check.js'
 
-/** Names of a kind that are told; `model check` tells all. */
+/** How many names of a kind to show; `model check` shows all. */
 const MOST_NAMES = 10
 
-/** What indexes of the layers name and no model has: its rows could not be migrated. */
+/** Names in the layers' indexes that no model has: their rows could not be migrated. */
 export const modelCover: Check = ({ source, layerFacts, options: { modelFiles } }) => {
   const names = noNames()
   for (const [{ dir }, { hasLayerSlab, modelVersion }] of layerFacts) {
@@ -45,7 +45,10 @@ export const modelCover: Check = ({ source, layerFacts, options: { modelFiles } 
   return findings
 }
 
-/** Null when the indexes cannot be read: a migration makes them again, and a busy Cortex changes them meanwhile. */
+/**
+ * Null when the indexes cannot be read. That is no problem: a migration rebuilds them, and a busy Cortex changes them
+ * at any time.
+ */
 function namesOf(path: string): RowNames | null {
   try {
     return readSettled(path, (slab) => {
@@ -59,7 +62,7 @@ function namesOf(path: string): RowNames | null {
   }
 }
 
-/** Names that the upgrade of an older layer changes. */
+/** Drops names that the upgrade of an older layer will change. */
 function withoutOld({ forms, props, tagProps }: RowNames): RowNames {
   return {
     forms: new Map([...forms].filter(([form]) => !OLD_FORMS.has(form))),

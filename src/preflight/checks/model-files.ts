@@ -2,7 +2,7 @@ import { Model } from '../../model/model.js'
 import { problemText } from '../../model-tools/remote-model.js'
 import { type Check, problem, warning } from '../check.js'
 
-/** Model files that make no sense: the run could not even begin. */
+/** Model files that make no sense would stop the run at its start. */
 export const modelFiles: Check = ({ options }) => {
   const model = Model.core()
   const problems = options.modelFiles.flatMap((file) => model.addWhatFits(file).problems)

@@ -1,7 +1,7 @@
 import type { Value } from '../../bytes/msgpack.js'
 import { type Check, type Finding, warning } from '../check.js'
 
-/** 0.1.x names owners, which must be users for 2.x. */
+/** 0.1.x stores the names of owners; 2.x needs them to be users. */
 export const owners: Check = ({ source: { hive } }) => {
   const users = new Set<Value>(
     hive.children(['auth', 'users']).map((iden) => hive.get(['auth', 'users', iden]) ?? null),

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { isInside, realPath } from '../../file/real-path.js'
 import { type Check, problem } from '../check.js'
 
-/** Neither directory may lie inside the other, links followed. */
+/** Neither directory may be inside the other, even through links. */
 export const paths: Check = ({ source: { givenDir: dir }, options: { destDir } }) => {
   const [src, dest] = [realPath(dir), realPath(destDir)]
   const refused = (how: string) => [

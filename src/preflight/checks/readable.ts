@@ -1,10 +1,10 @@
 import { copiedFiles } from '../../source/copied-files.js'
 import { type Check, problem } from '../check.js'
 
-/** Files that a finding names. */
+/** How many files a finding names. */
 const MOST_LISTED = 3
 
-/** This user must be able to read the whole source: its layers, and what is copied beside them. */
+/** This user must be able to read the whole source: its layers, and everything that we copy. */
 export const readable: Check = ({ source: { dir }, options, unreadableLayers }) => {
   const found = new Map<string, string>()
   if (options.ops.has('dirn')) {

@@ -1,7 +1,7 @@
 import { destState } from '../../inspect/dest-state.js'
 import { type Check, type Facts, problem } from '../check.js'
 
-/** What lives in another Cortex cannot be read here. The hive that counts is the one that the steps work on. */
+/** We cannot read layers that are in another Cortex. Checks the hive that the steps will work on. */
 export const remoteLayers: Check = (facts) =>
   remoteOf(facts)
     .filter((iden) => !facts.options.skipLayers.includes(iden))
@@ -12,7 +12,7 @@ export const remoteLayers: Check = (facts) =>
       ),
     )
 
-/** Step `dirn` copies the source's hive; without it the destination's stays. */
+/** Step `dirn` copies the source's hive. Without it, the destination keeps its own. */
 function remoteOf({ source, options: { ops, destDir } }: Facts): readonly string[] {
   if (ops.has('dirn')) return source.remote
   const state = destState(destDir)

@@ -6,8 +6,8 @@ import { SOURCE_SLABS } from '../../layout/source-layer.js'
 import { type Check, warning } from '../check.js'
 
 /**
- * A wrong link makes a layer out of the slab of another one: it can be read, and nothing else would say that what was in
- * the layer is not there. Copies that a tool has joined to one file look the same and are right.
+ * Two layers that share one slab, perhaps through a wrong link. The slab is readable, so nothing else would report that
+ * a layer's own data is missing. It can also be correct, when a tool has joined two equal copies to one file.
  */
 export const sharedSlabs: Check = ({ source, layers }) => {
   const users = new Map<string, { iden: string; slab: string }[]>()
@@ -15,7 +15,7 @@ export const sharedSlabs: Check = ({ source, layers }) => {
     for (const slab of SOURCE_SLABS) {
       const path = join(cortexPaths(source.dir).layer(iden).slab(slab), 'data.mdb')
       if (atPath(path).kind !== 'file') continue
-      // Inode numbers of some file systems need all of their 64 bits.
+      // Some file systems use all 64 bits of an inode number.
       const { dev, ino } = statSync(path, { bigint: true })
       const file = `${dev} ${ino}`
       users.set(file, [...(users.get(file) ?? []), { iden, slab }])

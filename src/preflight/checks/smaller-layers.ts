@@ -1,6 +1,6 @@
 import { type Check, type Finding, warning } from '../check.js'
 
-/** What a layer lacks, or keeps that 2.x has no place for. */
+/** What a layer lacks, or has although 2.x has no place for it. */
 export const smallerLayers: Check = ({ layerFacts }) => {
   const found: Finding[] = []
   for (const [{ iden }, { hasLayerSlab, hasNodeData, nextSplice, feedOffsets }] of layerFacts) {

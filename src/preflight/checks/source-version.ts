@@ -2,12 +2,12 @@ import { cortexPaths } from '../../layout/paths.js'
 import { compareVersions, showVersion, type Version, versionOf } from '../../slab/version.js'
 import { type Check, type Finding, problem, warning } from '../check.js'
 
-/** The oldest version that Synapse 2.8's migration takes. */
+/** The oldest version that Synapse 2.8's migration accepts. */
 const MIN_CORTEX: Version = [0, 1, 56]
 const UPGRADE =
   'Nothing has to be done: all that 0.1.58 changes when it starts is there, or is made while the source is read'
 
-/** The Cortex must say who it is, and should be of a late 0.1.x release. */
+/** The Cortex must have an iden, and should be of a late 0.1.x release. */
 export const sourceVersion: Check = ({ source: { dir, hive, cellGuid } }) => {
   const found: Finding[] = []
   const version = versionOf(hive.get(['cellinfo', 'cortex:version']))

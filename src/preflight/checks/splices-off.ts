@@ -3,7 +3,7 @@ import { cortexPaths } from '../../layout/paths.js'
 import { readYamlFile } from '../../slab/yaml-file.js'
 import { type Check, warning } from '../check.js'
 
-/** Without splices a Cortex has no history, and a sync cannot see what changes. */
+/** Without splices a Cortex has no history, and a sync cannot see changes. */
 export const splicesOff: Check = ({ source }) => {
   const { cellYaml } = cortexPaths(source.dir)
   if (!isOff(cellYaml)) return []
@@ -19,7 +19,7 @@ function isOff(path: string): boolean {
   try {
     return readYamlFile(path)?.['splice:en'] === false
   } catch (error) {
-    // A file that cannot be read is a finding of its own.
+    // Another check reports files that cannot be read.
     if (error instanceof MigrationError) return false
     throw error
   }

@@ -1,6 +1,6 @@
 import { type Check, warning } from '../check.js'
 
-/** hiveauth makes gates of what other steps have made. */
+/** hiveauth makes gates for the results of other steps. */
 export const stepOrder: Check = ({ options: { ops } }) => {
   const before = ['triggers', 'cron', 'queues'].filter((op) => !ops.has(op))
   if (!ops.has('hiveauth') || !ops.has('dirn') || before.length === 0) return []

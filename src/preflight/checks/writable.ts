@@ -3,10 +3,10 @@ import { nearestDir } from '../../file/real-path.js'
 import { cortexPaths } from '../../layout/paths.js'
 import { type Check, problem } from '../check.js'
 
-/** Directories that a finding names. */
+/** How many directories a finding names. */
 const MOST_LISTED = 3
 
-/** This user must be able to write the destination, and each directory of it that a migration writes to. */
+/** This user must be able to write to the destination, and to each of its directories that a migration writes to. */
 export const writable: Check = ({ options: { destDir }, sys }) => {
   const within = existsSync(destDir) && statSync(destDir).isDirectory() ? dirsOf(destDir) : []
   const closed = [nearestDir(destDir), ...within].filter((path) => statSync(path).isDirectory() && !sys.canWrite(path))

@@ -13,7 +13,7 @@ export const yamlFiles: Check = ({ source }) => {
       return []
     } catch (error) {
       if (!(error instanceof MigrationError)) throw error
-      // What may not be read at all is reported once, with the rest of the source.
+      // The check of readable files reports a file that this user may not read.
       return error.code === 'ERR_SOURCE' && whyUnreadable(path) !== null
         ? []
         : [problem(error.message, error.hint ?? '')]

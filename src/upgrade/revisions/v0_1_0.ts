@@ -2,7 +2,7 @@ import type { Value } from '../../bytes/msgpack.js'
 import type { Form, Model } from '../../model/model.js'
 import type { LayerRevision, Ndef } from '../revision.js'
 
-/** Forms of Synapse 0.0.x that 0.1.0 gave a namespace. */
+/** Forms of Synapse 0.0.x that 0.1.0 moved into a namespace. */
 export const RENAMED: ReadonlyMap<string, string> = new Map([
   ['seen', 'meta:seen'],
   ['source', 'meta:source'],
@@ -15,7 +15,7 @@ export const RENAMED: ReadonlyMap<string, string> = new Map([
   ['graph:timelink', 'graph:timeedge'],
 ])
 
-/** Forms get namespaces: their nodes have other buids, and so has whatever names such a node in its own value. */
+/** Forms get namespaces. Their nodes get other buids, and so do nodes that refer to them in their own value. */
 export const v0_1_0: LayerRevision = {
   version: [0, 1, 0],
   what: 'the names of nine forms (seen to meta:seen, refs to edge:refs and so on) and every value that names one',
@@ -40,7 +40,7 @@ export const v0_1_0: LayerRevision = {
   },
 }
 
-/** Whether a form's own value, or a prop of it, names other nodes. */
+/** Whether a form's own value, or one of its props, refers to other nodes. */
 export function holdsNdefs(form: Form): boolean {
   return form.type.holdsNdefs || propsWithNdefs(form).length > 0
 }

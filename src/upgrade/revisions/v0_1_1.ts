@@ -4,7 +4,7 @@ import type { LayerRevision } from '../revision.js'
 const FORM = 'ps:contact'
 const PROP = 'address'
 
-/** The address of a contact became an address like others: lower case, single blanks. */
+/** The address of a contact gets the norm of other addresses: lower case, single spaces. */
 export const v0_1_1: LayerRevision = {
   version: [0, 1, 1],
   what: 'ps:contact:address, normed as an address',
@@ -16,7 +16,7 @@ export const v0_1_1: LayerRevision = {
     try {
       return [name, type.norm(valu).valu]
     } catch (error) {
-      // 0.1.58 does not start on such a Cortex at all; the value is kept as it is.
+      // 0.1.58 would not even start on such a Cortex; we keep the value.
       if (error instanceof NormError) return [name, valu]
       throw error
     }

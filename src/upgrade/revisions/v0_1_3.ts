@@ -2,7 +2,7 @@ import type { LayerRevision } from '../revision.js'
 
 const FORM = 'ou:org'
 
-/** The name of a property was misspelled. */
+/** Corrects the misspelled name of a property. */
 export const v0_1_3: LayerRevision = {
   version: [0, 1, 3],
   what: 'the name of ou:org:disolved, which is ou:org:dissolved',
