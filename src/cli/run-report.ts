@@ -172,6 +172,11 @@ export function migrateRun(parsed: ParsedMigrate, options: MigrateOptions, runId
     model: shownModels(parsed.model),
     workers: options.workers,
     memory: options.memoryBytes,
+    nice: parsed.nice ?? null,
+    'max-disk': parsed.maxDisk ?? null,
+    'src-dedicated': options.srcDedicated,
+    'dest-dedicated': options.destDedicated,
+    'edit-batchsize': options.addMode === 'nexus' ? options.editBatchSize : null,
   }
   return { runId, srcDir, destDir, isDryRun, reportDir: parsed.reportDir ?? null, options: shown }
 }

@@ -148,7 +148,7 @@ function runOf(run: RunRecord, at: number): string {
   const shown = Object.entries(options).flatMap(([name, value]) =>
     value === null || value === false || (Array.isArray(value) && value.length === 0)
       ? []
-      : [`--${name}${value === true ? '' : ` ${String(value)}`}`],
+      : [`--${name}${value === true ? '' : ` ${Array.isArray(value) ? value.join(' ') : String(value)}`}`],
   )
   const ended = endedMs === null ? 'no end recorded' : `${new Date(endedMs).toISOString()}, exit code ${exitCode}`
   return `<h3>Run ${at + 1}${isDryRun ? ' (dry)' : ''}</h3>

@@ -14,7 +14,7 @@ th,td{overflow-wrap:break-word}td.text{min-width:11rem;overflow-wrap:anywhere}tb
 summary{cursor:pointer;padding:.3rem 0}details:not([open]) summary{margin-bottom:.2rem}
 dl{display:grid;grid-template-columns:minmax(8rem,auto) 1fr;gap:.2rem 1rem;margin:.5rem 0}dt{color:var(--mute)}dd{margin:0}dd ul{margin:0;padding-left:1.1rem}
 pre{background:var(--soft);padding:.6rem;margin:.4rem 0;white-space:pre-wrap;overflow-wrap:anywhere}code{font-family:ui-monospace,monospace;font-size:.9em}
-figure{margin:1rem 0;max-width:40rem}figcaption{font-size:.875rem}svg{width:100%;height:auto;display:block}svg .line{fill:none;stroke:var(--mark);stroke-width:2}svg .axis{stroke:var(--line)}
+figure{margin:1rem 0;max-width:40rem}figcaption{font-size:.875rem}svg{width:100%;height:auto;display:block}svg .line{fill:none;stroke:var(--mark);stroke-width:2}svg .axis{stroke:var(--line)}svg rect{shape-rendering:crispEdges}
 .work{fill:var(--mark);background:var(--mark)}.writer{fill:var(--writer);background:var(--writer)}.disk{fill:var(--bad);background:var(--bad)}.idle{fill:var(--idle);background:var(--idle)}
 .legend{display:flex;flex-wrap:wrap;gap:0 1rem;list-style:none;padding:0;margin:.2rem 0;font-size:.875rem}.legend i{display:inline-block;width:.7rem;height:.7rem;margin-right:.3rem;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 @media (max-width:40rem){body{padding:.6rem}th,td{padding:.25rem .35rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}

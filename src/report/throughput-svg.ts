@@ -32,7 +32,8 @@ function picture(phase: string, samples: RunRecord['samples'], totalMs: number):
     const x = (atMs / Math.max(1, totalMs)) * WIDTH
     return `${x.toFixed(1)},${(TOP + (1 - Math.max(0, rate) / most) * (HEIGHT - TOP)).toFixed(1)}`
   })
-  const title = `Throughput of ${phase}: up to ${count(Math.round(most))} ${samples[0].unit}/s in ${(totalMs / 1000).toFixed(0)} s`
+  const span = `${(totalMs / 1000).toFixed(0)} s`
+  const title = `Throughput of ${phase} over the ${span} of the run: at most ${count(Math.round(most))} ${samples[0].unit}/s`
   return (
     `<figure><figcaption>${esc(title)}</figcaption>` +
     `<svg aria-hidden="true" viewBox="0 0 ${WIDTH} ${HEIGHT + 1}"><line class="axis" x1="0" y1="${HEIGHT}" x2="${WIDTH}" y2="${HEIGHT}"/>` +

@@ -9,7 +9,7 @@ import { openCellDir } from '../../src/sync/cell/cell-dir.js'
 import { Hive } from '../../src/sync/cell/hive.js'
 import { Logins } from '../../src/sync/cell/logins.js'
 import { StatusServer } from '../../src/sync/http/status-server.js'
-import { LOOKS, lookAt, openBrowser, type Seen } from '../support/browser.js'
+import { LOOKS, lookAt, openBrowser, type Seen, TIMEOUT_MS } from '../support/browser.js'
 import { FakeSync, layerState, memoryLog } from '../support/fake-sync.js'
 import { tempDir } from '../support/fixture.js'
 
@@ -105,6 +105,7 @@ test('the page is reloaded until its reader stops that, and again when it is ask
   state = fake.state()
   const context = await browser.newContext({ ignoreHTTPSErrors: true, httpCredentials: login })
   try {
+    context.setDefaultTimeout(TIMEOUT_MS)
     const page = await context.newPage()
     await page.goto(`https://127.0.0.1:${server.port}/`)
     const refresh = page.locator('meta[http-equiv=refresh]')

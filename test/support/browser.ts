@@ -10,6 +10,8 @@ const QUIET = ['--disable-quic', '--disable-background-networking', '--disable-c
 /** What axe tests by itself is checked anyway; these two are of WCAG 2.2, which is switched off by default. */
 const RULES = { 'target-size': { enabled: true }, 'css-orientation-lock': { enabled: true } }
 
+/** Tests run on machines that do other things too. */
+export const TIMEOUT_MS = 180_000
 /** Of a page that is higher only the beginning fits in a picture. */
 const HIGHEST_PICTURE = 16_000
 
@@ -45,7 +47,7 @@ export interface Seen {
 
 /** Starts the Chromium that test/browser/setup.sh has found or installed. */
 export function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: chromiumPath(), args: QUIET })
+  return chromium.launch({ executablePath: chromiumPath(), args: QUIET, timeout: TIMEOUT_MS })
 }
 
 /** Opens a page and reports everything about it that a test may object to; `name` is that of its picture. */
@@ -62,6 +64,7 @@ export async function lookAt(
     ...(login && { httpCredentials: login }),
   })
   try {
+    context.setDefaultTimeout(TIMEOUT_MS)
     const page = await context.newPage()
     const [said, requests] = listenTo(page)
     await page.emulateMedia({ media: look.media ?? 'screen' })
