@@ -80,13 +80,26 @@ class Run {
     if (state.canCutover) {
       this.log('INFO', 'Every layer is in sync, nothing prevents the cut-over', 'sync')
       for (const text of state.notLookedAt) this.log('INFO', `Not looked at: ${text}`, 'sync')
-      if (this.parsed.stop) await service.stopSync()
+      if (this.parsed.stop) await this.stop()
       this.finish(ExitCode.ok)
       return
     }
     for (const blocker of state.cutoverBlockers) this.log('WARNING', `Not ready to cut over: ${blocker}`, 'sync')
     if (this.parsed.stop) this.log('WARNING', 'The sync was not stopped, as it is not ready to cut over', 'sync')
     this.finish(ExitCode.quarantined)
+  }
+
+  /** @throws {MigrationError} ERR_DEST when triggers and cron jobs of the destination would stay off unseen */
+  private async stop(): Promise<void> {
+    const { service } = this.cell
+    await service.stopSync()
+    const { migrationMode, migrationModeOverride, migrationModeError } = service.state()
+    if (migrationMode === false || migrationModeOverride === true) return
+    throw new MigrationError(
+      'ERR_DEST',
+      `The sync was stopped, but migration mode is still on at the destination: ${migrationModeError ?? 'it is not known why'}`,
+      { hint: 'its triggers and cron jobs stay off: restart the destination, or call disableMigrationMode() of it' },
+    )
   }
 
   private started(layers: readonly [string, number][]): void {

@@ -89,7 +89,7 @@ passwords, as other users of the machine can see arguments.`,
       {
         0: 'ended by a signal, or in sync',
         5: 'the source no longer holds what was read from it: the message says what to do',
-        6: 'the destination has lost more than can be pushed again',
+        6: 'the destination has lost more than can be pushed again, or its migration mode could not be switched off',
         11: '--err_lim changes of a layer could not be applied',
         3: 'bad configuration, or a Cortex refused',
         8: 'in sync, but something prevents the cut-over',

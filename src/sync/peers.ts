@@ -240,7 +240,11 @@ export class DestPeer extends Peer {
       this.migrationMode = null
       this.migrationModeError = (error as Error).message
       if ((error as Error).name !== 'NoSuchMeth') throw error
-      if (config.noMigrationMode) return
+      if (config.noMigrationMode) {
+        // What a release does not have is off.
+        if (!on) this.migrationMode = false
+        return
+      }
       throw new MigrationError('ERR_CONFIG', 'Cannot enable migration mode: this release of the destination has none', {
         cause: error,
         hint: 'its triggers and cron jobs would act on synced changes: disable them and pass --no-migration-mode',

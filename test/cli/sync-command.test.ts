@@ -243,6 +243,17 @@ test('--until-caught-up --stop turns migration mode off at the end, and --stop a
   assert.deepEqual(await refusal(['--stop']), ['error: Cannot use --stop alone: it says how --until-caught-up ends', 2])
 })
 
+test('--until-caught-up --stop ends with 6 when migration mode could not be switched off, as triggers would stay off', async (t) => {
+  const until = ['--start', 'file', '--until', '--stop', '--poll', '0.2']
+  dest.keepsMode = true
+  t.after(() => {
+    dest.keepsMode = false
+  })
+  const { code, stderr } = await run(['--src', source.url, '--dest', dest.url, '--offsf', offsets, ...until])
+  assert.equal(code, 6)
+  assert.match(stderr, /error: The sync was stopped, but migration mode is still on at the destination: AuthDeny/)
+})
+
 test('--until-caught-up ends with 8 when changes could not be applied, and with 143 when it was interrupted', async () => {
   const splice = (form: string) => [
     'node:add',

@@ -12,6 +12,8 @@ export interface ServedCortex {
   migrationMode: boolean
   /** How often it was switched on. */
   modeSwitches: number
+  /** Whether it refuses to switch it off. */
+  keepsMode: boolean
   /** Listens at another address besides. */
   listen(url: string): Promise<unknown>
   close(): Promise<void>
@@ -76,6 +78,7 @@ async function serve(
     pushed: [],
     migrationMode: false,
     modeSwitches: 0,
+    keepsMode: false,
     listen: (url) => server.listen(parseUrl(url)),
     close: () => server.close(),
   }
@@ -88,6 +91,7 @@ function denied(mesg: string, user: string): TelepathError {
 
 function switched(cortex: ServedCortex, user: string, mode: boolean): null {
   if (user !== 'root') throw denied('User is not an admin.', user)
+  if (!mode && cortex.keepsMode) throw denied('No.', user)
   cortex.migrationMode = mode
   if (mode) cortex.modeSwitches++
   return null
