@@ -7,7 +7,7 @@ const BOTTOM = 50
 const TOP = 40
 const COLORS: Readonly<Record<Bound, string>> = { cores: '#3b6ea5', 'writer thread': '#b5762a', disk: '#9b3b3b' }
 
-/** A bar for each number of cores, coloured by what it waits for: one SVG file that needs nothing else. */
+/** A bar for each number of cores, colored by the bottleneck, as a self-contained SVG file. */
 export function forecastChart(title: string, forecasts: readonly Forecast[]): string {
   const most = Math.max(...forecasts.map(({ elapsedMs }) => elapsedMs))
   const step = (WIDTH - LEFT - 20) / forecasts.length
@@ -39,7 +39,7 @@ export function forecastChart(title: string, forecasts: readonly Forecast[]): st
 `
 }
 
-/** A time as people say it. */
+/** A duration for people. */
 export function durationText(ms: number): string {
   if (ms < 100_000) return `${(ms / 1000).toFixed(1)} s`
   const minutes = ms / 60_000

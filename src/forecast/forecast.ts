@@ -1,16 +1,16 @@
 import { BASE_BYTES, IN_FLIGHT_SHARE, WORKER_BYTES, WORKING_FACTOR } from '../source/memory-plan.js'
 import { partitionBytesOf } from '../source/partitions.js'
 
-/** What there is to do for a whole Cortex, in time of one thread and in bytes. */
+/** The work for a whole Cortex, in thread time and bytes. */
 export interface Workload {
   readonly nodes: number
   /** Rows that the destination's layers will have. */
   readonly rows: number
-  /** Pages of the source that are read. */
+  /** Source bytes to read. */
   readonly sourceBytes: number
-  /** What is copied as it is: the cell's own slabs and the axon. */
+  /** Bytes to copy unchanged: the cell's own slabs and the axon. */
   readonly copiedBytes: number
-  /** Time of a worker thread until its code runs at full speed. */
+  /** The time that a worker thread loses until its code runs at full speed. */
   readonly warmMs: number
   readonly extract: StageWork
   readonly splices: StageWork
@@ -18,17 +18,17 @@ export interface Workload {
 }
 
 export interface StageWork {
-  /** Time of one thread at full speed. */
+  /** Thread time at full speed. */
   readonly workMs: number
   /** Finished pages that go to the writer thread. */
   readonly pageBytes: number
-  /** Sorted runs that the workers write themselves. */
+  /** Sorted runs, which the workers write themselves. */
   readonly runBytes: number
 }
 
-/** What a disk and the writer thread can do. */
+/** The speed of the disk and of the writer thread. */
 export interface DiskRates {
-  /** Written and made durable, in order, over all the time that it took. */
+  /** Sequential durable writes, over the whole time that they took. */
   readonly writeBytesPerMs: number
   readonly readBytesPerMs: number
   readonly fsyncP50Ms: number
@@ -48,30 +48,32 @@ export interface Phase {
 export interface Forecast {
   readonly cores: number
   readonly elapsedMs: number
-  /** What the longest phase waits for: more of anything else gains nothing. */
+  /** The bottleneck of the longest phase: more of anything else gains nothing. */
   readonly boundBy: Bound
   readonly phases: readonly Phase[]
-  /** Of the threads' own; pages of files that the system keeps in memory come on top and may go. */
+  /** Memory of the threads. The system's file cache comes on top, and can shrink. */
   readonly memoryBytes: number
 }
 
 /** Room on the destination's disk. */
 export interface DiskNeed {
   readonly finalBytes: number
-  /** While the sorted runs are there as well. */
+  /** While the sorted runs are there too. */
   readonly peakBytes: number
 }
 
 const MIB = 2 ** 20
-/** Processes, modules, checks and cell steps of a small Cortex; docs/scaling.md tells how it was measured. */
+/** Processes, modules, checks and cell steps of a small Cortex; docs/scaling.md describes the measurement. */
 const START_MS = 600
-/** What the coordinator and V8's own threads (collecting garbage, compiling) take for each second of a worker thread. */
+/**
+ * CPU time of the coordinator and of V8's own threads (garbage collection, compiling) per second of a worker thread.
+ */
 const OTHER_THREADS = 0.12
-/** Caches and memory are shared: each further core takes so much of the speed of all. */
+/** Cores share caches and memory: each additional core costs all of them this much speed. */
 const CONTENTION = 0.01
-/** What a run does not make durable in the background: the last pages, the meta pages, directories. */
+/** Syncs that do not happen in the background: the last pages, the meta pages, directories. */
 const LAST_SYNCS = 8
-/** Partitions and merge units have about so many bytes, and a worker has at least four of them. */
+/** Partitions and merge units have about this many bytes, and each worker gets at least four. */
 const TASK_BYTES = 8 * MIB
 const LEAST_TASKS_PER_WORKER = 4
 /** The writer remembers the first key of each leaf page until its database is done. */
@@ -79,8 +81,8 @@ const PAGE_BYTES = 4096
 const KEPT_PER_PAGE_BYTES = 48
 
 /**
- * What a migration with one worker thread for each core takes. Each of its two phases lasts as long as the slowest of
- * three: all threads' work on the cores, the one writer thread, the disk. docs/scaling.md tells the assumptions.
+ * Predicts a migration with one worker thread per core. Each of its two phases takes as long as the slowest of three:
+ * the work of all threads on the cores, the writer thread, the disk. docs/scaling.md lists the assumptions.
  */
 export function forecast(work: Workload, disk: DiskRates, cores: number, memoryBytes: number): Forecast {
   const { extract, splices, merge } = work
@@ -115,7 +117,7 @@ function phase(name: string, stage: StageWork, readBytes: number, disk: DiskRate
   const workMs = stage.workMs * (1 + OTHER_THREADS) * (1 + CONTENTION * (cores - 1))
   const placeMs = stage.pageBytes / disk.placeBytesPerMs
   const tasks = Math.max((stage.pageBytes + stage.runBytes) / TASK_BYTES, LEAST_TASKS_PER_WORKER * cores)
-  // The last tasks leave some cores idle: half a task on average.
+  // The last tasks leave some cores idle, for half a task on average.
   const tailMs = cores === 1 ? 0 : workMs / tasks / 2
   const bounds: [Bound, number][] = [
     ['cores', (workMs + placeMs) / cores + tailMs],

@@ -16,29 +16,29 @@ import { SlabFileBuilder } from '../page/slab-file-builder.js'
 import type { DiskRates } from './forecast.js'
 
 const MIB = 2 ** 20
-/** Chunks of 1 MiB to place over and over. */
+/** How many chunks of 1 MiB to place over and over. */
 const CHUNKS = 8
-/** The writer makes durable what has come meanwhile: about so much at a time. */
+/** The writer syncs about this much at a time. */
 const SYNC_BYTES = 32 * MIB
-/** Of the bytes written about one third goes to sorted runs. */
+/** The share of sorted runs in all bytes written. */
 const RUN_SHARE = 1 / 3
 const FSYNCS = 100
 const KEY_BYTES = 40
 const VALUE_BYTES = 60
-/** WebAssembly's memory begins at a page, as direct reads want it; it comes in pieces of 64 KiB. */
+/** A WebAssembly memory is page-aligned, as direct reads need it. It comes in units of 64 KiB. */
 declare const WebAssembly: { readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } }
 const WASM_PAGE_BYTES = 65_536
 
 export interface DiskMeasure extends DiskRates {
   readonly writtenBytes: number
-  /** Rows a second through the writer thread, their pages ready-made: into the page cache, and made durable. */
+  /** Rows per second through the writer thread, with pages made in advance: into the page cache, and durable. */
   readonly placeRowsPerSecond: number
   readonly durableRowsPerSecond: number
-  /** Whether reading went around the page cache; else the rate is that of memory. */
+  /** Whether reads bypassed the page cache; if not, the rate is that of memory. */
   readonly isDirectRead: boolean
 }
 
-/** Writes as a migration does below `dir` (it is removed again), and measures. */
+/** Writes below `dir` the way a migration does, measures, and removes the files. */
 export function measureDisk(dir: string, sizeBytes: number): DiskMeasure {
   const work = mkdtempSync(join(dir, 'bench-disk-'))
   try {
@@ -75,7 +75,7 @@ function readyChunks(): { chunks: PageChunk[]; rows: number } {
   let rows = 0
   for (; chunks.length < CHUNKS; rows++) {
     view.setUint32(0, rows)
-    // No two rows alike: some disks compress.
+    // Make every row different, because some disks compress.
     for (let at = KEY_BYTES, seed = rows; at + 4 <= row.length; at += 4) {
       seed = Math.imul(seed + at, 0x9e3779b1)
       view.setUint32(at, seed)
@@ -85,7 +85,9 @@ function readyChunks(): { chunks: PageChunk[]; rows: number } {
   return { chunks, rows }
 }
 
-/** One pass gives both figures: apart from each other, the first to touch new memory looked slower than the durable one. */
+/**
+ * Measures both figures in one pass. In separate passes, the first one paid for touching new memory and looked slower.
+ */
 function placeAll(dir: string, chunks: readonly PageChunk[], wantBytes: number) {
   const file = SlabFileBuilder.create(dir)
   const startedMs = performance.now()
@@ -98,7 +100,7 @@ function placeAll(dir: string, chunks: readonly PageChunk[], wantBytes: number) 
   }
   for (let stream = 0; bytes < wantBytes; stream++) {
     for (const chunk of chunks) {
-      // Placing patches page numbers into the bytes.
+      // A copy, because placing patches page numbers into the bytes.
       file.place(stream, { ...chunk, bytes: chunk.bytes.slice() })
       bytes += chunk.bytes.length
       if (bytes % SYNC_BYTES < chunk.bytes.length) sync()
@@ -124,7 +126,7 @@ function writeRun(path: string, wantBytes: number) {
   return { bytes, elapsedMs }
 }
 
-/** Reads around the page cache where the file system can do that. */
+/** Reads, and bypasses the page cache if the file system can. */
 function readBack(path: string): { bytesPerMs: number; isDirect: boolean } {
   const buf = new Uint8Array(new WebAssembly.Memory({ initial: MIB / WASM_PAGE_BYTES }).buffer)
   try {
@@ -138,7 +140,7 @@ function readBack(path: string): { bytesPerMs: number; isDirect: boolean } {
 function readAll(path: string, flags: number, buf: Uint8Array): number {
   const fd = openSync(path, flags)
   try {
-    // The end of a file need not be aligned.
+    // Skip the end of the file, which may not be aligned.
     const size = Math.floor(fstatSync(fd).size / buf.length) * buf.length
     const startedMs = performance.now()
     let bytes = 0

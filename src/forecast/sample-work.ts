@@ -18,21 +18,21 @@ import type { StageWork, Workload } from './forecast.js'
 import { NullPort } from './null-port.js'
 
 export interface SampleOptions {
-  /** A directory on the disk of the destination: sorted runs are written and read there. */
+  /** A directory on the destination's disk: sorted runs go there. */
   readonly dir: string
-  /** Partitions of nodes and ranges of splices to work on, spread over the largest layer. */
+  /** How many partitions of nodes and ranges of splices to run, spread over the largest layer. */
   readonly parts: number
   readonly workers: number
   readonly memoryBytes: number
-  /** `--model` files and the like; the Cortex's own additions are read from its hive. */
+  /** The model from `--model` files; the Cortex's own additions come from its hive. */
   readonly model?: Model
-  /** Runs a measured pass over the parts of a stage, for those who want to profile it. */
+  /** Wraps each measured pass over the parts of a stage, for profiling. */
   readonly around?: <T>(stage: Stage, pass: () => T) => T
 }
 
 export type Stage = 'nodes' | 'merge' | 'splices'
 
-/** What sampled parts of a Cortex took in one thread, and what the whole would take. */
+/** What the sampled parts took in one thread, and what the whole Cortex would take. */
 export interface WorkSample {
   readonly nodes: number
   readonly splices: number
@@ -41,7 +41,7 @@ export interface WorkSample {
   readonly workload: Workload
 }
 
-/** A part of the work: how much of the source it was and what came of it. */
+/** A piece of the work: how much of the source it covered, and its results. */
 interface Measured extends StageWork {
   readonly sourceRows: number
   readonly nodes: number
@@ -49,8 +49,8 @@ interface Measured extends StageWork {
 }
 
 /**
- * Runs the real tasks of worker threads on parts of a Cortex, in this thread, and counts what a whole migration would be.
- * Each part is worked on for a first time before it is measured: what that takes longer is the time to get warm.
+ * Runs the real worker tasks on parts of a Cortex, in this thread, and extrapolates to a whole migration. It runs each
+ * part twice: the second run counts, and the extra time of the first is the warm-up.
  */
 export function sampleWork(srcDir: string, options: SampleOptions): WorkSample {
   const startedMs = performance.now()
@@ -184,7 +184,7 @@ function sampleMerge(paths: readonly string[], withNodedata: boolean, options: S
   })
 }
 
-/** What a merge of these runs, which are those of consecutive partitions, comes to. */
+/** The merge plan of these runs, which must belong to consecutive partitions. */
 export function planOf(paths: readonly string[]): MergePlan {
   const plan = new MergePlan()
   for (const [partition, path] of paths.entries()) {
@@ -219,7 +219,7 @@ function sampleSplices(layer: Layer, model: ModelData, options: SampleOptions) {
   })
 }
 
-/** Does all parts twice: the second time counts, what the first took longer is the time to get warm. */
+/** Does all parts twice. The second time counts; the extra time of the first is the warm-up. */
 function twice(
   stage: Stage,
   { around = (_, pass) => pass() }: SampleOptions,
@@ -232,7 +232,7 @@ function twice(
   return { warm, warmMs: Math.max(0, cold.workMs - warm.workMs) }
 }
 
-/** Time of this thread's work: neither that of a busy machine's other work, nor of helping threads, nor of the disk. */
+/** Measures CPU time of this thread only: no other processes, no helper threads, no disk. */
 function stopwatch(): () => number {
   const startedMs = performance.now()
   const before = process.cpuUsage()
@@ -259,7 +259,7 @@ function scaled(work: StageWork, scale: number): StageWork {
   return { workMs: work.workMs * scale, pageBytes: work.pageBytes * scale, runBytes: work.runBytes * scale }
 }
 
-/** So many items, evenly spread, the first and the last among them. */
+/** This many items, evenly spread, including the first and the last. */
 function spread<T>(items: readonly T[], count: number): T[] {
   if (items.length <= count) return [...items]
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * (items.length - 1)) / Math.max(1, count - 1))])

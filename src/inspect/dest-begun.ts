@@ -5,37 +5,37 @@ import { MigrationError } from '../errors.js'
 import { cortexPaths, type LayerSlab } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 
-/** Who has made what a destination holds. */
+/** Which tool made the content of a destination. */
 export type DestMaker =
   | 'this program'
   /** There is a migration log, but none of our checkpoints. */
   | 'another tool'
-  /** There is nothing of a migration. */
+  /** There is no trace of a migration. */
   | 'unknown'
 
-/** What a destination holds of the steps that a run would do. */
+/** What a destination already has of the steps in a run. */
 export interface DestBegun {
   readonly maker: DestMaker
   readonly isFinished: boolean
   /** Files and directories at the top that step `dirn` would replace, sorted. */
   readonly files: readonly string[]
-  /** Layers that hold something that each step would replace; steps without any are left out. */
+  /** For each step, the layers with something that it would replace; no entry if there are none. */
   readonly layers: ReadonlyMap<'nodes' | 'nodedata' | 'splices', readonly string[]>
 }
 
-/** The slab and the database that tell whether a layer holds anything of a step. */
+/** The slab and the database that show whether a layer has anything of a step. */
 const STEP_ROWS = {
   nodes: { slab: 'layer_v2', db: 'bybuid' },
   nodedata: { slab: 'nodedata', db: 'nodedata' },
   splices: { slab: 'nodeedits', db: 'nodeedits' },
 } as const satisfies Record<string, { slab: LayerSlab; db: string }>
 
-/** Steps whose result a layer keeps. */
+/** Steps whose results are in a layer. */
 const STEPS = ['nodes', 'nodedata', 'splices'] as const
 
 /**
- * Says what a destination holds already of the steps of a run. The steps of the cell change in place what `dirn` has
- * copied, and may be run at any time.
+ * Finds what a destination already has of the steps in a run. Cell steps change the copy that `dirn` made, and may run
+ * at any time.
  *
  * @param layers idens of the layers to migrate
  */
@@ -70,7 +70,7 @@ export function destBegun(
   }
 }
 
-/** What others have damaged, or another version has made, tells nothing here: who continues with it refuses it. */
+/** Ignores checkpoints that are damaged or from another version: a run that resumes from them refuses them. */
 function knownCheckpoints(destDir: string): ReturnType<typeof readCheckpoints> {
   try {
     return readCheckpoints(destDir)
@@ -98,7 +98,7 @@ function hasRows(destDir: string, iden: string, step: (typeof STEPS)[number]): b
   }
 }
 
-/** Names at the top of the destination that the source has too; layers have their own rules. */
+/** Names at the top of the destination that are also in the source; layers have rules of their own. */
 function sameNames(srcDir: string, destDir: string): string[] {
   if (!existsSync(destDir) || !statSync(destDir).isDirectory()) return []
   const names = new Set(readdirSync(srcDir, 'latin1'))

@@ -14,15 +14,15 @@ export type DestState =
   | {
       readonly kind: 'cortex'
       readonly guid: string | null
-      /** The Synapse version that has been started on it, or null when none was. */
+      /** The Synapse version that has been started on it, or null. */
       readonly booted: string | null
-      /** Layers that its hive has as living in another Cortex: it is still that of 0.1.x, or a layer was added since. */
+      /** Layers that are remote according to its hive: it is still a 0.1.x hive, or a layer was added since. */
       readonly remote: readonly string[]
     }
 
 const FIRST_2X: Version = [0, 2, 0]
 
-/** What a destination directory is, judged by its cell slab. */
+/** Classifies a destination directory by its cell slab. */
 export function destState(destDir: string): DestState {
   const path = cortexPaths(destDir).slab('cell')
   try {
@@ -47,11 +47,11 @@ export function destState(destDir: string): DestState {
 }
 
 /**
- * Checks that a destination was made from a source; returns the Synapse version that has been started on it, or null.
+ * Checks that a destination was made from a source. Returns the Synapse version that has been started on it, or null.
  *
- * @param action what is refused else, like `verify`
- * @param mayBeDamaged whether a destination whose hive cannot be read is taken as it is
- * @throws {MigrationError} ERR_PREFLIGHT when it was not, or cannot be read
+ * @param action what to refuse otherwise, such as `verify`
+ * @param mayBeDamaged whether to accept a destination whose hive cannot be read
+ * @throws {MigrationError} ERR_PREFLIGHT when it is from another source, or cannot be read
  */
 export function assertDestOf(
   { dir, cellGuid, newer }: SourceCortex,
@@ -85,8 +85,8 @@ export function assertDestOf(
 }
 
 /**
- * A Cortex notes its own version when it starts; a migration leaves the source's. Releases up to 2.8 and far beyond note
- * it in the hive, 2.256 in a db that older ones do not have.
+ * A Cortex stores its own version when it starts; a migration keeps the source's. Releases up to 2.8 and far beyond
+ * store it in the hive, 2.256 in a db that older ones do not have.
  */
 function bootedVersion(slab: SlabReader, hive: Hive): string | null {
   const info = slab.db('cell:info')?.get(Buffer.from('synapse:version'))

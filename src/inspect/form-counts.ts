@@ -7,18 +7,18 @@ import { SlabReader } from '../page/page-reader.js'
 import { readLayerDirs } from '../source/layer-dirs.js'
 import { findNodeRows } from '../source/source-dbs.js'
 
-/** Nodes of each form in one layer, source beside destination. */
+/** Nodes per form in one layer, for source and destination. */
 export interface LayerFormCounts {
   readonly iden: string
-  /** By form name in sorted order. */
+  /** Sorted by form name. */
   readonly forms: readonly { readonly form: string; readonly source: number; readonly dest: number }[]
   /** Whether the destination has this layer. */
   readonly inDest: boolean
 }
 
 /**
- * Counts the nodes of every layer directory of a source by form, and what a destination counts for them; layers and
- * forms are sorted. A layer that the destination does not have counts as zero there.
+ * Counts the nodes of each form in every layer directory of a source, and reads the counts of a destination; layers and
+ * forms are sorted. A layer that the destination lacks counts as zero there.
  *
  * @throws {MigrationError} ERR_SOURCE or ERR_DEST when a directory holds no layers
  */

@@ -18,25 +18,25 @@ import { planUpgrade, upgradeText } from '../upgrade/upgrade-source.js'
 const FIRST_2X: Version = [0, 2, 0]
 const IDEN = /^[0-9a-f]{32}$/
 
-/** What a Cortex directory is. Null stands for what cannot be told: newer releases keep some of it in places of their own. */
+/** A description of a Cortex directory. Null means unknown: newer releases keep some facts in other places. */
 export interface CortexReport {
   readonly dir: string
   readonly cellGuid: string | null
-  /** `0.1.x` or `2.x`, by the version that the Cortex last noted, or by its layers. */
+  /** `0.1.x` or `2.x`, by the version that the Cortex last stored, or by its layers. */
   readonly generation: '0.1.x' | '2.x'
-  /** The release that was started on it last; a migrated Cortex that was never started has that of its source. */
+  /** The last release that was started on it. For a migrated Cortex that never started, the source's release. */
   readonly synapseVersion: string | null
-  /** `cellinfo/cortex:version` of the hive: what the Cortex has brought its data up to. */
+  /** `cellinfo/cortex:version` in the hive: the version that the Cortex has upgraded its data to. */
   readonly cortexVersion: string | null
   /** Whether a process has it open. */
   readonly inUse: boolean
-  /** Whether it is the result of a migration, and has its log. */
+  /** Whether it is the result of a migration, with a migration log. */
   readonly migrated: boolean
-  /** What a migration changes of an older 0.1.x Cortex first, as 0.1.58 does when it starts; a line each. */
+  /** What a migration first upgrades in an older 0.1.x Cortex, as 0.1.58 does on startup; one line each. */
   readonly upgrade: readonly string[]
   readonly layers: readonly LayerReport[]
   readonly views: readonly ViewReport[]
-  /** Python modules of cell.yaml. */
+  /** Python modules in cell.yaml. */
   readonly modules: readonly string[]
   /** What the Cortex has added to the model, by name. */
   readonly model: {
@@ -58,20 +58,20 @@ export interface CortexReport {
 export interface LayerReport {
   readonly iden: string
   readonly name: string | null
-  /** `known` to the hive and here; only one of the two; or in another Cortex. */
+  /** `known`: in the hive and on disk; `orphan` or `missing`: only one of the two; `remote`: in another Cortex. */
   readonly state: 'known' | 'orphan' | 'missing' | 'remote'
-  /** Why a layer is missing, when it is. */
+  /** Why a missing layer is missing. */
   readonly reason: string | null
   readonly layout: '0.1.x' | '2.x' | null
   readonly modelVersion: string | null
-  /** Views that it is in. */
+  /** Views that use it. */
   readonly views: readonly string[]
-  /** Nodes with anything in this layer; null when they were not counted. */
+  /** Nodes with any row in this layer; null when not counted. */
   readonly nodes: number | null
   /** Rows of the nodes themselves, without indexes. */
   readonly nodeRows: number | null
   readonly nodedata: number | null
-  /** Entries of the history: splices of 0.1.x, node edits of 2.x. */
+  /** Entries of the history: splices in 0.1.x, node edits in 2.x. */
   readonly edits: number | null
   /** Bytes of all pages that the layer's slabs use. */
   readonly usedBytes: number
@@ -86,16 +86,16 @@ export interface ViewReport {
 }
 
 export interface InspectOptions {
-  /** Whether to count nodes, for which all their rows must be read. */
+  /** Whether to count nodes, which means to read all their rows. */
   readonly countNodes: boolean
   readonly progress: (layer: string, rows: number, totalRows: number) => void
 }
 
 /**
- * Reads a Cortex directory of either generation without changing anything in it, and without an LMDB environment; the
+ * Reads a Cortex directory of either generation, without changing anything and without an LMDB environment, so the
  * Cortex may be running.
  *
- * @throws {MigrationError} ERR_SOURCE when it is no Cortex directory
+ * @throws {MigrationError} ERR_SOURCE when it is not a Cortex directory
  */
 export function inspectCortex(dir: string, options: InspectOptions): CortexReport {
   const noCortex = whyNoCortex(dir, 'inspect')

@@ -16,9 +16,9 @@ export interface CheckOptions {
 }
 
 /**
- * Reads all rows of a 0.1.x Cortex and tells which of their names no model has.
+ * Reads all rows of a 0.1.x Cortex and reports the names that no model has.
  *
- * @throws {MigrationError} ERR_SOURCE when it is no 0.1.x Cortex
+ * @throws {MigrationError} ERR_SOURCE when it is not a 0.1.x Cortex
  */
 export async function checkModel(options: CheckOptions): Promise<Uncovered> {
   return await withRead(
@@ -27,13 +27,13 @@ export async function checkModel(options: CheckOptions): Promise<Uncovered> {
   )
 }
 
-/** Calls `use` with a source of any 0.1.x release, as 0.1.58 leaves it, and the names of all of its rows. */
+/** Calls `use` with a source of any 0.1.x release, upgraded as 0.1.58 would, and the names in all of its rows. */
 export async function withRead<T>(
   options: CheckOptions,
   use: (source: SourceCortex, names: RowNames) => T,
 ): Promise<T> {
   const { srcDir, tell } = options
-  // What makes no sense is told in the end, and is no reason to see nothing.
+  // Parts that make no sense are reported at the end; they must not stop the check.
   const scratch = Model.core()
   const modelFiles = options.files.map((file) => scratch.addWhatFits(file).fitting)
   return await withSource({ srcDir, destDir: null, modelFiles, depth: 'whole', tell }, (dir) => {

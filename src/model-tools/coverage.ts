@@ -9,26 +9,26 @@ import { ModelError } from '../norm-error.js'
 import { problemText } from './remote-model.js'
 import type { RowNames } from './row-names.js'
 
-/** What rows use and no model has; sorted by name. */
+/** What rows use although no model has it; sorted by name. */
 export interface Uncovered {
   readonly forms: readonly Use[]
   /** By full name. */
   readonly props: readonly Use[]
   readonly univs: readonly Use[]
   readonly tagProps: readonly Use[]
-  /** Types that a model file or the hive names and none has, with the rows of what would be of them. */
+  /** Types that a model file or the hive refers to but nobody defines, with the rows that would use them. */
   readonly types: readonly Use[]
-  /** What of the model files makes no sense, a line each. */
+  /** What makes no sense in the model files, one line each. */
   readonly problems: readonly string[]
 }
 
 export interface Use {
   readonly name: string
-  /** Rows; 0 where only indexes were looked at. */
+  /** Number of rows; 0 if we only looked at indexes. */
   readonly count: number
 }
 
-/** The model of files and of the hive, as far as it makes sense, and what names of rows it lacks. */
+/** The model of files and hive, as far as it makes sense, and the names in rows that it lacks. */
 export function findUncovered(
   names: RowNames,
   files: readonly ModelFile[],
@@ -109,7 +109,7 @@ function missingTypes(
   return missing
 }
 
-/** What the hive says of the types of properties, by full names; universal ones as `.name`, tag properties as `#name`. */
+/** The types of properties in the hive, by full name; universal ones as `.name`, tag properties as `#name`. */
 export function typedefsOf({ props, univs, tagProps }: ExtendedModel): Map<string, TypeDefRef> {
   const found = new Map<string, TypeDefRef>()
   for (const [form, prop, typedef] of props.map(itemsOf)) found.set(`${form}:${prop}`, refOf(typedef))
@@ -118,7 +118,7 @@ export function typedefsOf({ props, univs, tagProps }: ExtendedModel): Map<strin
   return found
 }
 
-/** A type, and those that its options name: elements of arrays, fields of comps. */
+/** A type, and the types that its options name: items of arrays, fields of comps. */
 function typesOf([name, opts]: TypeDefRef): string[] {
   const fields = Array.isArray(opts.fields) ? opts.fields : []
   return [
@@ -133,7 +133,7 @@ function nameIn(def: Opt | undefined): string[] {
   return Array.isArray(def) && typeof def[0] === 'string' ? [def[0]] : []
 }
 
-/** As the hive has it; one that is none names a type that is none. */
+/** A type reference from the hive. If it is invalid, returns one to a type that does not exist. */
 function refOf(typedef: Value | undefined): TypeDefRef {
   const [name, opts] = itemsOf(typedef)
   try {

@@ -5,12 +5,12 @@ import type { TypeDefRef } from '../model/model-file.js'
 import { shortened } from '../stortype/utf8.js'
 import type { Sample } from './row-samples.js'
 
-/** A type that rows may be of. */
+/** A type that may fit the rows. */
 export interface Candidate {
   readonly ref: TypeDefRef
-  /** What says so. */
+  /** The evidence. */
   readonly why: string
-  /** Other types that the same rows would be of. */
+  /** Other types that would fit the same rows. */
   readonly others?: readonly string[]
   readonly fits: (sample: Sample) => boolean
 }
@@ -26,17 +26,20 @@ export interface Guess {
 type IsForm = (name: string) => boolean
 
 const INT_SIZES = [8, 4, 2, 1, 16]
-/** From 1900 to 2100, in ms, but not about 1970: what an int in between means, and hardly any count or id is. */
+/**
+ * From 1900 to 2100 in ms, except around 1970. An int in this range is probably a time: counts and ids are rarely that
+ * large.
+ */
 const TIMES = { first: -2_208_988_800_000n, last: 4_102_444_800_000n, about1970: 10_000_000_000n } as const
-/** What 0.1.58 has for a time that is not over yet. */
+/** What 0.1.58 stores for a time that is still open. */
 const FUTURE = 0x7fffffffffffffffn
 const LATITUDE = { scale: 1e8, space: 90e8 }
 const LONGITUDE = { scale: 1e8, space: 180e8 }
 
 /**
- * The type that most of the rows are of by values and index bytes, the most particular one of several.
+ * The type that fits most of the rows by values and index bytes; if there are several, the most specific one.
  *
- * @param isForm whether there are nodes of a form of that name
+ * @param isForm whether there are nodes of a form with that name
  */
 export function guessType(samples: readonly Sample[], model: Model, isForm: IsForm): Guess {
   let best: Guess | null = null
@@ -147,7 +150,7 @@ function candidates(samples: readonly Sample[], model: Model, isForm: IsForm): C
   return array === null ? own : [...own, array]
 }
 
-/** What has a digest of the whole value as its index. */
+/** Types whose index is a digest of the whole value. */
 function wholes(isForm: IsForm): Candidate[] {
   const isNdef = (valu: Value): boolean => isArray(valu, 2) && typeof valu[0] === 'string' && isForm(valu[0])
   const isWhole = ({ valu, indx }: Sample): boolean => Array.isArray(valu) && isBytes(indx, buid(valu))
@@ -177,7 +180,7 @@ function wholes(isForm: IsForm): Candidate[] {
   ]
 }
 
-/** The type of elements follows from their index bytes, as that of a value does. */
+/** Guesses the type of elements from their index bytes, as for single values. */
 function arrayOf(samples: readonly Sample[], model: Model, isForm: IsForm): Candidate | null {
   const items = samples.flatMap(itemsOf)
   if (!samples.some(({ valu, indx }) => Array.isArray(valu) && Array.isArray(indx))) return null
@@ -202,7 +205,7 @@ function arrayOf(samples: readonly Sample[], model: Model, isForm: IsForm): Cand
   }
 }
 
-/** What is said of the elements of arrays that have none. */
+/** The guess for arrays that are all empty. */
 const EMPTY = { ref: ['str', {}] as TypeDefRef, why: 'there are none, any type would do', others: [] as string[] }
 
 /** The elements of an array with their own index bytes. */

@@ -12,25 +12,28 @@ import { findUncovered, typedefsOf } from './coverage.js'
 import { type Guess, guessType, itemsOf } from './guess-type.js'
 import { type NodeSample, type RowSamples, type Sample, takeSamples } from './row-samples.js'
 
-/** Rows that a guess was made of. */
+/** The rows behind a guess. */
 export interface Evidence {
   readonly rows: number
   readonly lookedAt: number
-  /** Of those, how many are of the type. */
+  /** How many of them fit the type. */
   readonly fit: number
   readonly why: string
-  /** Other types that the same rows would be of. */
+  /** Other types that would fit the same rows. */
   readonly others: readonly string[]
 }
 
-/** A proposal, and what speaks for each part of it; by the names of types, forms, full names of properties, universal and tag properties. */
+/**
+ * A proposed model, with the evidence for each part, by names of types, forms, full names of properties, and names of
+ * universal and tag properties.
+ */
 export interface Inferred {
   readonly file: ModelFile
   readonly types: ReadonlyMap<string, Evidence>
   readonly props: ReadonlyMap<string, Evidence>
   readonly univs: ReadonlyMap<string, Evidence>
   readonly tagProps: ReadonlyMap<string, Evidence>
-  /** Nodes looked at whose value the proposed model would leave as it is, of those looked at; by form. */
+  /** For each form: how many of the nodes looked at have a value that the proposed model would keep unchanged. */
   readonly kept: ReadonlyMap<string, readonly [kept: number, lookedAt: number]>
 }
 
@@ -39,13 +42,13 @@ export interface InferOptions extends CheckOptions {
   readonly most: number
 }
 
-/** Values of which a node must be there for the form to be tried on all. */
+/** A form is tried on all values only if there are nodes for this many of them. */
 const FIRST_TRIES = 3
 
 /**
- * Proposes a model for what rows of a 0.1.x Cortex use and no model has, from these rows alone.
+ * Proposes a model for what the rows of a 0.1.x Cortex use and no model has, from these rows alone.
  *
- * @throws {MigrationError} ERR_SOURCE when it is no 0.1.x Cortex
+ * @throws {MigrationError} ERR_SOURCE when it is not a 0.1.x Cortex
  */
 export async function inferModel(options: InferOptions): Promise<Inferred> {
   return await withRead(options, (source, names) => {
@@ -77,7 +80,10 @@ export async function inferModel(options: InferOptions): Promise<Inferred> {
   })
 }
 
-/** Tells whether a node of a form and a value is in any layer: 0.1.x makes one for each value whose type is a form. */
+/**
+ * Looks up in all layers whether there is a node of a form and value: 0.1.x makes one for each value whose type is a
+ * form.
+ */
 class NodeFinder {
   private readonly cursors
 
@@ -103,16 +109,16 @@ class Inference {
     univs: Record<string, TypeDefRef>
     tagProps: Record<string, TypeDefRef>
   } = { types: {}, forms: {}, univs: {}, tagProps: {} }
-  /** Stortypes of forms that a value may be of. */
+  /** Stortypes of forms that a value may belong to. */
   private readonly stortypes = new Map<string, number>()
 
   constructor(
     private readonly model: Model,
     private readonly samples: RowSamples,
-    /** Rows of what no model has, and nodes of all forms. */
+    /** Row counts of what no model has, and of the nodes of all forms. */
     private readonly counts: ReadonlyMap<string, number>,
     private readonly formCounts: ReadonlyMap<string, number>,
-    /** What the hive says of types, by full names of properties. */
+    /** Types according to the hive, by full names of properties. */
     private readonly declared: ReadonlyMap<string, TypeDefRef>,
     private readonly nodes: NodeFinder,
   ) {}
@@ -142,7 +148,7 @@ class Inference {
     this.stortypes.set(name, this.model.typeOf([base, opts]).stortype)
   }
 
-  /** Types that the hive names and that are no forms. */
+  /** Adds types that the hive refers to and that are not forms. */
   private addDeclaredTypes(): void {
     for (const [full, [type]] of this.declared) {
       if (this.model.type(type) !== undefined || this.file.types[type] !== undefined) continue
@@ -161,7 +167,7 @@ class Inference {
     this.file.forms[form][full.slice(form.length + 1)] = this.noted(this.props, full, this.guess(samples))
   }
 
-  /** The form of a full name: names of both have colons. */
+  /** The form in a full name: both parts may contain colons. */
   private formOf(full: string): string {
     for (let at = full.lastIndexOf(':'); at > 0; at = full.lastIndexOf(':', at - 1)) {
       const form = full.slice(0, at)
@@ -175,7 +181,7 @@ class Inference {
     return ref
   }
 
-  /** By index bytes, then by the nodes that are there for such values. */
+  /** Guesses by index bytes, then by existing nodes for these values. */
   private guess(samples: readonly Sample[]): Guess {
     const guess = guessType(samples, this.model, this.isForm)
     const [name, opts] = guess.ref
@@ -203,13 +209,16 @@ class Inference {
     return { ...guess, ref: ['array', { type: forms[0], ...opts }], why, others: [...forms.slice(1), String(type)] }
   }
 
-  /** How a form may be stored whose values look like these: an MD5 is 32 hex digits, too. */
+  /** How a form with values like these may be stored: an MD5 is 32 hex digits, too. */
   private stortypesOf(ref: TypeDefRef): number[] {
     const refs: TypeDefRef[] = ref[0] === 'guid' ? [ref, ['hex', {}]] : [ref]
     return refs.map((each) => this.model.typeOf(each).stortype)
   }
 
-  /** Forms of which there is a node for each value; those with the fewest nodes first, as chance is least likely there. */
+  /**
+   * Forms that have a node for each value, starting with those that have the fewest nodes, where a chance hit is least
+   * likely.
+   */
   private formsOf(values: readonly Value[], stortypes: readonly number[]): string[] {
     const found = [...this.stortypes]
       .filter(([, of]) => stortypes.includes(of))
@@ -222,7 +231,7 @@ class Inference {
       .sort((a, b) => nodesOf(a) - nodesOf(b))
   }
 
-  /** A comp is an array of what its properties are, under their names. */
+  /** A comp value is an array of values of its properties. */
   private addComp(form: string, nodes: readonly NodeSample[]): void {
     const length = Array.isArray(nodes[0]?.valu) ? nodes[0].valu.length : 0
     const found = this.types.get(form) as Evidence
@@ -233,7 +242,7 @@ class Inference {
       Buffer.compare(indx, buid(valu)) === 0
     const base = this.file.types[form].subof
     if (base === 'edge' || base === 'timeedge' || base === 'ndef' || length === 0 || !nodes.every(isWhole)) return
-    // Universal properties are of all forms, and of no type.
+    // Universal properties exist on all forms, so they say nothing about a type.
     const names = [...(nodes[0]?.props.keys() ?? [])].filter((name) => !name.startsWith('.'))
     const taken = new Set<string>()
     const fields = Array.from({ length }, (_, i) => {
@@ -280,7 +289,7 @@ function isKept(type: { keeps(valu: Value): boolean }, valu: Value): boolean {
   }
 }
 
-/** The type of values of which no index tells. */
+/** Guesses the type of values without an index. */
 function bare(values: readonly Value[]): TypeDefRef {
   if (values.every((valu) => typeof valu === 'string')) return ['str', {}]
   return values.every((valu) => typeof valu === 'number' || typeof valu === 'bigint') ? ['int', {}] : ['data', {}]

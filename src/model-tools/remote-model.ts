@@ -16,20 +16,20 @@ export interface RemoteModel {
   readonly file: ModelFile
   /** The release of the Cortex. */
   readonly version: readonly number[]
-  /** What of it cannot be used here. */
+  /** Parts that we cannot use. */
   readonly problems: readonly ModelProblem[]
 }
 
 type Mutable<T> = { [name: string]: T }
 
-/** Nodes that a Cortex makes up of its model; none is stored. */
+/** Nodes that a Cortex generates from its model and does not store. */
 const RUNT_FORMS = /^syn:/
 
 /**
- * The model of a running Cortex, 0.1.x or 2.x, without what is built in here.
+ * The model of a running 0.1.x or 2.x Cortex, without what is built in.
  *
  * @param url telepath url or alias
- * @throws {MigrationError} ERR_CONFIG when it cannot be read; no message holds the password
+ * @throws {MigrationError} ERR_CONFIG when it cannot be read; no message contains the password
  */
 export async function readRemoteModel(url: string): Promise<RemoteModel> {
   try {
@@ -50,8 +50,8 @@ export async function readRemoteModel(url: string): Promise<RemoteModel> {
 }
 
 /**
- * @param defs what `getModelDefs()` of a Cortex gives; null when its release has no such method
- * @param dict what its `getModelDict()` gives: names of classes are in the definitions only, stortypes here
+ * @param defs the result of `getModelDefs()`, which has the names of classes; null when the release has no such method
+ * @param dict the result of `getModelDict()`, which has the stortypes
  */
 export function modelOf(defs: Value, dict: Value): { file: ModelFile; problems: ModelProblem[] } {
   const core = Model.core()
@@ -112,7 +112,7 @@ export function modelOf(defs: Value, dict: Value): { file: ModelFile; problems: 
   return { file: added.fitting, problems: [...problems, ...added.problems] }
 }
 
-/** What is wrong with a part of a model, as a line. */
+/** A line that says what is wrong with a part of a model. */
 export function problemText({ kind, name, message }: ModelProblem): string {
   const noun = { type: 'type', form: 'form', prop: 'property', univ: 'universal property', tagProp: 'tag property' }[
     kind
@@ -120,7 +120,7 @@ export function problemText({ kind, name, message }: ModelProblem): string {
   return `${noun} ${name}: ${message}`
 }
 
-/** Early releases of 0.1.x may have none. */
+/** Early 0.1.x releases may not have this method. */
 async function modelDefs(proxy: TeleProxy): Promise<Value> {
   try {
     return await proxy.call('getModelDefs')

@@ -6,7 +6,7 @@ import type { SlabReader } from '../page/page-reader.js'
 import type { FormFinder } from '../source/form-finder.js'
 import { findNodeRows } from '../source/source-dbs.js'
 
-/** Names that rows of layers have, and how many rows; a count is 0 where only an index was looked at. */
+/** Names in the rows of layers, with row counts; a count is 0 if we only looked at an index. */
 export interface RowNames {
   readonly forms: Map<string, number>
   /** By form, then by relative name; universal properties as `.seen`. */
@@ -34,11 +34,11 @@ export function noNames(): RowNames {
 }
 
 /**
- * Counts the rows of a layer by name; tags have no model.
+ * Counts the rows of a layer by name. Skips tags, which have no model.
  *
  * @param slab `layer.lmdb`
- * @param finder knows the forms of partial nodes; properties of those that it does not know are left out
- * @param progress told of every 2^20th row
+ * @param finder finds the forms of partial nodes; properties of those without a form are left out
+ * @param progress called at every 2^20th row
  */
 export function countNames(
   slab: SlabReader,
@@ -92,7 +92,7 @@ export function countNames(
       const colon = buf.indexOf(COLON, start)
       if (colon >= 0 && colon < keyEnd) count(tagProps, countedTagProps, buf, colon + 1, keyEnd)
     } else {
-      // The form's row comes before those of properties.
+      // The form's row comes before the rows of properties.
       form ??= found()
       if (form !== null) count(form.props, form.counted, buf, start, keyEnd)
     }
@@ -104,7 +104,10 @@ export function countNames(
   for (const { name, count: tagged } of countedTagProps) add(to.tagProps, name, tagged)
 }
 
-/** The names that the indexes of a layer have: a few pages for each, however many rows there are. Without index are only values of type data. */
+/**
+ * The names in the indexes of a layer: a few pages for each, however many rows there are. Only values of type data have
+ * no index.
+ */
 export function indexedNames(slab: SlabReader, to: RowNames): void {
   const props = slab.db(SOURCE_DBS.propIndex.db)?.cursor()
   for (let more = props?.seek(null); props !== undefined && more; ) {

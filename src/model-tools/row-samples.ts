@@ -5,18 +5,21 @@ import type { SlabReader } from '../page/page-reader.js'
 import type { FormFinder } from '../source/form-finder.js'
 import { findNodeRows } from '../source/source-dbs.js'
 
-/** A row's `[valu, indx]`: index bytes, of an array one for the whole and one for each element, null of what has none. */
+/**
+ * A row's `[valu, indx]`. The index bytes of an array are one for the whole and one for each element; null if there are
+ * none.
+ */
 export interface Sample {
   readonly valu: Value
   readonly indx: Value
 }
 
-/** A node of a form that no model has, with its properties. */
+/** A node whose form no model has, with its properties. */
 export interface NodeSample extends Sample {
   readonly props: ReadonlyMap<string, Sample>
 }
 
-/** Rows of names that no model has, the first of each in order of buids, which are as good as drawn by lot. */
+/** Rows with names that no model has: the first of each in buid order, which is as good as random. */
 export interface RowSamples {
   readonly nodes: Map<string, NodeSample[]>
   /** By full name. */
@@ -38,7 +41,7 @@ export interface Wanted {
  * Takes samples of the rows of a layer.
  *
  * @param slab `layer.lmdb`
- * @param finder knows the forms of partial nodes
+ * @param finder finds the forms of partial nodes
  */
 export function takeSamples(slab: SlabReader, finder: FormFinder, wanted: Wanted, to: RowSamples): void {
   const cursor = findNodeRows(slab)?.cursor()
@@ -99,7 +102,7 @@ export function takeSamples(slab: SlabReader, finder: FormFinder, wanted: Wanted
 
 const NOTHING: Sample = { valu: null, indx: null }
 
-/** Null when it is damaged: a migration names such rows. */
+/** Null when it is damaged; a migration reports such rows. */
 function sampleOf(row: Uint8Array): Sample | null {
   try {
     const pair = decode(row)

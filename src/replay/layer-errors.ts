@@ -2,7 +2,7 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import { PackMap } from '../bytes/msgpack.js'
 import { readErrorRecords } from '../dest/error-records.js'
 
-/** Errors of one layer that can be tried again. */
+/** Errors of one layer that we can try again. */
 export interface LayerErrors {
   /** Buids of nodes and of node data, in hex. */
   readonly buids: Set<string>
@@ -11,7 +11,7 @@ export interface LayerErrors {
 
 export interface SpliceError {
   readonly offset: number
-  /** Null when the log is of a version that did not keep it. */
+  /** Null when the version that wrote the log did not store it. */
   readonly raw: Uint8Array | null
 }
 

@@ -4,18 +4,18 @@ import type { ModelData } from '../model/model.js'
 import type { ModelFile } from '../model/model-file.js'
 import { modelKey } from '../stream/worker-state.js'
 
-/** What a model has beyond the core, as its key in a fingerprint: JSON. */
+/** Something that a model adds to the core, in the JSON of a fingerprint. */
 type Addition =
   | { readonly kind: 'file'; readonly file: ModelFile }
   | { readonly kind: 'prop'; readonly form: string; readonly name: string; readonly ref: unknown }
   | { readonly kind: 'univ' | 'tagProp'; readonly name: string; readonly ref: unknown }
 
 /**
- * Checks that a model has everything that a layer was migrated with, as it was: what is there stays right, and only errors
- * can become something else. A new file may bring whatever was missing, and so may the extensions of the Cortex that could
- * not be added without it.
+ * Checks that a model still has, unchanged, everything that a layer was migrated with: migrated values then stay
+ * correct, and only errors can change. New files may add whatever was missing, and so may the Cortex's own extensions
+ * that could not be added before.
  *
- * @param before the model's key in the fingerprint of the layer
+ * @param before the model in the fingerprint of the layer
  * @throws {MigrationError} ERR_CHECKPOINT_MISMATCH
  */
 export function assertModelGrew(layer: string, before: string, model: ModelData): void {
@@ -34,7 +34,7 @@ export function assertModelGrew(layer: string, before: string, model: ModelData)
   )
 }
 
-/** The checkpoint of a layer that is migrated with a model. */
+/** The checkpoint of a layer, with another model. */
 export function withModel<Checkpoint extends NodesCheckpoint | SplicesCheckpoint>(
   checkpoint: Checkpoint,
   model: ModelData,
@@ -42,7 +42,7 @@ export function withModel<Checkpoint extends NodesCheckpoint | SplicesCheckpoint
   return { ...checkpoint, fingerprint: { ...checkpoint.fingerprint, model: modelKey(model) } }
 }
 
-/** What each name means, as Model adds it: files never change what is there, extensions of the Cortex do. */
+/** The meaning of each name, as Model resolves it: files never replace a definition, extensions of the Cortex do. */
 function definitions(additions: readonly Addition[]): Map<string, string> {
   const found = new Map<string, string>()
   const offer = (name: string, definition: unknown) => {

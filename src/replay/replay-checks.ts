@@ -11,7 +11,10 @@ import type { SourceCortex } from '../source/cortex-dir.js'
 import type { LayerErrors } from './layer-errors.js'
 import { assertModelGrew } from './model-growth.js'
 
-/** @throws {MigrationError} ERR_PREFLIGHT when a destination is not that of a source, or is in use since */
+/**
+ * @throws {MigrationError} ERR_PREFLIGHT when a destination does not belong to a source, or Synapse has been started on
+ *   it
+ */
 export function assertReplayable(source: SourceCortex, destDir: string): void {
   const booted = assertDestOf(source, destDir, 'replay errors of')
   if (booted === null) return
@@ -24,7 +27,7 @@ export function assertReplayable(source: SourceCortex, destDir: string): void {
   )
 }
 
-/** Layers that have errors, or whose history an earlier run has left unfinished. */
+/** Layers with errors, or with a history that an earlier run left unfinished. */
 export function layersToReplay(destDir: string, errors: ReadonlyMap<string, LayerErrors>): string[] {
   const keys = [...readCheckpoints(destDir).keys()]
   if (!keys.some((key) => /^(nodes|splices)\//.test(key))) {
@@ -36,7 +39,7 @@ export function layersToReplay(destDir: string, errors: ReadonlyMap<string, Laye
   return [...new Set([...errors.keys(), ...known])].sort()
 }
 
-/** @throws {MigrationError} when a layer is in use, not finished, or of another source or model */
+/** @throws {MigrationError} when a layer is in use, not finished, or from another source or model */
 export function assertLayerReplayable(srcDir: string, destDir: string, iden: string, model: ModelData): void {
   for (const slab of DEST_LAYER_SLABS) {
     const path = cortexPaths(destDir).layer(iden).slab(slab)
@@ -48,7 +51,7 @@ export function assertLayerReplayable(srcDir: string, destDir: string, iden: str
   const checkpoints = readCheckpoints(destDir)
   const nodes = layerCheckpoint(checkpoints, 'nodes', iden)
   const splices = layerCheckpoint(checkpoints, 'splices', iden)
-  // A history that is not built was begun by a replay when the migration has come to its end.
+  // If the migration has finished, a history that is not complete was begun by an earlier replay.
   const isOpen = splices !== null && !splices.isBuilt && !hasRecord(destDir, 'splices', 'prog', iden)
   if (nodes?.isBuilt === false || isOpen) {
     throw new MigrationError('ERR_PREFLIGHT', `Cannot replay errors of layer ${iden}: its migration has not finished`, {

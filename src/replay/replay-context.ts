@@ -13,15 +13,15 @@ export interface ReplayOptions {
   readonly workers: number
   readonly memoryBytes: number
   readonly modelFiles: readonly ModelFile[]
-  /** Errors that are not counted as open; null: all are. */
+  /** Errors that do not count as open; null: all count. */
   readonly acceptedErrors: AcceptedErrors | null
-  /** Node edits per row of the nexus log, where the migration has written it. */
+  /** Node edits per row of the nexus log, if the migration wrote one. */
   readonly editBatchSize: number
-  /** Nodes per transaction; only tests give it. */
+  /** Nodes per transaction; for tests. */
   readonly batchNodes?: number
 }
 
-/** What every part of a replay works with. */
+/** What every part of a replay needs. */
 export interface ReplayContext {
   readonly options: ReplayOptions
   readonly source: SourceCortex

@@ -5,11 +5,11 @@ import { findForms } from '../source/partial-forms.js'
 import type { ReplayContext } from './replay-context.js'
 import type { ReplayNodesInput, ReplayNodesResult } from './tasks/replay-nodes.js'
 
-/** Nodes that are translated in one task and stored in one transaction. */
+/** Nodes per task and transaction. */
 const BATCH_NODES = 1000
 
 /**
- * Translates nodes of a layer again and adds what can be migrated now, node data too; their errors are replaced.
+ * Translates failed nodes of a layer again, adds those that now work, with their node data, and replaces their errors.
  *
  * @param wanted buids in hex
  */
@@ -27,7 +27,7 @@ export async function replayLayerNodes(
     buids.slice(i * batchNodes, (i + 1) * batchNodes),
   )
   await writer.call('openLayer', { destDir, iden, buids: Buffer.concat(buids) })
-  // The next batch is translated while one is stored; they are stored in order, which gives new names their numbers.
+  // Translate the next batch while this one is stored. They are stored in order, because that numbers new names.
   let next = translated(context, input, batches[0])
   for (const [i, batch] of batches.entries()) {
     const { nodes } = await next
@@ -40,7 +40,7 @@ export async function replayLayerNodes(
   await writer.call('closeLayer', {})
 }
 
-/** What translates the nodes of a layer as they were migrated, but for the model. */
+/** The same input for translating the layer's nodes as in the migration, except for the model. */
 function nodeSource({ options, source, model }: ReplayContext, iden: string, { fingerprint }: NodesCheckpoint) {
   const paths = cortexPaths(options.srcDir)
   const slab = (layer: string, name: LayerSlab) => paths.layer(layer).slab(name)
@@ -57,7 +57,7 @@ function nodeSource({ options, source, model }: ReplayContext, iden: string, { f
   }
 }
 
-/** Translates nodes; where no other layer knows a partial node's form once more, with what this layer's indexes tell. */
+/** Translates nodes. If no other layer has a partial node's form, tries again with forms from this layer's indexes. */
 async function translated(
   { pool }: ReplayContext,
   input: Omit<ReplayNodesInput, 'buids' | 'knownForms'>,

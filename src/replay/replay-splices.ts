@@ -12,7 +12,10 @@ import type { SpliceError } from './layer-errors.js'
 import { withModel } from './model-growth.js'
 import type { ReplayContext } from './replay-context.js'
 
-/** Makes the history again when a splice of it can be translated now, or an earlier run has begun to. */
+/**
+ * Rebuilds the history if one of its failed splices can be translated now, or if an earlier run has begun to rebuild
+ * it.
+ */
 export async function replaySplices(
   context: ReplayContext,
   iden: string,

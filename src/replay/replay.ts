@@ -23,27 +23,27 @@ import { settleLayer } from './settle-layer.js'
 
 const STEPS = ['nodes', 'nodedata', 'splices'] as const
 
-/** What came of trying again what could not be migrated. */
+/** The result of a replay. */
 export interface ReplayReport {
   readonly destDir: string
   /** Errors before and after, by step. */
   readonly steps: readonly { readonly step: string; readonly before: number; readonly after: number }[]
-  /** Errors that are left, by step and kind. */
+  /** Remaining errors, by step and kind. */
   readonly left: readonly ErrorKind[]
   readonly leftCount: number
-  /** Of these the ones that are not accepted. */
+  /** How many of these are not accepted. */
   readonly openCount: number
-  /** Errors of other steps, which are not tried again. */
+  /** Errors of other steps, which a replay does not try. */
   readonly others: readonly ErrorKind[]
-  /** What each layer has now. */
+  /** The layers after the replay. */
   readonly layers: readonly LayerSummary[]
   readonly elapsedMs: number
 }
 
 /**
- * Tries again the nodes, node data and splices that could not be migrated, and adds them to the destination: nodes and
- * node data through LMDB, one transaction for some of them at a time; a history of which a splice can be translated now is
- * made again from the source, so that its edits stand where they belong. May be killed at any instant and run again.
+ * Tries failed nodes, node data and splices again, and adds them to the destination. Nodes and node data go through
+ * LMDB, a batch per transaction. If a failed splice of a history can be translated now, the whole history is rebuilt
+ * from the source, so that its edits are in the right places. You may kill it at any time and run it again.
  */
 export class Replay {
   private readonly startedMs = Date.now()
@@ -52,7 +52,7 @@ export class Replay {
     private readonly options: ReplayOptions,
     private readonly log: Log,
     private readonly progress: Progress,
-    /** Called once this run has the destination to itself, before it changes anything. */
+    /** Called once this run has locked the destination, before it changes anything. */
     private readonly begin: () => void = () => {},
   ) {}
 
@@ -102,7 +102,7 @@ export class Replay {
     const { model, writer, log } = context
     const nodes = layerCheckpoint(readCheckpoints(this.options.destDir), 'nodes', iden)
     if (nodes !== null) {
-      // From here on the layer is one of the new model: a run that is killed must be ended with it.
+      // From here on the layer belongs to the new model: if this run is killed, it must be finished with that model.
       const begun = withModel(nodes, model)
       await writer.call('putCheckpoint', { key: `nodes/${iden}`, checkpoint: begun })
       if (errors.buids.size > 0) {

@@ -3,7 +3,7 @@ import type { NodesStream, SplicesStream } from '../layout/records.js'
 import { NodeTotals } from '../migrate/node-totals.js'
 import type { LayerSummary } from '../migrate/summary.js'
 
-/** What the checkpoints of a destination count by layer: after a replay, what is there now. */
+/** The layers' counts in the destination's checkpoints; after a replay, what is there now. */
 export function replayedLayers(destDir: string): LayerSummary[] {
   const checkpoints = readCheckpoints(destDir)
   const idens = new Set([...checkpoints.keys()].flatMap((key) => /^(?:nodes|splices)\/([^/]+)$/.exec(key)?.[1] ?? []))

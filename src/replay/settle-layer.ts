@@ -10,7 +10,9 @@ import type { NodeExtractCounts } from '../migrate/tasks/node-extract.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { ReplayContext } from './replay-context.js'
 
-/** Makes statistics and checkpoint say what is there now: counted again, so that a run may end and begin anywhere. */
+/**
+ * Updates statistics and checkpoint to the current state. Counts again, so an earlier run may have stopped anywhere.
+ */
 export async function settleLayer(
   { options, writer }: ReplayContext,
   iden: string,
@@ -27,7 +29,7 @@ export async function settleLayer(
       ({ key, value }) => [Buffer.from(key).toString('utf8'), Number(Buffer.from(value).readBigInt64BE())] as const,
     )
     const before = NodeTotals.of(streams).whole()
-    // What differs from the reference is counted without replayed nodes.
+    // Differences from the reference are counted without replayed nodes.
     const counts: NodeExtractCounts = {
       ...before,
       migrated: before.nodes - left.rejected,
@@ -38,7 +40,7 @@ export async function settleLayer(
       rows: layer.db('bybuid')?.entries ?? 0,
     }
     await writer.call('record', { records: statRecords(iden, counts, checkpoint) })
-    // That it was us who wrote to the slabs tells verification not to expect differences.
+    // Records that we wrote to the slabs ourselves, so that `verify` does not expect differences.
     const writtenTxns = { layer_v2: layer.txnId, nodedata: nodedata.txnId }
     const whole = { stream: 0, counts }
     await writer.call('putBuilt', { key, checkpoint: { ...checkpoint, writtenTxns }, streams: [whole] })
@@ -48,7 +50,7 @@ export async function settleLayer(
   }
 }
 
-/** Errors that a layer still has, as its statistics count them. */
+/** The remaining errors of a layer, as its statistics count them. */
 function countLeft(destDir: string, iden: string): { rejected: number; reduced: number; errors: number } {
   const left = { rejected: 0, reduced: 0, errors: 0 }
   for (const { layer, step, code, buid, val } of readErrorRecords(destDir) ?? []) {
@@ -64,7 +66,7 @@ function countLeft(destDir: string, iden: string): { rejected: number; reduced: 
   return left
 }
 
-/** The statistics of a layer that depend on what was migrated, as a migration notes them. */
+/** The statistics of a layer that depend on what was migrated, as a migration records them. */
 function statRecords(iden: string, counts: NodeExtractCounts, { fingerprint }: NodesCheckpoint) {
   const stat = (migrop: string, key: string, value: Value) => ({
     migrop,

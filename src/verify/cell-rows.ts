@@ -8,23 +8,23 @@ import { type SlabDifference, slabDifferences } from './slab-differences.js'
 
 export type CellDifference = Omit<Difference, 'layer'>
 
-/** The slabs in which the cell steps work. */
+/** The slabs that cell steps change. */
 export type CellSlabName = 'cell' | 'queues' | 'log'
 
-/** A row of the hive in which Synapse notes, each time that it starts, which release it is. */
+/** The hive row in which Synapse stores its release each time it starts. */
 export const STARTED_ROW = 'cellinfo\0synapse:version'
 const anyTime = encode(ANY_TIME)
 
 export interface CellRows {
-  /** Rows that were looked at. */
+  /** How many rows were compared. */
   readonly rows: number
   readonly differences: readonly CellDifference[]
-  /** What was passed over, in words. */
+  /** What was skipped, in words. */
   readonly notCompared: readonly string[]
 }
 
 /**
- * Compares one of the slabs in which the cell steps work, row by row and both ways.
+ * Compares one of the slabs that cell steps change, row by row in both directions.
  *
  * @param startedBy the release of Synapse that has been started on the destination, or null
  * @throws {MigrationError} when the slab of the destination is damaged
@@ -55,7 +55,7 @@ function isAllowed(name: CellSlabName, { db, key, expected, found }: SlabDiffere
   if (name === 'cell') return isStarted && db === 'hive' && Buffer.compare(key, Buffer.from(STARTED_ROW)) === 0
   if (name !== 'log' || db !== LOG_DB) return false
   const [step, kind, what] = Buffer.from(key).toString('latin1').split('\0')
-  // Those of layers are compared with their layers; which ones the operator left out is no step's work.
+  // Records of layers are compared with their layers; no step makes the record of layers that the operator left out.
   if (LAYER_STEPS.some((name) => name === step) || (step === 'hivelyr' && kind === 'skip')) return true
   if (expected === null || found === null) return false
   if (Buffer.compare(expected, anyTime) === 0) return isTime(found)
@@ -67,7 +67,7 @@ function isTime(value: Uint8Array): boolean {
   return typeof time === 'number' && Number.isInteger(time) && time > 0
 }
 
-/** A further run without dirn finds only those triggers that could not be moved: `[all, moved]` is `[left, 0]` then. */
+/** Another run without dirn finds only the triggers that could not be moved, so its `[all, moved]` is `[left, 0]`. */
 function isRunAgain(expected: Uint8Array, found: Uint8Array): boolean {
   const [all, moved] = decode(expected) as [number, number]
   return pyEquals(decodedOrNull(found), [all - moved, 0])
@@ -81,7 +81,7 @@ function described(name: CellSlabName, { kind, db, key, what, expected, found }:
   return { kind, place: isHive ? 'hive' : slabFile(name), buid: null, row, expected, found }
 }
 
-/** A key as text when it is one, else in hex. */
+/** A key as text if it is valid text, else in hex. */
 export function keyText(key: Uint8Array, separator: string): string {
   const text = Buffer.from(key).toString('utf8')
   const isText = Buffer.compare(Buffer.from(text), key) === 0 && key.some((byte) => byte > 0) && !key.some(isControl)

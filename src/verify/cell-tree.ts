@@ -9,9 +9,9 @@ import type { CellDifference } from './cell-rows.js'
 import type { ExpectedCell } from './expected-cell.js'
 
 const CHUNK_BYTES = 1 << 20
-/** What is compared elsewhere: layers, and what the migration keeps for itself. */
+/** Compared elsewhere: layers, and the migration's own files. */
 const ELSEWHERE = ['layers', 'migration']
-/** Slabs that are not as they are in the source. */
+/** Slabs that differ from those in the source. */
 const NEXUS = 'slabs/nexus.lmdb'
 const MADE_SLABS = ['slabs/cell.lmdb', 'slabs/queues.lmdb', NEXUS]
 
@@ -31,7 +31,7 @@ export interface TreeResult {
   readonly notCompared: readonly string[]
 }
 
-/** Compares the files of a destination with those of the source, byte by byte, but for its layers; finds the slabs. */
+/** Compares the files of a destination, except its layers, with those of the source, byte by byte. Lists the slabs. */
 export function compareTree(options: TreeOptions): TreeResult {
   return new TreeComparison(options).run()
 }
@@ -69,7 +69,7 @@ class TreeComparison {
         this.isOptions(name, wanted)
       )
         continue
-      // What has no namesake in the source the step dirn leaves alone.
+      // Step dirn does not touch what has no counterpart in the source.
       if (top !== 'slabs' && !wanted.has(top)) own.add(top)
       else if (startedBy === null) this.differs('extra', name, `the ${kind}`)
     }
@@ -108,7 +108,7 @@ class TreeComparison {
     else if (kind === 'file' && !this.isSame(name, found)) this.differs('different', name, 'the content')
   }
 
-  /** Each run of the step hiveauth writes its hierarchy under a name of its own: the last one counts. */
+  /** Each run of step hiveauth writes its hierarchy under a new name; the last one counts. */
   private foundName(name: string): string {
     if (!/^migration\/authhier_-?\d+\.mpk$/.test(name)) return name
     const { dir } = cortexPaths(this.options.destDir).migration
@@ -125,7 +125,7 @@ class TreeComparison {
     return sameFiles(pathOf(srcDir, name), pathOf(destDir, found))
   }
 
-  /** Options files of slabs: the program makes one for each slab that it writes to. */
+  /** Whether it is the options file of a slab: we create one for each slab that we write to. */
   private isOptions(name: string, wanted: ReadonlyMap<string, unknown>): boolean {
     const slab = name.replace(/\.opts\.yaml$/, '.lmdb')
     if (slab === name || !(wanted.has(slab) || MADE_SLABS.includes(slab))) return false
@@ -133,7 +133,7 @@ class TreeComparison {
     return readFileSync(pathOf(this.options.destDir, name), 'utf8') === NO_OPTIONS
   }
 
-  /** Slabs are opened by text. */
+  /** We open slabs by text paths only. */
   private canOpen(name: string): boolean {
     const isText = !name.includes('\ufffd')
     if (!isText) this.notCompared.push(`slab "${name}": its name is not UTF-8`)
@@ -145,7 +145,7 @@ class TreeComparison {
   }
 }
 
-/** Names below the Cortex directory as latin1, so that those that are not UTF-8 stay apart. */
+/** Names below the Cortex directory as latin1, which keeps names apart that are not UTF-8. */
 function nameOf({ names }: CopiedFile): string {
   return names.map((name) => name.toString('latin1')).join('/')
 }

@@ -28,21 +28,21 @@ export interface CellVerifierOptions {
   readonly cellGuid: string
   /** Idens of the layers that the destination has. */
   readonly layers: readonly string[]
-  /** What the log and the reports must say of each of them. */
+  /** What the log and the reports must say about each of them. */
   readonly layerFacts: readonly LayerFacts[]
-  /** Whether this program has made the destination. */
+  /** Whether this program made the destination. */
   readonly isOurs: boolean
   /** The release of Synapse that has been started on the destination, or null. */
   readonly startedBy: string | null
-  /** Layers whose nodes the migration has put into the nexus log. */
+  /** Layers whose nodes the migration added to the nexus log. */
   readonly nexusLayers: readonly string[]
-  /** How many rows the edit log of each layer must have, by iden in their order. */
+  /** How many rows the edit log of each layer must have, by iden. */
   readonly nodeEdits: ReadonlyMap<string, number>
-  /** Whether to compare files, and slabs that are only copied. */
+  /** Whether to compare files and copied slabs too. */
   readonly withFiles: boolean
 }
 
-/** What was found of the Cortex beside its layers. */
+/** The result for the Cortex without its layers. */
 export interface CellResult {
   readonly report: CellReport
   readonly differences: readonly CellDifference[]
@@ -50,8 +50,8 @@ export interface CellResult {
 }
 
 /**
- * Compares all that a Cortex has beside its layers with what the steps make of the source: hive, queues, the records that
- * these steps leave in the migration log, files, and slabs that are only copied.
+ * Compares everything in a Cortex except its layers with what the steps make of the source: hive, queues, these steps'
+ * records in the migration log, files, and copied slabs.
  */
 export function verifyCell(options: CellVerifierOptions, pool: TaskPool): Promise<CellResult> {
   return new CellVerifier(options, pool).run()
@@ -86,7 +86,7 @@ class CellVerifier {
     }
   }
 
-  /** A Cortex that this program has migrated: every row is known. */
+  /** Compares a Cortex that this program migrated: we know every row. */
   private async ours(log: ReadonlyMap<string, Uint8Array>): Promise<void> {
     const { srcDir, destDir, cellGuid, layers, startedBy, withFiles } = this.options
     const dedicated = log.get('hivelyr\0conf\0dedicated')
@@ -115,7 +115,7 @@ class CellVerifier {
       this.notCompared.push(`what Synapse ${startedBy} has added since: files, databases, and rows of copied slabs`)
   }
 
-  /** What another tool has made differs in places; what must hold whatever made it is known. */
+  /** Compares the result of another tool, which differs in places: checks only what every tool must get right. */
   private foreign(log: ReadonlyMap<string, Uint8Array>): void {
     const { srcDir, destDir } = this.options
     const { compared, differences } = hiveDifferences({ srcDir, destDir, steps: this.doneSteps(log) })
@@ -129,11 +129,11 @@ class CellVerifier {
     )
   }
 
-  /** What the migration log and the reports say of the layers. */
+  /** Compares what the migration log and the reports say about the layers. */
   private layerLog(log: ReadonlyMap<string, Uint8Array>): void {
     const { destDir, layerFacts: layers } = this.options
     this.offsets(log)
-    // A log that cannot be read is told where it is compared.
+    // The comparison of the log reports one that cannot be read.
     if (log.size === 0) return
     const { rows, differences } = layerRecords(log, layers)
     this.rows += rows
@@ -145,7 +145,7 @@ class CellVerifier {
     this.differences.push(...versionsDifferences({ destDir, log, layers }, done))
   }
 
-  /** A sync starts from there. */
+  /** Compares the offsets that a sync starts from. */
   private offsets(log: ReadonlyMap<string, Uint8Array>): void {
     const { destDir, layerFacts: layers } = this.options
     this.differences.push(...offsetsDifferences({ destDir, log, layers }))
@@ -233,7 +233,7 @@ class CellVerifier {
     })
   }
 
-  /** A slab of the destination that cannot be read is a difference. */
+  /** Reports a slab of the destination that cannot be read as a difference. */
   private async readable(place: string, read: () => void | Promise<void>): Promise<void> {
     try {
       await read()
@@ -250,7 +250,10 @@ class CellVerifier {
     this.differences.push({ kind, place, row, buid: null, expected: null, found: null })
   }
 
-  /** Without a log that can be read all steps count as done: what they make must be there. */
+  /**
+   * The steps that the log records as done. Without a readable log all steps count as done: their results must be
+   * there.
+   */
   private doneSteps(log: ReadonlyMap<string, Uint8Array>): Set<MigrOp> {
     const done = this.stepsOf(log)
     const { layerFacts } = this.options
@@ -282,7 +285,7 @@ class CellVerifier {
       }
     } catch (error) {
       if (damageOf(error, this.options.destDir) === null) throw error
-      return new Map() // Told when the slab is compared.
+      return new Map() // The comparison of that slab reports it.
     }
   }
 }

@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { CellFiles } from '../dest/cell-files.js'
 
-/** The files of a destination as the source and the cell steps make them; nothing is written anywhere. */
+/** The files of a destination as the source and the cell steps make them. Writes nothing to disk. */
 export class CopiedFiles implements CellFiles {
-  /** What steps have written, and null for what they have taken away, by paths below the destination. */
+  /** What steps wrote, and null for what they removed, by path below the destination. */
   readonly changed = new Map<string, Uint8Array | null>()
   private readonly srcDir: string
   private readonly destDir: string

@@ -8,10 +8,10 @@ import type { MigrOp } from '../step/context.js'
 import { runSteps } from '../step/run-cell-steps.js'
 import { CopiedFiles } from './copied-files.js'
 
-/** Stands for the time of the migration, which nobody can tell from the source. */
+/** Stands for the time of the migration, which does not follow from the source. */
 export const ANY_TIME = -1
 
-/** What the steps that were done make of the source: all that the destination must hold beside its layers. */
+/** What the completed steps make of the source: everything that the destination must have besides its layers. */
 export interface ExpectedCell {
   readonly cell: MemorySlab
   readonly queues: MemorySlab
@@ -26,10 +26,10 @@ export interface ExpectedCellOptions {
   readonly srcDir: string
   readonly destDir: string
   readonly cellGuid: string
-  /** The cell steps that the migration log says were done. */
+  /** The cell steps that the migration log records as done. */
   readonly steps: ReadonlySet<MigrOp>
   readonly layers: readonly string[]
-  /** Whether the migration was run with `--dest-dedicated`. */
+  /** Whether the migration ran with `--dest-dedicated`. */
   readonly destDedicated: boolean
 }
 

@@ -4,10 +4,10 @@ import { SlabReader } from '../page/page-reader.js'
 import { Hive, type HivePath } from '../slab/hive.js'
 import type { Difference } from './report.js'
 
-/** Trees of the hive that steps change; everything else must be as it was. */
+/** Parts of the hive that steps change; everything else must be unchanged. */
 const CHANGED_TREES: readonly string[] = ['auth', 'auth01x', 'migr', 'agenda']
 const QUEUE_DBS = ['meta', 'sizes', 'offs', 'qdata'] as const
-/** What a layer of 2.x has to know about itself. */
+/** What a 2.x layer must have in the hive. */
 const LAYER_FACTS: readonly (readonly [string, (value: Value) => boolean])[] = [
   ['readonly', (value) => typeof value === 'boolean'],
   ['lockmemory', (value) => typeof value === 'boolean'],
@@ -20,13 +20,13 @@ type CellDifference = Omit<Difference, 'layer'>
 export interface HiveCheck {
   readonly srcDir: string
   readonly destDir: string
-  /** Steps that the migration log says were done; only what they make is looked at. */
+  /** Steps that the migration log records as done; we check only their results. */
   readonly steps: ReadonlySet<string>
 }
 
 /**
- * Compares the cell of a destination with that of the source by what must hold whatever wrote it: nothing of the hive is
- * lost, users, roles, gates, views, layers, triggers, cron jobs and queues are all there and belong together.
+ * Compares the cells of source and destination by what must hold whatever tool wrote it: nothing of the hive is lost;
+ * users, roles, gates, views, layers, triggers, cron jobs and queues all exist and refer to each other correctly.
  */
 export function hiveDifferences(check: HiveCheck): { compared: number; differences: CellDifference[] } {
   const source = SlabReader.open(cortexPaths(check.srcDir).slab('cell'))
@@ -67,7 +67,7 @@ class HiveComparison {
     return { compared: this.compared, differences: this.found }
   }
 
-  /** Rows that no step has to do with: the same on both sides. */
+  /** Rows that no step changes must be equal on both sides. */
   private untouched(): void {
     const rows = (slab: SlabReader) =>
       new Map([...(slab.db('hive')?.rows() ?? [])].map(({ key, value }) => [Buffer.from(key).toString('utf8'), value]))
@@ -75,7 +75,7 @@ class HiveComparison {
     for (const [path, value] of before) if (!isChanged(path)) this.sameBytes(path, value, after.get(path) ?? null)
     for (const [path, value] of after) if (!isChanged(path) && !before.has(path)) this.sameBytes(path, null, value)
     if (!this.check.steps.has('hiveauth')) return
-    // What a value hangs below gets an explicit null in the copy.
+    // Copying gives the parents of a value an explicit null.
     for (const [path, value] of before) {
       if (!path.startsWith('auth\0')) continue
       const kept = `auth01x${path.slice('auth'.length)}`
@@ -138,7 +138,7 @@ class HiveComparison {
     for (const iden of this.dest.children(gates)) this.members([...gates, iden])
   }
 
-  /** Rules get new paths, but none is lost, and none allows what it denied. */
+  /** Rules get new paths. None may be lost, and none may allow what it denied. */
   private rules(path: HivePath): void {
     this.compared++
     const allows = (value: Value | undefined) =>
@@ -157,7 +157,7 @@ class HiveComparison {
     if (lost.length + unknown.length > 0) this.differs('different', path, before ?? null, this.dest)
   }
 
-  /** Whoever is named by a gate must be somebody, under that name. */
+  /** Every member of a gate must exist, with the right name. */
   private members(gate: HivePath): void {
     for (const kind of ['users', 'roles'] as const) {
       for (const iden of this.dest.children([...gate, kind])) {
@@ -165,14 +165,14 @@ class HiveComparison {
         const path = [...gate, kind, iden]
         const value = this.dest.get(path) ?? null
         this.compared++
-        // A member that 0.1.x did not know either stays as it is.
+        // A member that 0.1.x did not know either stays unchanged.
         if (name === undefined && this.source.has(['auth', 'authgates', ...path.slice(2)])) continue
         if (name === undefined || !pyEquals(name, value)) this.differs('different', path, name ?? null, this.dest)
       }
     }
   }
 
-  /** Each trigger is in one view, or in the migration log. */
+  /** Each trigger must be in one view, or in the migration log. */
   private triggers(): void {
     const views = this.dest.children(['cortex', 'views'])
     for (const [iden, storm] of this.sourceTriggers()) {
@@ -204,7 +204,7 @@ class HiveComparison {
     for (const iden of this.source.children(root)) {
       this.compared++
       const [before, after] = [this.source.get([...root, iden]), this.dest.get([...root, iden])]
-      if (after === undefined) continue // Told as a name that is missing.
+      if (after === undefined) continue // Already reported as a missing name.
       const fields = (value: Value | undefined, user: string) =>
         value instanceof PackMap
           ? new Map(value.entries.map(([name, field]) => [name === user ? 'user' : String(name), field]))
@@ -278,7 +278,7 @@ class HiveComparison {
     )
   }
 
-  /** A trigger that could not be moved stays where it was. */
+  /** Whether a trigger could not be moved and is still in its old place. */
   private isLeft(iden: string): boolean {
     return this.destSlab.db('triggers')?.get(Buffer.from(iden, 'latin1')) !== undefined
   }

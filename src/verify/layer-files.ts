@@ -7,7 +7,7 @@ import { NO_OPTIONS, optsYamlPath } from '../slab/opts-yaml.js'
 /** Files of a slab's directory. */
 const SLAB_FILES = ['data.mdb', 'lock.mdb']
 
-/** Something below `layers` that is not as a migration makes it. */
+/** Something below `layers` that a migration does not make. */
 export interface LayerFile {
   readonly kind: 'extra' | 'different' | 'missing'
   /** Its path below the Cortex directory. */
@@ -15,7 +15,10 @@ export interface LayerFile {
   readonly what: 'the directory' | 'the file' | 'the content'
 }
 
-/** What a destination has below `layers` beside the slabs of its layers and their options files, and which of these it lacks. */
+/**
+ * What a destination has below `layers` besides the slabs of its layers and their options files, and which of these are
+ * missing.
+ */
 export function* strangeLayerFiles(destDir: string, idens: readonly string[]): Generator<LayerFile> {
   const { layers } = cortexPaths(destDir)
   if (!existsSync(layers)) return

@@ -3,7 +3,7 @@ import { type LayerState, newState } from './layer-state.js'
 import type { Difference } from './report.js'
 import type { VerifyProgress } from './verify-progress.js'
 
-/** How far the comparison of one layer has come, and what it has found. */
+/** What the comparison of one layer has found, and how far it has come. */
 export class LayerFindings {
   readonly state: LayerState
   private readonly iden: string
@@ -21,7 +21,7 @@ export class LayerFindings {
     this.progress.save(this.iden, this.state, done)
   }
 
-  /** A slab of the destination that cannot be read is a difference; one of the source is the end. */
+  /** Reports a slab of the destination that cannot be read as a difference. For one of the source it throws. */
   async readable<T>(read: () => Promise<T>): Promise<T | null> {
     try {
       return await read()
@@ -29,7 +29,7 @@ export class LayerFindings {
       const damage = damageOf(error, this.destDir)
       if (damage === null) throw error
       this.state.isCountExact = false
-      // Many parts may come upon the same page.
+      // Several parts may run into the same page.
       if (!this.state.differences.some(({ place, row }) => place === 'slab' && row === damage))
         this.differs({ kind: 'different', place: 'slab', buid: null, row: damage, expected: null, found: null })
       return null
@@ -41,18 +41,18 @@ export class LayerFindings {
     this.state.differences.push({ ...difference, layer: this.iden })
   }
 
-  /** Notes what of this layer nobody has looked at, and why. */
+  /** Records what was not compared in this layer, and why. */
   leavesOut(what: string, why: string): void {
     const text = `${what} of layer ${this.iden}: ${why}`
     if (!this.state.notCompared.includes(text)) this.state.notCompared.push(text)
   }
 
-  /** Counts differences that are not described. */
+  /** Counts differences without describing them. */
   addUntold(count: number): void {
     this.state.differenceCount += count
   }
 
-  /** Many parts may need the same slab. */
+  /** Several parts may need the same slab. */
   lacksSlab(name: string): void {
     if (this.state.differences.some(({ place, kind }) => place === name && kind === 'missing')) return
     this.differs({ kind: 'missing', place: name, buid: null, row: 'the slab', expected: null, found: null })

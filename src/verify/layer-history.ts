@@ -15,9 +15,9 @@ export interface LayerHistoryOptions {
   readonly destDir: string
   readonly model: ModelData
   readonly logPath: string | null
-  /** Whether this program has made the destination: others cut node edits elsewhere. */
+  /** Whether this program made the destination: other tools group edits differently. */
   readonly isOurs: boolean
-  /** Error records that the migration log has of this layer's splices. */
+  /** How many error records the migration log has for this layer's splices. */
   readonly loggedErrors: { readonly splices: number }
 }
 
@@ -28,10 +28,10 @@ export interface HistoryCounts {
   readonly rows: number
 }
 
-/** Of a layer without splices. */
+/** The counts of a layer without splices. */
 export const NO_HISTORY: HistoryCounts = { splices: 0, failures: 0, rows: 0 }
 
-/** Compares the node edits of a layer with its splices, translated again. */
+/** Translates the splices of a layer again and compares the result with its node edits. */
 export class LayerHistory {
   private readonly splicesPath: string
   private readonly editsPath: string
@@ -82,7 +82,7 @@ export class LayerHistory {
     return starts.map((start, i) => ({ layer, logPath, slabPath, start, end: starts[i + 1] ?? null, model }))
   }
 
-  /** How many node edits each range of splices makes; only ranges that an earlier run has not come to are read. */
+  /** How many node edits each range of splices makes. Reads only ranges that an earlier run did not get to. */
   private async translatedSplices(ranges: readonly VerifySplicesInput[]): Promise<VerifySplicesResult[]> {
     const { translated } = this.findings.state
     const open = [...ranges.keys()].filter((index) => !translated.has(index))
@@ -122,7 +122,7 @@ export class LayerHistory {
     })
   }
 
-  /** Another tool cuts node edits at other places: their single edits are compared, whatever their order. */
+  /** Other tools group edits differently, so this compares single edits, in any order. */
   private async foreignHistory(): Promise<HistoryCounts> {
     const { model, loggedErrors } = this.options
     const { splices, failures, rows, differences, differenceCount } = await this.pool.run('verifyEditSet', {

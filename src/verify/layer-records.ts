@@ -7,7 +7,7 @@ import type { CellDifference } from './cell-rows.js'
 import { ANY_TIME } from './expected-cell.js'
 import type { LayerCounts } from './layer-state.js'
 
-/** What the source, and what was compared of it, says about one layer. */
+/** What the source and its comparison say about one layer. */
 export interface LayerFacts {
   readonly iden: string
   /** The first splice that is not in the migrated nodes; null without a log of splices. */
@@ -15,7 +15,7 @@ export interface LayerFacts {
   readonly withNodes: boolean
   readonly withNodedata: boolean
   readonly withSplices: boolean
-  /** Null when not all nodes were read: what depends on it is not compared. */
+  /** Null when we did not read all nodes; what depends on it is then not compared. */
   readonly counts: LayerCounts | null
 }
 
@@ -26,8 +26,8 @@ export interface LayerRecords {
 }
 
 /**
- * Compares what the migration log has of the layers: versions, offsets, statistics, marks of progress, and which layers
- * its errors are of.
+ * Compares what the migration log says about layers: versions, offsets, statistics, completed steps, and which layers
+ * have errors.
  *
  * @param log rows by key, which is `step NUL type NUL key` as latin1
  */
@@ -50,7 +50,7 @@ export function layerRecords(log: ReadonlyMap<string, Uint8Array>, layers: reado
   for (const [key, found] of log) {
     const [step, type, what] = key.split('\0')
     if (!LAYER_STEPS.some((name) => name === step) || expected.has(key)) continue
-    // What they hold is compared with the nodes and splices of the layer.
+    // The comparison of the layer's nodes and splices checks what they hold.
     if (type === 'error' && isErrorOf(idens, step, found)) continue
     if (uncounted.some((iden) => what.startsWith(iden))) continue
     rows++
@@ -59,7 +59,7 @@ export function layerRecords(log: ReadonlyMap<string, Uint8Array>, layers: reado
   return { rows, differences }
 }
 
-/** Whether an error record, and all others under its key, are of layers that were migrated. */
+/** Whether an error record, and all others under its key, belong to migrated layers. */
 function isErrorOf(layers: ReadonlySet<string>, migrop: string, bytes: Uint8Array): boolean {
   const errors = [...errorsOf({ migrop, key: '', val: decodedOrNull(bytes) })]
   return errors.every(({ layer }) => layer !== null && layers.has(layer))
@@ -95,7 +95,7 @@ function* nodeCounts(iden: string, { nodes, sourceForms, forms, lastBuid }: Laye
   yield [`nodes\0chkpnt\0${iden}`, [lastBuid, nodes + 1, ANY_TIME]]
 }
 
-/** Whether a value is the expected one; times and durations are any. */
+/** Whether a value is the expected one; any time or duration is fine. */
 function isLike(wanted: Value, found: Value): boolean {
   if (wanted === ANY_TIME) return typeof found === 'number' && Number.isInteger(found) && found >= 0
   if (Array.isArray(wanted))

@@ -56,33 +56,33 @@ export function addResult(totals: Totals, result: VerifyNodesResult): void {
   for (const db of INDEX_DBS) addTable(totals.tables[db], result.tables[db])
 }
 
-/** How far the comparison of a layer has come: data only, as it is written down. */
+/** How far the comparison of a layer has come: plain data, as saved to disk. */
 export interface LayerState {
   readonly differences: Difference[]
   differenceCount: number
   isCountExact: boolean
   readonly walked: Set<string>
   borders: Uint8Array[] | null
-  /** Ranges of nodes that are compared, and what they sum up to. */
+  /** Ranges of nodes compared so far, and their totals. */
   readonly ranges: Set<number>
   totals: Totals | null
   indexParts: IndexPart[] | null
-  /** Parts of the index databases that are digested, and their digests. */
+  /** Parts of the index databases digested so far, and their digests. */
   readonly digested: Set<number>
   found: Record<IndexDb, DigestTable> | null
   nodes: { nodes: number; rows: number; indexRows: number; nodedata: number; errors: number } | null
-  /** What the migration log must say; null when not all nodes were read. */
+  /** What the migration log must say; null when we did not read all nodes. */
   counts: LayerCounts | null
-  /** What could not be looked at, in words. */
+  /** What could not be compared, in words. */
   readonly notCompared: string[]
   starts: number[] | null
-  /** Ranges of splices that are translated, then those whose node edits are compared. */
+  /** Ranges of splices translated so far, and ranges whose node edits are compared. */
   readonly translated: Map<number, VerifySplicesResult>
   readonly edits: Set<number>
   history: { splices: number; failures: number; rows: number } | null
 }
 
-/** What a migration counts of the nodes and the node data of a layer. */
+/** What a migration counts for the nodes and the node data of a layer. */
 export interface LayerCounts {
   readonly nodes: number
   readonly sourceForms: ReadonlyMap<string, number>

@@ -22,11 +22,11 @@ import type { BuidRange, VerifyNodesInput, VerifyNodesResult } from './tasks/ver
 import type { ListedRow } from './tasks/verify-rows.js'
 import type { VerifyProgress } from './verify-progress.js'
 
-/** Index rows that are listed to tell which of them differ, of source and destination each. */
+/** How many index rows we list per side to find those that differ. */
 const MOST_LISTED = 400_000
-/** Nodes of a sample that one task looks at. */
+/** How many nodes of a sample one task checks. */
 const SAMPLE_NODES_PER_TASK = 64
-/** Parts that the keys of an index database are cut into. */
+/** How many parts per worker to cut the keys of an index database into. */
 const PARTS_PER_WORKER = 4
 
 /** Why something is not compared. */
@@ -37,14 +37,16 @@ const NEWER_NODES = /^bybuidv\d+$/
 export interface LayerVerifierOptions extends LayerNodesSource {
   readonly withNodes: boolean
   readonly withSplices: boolean
-  /** Nodes to choose, or null to compare all. */
+  /** How many nodes to choose, or null to compare all. */
   readonly sample: number | null
   readonly memoryBytes: number
   /** Path of the migration log, or null when there is none. */
   readonly logPath: string | null
-  /** Whether this program has made the destination: others cut node edits elsewhere and log errors without their layer. */
+  /**
+   * Whether this program made the destination: other tools group edits differently, and log errors without their layer.
+   */
   readonly isOurs: boolean
-  /** Error records that the migration log has of this layer. */
+  /** How many error records the migration log has for this layer. */
   readonly loggedErrors: { readonly nodes: number; readonly nodedata: number; readonly splices: number }
   readonly progress: (doneRows: number, totalRows: number) => void
 }
@@ -76,7 +78,7 @@ export class LayerVerifier {
   async run(): Promise<LayerReport> {
     const { options, findings } = this
     const { state } = findings
-    // What cannot be opened is told once, and its rows are missing.
+    // A slab that cannot be opened is reported once, and its rows are missing.
     this.hasDestNodedata =
       SlabReader.exists(this.destNodedataPath) &&
       (await this.findings.readable(async () => SlabReader.open(this.destNodedataPath).close() === undefined)) === true
@@ -120,7 +122,7 @@ export class LayerVerifier {
     return this.findings.state.differences
   }
 
-  /** What the migration log must say of the layer; null when not all nodes were read. */
+  /** What the migration log must say about the layer; null when we did not read all nodes. */
   get counts(): LayerCounts | null {
     return this.findings.state.counts
   }
@@ -177,7 +179,7 @@ export class LayerVerifier {
     })
     nodedata?.close()
     const ranges = rangesOf(state.borders, end)
-    // Behind a limit the destination must have nothing.
+    // Beyond the limit the destination must have nothing.
     const isLimited = end !== null
     state.totals ??= newTotals()
     const { totals } = state
@@ -197,13 +199,13 @@ export class LayerVerifier {
       this.findings.save()
     })
     if (isWhole) state.counts = countsOf(totals)
-    // Without the rows of all nodes nobody knows what the indexes must have.
+    // Without the rows of all nodes we do not know what the indexes must have.
     const isDigested = isWhole && (await this.findings.readable(() => this.digestIndexes().then(() => true))) === true
     if (!isDigested) {
       this.findings.leavesOut('indexes, counts by form and abbreviations', DAMAGED)
       return totals
     }
-    // From here on nothing is saved: what is found now is found again when the comparison goes on.
+    // Nothing is saved from here on. A resumed comparison finds the rest again.
     if (isLimited) await this.findings.readable(async () => this.nothingBehind(end))
     await this.findings.readable(() => this.indexes(totals, ranges))
     this.extraErrors(totals)
@@ -213,7 +215,10 @@ export class LayerVerifier {
     return totals
   }
 
-  /** Verifies ranges; where no other layer knows a partial node's form once more, with what this layer's indexes tell. */
+  /**
+   * Verifies ranges. If partial nodes have forms that no other layer has, verifies again with forms from this layer's
+   * indexes.
+   */
   private async resolved(ranges: readonly BuidRange[], index: VerifyNodesInput['index']): Promise<VerifyNodesResult> {
     const first = await this.pool.run('verifyNodes', this.input(ranges, [], index))
     if (!this.options.mapPartial || first.unresolved.length === 0) return first
@@ -252,7 +257,7 @@ export class LayerVerifier {
     this.findings.addUntold(result.differenceCount - result.differences.length)
   }
 
-  /** Digests the index rows that the destination has. */
+  /** Digests the destination's index rows. */
   private async digestIndexes(): Promise<void> {
     const { state } = this.findings
     state.found ??= perDb(INDEX_DBS, () => emptyTable())
@@ -269,7 +274,7 @@ export class LayerVerifier {
     })
   }
 
-  /** Compares the index rows: by digest, then one by one where digests differ. */
+  /** Compares the index rows: first digests, then single rows where digests differ. */
   private async indexes(totals: Totals, ranges: readonly BuidRange[]): Promise<void> {
     const found = this.findings.state.found ?? perDb(INDEX_DBS, () => emptyTable())
     const differing = perDb(INDEX_DBS, (db) => differingBuckets(totals.tables[db], found[db]))
@@ -305,7 +310,7 @@ export class LayerVerifier {
     return parts
   }
 
-  /** As many of the buckets as can be listed; at least one. */
+  /** As many of the buckets as we can list; at least one. */
   private worthListing(buckets: readonly number[], expected: DigestTable, found: DigestTable): number[] {
     const chosen: number[] = []
     let rows = 0
@@ -339,7 +344,7 @@ export class LayerVerifier {
     }
   }
 
-  /** The log must not name more than was left out. */
+  /** The log must not report more errors than there are. */
   private extraErrors({ errors }: Totals): void {
     for (const step of ['nodes', 'nodedata'] as const) {
       const extra = this.options.loggedErrors[step] - errors[step]
@@ -349,7 +354,7 @@ export class LayerVerifier {
     }
   }
 
-  /** Why the rows of nodes cannot be compared: newer releases of Synapse rewrite them when they start. */
+  /** Why we cannot compare the rows of nodes: newer releases of Synapse rewrite them on startup. */
   private otherLayout(): string | null {
     if (!SlabReader.exists(this.destLayerPath)) return null
     try {
@@ -364,19 +369,19 @@ export class LayerVerifier {
       }
     } catch (error) {
       if (damageOf(error, this.options.destDir) === null) throw error
-      return null // Told where the slab is walked.
+      return null // The walk over the slab reports it.
     }
   }
 
   /**
-   * The page structure of every slab of the layer, free pages included, and the databases that it has, unless a newer
-   * Synapse has its own.
+   * Checks the page structure of every slab of the layer, free pages included, and its list of databases, unless a
+   * newer Synapse has changed it.
    */
   private async slabs(hasOtherLayout: boolean): Promise<void> {
     const { state } = this.findings
     const { dir } = cortexPaths(this.options.destDir).layer(this.options.iden)
     const slabs = DEST_LAYER_SLABS.map((slab) => ({ slab, path: join(dir, `${slab}.lmdb`) }))
-    // Whatever the steps were, this program leaves all of them.
+    // This program always creates all of them, whichever steps ran.
     if (this.options.isOurs)
       for (const { path } of slabs) if (!SlabReader.exists(path)) this.findings.lacksSlab(basename(path))
     const left = slabs.filter(({ path }) => SlabReader.exists(path) && !state.walked.has(path))
@@ -390,7 +395,7 @@ export class LayerVerifier {
       this.findings.addUntold(walked.complaintCount - walked.complaints.length)
       await this.findings.readable(async () => {
         if (hasOtherLayout) return
-        // Without a history the reference makes that slab without a database.
+        // Without a history, the reference creates that slab without a database.
         const isHistory = slab !== 'nodeedits' || this.hasHistory
         const found = dbDifferences(path, slab).filter(({ kind }) => isHistory || kind !== 'missing')
         for (const difference of found) this.findings.differs(difference)

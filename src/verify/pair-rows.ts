@@ -2,8 +2,8 @@ import type { Difference } from './report.js'
 import type { ListedRow } from './tasks/verify-rows.js'
 
 /**
- * The rows that only one side has. Where one is missing and one too many for the same name and buid, the index bytes are
- * wrong: these two are one difference.
+ * The rows that only one side has. If a name and buid have one row missing and one extra, their index bytes are wrong:
+ * these two are a single difference.
  */
 export function pairRows(expected: readonly ListedRow[], found: readonly ListedRow[]): Omit<Difference, 'layer'>[] {
   const balance = new Map<string, { row: ListedRow; count: number }>()

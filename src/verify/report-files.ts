@@ -8,7 +8,7 @@ import { DEST_VERSION, LAYER_STEPS, MIGR_OPS, type MigrOp } from '../step/contex
 import type { CellDifference } from './cell-rows.js'
 import type { LayerFacts } from './layer-records.js'
 
-/** Steps that leave nothing by which anybody could tell that they were run. */
+/** Steps that leave no trace of having run. */
 const TRACELESS: readonly MigrOp[] = ['dirn', 'hivestor']
 
 export interface ReportFilesOptions {
@@ -18,7 +18,7 @@ export interface ReportFilesOptions {
   readonly layers: readonly LayerFacts[]
 }
 
-/** Compares `migration/lyroffs.yaml`, from which a sync starts, with the offsets that the source has. */
+/** Compares `migration/lyroffs.yaml`, where a sync starts, with the offsets of the source. */
 export function offsetsDifferences({ destDir, log, layers }: ReportFilesOptions): CellDifference[] {
   const expected = new Map<string, unknown>()
   for (const { iden, nextSplice, withNodes } of layers) {
@@ -40,9 +40,9 @@ export function offsetsDifferences({ destDir, log, layers }: ReportFilesOptions)
 }
 
 /**
- * Compares `migration/migrvers.yaml` with the versions that the source has, and the steps that were done.
+ * Compares `migration/migrvers.yaml` with the versions of the source, and with the steps that ran.
  *
- * @param done steps that the migration log, or a checkpoint, says were done
+ * @param done steps that the migration log or a checkpoint records as done
  */
 export function versionsDifferences(
   { destDir, log, layers }: ReportFilesOptions,
@@ -52,7 +52,7 @@ export function versionsDifferences(
   const models = layers.filter(({ withNodes }) => withNodes).map(({ iden }) => [iden, [...SOURCE_LAYER_VERSION]])
   return fileDifferences(destDir, 'migrvers.yaml', (found) => {
     const there = (found['dest:cortex'] ?? {}) as YamlMap
-    // Steps of layers leave nothing either when `--skip-layer` has left out every layer.
+    // Layer steps leave no trace either when `--skip-layer` left out every layer.
     const traceless: readonly MigrOp[] = layers.length > 0 ? TRACELESS : [...TRACELESS, ...LAYER_STEPS]
     const steps = MIGR_OPS.filter((op) => done.has(op) || (traceless.includes(op) && op in Object(there)))
     const expected: YamlMap = {
@@ -95,13 +95,13 @@ function fileDifferences(
   return found === null ? [differs('missing', 'the file')] : compare(found).map((row) => differs(...row))
 }
 
-/** When the migration noted the offset. */
+/** When the migration recorded the offset. */
 function createdOf(row: Uint8Array | undefined): number | null {
   const value = row === undefined ? null : decodedOrNull(row)
   return Array.isArray(value) && typeof value[1] === 'number' ? value[1] : null
 }
 
-/** The fields of an entry that are known, and any others that it has beside `created`. */
+/** The known fields of an entry, and any others except `created`. */
 function onlyOf(entry: unknown, wanted: unknown): unknown {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return entry
   const fields = Object.entries(entry).filter(([name]) => name !== 'created' || 'created' in Object(wanted))

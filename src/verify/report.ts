@@ -1,14 +1,14 @@
 import type { RowDifference } from './tasks/verify-rows.js'
 
-/** Something in the destination that is not as the source has it. */
+/** A difference between the destination and what the source says it should be. */
 export interface Difference extends Omit<RowDifference, 'db'> {
-  /** Null for what belongs to the cell as a whole. */
+  /** Null when it is about the cell as a whole. */
   readonly layer: string | null
   /** `hive` or a database, a slab (`layer_v2.lmdb` …), or `errors` for records of the migration log. */
   readonly place: string
 }
 
-/** What was compared of one layer. */
+/** The result for one layer. */
 export interface LayerReport {
   readonly iden: string
   readonly nodes: number
@@ -23,12 +23,12 @@ export interface LayerReport {
   readonly differenceCount: number
 }
 
-/** What was compared of the Cortex beside its layers. */
+/** The result for the Cortex without its layers. */
 export interface CellReport {
   /** Rows of the hive, the queues, and the records of cell steps in the migration log. */
   readonly compared: number
   readonly files: number
-  /** Slabs that are only copied, row by row. */
+  /** Copied slabs that were compared row by row. */
   readonly slabs: number
   readonly differenceCount: number
 }
@@ -36,20 +36,20 @@ export interface CellReport {
 export interface VerifyReport {
   readonly srcDir: string
   readonly destDir: string
-  /** How many nodes were chosen of each layer; null when all was compared. */
+  /** How many nodes were chosen in each layer; null when all were compared. */
   readonly sample: number | null
   readonly layers: readonly LayerReport[]
   readonly cell: CellReport
-  /** All that were described; of a great many only the first. */
+  /** The described differences; if there are very many, only the first ones. */
   readonly differences: readonly Difference[]
   readonly differenceCount: number
-  /** Errors of all steps that the migration log has, without notes, as `errors` counts them. */
+  /** Errors of all steps in the migration log, without notes, counted as `errors` does. */
   readonly errorCount: number
-  /** False when index rows differ in so many places that not all were listed: there are at least so many differences. */
+  /** False when index rows differ in so many places that we did not list all: the count is then a minimum. */
   readonly isCountExact: boolean
-  /** Why differences are to be expected: somebody has worked with the destination or the source since. */
+  /** Why differences are expected: someone has used the destination or the source since. */
   readonly expected: readonly string[]
-  /** What was not looked at, in words: "No differences" says nothing about it. */
+  /** What was not compared, in words: "No differences" does not cover it. */
   readonly notCompared: readonly string[]
   readonly elapsedMs: number
 }

@@ -1,6 +1,6 @@
 import type { Row } from '../slab/slab.js'
 
-/** A row that only one side has, or that has another value there. */
+/** A row that only one side has, or that has different values. */
 export interface RowMismatch {
   readonly kind: 'missing' | 'different' | 'extra'
   readonly key: Uint8Array
@@ -9,10 +9,10 @@ export interface RowMismatch {
 }
 
 /**
- * Compares the rows of two databases, both in key order, both ways. With `dupSort` a key has several values, each of them
- * there or not.
+ * Compares the rows of two databases, both in key order, in both directions. With `dupSort` a key has several values,
+ * and each is compared.
  *
- * @param counted is told of each row that is looked at
+ * @param counted called for each row compared
  */
 export function* rowMismatches(
   expected: Iterable<Row>,

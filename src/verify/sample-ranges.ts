@@ -2,10 +2,10 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import type { DbReader } from '../page/page-reader.js'
 import type { BuidRange } from './tasks/verify-nodes.js'
 
-/** Nodes to step over from the start of a page, so that not only those at the borders of pages are chosen. */
+/** How many nodes to skip at most from the start of a page, so that the sample is not only from page borders. */
 const MOST_STEPS = 16
 
-/** Ranges that hold one node each, so many of them, spread over all pages of `bybuid` by chance; ascending. */
+/** Ranges that hold one node each, chosen at random from all pages of `bybuid`; ascending. */
 export function sampleRanges(bybuid: DbReader, nodes: number, random = Math.random): BuidRange[] {
   const starts = [null, ...bybuid.separators(nodes)]
   const cursor = bybuid.cursor()
@@ -30,7 +30,7 @@ function buidOf(key: Uint8Array): Uint8Array {
   return key.slice(0, BUID_BYTES)
 }
 
-/** The buid that follows; null after the last one there is. */
+/** The next buid; null after the last possible one. */
 function successor(buid: Uint8Array): Uint8Array | null {
   const next = Uint8Array.from(buid)
   for (let i = next.length - 1; i >= 0; i--) {

@@ -1,7 +1,7 @@
 import type { MemorySlab } from '../slab/memory-slab.js'
 import { type RowMismatch, rowMismatches } from './row-mismatches.js'
 
-/** A difference of a slab: of a row, or of a database as a whole, whose `key` is null then. */
+/** A difference in a slab: a row, or a whole database if `key` is null. */
 export interface SlabDifference extends Omit<RowMismatch, 'key'> {
   /** Null for the plain rows of the unnamed database. */
   readonly db: string | null
@@ -11,11 +11,11 @@ export interface SlabDifference extends Omit<RowMismatch, 'key'> {
 }
 
 /**
- * Compares all databases of a slab and all their rows, both ways.
+ * Compares all rows of all databases of a slab, in both directions.
  *
- * @param differs is told of each difference
- * @param elsewhere a database whose rows are compared in another way, and which the expected slab need not have
- * @returns how many rows were looked at
+ * @param differs called for each difference
+ * @param elsewhere a database that is compared in another way; the expected slab need not have it
+ * @returns how many rows it compared
  * @throws {MigrationError} when one of the two is damaged
  */
 export function slabDifferences(

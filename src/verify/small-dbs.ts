@@ -4,7 +4,10 @@ import type { Difference } from './report.js'
 
 type LayerDifference = Omit<Difference, 'layer'>
 
-/** Compares what a layer's slab keeps beside nodes and their indexes: abbreviations, counts by form, its databases. */
+/**
+ * Compares what a layer's slab has besides nodes and their indexes: abbreviations, counts by form, its list of
+ * databases.
+ */
 export function smallDbDifferences(destLayerPath: string, forms: ReadonlyMap<string, number>): LayerDifference[] {
   const slab = SlabReader.open(destLayerPath)
   try {
@@ -17,7 +20,7 @@ export function smallDbDifferences(destLayerPath: string, forms: ReadonlyMap<str
   }
 }
 
-/** A slab of a layer must have the databases of the table, no others, and no plain rows beside them. */
+/** A layer's slab must have exactly the databases in the table, and no plain rows. */
 export function dbDifferences(path: string, slabName: DestLayerSlab): LayerDifference[] {
   const slab = SlabReader.open(path)
   try {
@@ -59,7 +62,7 @@ function formDifferences(slab: SlabReader, forms: ReadonlyMap<string, number>): 
   return found
 }
 
-/** The two tables of a space must say the same, and no two names may have one abbreviation. */
+/** The two tables of a kind of name must agree, and no two names may share an abbreviation. */
 function abrvDifferences(slab: SlabReader, space: string): LayerDifference[] {
   const given = rows(slab, `${space}:byts2abrv`)
   const names = new Map(given.map(({ key, value }) => [hex(value), key]))

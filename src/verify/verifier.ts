@@ -31,35 +31,38 @@ import type { CellReport, Difference, LayerReport, VerifyReport } from './report
 import { VerifyProgress } from './verify-progress.js'
 
 const LAYERS_AT_ONCE = 2
-/** The transaction of a slab that was built and never written to since. */
+/** The transaction number of a slab that nobody has written to since we built it. */
 const BUILT_TXN = 2
-/** What a sample cannot see of the layers. */
+/** What a sample cannot check in the layers. */
 const SAMPLE_LACKS =
   'nodes that were not chosen, index rows that are too many, the history, pages and statistics of the layers'
 
 export interface VerifyOptions {
   readonly srcDir: string
-  /** Where the operator has it, when `srcDir` is a copy. */
+  /** The operator's path of the source when `srcDir` is a copy. */
   readonly givenDir?: string
   readonly destDir: string
-  /** Nodes of each layer to choose by chance, or null to compare everything. */
+  /** How many random nodes of each layer to compare, or null for all. */
   readonly sample: number | null
   readonly workers: number
   readonly memoryBytes: number
   readonly modelFiles: readonly ModelFile[]
-  /** Where to keep how far the comparison has come, and to go on from; null: nowhere. */
+  /** Where to save progress and resume from it; null: nowhere. */
   readonly checkpointPath: string | null
 }
 
 export interface VerifyEvents {
   progress(layer: string, done: number, total: number): void
-  /** What the operator should know meanwhile. */
+  /** Something the operator should know right away. */
   note(text: string): void
 }
 
 type LoggedErrors = LayerVerifierOptions['loggedErrors']
 
-/** @throws {MigrationError} ERR_SOURCE when a process has a layer of the source open: it cannot be read for as long as this takes */
+/**
+ * @throws {MigrationError} ERR_SOURCE when a process has a layer of the source open, as we need to read it for a long
+ *   time
+ */
 export function refuseSourceInUse(srcDir: string): void {
   for (const { iden, dir } of readSource(srcDir).layers) {
     if (!SOURCE_SLABS.some((slab) => isInUse(join(dir, `${slab}.lmdb`)))) continue
@@ -70,11 +73,12 @@ export function refuseSourceInUse(srcDir: string): void {
 }
 
 /**
- * Compares a migrated Cortex with its source: re-reads the source, translates it again and looks at every row, every index
- * row, the history and the pages of each layer of the destination. Reads pages only; nothing is written anywhere.
+ * Compares a migrated Cortex with its source: reads the source again, translates it again, and checks every row, every
+ * index row, the history and the pages of each layer of the destination. Reads only pages, and writes to neither of
+ * them.
  *
- * @throws {MigrationError} when one of the two is no Cortex, they do not belong together, the migration has not finished,
- * or somebody writes to one of them meanwhile
+ * @throws {MigrationError} when one of the two is not a Cortex, they do not belong together, the migration has not
+ *   finished, or someone writes to one of them during the comparison
  * @param aborted rejects when the caller wants it to stop
  */
 export async function verifyMigration(
@@ -171,7 +175,7 @@ class Verifier {
     }
   }
 
-  /** All that the Cortex has beside its layers. */
+  /** Compares the Cortex without its layers. */
   private async cell(
     source: SourceCortex,
     migrated: readonly string[],
@@ -200,13 +204,13 @@ class Verifier {
     return report
   }
 
-  /** What the migration log and the reports must say of a layer. */
+  /** What the migration log and the reports must say about a layer. */
   private facts(iden: string): LayerFacts {
     const { srcDir } = this.options
     const { nextSplice, hasNodeData } = readLayerFacts({ iden, dir: cortexPaths(srcDir).layer(iden).dir })
     const nodes = this.checkpoint('nodes', iden)
     const isUnknown = !this.isOurs || this.areCheckpointsDamaged
-    // Of a layer without node data no checkpoint tells whether it was asked for.
+    // If a layer has no node data, no checkpoint tells whether the operator asked for it.
     const withNodedata =
       isUnknown || (hasNodeData ? nodes?.fingerprint.slabs.nodedata != null : this.isLogged('nodedata', 'prog', iden))
     return {
@@ -227,19 +231,19 @@ class Verifier {
     return this.differences.some(({ place }) => place === 'checkpoints.lmdb')
   }
 
-  /** Tells comparisons apart: another state of a slab, another model or other options are another one. */
+  /** Identifies a comparison: it changes with the state of the slabs, the model and the options. */
   private whatIsCompared(slabs: readonly SlabReader[], model: ModelData): string {
     const { destDir, sample } = this.options
     const srcDir = this.options.givenDir ?? this.options.srcDir
     return JSON.stringify([2, srcDir, destDir, sample, slabs.map(({ txnId }) => txnId), modelKey(model)])
   }
 
-  /** A destination without checkpoints was made by somebody else. */
+  /** Another tool made a destination without checkpoints. */
   private get isOurs(): boolean {
     return checkpointsExist(this.options.destDir)
   }
 
-  /** The layers of the source, and those that the hive does not know but that were migrated. */
+  /** The layers of the source, plus layers that are not in the hive but were migrated. */
   private layerIdens({ layers, orphans }: SourceCortex): string[] {
     const migrated = orphans.filter(({ iden }) => this.checkpoints.has(`nodes/${iden}`))
     return [...layers, ...migrated].map(({ iden }) => iden).sort()
@@ -251,7 +255,7 @@ class Verifier {
       ...SOURCE_SLABS.map((slab) => cortexPaths(srcDir).layer(iden).slab(slab)),
       ...DEST_LAYER_SLABS.map((slab) => cortexPaths(destDir).layer(iden).slab(slab)),
     ]
-    // A slab of the destination that cannot be opened is told where it is compared.
+    // The comparison of a slab reports that it cannot be opened.
     return paths
       .filter((path) => SlabReader.exists(path))
       .flatMap((path) => (path.startsWith(destDir) ? this.opened(path) : [SlabReader.open(path)]))
@@ -266,7 +270,7 @@ class Verifier {
     }
   }
 
-  /** What the destination says, or `otherwise` when it is damaged, which is a difference. */
+  /** Reads something from the destination. If it is damaged, reports a difference and returns `otherwise`. */
   private ofDest<T>(place: string, read: () => T, otherwise: T): T {
     try {
       return read()
@@ -281,7 +285,7 @@ class Verifier {
     }
   }
 
-  /** Notes why a layer may differ, and refuses one whose migration has not finished. */
+  /** Records why a layer may differ, and refuses one whose migration has not finished. */
   private checkLayer(iden: string, model: ModelData): void {
     const { srcDir, destDir } = this.options
     for (const slab of DEST_LAYER_SLABS) {
@@ -368,7 +372,7 @@ class Verifier {
     this.isCountExact &&= verifier.isCountExact
   }
 
-  /** A step that was not asked for has no checkpoints; a destination without any was made by the reference. */
+  /** A step that was not requested has no checkpoints. A destination without any is from the reference. */
   private isMigrated(step: 'nodes' | 'splices'): boolean {
     return (
       !this.isOurs ||
@@ -395,7 +399,7 @@ class Verifier {
   }
 }
 
-/** Layers that the migration left empty because it was told to, and that no later run has migrated. */
+/** Layers that the migration left empty on request, and that no later run has migrated. */
 function skippedLayers(destDir: string, checkpoints: ReadonlyMap<string, unknown>): Set<string> {
   const records = readMigrationLog(destDir) ?? []
   const idens = records

@@ -3,22 +3,22 @@ import { Packr } from 'msgpackr/pack'
 import { MigrationError } from '../errors.js'
 
 const packr = new Packr({ structuredClone: true })
-/** How often what was compared of a layer is written down, at most. */
+/** The shortest time between two saves of a layer's progress. */
 const SAVE_MS = 3_000
 
 interface Saved {
-  /** What is compared, as text: another comparison does not go on from here. */
+  /** Identifies the comparison; another one cannot resume from this file. */
   readonly what: string
   /** By layer, packed. */
   readonly layers: ReadonlyMap<string, Uint8Array>
 }
 
-/** Keeps in a file how far a comparison has come, so that it can go on there; without a path it keeps nothing. */
+/** Saves the progress of a comparison in a file to resume it later. Without a path it saves nothing. */
 export class VerifyProgress {
   private readonly layers = new Map<string, Uint8Array>()
   private readonly savedMs = new Map<string, number>()
 
-  /** @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when the file is of another comparison */
+  /** @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when the file is from another comparison */
   constructor(
     private readonly path: string | null,
     private readonly what: string,
@@ -37,18 +37,18 @@ export class VerifyProgress {
     for (const [iden, bytes] of saved.layers) this.layers.set(iden, bytes)
   }
 
-  /** Layers that were begun at least. */
+  /** How many layers were at least begun. */
   get layerCount(): number {
     return this.layers.size
   }
 
-  /** How far a layer has come, or what it begins with. */
+  /** The saved state of a layer, or a new one from `begin`. */
   layer<T extends object>(iden: string, begin: () => T): T {
     const bytes = this.layers.get(iden)
     return bytes === undefined ? begin() : (packr.unpack(bytes) as T)
   }
 
-  /** Writes down how far a layer has come: at once when it is `done`, else now and then. */
+  /** Saves the state of a layer: at once when it is `done`, else from time to time. */
   save(iden: string, state: object, done: boolean): void {
     if (this.path === null) return
     const now = Date.now()
@@ -64,7 +64,7 @@ export class VerifyProgress {
     renameSync(part, this.path)
   }
 
-  /** Nothing is left to continue with. */
+  /** Removes the file, as there is nothing left to resume. */
   remove(): void {
     if (this.path !== null) rmSync(this.path, { force: true })
   }

@@ -7,7 +7,7 @@ import { workerTranslator } from '../../stream/worker-state.js'
 import type { PackedRecord } from '../../thread/chunk-sender.js'
 import type { NodeTranslator } from '../../translate/node.js'
 
-/** Copies, of a `Buffer` too, whose own `slice` does not. */
+/** Always copies: `slice()` of a `Buffer` is a view. */
 const copy = Uint8Array.prototype.slice
 
 export interface ReplayNodesInput extends NodeSource {
@@ -16,11 +16,13 @@ export interface ReplayNodesInput extends NodeSource {
 
 export interface ReplayNodesResult {
   readonly nodes: readonly ReplayedNode[]
-  /** Buids of partial nodes whose form is unknown, end to end. */
+  /** Buids of partial nodes with unknown form, end to end. */
   readonly unresolved: Uint8Array
 }
 
-/** Translates single nodes and their node data as `extractNodes()` does, into rows with names instead of abbreviations. */
+/**
+ * Translates single nodes and their node data like `extractNodes()`, but into rows with names instead of abbreviations.
+ */
 export function replayNodes(input: ReplayNodesInput): ReplayNodesResult {
   return new NodeReplay(input).run()
 }
@@ -33,7 +35,7 @@ class NodeReplay {
   constructor(input: ReplayNodesInput) {
     this.input = input
     this.translator = workerTranslator(input.model, { checks: input.checks, layer: input.layer })
-    // A key too short for a buid is no node's, and stays recorded.
+    // A key too short for a buid belongs to no node, and its error stays.
     this.stream = new NodeStream(input, this.translator, () => {})
   }
 
@@ -55,7 +57,7 @@ class NodeReplay {
       },
     })
     const data = Array.from({ length: dataCount }, (_, i) => ({ name: dataNames[i], value: dataValues[i] }))
-    // A node with a form row is counted where it was migrated.
+    // Only a node with a form row counts toward its form.
     const added = formRow >= 0 && form !== null ? form.name : null
     return { buid, rows, form: added, index: this.indexRows(), data, errors: this.errors() }
   }

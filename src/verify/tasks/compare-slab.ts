@@ -4,13 +4,13 @@ import { keyText, STARTED_ROW } from '../cell-rows.js'
 import type { RowMismatch } from '../row-mismatches.js'
 import { slabDifferences } from '../slab-differences.js'
 
-/** Differences that are described; all are counted. */
+/** How many differences we describe; we count all. */
 const MOST_DIFFERENCES = 1000
 
 export interface CompareSlabInput {
   readonly source: string
   readonly dest: string
-  /** Whether Synapse has been started on the copy: what it has added is passed over, and where it notes its release. */
+  /** Whether Synapse has been started on the copy: we then ignore what it added, and where it stores its release. */
   readonly isStarted: boolean
 }
 
@@ -25,7 +25,7 @@ export interface CompareSlabResult {
   readonly differenceCount: number
 }
 
-/** Compares a slab that was copied with the source's, row by row. Both are opened for this alone. */
+/** Compares a copied slab with the source's, row by row. Opens both only for this. */
 export function compareSlab({ source, dest, isStarted }: CompareSlabInput): CompareSlabResult {
   const differences: CopyDifference[] = []
   let differenceCount = 0

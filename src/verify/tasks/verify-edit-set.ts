@@ -3,7 +3,7 @@ import type { ModelData } from '../../model/model.js'
 import { extractSplices } from '../../stream/splice-extract.js'
 import { openSource, workerStortypes } from '../../stream/worker-state.js'
 
-/** Differences that are described; all are counted. */
+/** How many differences we describe; we count all. */
 const MOST_DIFFERENCES = 1000
 const KINDS = ['node add', 'node del', 'prop set', 'prop del', 'tag set', 'tag del', 'tag prop set', 'tag prop del']
 
@@ -28,8 +28,8 @@ export interface VerifyEditSetResult {
 }
 
 /**
- * Compares the history of a layer with one that another tool has made: edit by edit with user and prov, however they are
- * put together, and in any order. Keeps every edit that only one side has so far in memory.
+ * Compares the history of a layer with one made by another tool: single edits with user and prov, in any grouping and
+ * any order. Keeps every edit that it has seen on one side only in memory.
  */
 export function verifyEditSet({ slabPath, editsPath, model }: VerifyEditSetInput): VerifyEditSetResult {
   const balance = new Map<string, number>()
@@ -58,7 +58,7 @@ export function verifyEditSet({ slabPath, editsPath, model }: VerifyEditSetInput
   return { splices: translated + failures, failures, rows, differences, differenceCount }
 }
 
-/** `[buid, form, edit, user, prov]` for each single edit of a row `[[[buid, form, [edit, …]], …], meta]`. */
+/** `[buid, form, edit, user, prov]` for every edit of a row `[[[buid, form, [edit, …]], …], meta]`. */
 function* editsOf(row: Uint8Array): Generator<Uint8Array> {
   const [nodeEdits, meta] = decode(row) as [[Value, Value, Value[]][], Value]
   const field = (name: string) => (meta instanceof PackMap ? (meta.get(name) ?? null) : null)

@@ -5,15 +5,15 @@ import { groupText } from './verify-nodes.js'
 import type { ListedRow } from './verify-rows.js'
 
 export interface VerifyIndexInput {
-  /** Slab of the destination that has the database. */
+  /** The destination's slab with the database. */
   readonly path: string
-  /** The layer's slab, which has the abbreviations. */
+  /** The layer's slab, with the abbreviations. */
   readonly layerPath: string
   readonly db: IndexDb
-  /** Half-open range of keys; null is unbounded. */
+  /** Half-open range of keys; null means unbounded. */
   readonly start: Uint8Array | null
   readonly end: Uint8Array | null
-  /** Buckets whose rows are to be listed; null to digest only. */
+  /** Buckets whose rows to list; null to digest only. */
   readonly list: readonly number[] | null
 }
 
@@ -23,7 +23,7 @@ export interface VerifyIndexResult {
   readonly listed: readonly ListedRow[]
 }
 
-/** Digests the rows that an index database of the destination has, or lists those of some buckets. */
+/** Digests the rows of an index database in the destination, or lists those of some buckets. */
 export function verifyIndex(input: VerifyIndexInput): VerifyIndexResult {
   const cursor = openSource(input.path).db(input.db)?.cursor()
   const digest = new RowDigest()

@@ -11,17 +11,17 @@ import { slabDifferences } from '../slab-differences.js'
 import type { CopyDifference } from './compare-slab.js'
 
 const BATCH_EDITS = 1000
-/** Differences that are described; all are counted. */
+/** How many differences we describe; we count all. */
 const MOST_DIFFERENCES = 100
 
 export interface VerifyNexusInput {
   readonly destDir: string
-  /** Slab directories; the source's may not be there. */
+  /** Slab directories; the source's may not exist. */
   readonly source: string
   readonly dest: string
-  /** Layers whose nodes the migration has logged, and who made each. */
+  /** Layers whose nodes the migration logged, and the creator of each. */
   readonly layers: readonly { readonly iden: string; readonly userIden: string }[]
-  /** How many rows the edit log of each layer must have, by iden in their order. */
+  /** How many rows the edit log of each layer must have, by iden. */
   readonly nodeEdits: ReadonlyMap<string, number>
 }
 
@@ -32,8 +32,8 @@ export interface VerifyNexusResult {
 }
 
 /**
- * Compares the nexus log of a destination: first come the rows of the source's, then the nodes of the layers that were
- * logged, each as often as its layer was, at last the row that reserves the indexes of the edit logs.
+ * Compares the nexus log of a destination. It starts with the rows of the source's log; then come the nodes of the
+ * logged layers, once per time that the layer was logged; and last the row that reserves the indexes of the edit logs.
  */
 export function verifyNexus(input: VerifyNexusInput): VerifyNexusResult {
   return new NexusComparison(input).run()
@@ -80,7 +80,7 @@ class NexusComparison {
     for (const { key, value } of before.values()) this.differs('missing', key, value, null)
     for (const iden of wanted.keys()) {
       const [a, b] = [wanted.get(iden) ?? new Digest(), found.get(iden) ?? new Digest()]
-      // A layer that was logged again by a further run has all of its nodes again.
+      // Each run that logs a layer logs all of its nodes again.
       const times = a.count === 0n ? 1n : b.count / a.count
       if (b.count === a.count * times && times > 0n && b.sum === BigInt.asUintN(64, a.sum * times)) continue
       const row = `node edits of layer ${iden}: ${a.count} expected, ${b.count} found`
@@ -91,7 +91,7 @@ class NexusComparison {
     return { rows: this.rows, differences: this.differences, differenceCount: this.differenceCount }
   }
 
-  /** Beside the log the slab has what the source's has, and nothing else. */
+  /** Apart from the log, the slab must equal the source's. */
   private otherRows(): void {
     const { source, dest } = this.input
     const [before, after] = [source, dest].map((path) => (SlabReader.exists(path) ? SlabReader.open(path) : null))
@@ -111,7 +111,7 @@ class NexusComparison {
     }
   }
 
-  /** What the layers have, by iden; one that lacks a slab, which is told of the layer, tells nothing. */
+  /** A digest of each layer's nodes, by iden. Skips a layer that lacks a slab, which is reported with the layer. */
   private logged(): Map<string, Digest> {
     const { destDir, layers } = this.input
     const isWhole = ({ iden }: { readonly iden: string }) =>
@@ -134,7 +134,7 @@ class NexusComparison {
     )
   }
 
-  /** @param last index of the last row that is none */
+  /** @param last index of the last row that is not a reservation */
   private reservation(found: readonly Row[], last: number): void {
     const wanted = reservationRow(this.input.nodeEdits)
     let isThere = wanted === null || last >= wanted.index
@@ -163,7 +163,7 @@ class NexusComparison {
   }
 }
 
-/** Tells sets of node edits apart, in whatever order. */
+/** Identifies a set of node edits, in any order. */
 class Digest {
   count = 0n
   sum = 0n
@@ -174,7 +174,7 @@ class Digest {
   }
 }
 
-/** A row of node edits `[layer iden, "edits", [node edits, meta], {}, {}]`; null for any other one. */
+/** A row of node edits `[layer iden, "edits", [node edits, meta], {}, {}]`; null for other rows. */
 function batchOf(value: Uint8Array): { iden: string; edits: Value[]; user: Value } | null {
   try {
     const row = decode(value)

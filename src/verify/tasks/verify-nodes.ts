@@ -22,7 +22,7 @@ import { type GroupName, NodeTranslator } from '../../translate/node.js'
 import { Flag, type RowSink } from '../../translate/node-rows.js'
 import type { ListedRow, RowDifference } from './verify-rows.js'
 
-/** Differences that a task describes; all are counted. */
+/** How many differences a task describes; it counts all. */
 const MOST_DIFFERENCES = 1000
 
 export interface BuidRange {
@@ -35,11 +35,11 @@ export interface VerifyNodesInput extends NodeSource {
   readonly destLayerPath: string
   readonly destNodedataPath: string | null
   readonly logPath: string | null
-  /** Whether records of the log name their layer; the reference's do not, and hold what it kept in its own way. */
+  /** Whether records of the log name their layer. The reference's do not, and store the content in another form. */
   readonly isOurs: boolean
   /** Half-open ranges of buids, ascending. */
   readonly ranges: readonly BuidRange[]
-  /** `digest` the index rows, look each up (`lookup`), or `list` those of some buckets, by db. */
+  /** How to compare index rows: `digest` them, `lookup` each, or `list` those of some buckets, by db. */
   readonly index: 'digest' | 'lookup' | { readonly list: Readonly<Record<IndexDb, readonly number[]>> }
 }
 
@@ -47,13 +47,13 @@ export interface VerifyNodesResult {
   readonly sourceRows: number
   readonly nodedataRows: number
   readonly nodes: number
-  /** Rows of the destination that were compared one by one. */
+  /** Rows of the destination compared one by one. */
   readonly rows: number
   readonly dataRows: number
   readonly indexRows: number
   /** Nodes and node data that were not migrated and are in the migration log, by step. */
   readonly errors: { readonly nodes: number; readonly nodedata: number }
-  /** Errors as a migration counts them: node data that nobody misses is none, each lost value of others is one. */
+  /** Errors as a migration counts them: no leftover node data, and each lost value of other node data separately. */
   readonly errorCount: number
   /** Form rows read, and ndef rows that the destination must have, by form. */
   readonly sourceForms: readonly (readonly [string, number])[]
@@ -64,13 +64,13 @@ export interface VerifyNodesResult {
   readonly differenceCount: number
   readonly tables: Readonly<Record<IndexDb, DigestTable>>
   readonly listed: readonly ListedRow[]
-  /** Buids of partial nodes whose form is unknown, end to end. */
+  /** Buids of partial nodes with unknown form, end to end. */
   readonly unresolved: Uint8Array
 }
 
 /**
- * Reads ranges of buids from the source, translates their nodes and node data again, and compares each row with the one
- * that the destination has. Reads pages only; nothing that wrote the destination takes part but the translation of nodes.
+ * Reads ranges of buids from the source, translates their nodes and node data again, and compares each row with the
+ * destination's. Reads only pages. Shares no code with what wrote the destination, except the translation of nodes.
  */
 export function verifyNodes(input: VerifyNodesInput): VerifyNodesResult {
   return new NodeVerifier(input).run()
@@ -96,7 +96,7 @@ class NodeVerifier {
   private indexRows = 0
   private readonly dataNames: { owner: number; name: Uint8Array }[] = []
   private readonly key = Buffer.alloc(1024)
-  /** Takes the rows that `bybuid` has to have. */
+  /** Receives the rows that `bybuid` must have. */
   private readonly nodeSink: RowSink = {
     add: (key, keyStart, keyEnd, value, valueStart, valueEnd) => {
       this.rows++
@@ -169,7 +169,7 @@ class NodeVerifier {
     if (outcome !== null) this.errorCount++
   }
 
-  /** Independent of how rows are translated: each row of the source must be in one of the destination. */
+  /** A check that does not depend on how we translate rows: each source row must be in some row of the destination. */
   private allCovered(): void {
     const { node } = this.stream
     const covered = this.translator.rows.sources()
@@ -196,7 +196,7 @@ class NodeVerifier {
     }
   }
 
-  /** The destination's next row must be this one; those before it should not be there. */
+  /** The destination's next row must be this one; rows before it are extra. */
   private expect(
     db: 'bybuid' | 'nodedata',
     scan: RangeScan,
@@ -239,7 +239,7 @@ class NodeVerifier {
     scan.next()
   }
 
-  /** What was not migrated must be in the migration log, whole. */
+  /** What was not migrated must be complete in the migration log. */
   private failed(step: 'nodes' | 'nodedata', key: Uint8Array, field: string, content: Value): void {
     this.errors[step]++
     const record = this.logged(step, key)
@@ -255,7 +255,10 @@ class NodeVerifier {
     })
   }
 
-  /** This layer's error record of a buid; of several layers the first has the others in its list `more`. */
+  /**
+   * This layer's error record for a buid. If several layers have one, the first record holds the others in its list
+   * `more`.
+   */
   private logged(step: string, key: Uint8Array): PackMap | undefined {
     const value = this.log?.db(LOG_DB)?.get(Buffer.concat([Buffer.from(`${step}\0error\0`), key]))
     const first = value === undefined ? null : decodedOrNull(value)
@@ -326,7 +329,7 @@ class NodeVerifier {
   }
 }
 
-/** Tells the keys of one node apart; rows come node by node. */
+/** Counts the distinct keys of one node; rows come node by node. */
 class DistinctKeys {
   private owner = -1
   private readonly keys = new Set<string>()
@@ -341,7 +344,7 @@ class DistinctKeys {
   }
 }
 
-/** A record that cannot be decoded holds nothing. */
+/** A record that cannot be decoded counts as empty. */
 function decodedOrNull(value: Uint8Array): Value {
   try {
     return decode(value)
@@ -369,20 +372,20 @@ function nodeRowText(key: Uint8Array): string {
   }
 }
 
-/** What the names at the start of a key say, in words. */
+/** The names at the start of a key, in words. */
 export function groupText(names: readonly GroupName[]): string {
   return names
     .map(({ kind, name }) => (kind === 'tag' ? `#${Buffer.from(name).toString('utf8')}` : nameText(name)))
     .join(' ')
 }
 
-/** A packed name of the abbreviation tables in words: `[form, prop]`, `[form, tag, prop]`. */
+/** A packed name of the abbreviation tables, `[form, prop]` or `[form, tag, prop]`, in words. */
 export function nameText(packed: Uint8Array): string {
   try {
     const parts = decode(packed)
     if (Array.isArray(parts)) return parts.filter((part) => part !== null).join(' ')
   } catch {
-    // Shown as it is.
+    // Not a packed name: show it unchanged.
   }
   return Buffer.from(packed).toString('hex')
 }

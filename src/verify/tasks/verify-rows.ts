@@ -1,19 +1,19 @@
 import type { IndexDb } from '../../layout/dest-dbs.js'
 
-/** A row that is not as the source has it. */
+/** A row that differs from what the source says. */
 export interface RowDifference {
   /** `different`: the row is there with another value. */
   readonly kind: 'missing' | 'extra' | 'different'
   /** Database, or `errors` for records of the migration log. */
   readonly db: string
   readonly buid: Uint8Array | null
-  /** What the row is, in words: `prop :domain`, `tag #foo` … */
+  /** The row in words: `prop :domain`, `tag #foo` … */
   readonly row: string
   readonly expected: Uint8Array | null
   readonly found: Uint8Array | null
 }
 
-/** A row of an index database that lies in one of the buckets that differ. */
+/** A row of an index database, in a bucket that differs. */
 export interface ListedRow {
   readonly db: IndexDb
   readonly key: Uint8Array

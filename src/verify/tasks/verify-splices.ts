@@ -5,7 +5,7 @@ import { spliceErrorRecord } from '../../stream/splice-error.js'
 import { extractSplices } from '../../stream/splice-extract.js'
 import { openSource, workerStortypes } from '../../stream/worker-state.js'
 
-/** Differences that a task describes; all are counted. */
+/** How many differences a task describes; it counts all. */
 const MOST_DIFFERENCES = 100
 
 export interface VerifySplicesInput {
@@ -22,12 +22,12 @@ export interface VerifySplicesInput {
 export interface VerifySplicesResult {
   readonly splices: number
   readonly failures: number
-  /** Node edits that the range becomes, and a digest of them in their order. */
+  /** How many node edits the range becomes, and a digest of them in order. */
   readonly rows: number
   readonly digest: bigint
 }
 
-/** A splice that cannot be translated, and whose record in the migration log is not what it has to be. */
+/** A splice that cannot be translated, with a wrong or missing record in the migration log. */
 export interface SpliceErrorDifference {
   readonly offset: number
   readonly expected: Uint8Array
@@ -40,7 +40,7 @@ export interface VerifySplicesResults {
   readonly differenceCount: number
 }
 
-/** Translates a range of a splice log again, digests the node edits, and looks up in the migration log what makes none. */
+/** Translates a range of a splice log again, digests the node edits, and looks up the others in the migration log. */
 export function verifySplices(input: VerifySplicesInput): VerifySplicesResults {
   const digest = new ChainDigest()
   const log = input.logPath === null ? null : openSource(input.logPath).db(LOG_DB)
@@ -82,7 +82,9 @@ export interface VerifyEditsResult {
   readonly differenceCount: number
 }
 
-/** Compares the node edits of a range with those of the destination: by digest, and one by one where that differs. */
+/**
+ * Compares the node edits of a range with those of the destination: digests first, and single edits where those differ.
+ */
 export function verifyEdits(input: VerifyEditsInput): VerifyEditsResult {
   const found = new ChainDigest()
   let rows = 0
@@ -129,7 +131,7 @@ function edits({ editsPath, first, rows }: VerifyEditsInput): Iterable<{ key: Ui
   )
 }
 
-/** A digest of values in their order. */
+/** A digest of values in order. */
 class ChainDigest {
   value = 0n
 
