@@ -2,11 +2,11 @@ import { type ErrorRecord, readErrorRecords } from '../dest/error-records.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 
-/** Records between two turns of the event loop: they are read without a wait. */
+/** How many records to read between two turns of the event loop, because reading them does not wait. */
 const RECORDS_PER_TURN = 1000
 
 /**
- * What a migration could not carry over, with all that was kept of it, in the order of the migration log.
+ * What a migration could not carry over, with everything that the log kept of it, in the order of the migration log.
  *
  * @throws {MigrationError} when the destination has no migration log
  */

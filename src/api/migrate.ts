@@ -3,9 +3,9 @@ import type { MigrateSummary } from '../migrate/summary.js'
 import { abortOf, type MigrateInput, type RunControls, withDefaults } from './run-options.js'
 
 /**
- * Migrates a 0.1.x Cortex, as `migrate_020` does. Aborted, it may be called again with `fromLast`, and goes on.
+ * Migrates a 0.1.x Cortex, like `migrate_020`. If you abort it, you can call it again with `fromLast` to continue.
  *
- * Values that cannot be migrated are in the summary and in the migration log: see `errors()`.
+ * The summary and the migration log list the values that could not be migrated; see `errors()`.
  *
  * @throws {MigrationError} when the migration is refused or cannot go on
  */

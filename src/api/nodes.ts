@@ -5,14 +5,14 @@ import { MigrationError } from '../errors.js'
 import { SlabReader } from '../page/page-reader.js'
 import { RowKind, SourceNode, strictText } from '../translate/source-node.js'
 
-/** Nodes between two turns of the event loop: they are read without a wait. */
+/** How many nodes to read between two turns of the event loop, because reading them does not wait. */
 const NODES_PER_TURN = 1000
 
-/** A node as a 0.1.x layer holds it. Values are msgpack's: see `Value`. */
+/** A node in a 0.1.x layer. Values are those of msgpack; see `Value`. */
 export interface LayerNode {
   /** In hex. */
   readonly buid: string
-  /** Null where another layer has the form row of the node. */
+  /** Null when the node's form row is in another layer. */
   readonly form: string | null
   readonly value: Value
   /** Universal properties start with a dot. */
@@ -20,15 +20,16 @@ export interface LayerNode {
   readonly tags: ReadonlyMap<string, Value>
   /** Properties of tags, by tag. */
   readonly tagProps: ReadonlyMap<string, ReadonlyMap<string, Value>>
-  /** Rows that cannot be decoded: name and value as they are. */
+  /** Rows that cannot be decoded, as raw bytes of name and value. */
   readonly raw: readonly (readonly [Uint8Array, Uint8Array])[]
 }
 
 /**
- * The nodes of a 0.1.x layer, in the order of their buids, read from the pages without opening LMDB.
+ * The nodes of a 0.1.x layer in the order of their buids. Reads the pages without opening LMDB.
  *
- * @param layerDir directory of the layer, as `<cortex>/layers/<iden>`
- * @throws {MigrationError} when there is no slab of nodes, when it is damaged, or when it was written to meanwhile
+ * @param layerDir directory of the layer, `<cortex>/layers/<iden>`
+ * @throws {MigrationError} when there is no slab of nodes, when it is damaged, or when someone wrote to it in the
+ *   meantime
  */
 export async function* nodes(layerDir: string): AsyncGenerator<LayerNode> {
   const path = join(layerDir, 'layer.lmdb')

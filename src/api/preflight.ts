@@ -4,7 +4,7 @@ import { withSource } from '../upgrade/with-source.js'
 import { type MigrateInput, withDefaults } from './run-options.js'
 
 /**
- * Makes the checks of a migration and writes nothing: it would start when there are no `problems`.
+ * Makes the checks of a migration and writes nothing. A migration can start if there are no `problems`.
  *
  * @throws {MigrationError} when the source cannot be read at all
  */

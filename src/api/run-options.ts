@@ -5,19 +5,19 @@ import type { ProgressEvent } from '../migrate/progress.js'
 import { workersWithin } from '../source/memory-plan.js'
 import { MIGR_OPS } from '../step/context.js'
 
-/** What long work tells its caller, and how the caller ends it. */
+/** How long-running work reports to its caller, and how the caller stops it. */
 export interface RunControls {
-  /** Ends the work when it is aborted: the promise rejects with the signal's reason. */
+  /** Stops the work when aborted: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal
   readonly onProgress?: (event: ProgressEvent) => void
-  /** Takes what the command would log. */
+  /** Receives what the command would log. */
   readonly onLog?: Log
 }
 
-/** The source and the destination of a migration, and whatever shall not be as `migrate_020` has it by default. */
+/** The source and the destination of a migration, and any options that differ from the defaults of `migrate_020`. */
 export type MigrateInput = Pick<MigrateOptions, 'srcDir' | 'destDir'> & Partial<MigrateOptions>
 
-/** Options with the defaults of `migrate_020`: all steps, as many workers as there are cores and as the memory has room for. */
+/** Adds the defaults of `migrate_020`: all steps, and as many workers as there are cores and memory for. */
 export function withDefaults(input: MigrateInput): MigrateOptions {
   const limits = machineLimits()
   const { workers = limits.cores, memoryBytes = defaultMemoryBytes(limits) } = input
@@ -45,9 +45,9 @@ export function withDefaults(input: MigrateInput): MigrateOptions {
 }
 
 /**
- * A promise that rejects when the signal is aborted, and does nothing else; null without a signal.
+ * A promise that only rejects when the signal is aborted; null without a signal.
  *
- * @throws the signal's reason when it is aborted already
+ * @throws the signal's reason when it is already aborted
  */
 export function abortOf(signal: AbortSignal | undefined): Promise<never> | null {
   if (signal === undefined) return null

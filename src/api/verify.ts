@@ -2,11 +2,11 @@ import type { VerifyReport } from '../verify/report.js'
 import { type VerifyOptions, verifyMigration } from '../verify/verifier.js'
 import { abortOf, type RunControls, withDefaults } from './run-options.js'
 
-/** Source and destination, and whatever shall not be as `synapse-migrator verify` has it by default. */
+/** Source and destination, and any options that differ from the defaults of `synapse-migrator verify`. */
 export type VerifyInput = Pick<VerifyOptions, 'srcDir' | 'destDir'> & Partial<VerifyOptions>
 
 /**
- * Compares a migrated Cortex with its source, as `synapse-migrator verify` does; writes to neither.
+ * Compares a migrated Cortex with its source, like `synapse-migrator verify`. Writes to neither.
  *
  * @throws {MigrationError} when the two cannot be compared
  */

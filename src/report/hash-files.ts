@@ -8,9 +8,9 @@ import { joinPath } from '../file/remove-tree.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { Report } from './report-schema.js'
 
-/** It changes whenever somebody looks. */
+/** Excluded: it changes whenever someone opens the slab. */
 const LOCK = /(^|\/)lock\.mdb$/
-/** What the hashes go into, and the log with its older files: it grows while they are made. */
+/** Excluded: the files that hold the hashes, and the log with its older files, which grows in the meantime. */
 const OWN = /^migration\/(run\.lock|runs\.json|report\.json|report\.html|migrate\.log(\.\d+)?)$/
 
 interface FoundFile {
@@ -19,10 +19,10 @@ interface FoundFile {
 }
 
 /**
- * Hashes all files of a destination, links followed. Of a slab it hashes the pages in use: behind them the file is empty, and
- * mostly a hole. `head -c BYTES FILE | sha256sum` gives the same.
+ * Hashes all files of a destination, with links followed. Of a slab it hashes only the pages in use, as the rest of the
+ * file is empty and mostly a hole. `head -c BYTES FILE | sha256sum` gives the same hash.
  *
- * @throws {MigrationError} ERR_PREFLIGHT when nobody can tell what is at a path
+ * @throws {MigrationError} ERR_PREFLIGHT when it cannot tell what is at a path
  */
 export async function hashFiles(destDir: string): Promise<NonNullable<Report['sha256']>> {
   const hashes = []
@@ -38,9 +38,10 @@ export async function hashFiles(destDir: string): Promise<NonNullable<Report['sh
 }
 
 /**
- * The file itself, or all below a directory, in order; names may be any bytes. A link that leads nowhere, or back up, holds nothing of its own.
+ * The file itself, or all files below a directory, in order; names may be any bytes. Skips links that lead nowhere, or
+ * to a parent.
  *
- * @param above the directories that it lies in
+ * @param above the directories above it
  */
 function* filesBelow(path: Buffer, above: readonly FileId[]): Generator<FoundFile> {
   const found = atPath(path)
@@ -60,14 +61,14 @@ function* filesBelow(path: Buffer, above: readonly FileId[]): Generator<FoundFil
   }
 }
 
-/** Bytes that are no UTF-8 as `\xe9`. */
+/** A path with bytes that are not UTF-8 as `\xe9`. */
 function shown(path: Buffer): string {
   return quoted(path).slice(1, -1)
 }
 
 function usedBytes({ path, bytes }: FoundFile): number {
   const text = path.toString()
-  // Paths of slabs are text; one whose path is none is hashed with its holes.
+  // We open slabs by text paths. If a path is not valid text, hash the slab with its holes.
   if (!Buffer.from(text).equals(path)) return bytes
   const slab = SlabReader.open(dirname(text))
   try {

@@ -1,19 +1,19 @@
 import { escapeHtml as esc } from '../text/html.js'
 import { count as n } from '../text/table.js'
 
-/** A cell of a table; null is what does not apply or was not measured, and is shown as a dash. */
+/** A cell of a table. Null means "does not apply" or "not measured", and shows as a dash. */
 export type HtmlCell = string | number | null | { readonly delta: number }
 
-/** Rows of a table that share a first word, which stands above them: a narrow screen has no room for it in each. */
+/** Rows of a table with a common first word. It stands above them, as a narrow screen has no room to repeat it. */
 export interface RowGroup {
   readonly name: string
   readonly rows: readonly (readonly HtmlCell[])[]
 }
 
-/** From here on a text needs room of its own. */
+/** A text of this length or more gets a line of its own. */
 const LONG_TEXT = 40
 
-/** A part of the page that the list at its top links to. */
+/** A section of the page, with a link in the list at the top. */
 export interface Section {
   readonly title: string
   readonly content: string
@@ -34,12 +34,12 @@ export function listHtml(items: readonly string[]): string {
     : `<ul>${items.map((item) => `<li><bdi>${esc(item)}</bdi></li>`).join('')}</ul>`
 }
 
-/** What is long and seldom read; on paper it is always open. */
+/** Folds long details that few people read. On paper it is always open. */
 export function foldHtml(summary: string, content: string, isOpen = false): string {
   return `<details${isOpen ? ' open' : ''}><summary>${esc(summary)}</summary>${content}</details>`
 }
 
-/** Names and values; those that are null, empty or no items are left out. */
+/** Names and values. Leaves out values that are null, empty, or an empty list. */
 export function factsHtml(rows: readonly (readonly [string, string | readonly string[] | null])[]): string {
   const shown = rows.filter(([, value]) => value !== null && value.length > 0)
   const html = shown.map(([name, value]) => {
@@ -49,7 +49,7 @@ export function factsHtml(rows: readonly (readonly [string, string | readonly st
   return `<dl>${html.join('')}</dl>`
 }
 
-/** A column in which nothing is known is left out. */
+/** A table. Leaves out columns without any value. */
 export function tableHtml(name: string, heads: readonly string[], rows: readonly (readonly HtmlCell[])[]): string {
   const isFilled = heads.map((_, at) => rows.some((row) => row[at] !== null && row[at] !== ''))
   const filled = rows.map((row) => row.filter((_, at) => isFilled[at]))
@@ -60,7 +60,7 @@ export function tableHtml(name: string, heads: readonly string[], rows: readonly
   )
 }
 
-/** In a region of its own that scrolls, as a phone is narrow; it takes the focus so that keys can scroll it. */
+/** A table in a scrolling region, because phones are narrow. It can take the focus, so that keys can scroll it. */
 export function groupedTableHtml(name: string, heads: readonly string[], groups: readonly RowGroup[]): string {
   const rows = groups.flatMap((group) => group.rows)
   const isNumber = heads.map(

@@ -18,20 +18,20 @@ import type { Report } from './report-schema.js'
 import { type RunRecord, readRuns } from './run-history.js'
 import { verdictOf } from './verdict.js'
 
-/** Of each kind of error so many are shown; `errors` lists all. */
+/** How many errors of each kind to show; `errors` lists all. */
 const MOST_EXAMPLES = 3
 const MOST_MESSAGE_CHARS = 500
 
-/** What a report takes from elsewhere than the destination. */
+/** What a report needs that is not in the destination. */
 export interface ReportInput {
   readonly version: string
-  /** Runs to report instead of those that the destination has a list of: of one that wrote nothing there. */
+  /** Runs to report instead of those in the destination's list: for a run that wrote nothing there. */
   readonly runs?: readonly RunRecord[]
   readonly verify?: Report['verify']
   readonly sha256?: Report['sha256']
 }
 
-/** Makes the report of a destination of what runs have left there; reads no node again. */
+/** Makes the report of a destination from what runs left there. Reads no nodes. */
 export function makeReport(
   destDir: string,
   { version, runs: given, verify = null, sha256 = null }: ReportInput,
@@ -77,11 +77,11 @@ export function makeReport(
 }
 
 interface FoundErrors extends Pick<Report['errors'], 'total' | 'kinds'> {
-  /** Records of nodes and node data whose buid holds a zero byte; null when there are none to look at. */
+  /** How many records of nodes and node data have a buid with a zero byte; null when there are no records. */
   readonly zeroBuids: number | null
 }
 
-/** A dry run keeps counts only. */
+/** A dry run only keeps counts. */
 function dryErrors({ errorKinds }: RunRecord): FoundErrors {
   const kinds = errorKinds.map(({ step, code, errors }) => {
     const { meaning, cure, isNote } = errorKindInfo(code as ErrorCode)
@@ -90,7 +90,7 @@ function dryErrors({ errorKinds }: RunRecord): FoundErrors {
   return { total: kinds.reduce((sum, { errors, is_note }) => sum + (is_note ? 0 : errors), 0), kinds, zeroBuids: null }
 }
 
-/** The last run's own comparison; one of an earlier run says nothing about what came after. */
+/** The last run's own comparison. One of an earlier run says nothing about what came later. */
 function ownVerify(runs: readonly RunRecord[]): Report['verify'] {
   const last = runs.at(-1)
   if (last == null || last.verify === null) return null
@@ -124,7 +124,7 @@ function layersOf(
   return [...stats.values()].sort((a, b) => (a.iden < b.iden ? -1 : 1))
 }
 
-/** A run that began a step again and did not come to its end makes what was counted before void. */
+/** Adds the counts of layers. If a run restarted a step and did not finish, earlier counts are void. */
 function addCounts(
   run: RunRecord,
   layer: (iden: string) => Report['layers'][number],
@@ -221,7 +221,7 @@ function errorsOf(destDir: string): FoundErrors {
 function exampleOf({ code, layer, form, buid, offset, key, message }: ErrorRecord) {
   const bytes = buid ?? (typeof key === 'string' ? null : key)
   const what = bytes !== null ? Buffer.from(bytes).toString('hex') : offset !== null ? `splice ${offset}` : String(key)
-  // What is noted of a password is not passed on.
+  // The record of a password must not get into the report.
   return { layer, form: form && brief(form), what: brief(what), message: code === 'PASSWD' ? '' : brief(message) }
 }
 
@@ -261,7 +261,7 @@ function blindSpots(last: RunRecord | undefined, verify: Report['verify'], sha25
   return spots
 }
 
-/** What the options of a run have kept it from migrating. */
+/** What the options of a run kept it from migrating. */
 function leftOut(run: RunRecord): string[] {
   const asked = optionList(run, 'migr-ops')
   const skipped = optionList(run, 'skip-layer')

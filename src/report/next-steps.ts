@@ -1,7 +1,7 @@
 import type { Report } from './report-schema.js'
 import type { RunRecord } from './run-history.js'
 
-/** What an operator does next, with commands to paste. */
+/** What the operator should do next, with commands to paste. */
 export function nextSteps(
   destDir: string,
   last: RunRecord | undefined,

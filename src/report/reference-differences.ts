@@ -2,12 +2,12 @@ import type { DifferenceCounts } from '../migrate/differences.js'
 import type { Report } from './report-schema.js'
 import type { RunRecord } from './run-history.js'
 
-/** What a report has at hand when it tells of differences. */
+/** The facts from which a report counts differences. */
 export interface DifferenceFacts {
   readonly runs: readonly RunRecord[]
   readonly layers: Report['layers']
   readonly errors: Report['errors']
-  /** Error records whose buid holds a zero byte; null when there are no records to look at. */
+  /** Error records whose buid has a zero byte; null when there are no records. */
   readonly zeroBuids: number | null
 }
 
@@ -17,7 +17,7 @@ interface Row {
   readonly of: string
   readonly reference: string
   readonly here: string
-  /** How often it applied; null when nobody knows. */
+  /** How often it applied; null when unknown. */
   readonly count: (facts: DifferenceFacts) => number | null
 }
 
@@ -206,7 +206,10 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-/** Those that no run tells of, in a word or two. What a run is refused for, and what a command prints, is not among them. */
+/**
+ * Differences that a report cannot show, with a short reason. Does not list reasons to refuse a run, or what a command
+ * prints.
+ */
 export const UNTOLD_DIFFERENCES = {
   D2: 'rows of nodes that failed half-way',
   D4: 'statistics of resumed runs',
@@ -219,10 +222,10 @@ export const UNTOLD_DIFFERENCES = {
   D31: '--add-mode nexus',
 } as const
 
-/** Numbers of those that a report tells of. */
+/** Numbers of the differences that a report shows. */
 export const TOLD_DIFFERENCES: readonly string[] = [...new Set(ROWS.map(({ id }) => id))]
 
-/** The differences that applied, and how to say which are not known. */
+/** The differences that applied, and a note on those that are unknown. */
 export function referenceDifferences(facts: DifferenceFacts): {
   readonly applied: Report['differences']
   readonly notLookedAt: string
@@ -237,7 +240,7 @@ export function referenceDifferences(facts: DifferenceFacts): {
   }
 }
 
-/** As the last run that has counted it says. */
+/** A count from the last run that has it. */
 function counted(name: keyof DifferenceCounts) {
   return ({ runs }: DifferenceFacts): number | null =>
     runs.findLast(({ differences }) => differences?.[name] !== undefined)?.differences?.[name] ?? null

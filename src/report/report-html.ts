@@ -18,7 +18,7 @@ import type { RunRecord } from './run-history.js'
 import { throughputSvg } from './throughput-svg.js'
 import { waitsSvg } from './waits-svg.js'
 
-/** The report as one page that asks for nothing and runs nothing: its policy allows its own style and no more. */
+/** The report as one page without requests or scripts: its policy allows only its own style. */
 export function reportHtml(report: Report): string {
   const styleHash = createHash('sha256').update(REPORT_STYLE).digest('base64')
   const policy = `default-src 'none'; style-src 'sha256-${styleHash}'; img-src data:; base-uri 'none'; form-action 'none'`
@@ -90,7 +90,7 @@ function countCells(counts: { source: number; dest: number; difference: number }
   return counts === null ? [null, null, null] : [counts.source, counts.dest, { delta: counts.difference }]
 }
 
-/** Forms are many and mostly agree: a layer in which one does not is unfolded. */
+/** There are many forms, and most agree: unfold only layers where one does not. */
 function formCounts({ layers }: Report): Section[] {
   const parts = layers.flatMap(({ iden, forms }) => {
     if (forms.length === 0) return []
@@ -215,7 +215,7 @@ function gib(bytes: number): string {
 }
 
 function sentence(text: string): string {
-  // The name of a file stays as it is.
+  // Do not capitalize a file name.
   const start = /^\S+\.\w/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
   return start.endsWith('.') ? start : `${start}.`
 }

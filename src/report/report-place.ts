@@ -5,9 +5,9 @@ import { isInside, realPath } from '../file/real-path.js'
 import { cortexPaths } from '../layout/paths.js'
 
 /**
- * The source is never written.
+ * We never write to the source.
  *
- * @throws {MigrationError} ERR_USAGE when the place of what is to be written is the source or lies in it, links followed
+ * @throws {MigrationError} ERR_USAGE when the target is the source or inside it, with links followed
  */
 export function refuseInSource(dir: string, srcDir: string, what = 'the report'): void {
   const [real, source] = [realPath(dir), realPath(srcDir)]
@@ -17,7 +17,7 @@ export function refuseInSource(dir: string, srcDir: string, what = 'the report')
   })
 }
 
-/** Removes the report of what a run is about to change. */
+/** Removes the old report, because the run is about to change what it describes. */
 export function removeReport(destDir: string): void {
   for (const name of ['report.json', 'report.html'])
     rmSync(join(cortexPaths(destDir).migration.dir, name), { force: true })

@@ -5,13 +5,13 @@ const count = z.int().check(z.nonnegative())
 const text = z.string()
 const counts = z.strictObject({ source: count, dest: count, difference: z.int() })
 
-/** `report.json`; `docs/report.schema.json` is made of it. */
+/** `report.json`; the build makes `docs/report.schema.json` from it. */
 export const reportSchema = z.strictObject({
   schema_version: z.literal(1),
   made_at: text,
   made_by: text,
   dest: text,
-  /** The source that the last run was given; null when no run is recorded. */
+  /** The source of the last run; null when no run is recorded. */
   source: z.nullable(text),
   verdict: z.strictObject({
     status: z.enum([
@@ -27,7 +27,7 @@ export const reportSchema = z.strictObject({
     exit_code: z.nullable(count),
     text,
   }),
-  /** The iden of the Cortex, of source and destination alike. */
+  /** The iden of the Cortex, the same in source and destination. */
   cell_guid: z.nullable(text),
   source_version: z.nullable(text),
   layers: z.array(
@@ -35,10 +35,10 @@ export const reportSchema = z.strictObject({
       iden: text,
       nodes: z.nullable(counts),
       nodedata: z.nullable(counts),
-      /** Splices read, those that became node edits, and the rows of these. */
+      /** Splices read, splices that became node edits, and the rows of these edits. */
       splices: z.nullable(z.strictObject({ source: count, dest: count, difference: z.int(), node_edits: count })),
       forms: z.array(z.strictObject({ form: text, source: count, dest: count, difference: z.int() })),
-      /** By which a resumed run knows the source's slabs again. */
+      /** How a resumed run recognizes the source's slabs. */
       fingerprint: z.record(
         z.string(),
         z.strictObject({ digest: text, pages: count, rows: count, transaction: count }),
@@ -64,10 +64,10 @@ export const reportSchema = z.strictObject({
       }),
     ),
   }),
-  /** What was done otherwise than the reference does, and how often: `id` is the number in reference-differences.md. */
+  /** Differences from the reference, and how often they applied; `id` is the number in reference-differences.md. */
   differences: z.array(z.strictObject({ id: text, of: text, count, reference: text, here: text })),
   runs: z.array(runRecord),
-  /** `verify --json`, and where it is from. */
+  /** `verify --json`, and which command it is from. */
   verify: z.nullable(z.strictObject({ from: text, at: z.nullable(text), result: z.looseObject({ ok: z.boolean() }) })),
   sha256: z.nullable(z.array(z.strictObject({ path: text, bytes: count, sha256: text }))),
   /** What this report does not cover, and why. */

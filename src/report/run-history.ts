@@ -8,10 +8,10 @@ import { writeWhole } from '../slab/write-whole.js'
 const count = z.int().check(z.nonnegative())
 const text = z.string()
 
-/** Rows, parts or splices that were done at a time of the run, counted from zero for each phase. */
+/** How many rows, parts or splices were done at some time of the run; counted from zero in each phase. */
 const sample = z.strictObject({ elapsedMs: count, phase: text, unit: text, done: count })
 
-/** What the worker threads had done with their time by then, in milliseconds of one thread, all of them together. */
+/** How the worker threads had spent their time by then, in milliseconds of thread time, all threads together. */
 const waitSample = z.strictObject({ elapsedMs: count, workMs: count, writerMs: count, diskMs: count, idleMs: count })
 
 const layerCounts = z.strictObject({
@@ -27,42 +27,44 @@ const layerCounts = z.strictObject({
   errorCount: count,
 })
 
-/** One run that had the destination to itself. */
+/** A run that had the destination locked. */
 export const runRecord = z.strictObject({
   runId: text,
   version: text,
   startedMs: count,
-  /** Null until it ends; it stays so when it is killed. */
+  /** Null until the run ends, and forever if it is killed. */
   endedMs: z.nullable(count),
   exitCode: z.nullable(count),
   /** What stopped it, and what to do about that. */
   failure: z.nullable(z.strictObject({ message: text, hint: z.nullable(text) })),
   isDryRun: z.boolean(),
-  /** What it was asked for; nothing of it is secret. */
+  /** Its options; none of them is secret. */
   options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string()), z.null()])),
   host: z.strictObject({ name: text, system: text, node: text, cores: count, memoryBytes: count }),
-  /** Counts by layer and what it noted; null when it did not finish. */
+  /** Counts and notes by layer; null when it did not finish. */
   layers: z.nullable(z.array(layerCounts)),
   errorCount: z.nullable(count),
   openErrorCount: z.nullable(count),
-  /** Errors and notes by step and kind; of a dry run they are nowhere else. */
+  /** Errors and notes by step and kind. For a dry run, this is the only place that has them. */
   errorKinds: z.array(z.strictObject({ step: text, code: text, errors: count })),
   notes: z.array(text),
-  /** How often it did otherwise than the reference; runs of earlier versions, and those that did not finish, have none. */
+  /**
+   * How often it differed from the reference. Absent for runs of earlier versions, and for those that did not finish.
+   */
   differences: z.optional(z.partialRecord(z.enum(DIFFERENCE_NAMES), count)),
   samples: z.array(sample),
-  /** Runs of earlier versions have none. */
+  /** Absent for runs of earlier versions. */
   waits: z.optional(z.array(waitSample)),
-  /** What `--verify` found, as `verify --json` prints it; null when it did not run. */
+  /** The result of `--verify`, as `verify --json` prints it; null when it did not run. */
   verify: z.nullable(z.looseObject({ ok: z.boolean() })),
 })
 
 export type RunRecord = z.infer<typeof runRecord>
 
-/** What is known of a run when it starts. */
+/** What we know of a run when it starts. */
 export type RunStart = Pick<RunRecord, 'runId' | 'version' | 'isDryRun' | 'options' | 'host'>
 
-/** A run that has just started and has nothing to tell. */
+/** The record of a run that has just started. */
 export function startedRun(start: RunStart): RunRecord {
   return {
     ...start,
@@ -81,7 +83,7 @@ export function startedRun(start: RunStart): RunRecord {
   }
 }
 
-/** Runs to a destination, the oldest first; null when there is no list of them, or one that cannot be read. */
+/** Runs to a destination, oldest first; null when there is no readable list of them. */
 export function readRuns(destDir: string): RunRecord[] | null {
   const path = runsPath(destDir)
   if (!existsSync(path)) return null
@@ -92,7 +94,7 @@ export function readRuns(destDir: string): RunRecord[] | null {
   }
 }
 
-/** Keeps what is known of a run in `<dest>/migration/runs.json`. A list that cannot be read is begun again. */
+/** Stores the record of a run in `<dest>/migration/runs.json`. Starts a new list if the old one cannot be read. */
 export function keepRun(destDir: string, run: RunRecord): void {
   const others = (readRuns(destDir) ?? []).filter(({ runId }) => runId !== run.runId)
   const runs = [...others, run].sort((a, b) => a.startedMs - b.startedMs)

@@ -2,12 +2,12 @@ import type { PlannedWork, Progress, ProgressEvent, RunGauges } from '../migrate
 import type { RunRecord } from './run-history.js'
 
 const FIRST_INTERVAL_MS = 1000
-/** Beyond so many samples every other one is dropped, and the interval doubles. */
+/** When there are more samples than this, every other one is dropped and the interval doubles. */
 const MOST_SAMPLES = 200
 
 type WaitSample = NonNullable<RunRecord['waits']>[number]
 
-/** Samples of one kind: as many for a long run as for a short one. */
+/** Samples of one kind: about as many for a long run as for a short one. */
 interface Timed<Sample> {
   intervalMs: number
   dueMs: number
@@ -19,7 +19,7 @@ interface Phase extends Timed<RunRecord['samples'][number]> {
   readonly doneBy: Map<string, number>
 }
 
-/** Passes progress on, and notes now and then how far each phase has come, and what the threads wait for. */
+/** Passes progress on, and regularly samples how far each phase has come and what the threads wait for. */
 export class ThroughputSamples implements Progress {
   private readonly inner: Progress
   private readonly startedMs = performance.now()
@@ -43,7 +43,7 @@ export class ThroughputSamples implements Progress {
   show(event: ProgressEvent): void {
     this.inner.show(event)
     const { phase, layer, done, unit } = event
-    // A few steps are no throughput.
+    // A few steps are not worth a curve.
     if (unit === 'steps') return
     const known: Phase = this.phases.get(phase) ?? {
       intervalMs: FIRST_INTERVAL_MS,
@@ -65,12 +65,12 @@ export class ThroughputSamples implements Progress {
     this.inner.errors?.(count)
   }
 
-  /** All that was noted, phase by phase. */
+  /** All samples, phase by phase. */
   get samples(): RunRecord['samples'] {
     return [...this.phases.values()].flatMap(({ samples }) => samples)
   }
 
-  /** What the worker threads did with their time, up to now. */
+  /** How the worker threads spent their time so far. */
   get waits(): WaitSample[] {
     const last = this.waitsAt(Math.round(performance.now() - this.startedMs))
     return [...this.threads.samples, ...(last === null ? [] : [last])]
@@ -84,7 +84,7 @@ export class ThroughputSamples implements Progress {
   }
 }
 
-/** Adds a sample if one is due. */
+/** Takes a sample if one is due. */
 function add<Sample>(timed: Timed<Sample>, elapsedMs: number, sample: () => Sample | null): void {
   if (elapsedMs < timed.dueMs) return
   const taken = sample()

@@ -4,12 +4,12 @@ import type { RunRecord } from './run-history.js'
 
 const WIDTH = 640
 const HEIGHT = 120
-/** So that the line is drawn whole at the top. */
+/** Room at the top, so that the line is not cut off. */
 const TOP = 2
-/** Fewer points make no curve. */
+/** Fewer points do not make a curve. */
 const FEWEST_SAMPLES = 3
 
-/** How fast each phase of a run was, over its time: a picture for each. */
+/** The speed of each phase of a run over time, one picture each. */
 export function throughputSvg({ samples, endedMs, startedMs }: RunRecord): string {
   const phases = [...new Set(samples.map(({ phase }) => phase))]
   const drawn = phases.flatMap((phase) => {

@@ -3,7 +3,7 @@ import { count } from '../text/table.js'
 import type { Report } from './report-schema.js'
 import type { RunRecord } from './run-history.js'
 
-/** What the last run came to, in a word and a sentence. It never says more than was looked at. */
+/** The result of the last run in a word and a sentence. Never claims more than was checked. */
 export function verdictOf(
   last: RunRecord | undefined,
   errorCount: number,
@@ -51,7 +51,7 @@ export function verdictOf(
   return { status: 'complete', exit_code: exitCode, text: `The run finished without errors. ${seen}` }
 }
 
-/** In the words of `verify` itself, which says of a part that it was no more. */
+/** Says what `verify` checked in its own words, which make clear when it was only a part. */
 function seenBy(verify: Report['verify']): string {
   if (verify === null) return 'It was not compared with its source.'
   const { notCompared } = verify.result

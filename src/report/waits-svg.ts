@@ -3,7 +3,7 @@ import type { RunRecord } from './run-history.js'
 
 const WIDTH = 640
 const HEIGHT = 100
-/** Less time of a thread tells nothing. */
+/** With less thread time than this, the shares mean nothing. */
 const LEAST_MS = 100
 
 type WaitSample = NonNullable<RunRecord['waits']>[number]
@@ -18,7 +18,7 @@ const KINDS: readonly { readonly kind: Kind; readonly name: string }[] = [
   { kind: 'idle', name: 'without work' },
 ]
 
-/** What the worker threads of a run did with their time, over its time: shares on top of each other, the work at the bottom. */
+/** How the worker threads of a run spent their time: stacked shares over time, with the work at the bottom. */
 export function waitsSvg({ waits = [] }: RunRecord): string {
   const last = waits[waits.length - 1]
   if (last === undefined || sumOf(last) < LEAST_MS || last.idleMs === sumOf(last)) return ''
@@ -35,7 +35,7 @@ export function waitsSvg({ waits = [] }: RunRecord): string {
   )
 }
 
-/** A column for each span between two samples. */
+/** A column for the time between two samples. */
 function areas(waits: readonly WaitSample[]): string {
   const [first, last] = [waits[0], waits[waits.length - 1]]
   const xOf = ({ elapsedMs }: WaitSample) =>

@@ -3,7 +3,7 @@ import type { LayerSummary } from '../migrate/summary.js'
 
 const count = z.int().check(z.nonnegative())
 
-/** What programs are told of a finished layer, by their names for it. */
+/** The counts of a finished layer, by their names in JSON. */
 export const layerCounts = {
   nodes: count,
   nodes_migrated: count,

@@ -10,11 +10,11 @@ export const END_STATUSES = ['complete', 'incomplete', 'differs', 'failed', 'int
 
 const phase = z.enum([...RUN_PHASES, 'nodes', 'indexes', 'splices'])
 
-/** What every line has. */
+/** Fields of every line. */
 const head = {
   schema_version: z.literal(1),
   run_id: text,
-  /** Counts the lines of a run from 1: none is missing. */
+  /** Numbers the lines of a run from 1, so that a reader can see that none is missing. */
   seq: count,
   time: text,
   phase,
@@ -50,7 +50,7 @@ const progress = z.strictObject({
   errors: count,
 })
 
-/** What the operator should know (`note`), and what the log says that is a warning or worse. */
+/** Something the operator should know (`note`), or a log message of level warning or above. */
 const note = z.strictObject({
   ...head,
   event: z.enum(['note', 'warning']),
@@ -72,7 +72,7 @@ const errors = z.strictObject({
   event: z.literal('errors'),
   status: z.literal('done'),
   total: count,
-  /** Of these the ones that are not accepted. */
+  /** How many of these are not accepted. */
   open: count,
   kinds: z.array(
     z.strictObject({ step: text, code: text, errors: count, is_note: z.boolean(), meaning: text, cure: text }),

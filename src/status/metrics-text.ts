@@ -8,8 +8,9 @@ interface Sample {
 }
 
 /**
- * The state of a run in Prometheus' text format, for the textfile collector of its node exporter. Times are samples, as the
- * collector takes no timestamps: a run that was killed shows by an update time that stands still while `running` is 1.
+ * The state of a run in Prometheus' text format, for the textfile collector of its node exporter. Times are samples,
+ * because the collector accepts no timestamps. You can tell that a run was killed when the update time stands still
+ * while `running` is 1.
  */
 export function metricsText(status: RunStatus): string {
   const lines: string[] = []

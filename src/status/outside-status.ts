@@ -12,20 +12,20 @@ import { readStatus } from './status-file.js'
 const count = z.int().check(z.nonnegative())
 const text = z.string()
 
-/** A run that is alive says something more often than this. */
+/** A running process updates its status more often than this. */
 const WATCH_MS = 12_000
 const LOOK_EVERY_MS = 500
 
 /** `status --json`; docs/status.schema.json is made of it. */
 export const outsideStatus = z.strictObject({
   schema_version: z.literal(1),
-  /** `died`: it has recorded no end, and its process is gone. `none`: no run is recorded here. */
+  /** `died`: it recorded no end, and its process is gone. `none`: there is no record of a run. */
   state: z.enum(['running', 'ended', 'died', 'none']),
-  /** Who holds the destination now, in words. */
+  /** Who has locked the destination, in words. */
   holder: z.nullable(text),
-  /** What the last run said of itself last; null when it has left nothing but its record. */
+  /** The last run's last status; null when it left only its record. */
   run: z.nullable(runStatus),
-  /** What is recorded of the end of the last run; null until then. */
+  /** How the last run ended; null until then. */
   result: z.nullable(
     z.strictObject({
       run_id: text,
@@ -46,9 +46,10 @@ export const outsideStatus = z.strictObject({
 export type OutsideStatus = z.infer<typeof outsideStatus>
 
 /**
- * What can be told of the last run to a destination without disturbing it: it reads three small files, and opens no slab.
+ * What we can learn about the last run to a destination without disturbing it. Reads three small files, and opens no
+ * slab.
  *
- * @param tell takes what is said while a process is watched that cannot be seen from here
+ * @param tell receives messages while we watch a process that we cannot see
  */
 export async function statusOf(
   destDir: string,
@@ -63,19 +64,19 @@ export async function statusOf(
   const head = { schema_version: 1 as const, holder, result }
   if (last === undefined && run === null) return { ...head, state: 'none', run }
   if (result !== null || (run !== null && run.ended_at !== null)) return { ...head, state: 'ended', run }
-  // It has just begun, or its state could not be written.
+  // It has just begun, or could not write its status.
   if (run === null) return { ...head, state: holder === null ? 'died' : 'running', run }
   const found = readLockFile(runLock)?.holder
   const isHolder = holder !== null && found?.pid === run.process.pid && found.startTicks === run.process.start_ticks
   const isAlive = isHolder || (await isProcessAlive(destDir, run, tell, watchMs))
-  // It may have ended while it was looked for, whatever was found.
+  // It may have ended while we looked.
   const now = readStatus(destDir)
   const isOver = now !== null && (now.ended_at !== null || now.run_id !== run.run_id)
   if (isOver || readRuns(destDir)?.at(-1)?.endedMs != null) return statusOf(destDir, tell, watchMs)
   return isAlive ? { ...head, state: 'running', run: now ?? run } : { ...head, state: 'died', run }
 }
 
-/** Looks for the process; one that cannot be seen from here is alive when it goes on telling. */
+/** Looks for the process. One that we cannot see counts as alive when its status changes. */
 async function isProcessAlive(
   destDir: string,
   { process, updated_at }: RunStatus,
@@ -95,13 +96,13 @@ async function isProcessAlive(
   for (let left = watchMs; left > 0; left -= LOOK_EVERY_MS) {
     await wait(LOOK_EVERY_MS)
     const now = readStatus(destDir)
-    // A file that goes tells of no life.
+    // A status file that disappears is no sign of life.
     if (now !== null && now.updated_at !== updated_at) return true
   }
   return false
 }
 
-/** Null when the state is one of a run before the last. */
+/** Null when the status is from an earlier run. */
 function ofLastRun(status: RunStatus | null, last: RunRecord | undefined): RunStatus | null {
   if (status === null || last === undefined || status.run_id === last.runId) return status
   return Date.parse(status.started_at) > last.startedMs ? status : null

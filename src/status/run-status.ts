@@ -11,16 +11,16 @@ export const taskStatus = z.strictObject({
   done: count,
   total: count,
   unit: z.enum(['rows', 'nodes', 'splices', 'parts']),
-  /** Units per second of late. */
+  /** Recent units per second. */
   rate: z.number(),
-  /** Seconds that are left of this one at that rate; null while nothing tells. */
+  /** Seconds left at that rate; null while unknown. */
   eta_s: z.nullable(z.number()),
 })
 
-/** The parts of a run, in their order: checks, until it has the destination to itself; the work; `--verify`; the end. */
+/** The parts of a run, in order: checks, until it has locked the destination; the work; `--verify`; the end. */
 export const RUN_PHASES = ['check', 'migrate', 'verify', 'end'] as const
 
-/** What a run says of itself: `<dest>/migration/status.json`, replaced at most once a second. */
+/** The status of a run: `<dest>/migration/status.json`, replaced at most once a second. */
 export const runStatus = z.strictObject({
   schema_version: z.literal(1),
   run_id: text,
@@ -28,7 +28,7 @@ export const runStatus = z.strictObject({
   source: text,
   dest: z.nullable(text),
   dry_run: z.boolean(),
-  /** Which process it is, among those of all containers and hosts. */
+  /** Identifies the process among those of all containers and hosts. */
   process: z.strictObject({
     host: text,
     boot_id: text,
@@ -38,12 +38,12 @@ export const runStatus = z.strictObject({
   }),
   started_at: text,
   updated_at: text,
-  /** Null until it ends; it stays so when it is killed. */
+  /** Null until the run ends, and forever if it is killed. */
   ended_at: z.nullable(text),
   exit_code: z.nullable(count),
   phase: z.enum(RUN_PHASES),
   tasks: z.array(taskStatus),
-  /** Values that could not be migrated so far, notes left out. */
+  /** Values that could not be migrated so far, without notes. */
   errors: count,
   /** What stopped it, and what to do about that. */
   failure: z.nullable(z.strictObject({ message: text, hint: z.nullable(text) })),

@@ -3,7 +3,7 @@ import { replaceFile } from '../file/replace-file.js'
 import { cortexPaths } from '../layout/paths.js'
 import { type RunStatus, runStatus } from './run-status.js'
 
-/** What the last run to a destination has said of itself; null when there is nothing, or nothing that can be read. */
+/** The last status that a run wrote to a destination; null when there is none, or it cannot be read. */
 export function readStatus(destDir: string): RunStatus | null {
   try {
     return runStatus.parse(JSON.parse(readFileSync(cortexPaths(destDir).migration.status, 'utf8')))
@@ -12,7 +12,7 @@ export function readStatus(destDir: string): RunStatus | null {
   }
 }
 
-/** Keeps what a run says of itself, unless another one has begun to say something. Returns whether it was kept. */
+/** Writes the status of a run, unless another run has begun to write its own. Returns whether it did. */
 export function keepStatus(destDir: string, status: RunStatus, isFirst: boolean): boolean {
   const path = cortexPaths(destDir).migration.status
   if (!isFirst && isOfOther(path, status.run_id)) return false
@@ -20,7 +20,7 @@ export function keepStatus(destDir: string, status: RunStatus, isFirst: boolean)
   return true
 }
 
-/** What is gone, or cannot be read, is nobody's. */
+/** A missing or unreadable status counts as nobody's. */
 function isOfOther(path: string, runId: string): boolean {
   try {
     const { run_id: found } = JSON.parse(readFileSync(path, 'utf8')) as { run_id?: unknown }

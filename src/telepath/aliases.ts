@@ -9,12 +9,12 @@ import { parseUrl, type TelepathUrl } from './url.js'
 export function resolveUrl(text: string): TelepathUrl {
   if (text.includes('://')) return parseUrl(text)
   const url = urlOfAlias(text)
-  // A text without "://" may be anything, a password too: it is not repeated.
+  // Text without "://" may be anything, even a password, so do not repeat it.
   if (url === undefined) throw new BadUrl(`Cannot use the url: it has no "://" and is no alias in ${aliasFile()}`)
   return parseUrl(url)
 }
 
-/** Whether a text is a url, or an alias of one; true where aliases cannot be read, so that its use says why. */
+/** Whether a text is a url, or an alias of one. True when the aliases cannot be read: using it then reports why. */
 export function isTelepath(text: string): boolean {
   if (text.includes('://')) return true
   try {
@@ -29,7 +29,7 @@ export function synDir(): string {
   return process.env.SYN_DIR ?? join(homedir(), '.syn')
 }
 
-/** An alias is the whole text, or else what stands before its first `/`: the rest is then added to the url. */
+/** Either the whole text is an alias, or the part before its first `/`; the rest is then added to the url. */
 function urlOfAlias(text: string): string | undefined {
   const aliases = readAliases()
   const [name] = text.split('/', 1)
@@ -54,7 +54,7 @@ function parsed(text: string): unknown {
   try {
     return parse(text)
   } catch (error) {
-    // Behind its first line an error of YAML shows the text, a password too.
+    // After its first line, a YAML error quotes the text, which may be a password.
     const [reason] = (error as Error).message.split('\n', 1)
     throw new BadUrl(`Cannot look for an alias in ${aliasFile()}: ${reason.replace(/:$/, '')}`)
   }

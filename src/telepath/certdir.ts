@@ -7,8 +7,9 @@ import { BadUrl } from './errors.js'
 import { showUrl, type TelepathUrl } from './url.js'
 
 /**
- * Certificates as Synapse's tools lay them out: `cas/<name>.crt`, `hosts/<name>.{crt,key}`, `users/<name>.{crt,key}`, below
- * the url's `certdir`, the directories given, or `SYN_CERT_DIR` (may be several, by `:`), or `certs` in Synapse's directory.
+ * Where to look for certificates, laid out as by Synapse's tools: `cas/<name>.crt`, `hosts/<name>.{crt,key}`,
+ * `users/<name>.{crt,key}`. In order: the url's `certdir`, the directories given, and `SYN_CERT_DIR` (may be several,
+ * separated by `:`) or else `certs` in Synapse's directory.
  */
 export function certDirs(url: TelepathUrl, first: readonly string[] = []): string[] {
   const named = url.query.get('certdir')
@@ -17,7 +18,10 @@ export function certDirs(url: TelepathUrl, first: readonly string[] = []): strin
   return [...first, ...(env ? env.split(':') : [join(synDir(), 'certs')])]
 }
 
-/** What a client needs for `ssl://`: every CA, and a user's certificate where `certname` or a user without password says so. */
+/**
+ * What a client needs for `ssl://`: every CA, and a user's certificate if the url has `certname`, or a user without
+ * password.
+ */
 export function clientTls(url: TelepathUrl): SecureContextOptions & { checkHash?: string; servername: string } {
   const dirs = certDirs(url)
   const name = url.query.get('hostname') ?? url.host
@@ -33,7 +37,10 @@ export function clientTls(url: TelepathUrl): SecureContextOptions & { checkHash?
   }
 }
 
-/** What a server needs for `ssl://`: its host's pair, and with `?ca=<name>` that authority to check clients with. */
+/**
+ * What a server needs for `ssl://`: its host's key pair, and with `?ca=<name>` the CA that clients' certificates must
+ * be from.
+ */
 export function serverTls(
   url: TelepathUrl,
   first: readonly string[],

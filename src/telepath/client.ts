@@ -13,7 +13,7 @@ export type ProxyOptions = Partial<SessionOptions>
 const DEFAULTS: SessionOptions = { connectMs: 10_000, silenceMs: 120_000, maxFrameBytes: 1 << 28 }
 
 /**
- * Opens what a url names (of the share `*` when it names none) with the url's user.
+ * Opens what a url names (the share `*` if it names none) as the url's user.
  *
  * @throws {LinkDown} when nobody answers; @throws {TelepathError} when the server refuses; @throws {BadUrl}
  */
@@ -31,14 +31,14 @@ export async function openProxy(url: string | TelepathUrl, options: ProxyOptions
 }
 
 /**
- * An object at the other end. A failure that it answers with is a TelepathError; a connection that is lost before a reply
- * is complete is a LinkDown, and then nobody knows whether the call was carried out.
+ * An object at the other end. If a call fails there, you get a TelepathError. If the connection is lost before the
+ * reply is complete, you get a LinkDown, and nobody knows whether the call was carried out.
  */
 export class Remote {
   constructor(
     protected readonly session: Session,
     protected readonly iden: string | null,
-    /** What the server tells of the object: `meths`, `syn:version`, `classes`. */
+    /** What the server says about the object: `meths`, `syn:version`, `classes`. */
     readonly sharinfo: PackMap,
   ) {}
 
@@ -58,7 +58,7 @@ export class Remote {
     })
   }
 
-  /** Calls a method that returns another object; its `close()` ends it. */
+  /** Calls a method that returns another object. Close that with `close()`. */
   share(method: string, args: readonly Arg[] = []): Promise<Share> {
     return this.session.request({ iden: this.iden, method, args, kwargs: {} }, (link, type, frame) => {
       if (type === 't2:fini') retnValue(link, frame)
@@ -70,22 +70,22 @@ export class Remote {
   }
 
   /**
-   * Calls a method that yields; items are raw msgpack, checked to be well-formed. Leaving the loop early closes the
-   * connection it uses, which is how telepath cancels. A lost connection is a LinkDown here too, never an early end.
+   * Calls a method that yields. Items are raw msgpack, checked to be well-formed. Leaving the loop early closes its
+   * connection, which is how telepath cancels. Here too, a lost connection is a LinkDown, never an early end.
    */
   generate(method: string, args: readonly Arg[] = [], kwargs: Record<string, Value> = {}): AsyncGenerator<Uint8Array> {
     return this.session.items({ iden: this.iden, method, args, kwargs })
   }
 
-  /** The same, with the items decoded. */
+  /** Like generate(), with decoded items. */
   async *values(method: string, args: readonly Arg[] = [], kwargs: Record<string, Value> = {}): AsyncGenerator<Value> {
     for await (const item of this.generate(method, args, kwargs)) yield decode(item)
   }
 }
 
-/** An object that a call returned instead of a value. */
+/** An object that a call returned in place of a value. */
 export class Share extends Remote {
-  /** Tells the server that it is not needed any more; there is no answer. */
+  /** Tells the server that we no longer need the object. There is no answer. */
   async close(): Promise<void> {
     if (this.iden !== null) await this.session.endShare(this.iden)
   }
@@ -106,14 +106,14 @@ export class TeleProxy extends Remote {
     return showUrl(this.session.url)
   }
 
-  /** The server's Synapse version, [0, 0, 0] when it tells none. */
+  /** The server's Synapse version; [0, 0, 0] when it does not say. */
   get version(): [number, number, number] {
     const found = this.sharinfo.get('syn:version')
     const numbers = Array.isArray(found) ? found.filter((each) => typeof each === 'number') : []
     return [numbers[0] ?? 0, numbers[1] ?? 0, numbers[2] ?? 0]
   }
 
-  /** How many connections carry calls now, and how many wait for one. */
+  /** How many connections are idle, and how many carry a call. */
   get links(): { readonly idle: number; readonly busy: number } {
     return this.session.links
   }
@@ -136,7 +136,7 @@ async function handshake(
   const { type, info } = checked(link, () => decodeMessage(frame))
   if (type !== 'tele:syn') throw wrongReply(link, 'tele:syn', type)
   const vers = info.get('vers')
-  // Before the result is looked at, as that of another version may mean anything.
+  // Check this before the result, which may mean anything in another version.
   if (!Array.isArray(vers) || vers[0] !== TELE_VERS[0]) {
     throw TelepathError.of('BadMesgVers', { myver: [...TELE_VERS], hisver: vers ?? null })
   }

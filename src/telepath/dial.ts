@@ -12,10 +12,10 @@ export interface DialOptions {
 }
 
 /**
- * Opens a bare link to where a url leads.
+ * Opens a bare link to the address of a url.
  *
- * @throws {LinkDown} when nobody answers there, or not as TLS asks for
- * @throws {BadUrl} when the url leads nowhere, or a certificate file is missing
+ * @throws {LinkDown} when nobody answers there, or the TLS handshake fails
+ * @throws {BadUrl} when the url has no usable address, or a certificate file is missing
  */
 export function dial(url: TelepathUrl, options: DialOptions): Promise<Link> {
   const peer = showUrl(url)
@@ -34,7 +34,7 @@ export function dial(url: TelepathUrl, options: DialOptions): Promise<Link> {
       const refused = check?.()
       if (refused) return fail(new Error(refused))
       clearTimeout(timer)
-      // The link listens from here on, with no moment between in which an error had no listener.
+      // The link adds its listeners right here, so that no error can come while there is none.
       resolve(new Link(socket, { peer, maxFrameBytes: options.maxFrameBytes }))
       socket.off('error', fail)
       socket.off('close', ended)
@@ -45,11 +45,14 @@ export function dial(url: TelepathUrl, options: DialOptions): Promise<Link> {
 interface Opening {
   readonly socket: Socket
   readonly ready: 'connect' | 'secureConnect'
-  /** Tells, once ready, why the peer is not the one that the url means. */
+  /** Once connected, says why the peer is not the one that the url names. */
   readonly check?: () => string | undefined
 }
 
-/** What cannot even be tried is no different from what nobody answers; but a url that means nothing is a mistake. */
+/**
+ * Starts to connect. If that fails right away, it counts as nobody answering; but a meaningless url is an error of its
+ * own.
+ */
 function opening(url: TelepathUrl): Opening {
   try {
     return open(url)
@@ -67,7 +70,7 @@ function open(url: TelepathUrl): Opening {
   const socket = connectTls({
     host: end.host,
     port: end.port,
-    ...(isIP(servername) ? {} : { servername }), // SNI takes no addresses
+    ...(isIP(servername) ? {} : { servername }), // SNI does not allow addresses.
     ...tls,
     rejectUnauthorized: checkHash === undefined,
     checkServerIdentity: (_, cert) => checkServerIdentity(servername, cert),
@@ -80,13 +83,13 @@ function open(url: TelepathUrl): Opening {
   return { socket, ready: 'secureConnect', check }
 }
 
-/** Connects to a unix socket, however long its path is. @throws as `shortSocketPath()` */
+/** Connects to a unix socket, even one with a long path. @throws like `shortSocketPath()` */
 function connectToSocket(file: string): Socket {
   const { path, release } = shortSocketPath(file)
   return connect({ path }).once('connect', release).once('error', release)
 }
 
-/** Node bundles the failures of a name with several addresses into one error without a text. */
+/** If a name has several addresses, Node bundles their failures into one error without a message. */
 function reasonOf(error: Error): string {
   const inner = (error as AggregateError).errors
   if (Array.isArray(inner) && inner.length > 0) return inner.map((each: Error) => each.message).join('; ')

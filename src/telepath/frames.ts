@@ -1,32 +1,32 @@
 import { MsgpackError } from '../bytes/msgpack.js'
 
 /**
- * Cuts a byte stream into its msgpack objects, however the bytes were grouped on the way.
+ * Cuts a byte stream into its msgpack objects, however the bytes were grouped in transit.
  *
- * Each byte is looked at once. Only what has arrived is ever allocated, at most twice `maxBytes`; an object that is longer,
- * or announces more elements than fit into it, is refused as soon as that is seen. The objects are views: of the chunk
- * when they lie within one, else of a buffer of their own. What the bytes mean (text, depth) is for the decoder to check.
+ * Looks at each byte once. Allocates only for bytes that have arrived, at most twice `maxBytes`. Refuses an object as
+ * soon as it is longer than that, or announces more elements than could fit. The objects are views: of the chunk if
+ * they are within one, else of a buffer of its own. The decoder has to check what the bytes mean (text, depth).
  */
 export class FrameSplitter {
   private buf: Uint8Array = EMPTY
-  /** Whether `buf` was allocated here, and not by the socket. */
+  /** Whether we allocated `buf`, and not the socket. */
   private own = false
   private end = 0
-  /** Where the object under way starts, and up to where it was scanned. */
+  /** Where the current object starts, and how far we have scanned it. */
   private start = 0
   private pos = 0
-  /** Values still to come until the object is complete. */
+  /** How many more values complete the object. */
   private open = 1
 
   constructor(public maxBytes: number) {}
 
-  /** Bytes of an object that has begun and not ended. */
+  /** Bytes of an incomplete object. */
   get pendingBytes(): number {
     return this.end - this.start
   }
 
   /**
-   * @throws {MsgpackError} for a byte that starts no value, and an object beyond `maxBytes`; the stream is then lost
+   * @throws {MsgpackError} for a byte that starts no value, or an object beyond `maxBytes`; the stream is then unusable
    */
   push(chunk: Uint8Array): Uint8Array[] {
     this.append(chunk)
@@ -50,7 +50,7 @@ export class FrameSplitter {
       return
     }
     const need = rest + chunk.length
-    // Frames that were handed out are views of the old buffer: it may be appended to, but not moved within.
+    // Frames already returned are views of the old buffer: we may append to it, but not move its content.
     if (this.buf.length - this.end < chunk.length || !this.own) {
       const double = this.start === 0 && this.own ? Math.min(2 * this.buf.length, this.maxBytes) : 0
       const grown = new Uint8Array(Math.max(need, double))
@@ -65,7 +65,7 @@ export class FrameSplitter {
     this.end += chunk.length
   }
 
-  /** Moves `pos` to the end of the object under way; false when more bytes are needed. */
+  /** Moves `pos` to the end of the current object; false when it needs more bytes. */
   private scan(): boolean {
     const buf = this.buf
     const end = this.end
@@ -97,7 +97,7 @@ export class FrameSplitter {
 
 const EMPTY = new Uint8Array(0)
 
-/** Bytes of tag and length by tag; 0 for the tag that does not exist. */
+/** For each tag, how many bytes it and its length take; 0 for the tag that does not exist. */
 const HEAD = new Uint8Array(256).fill(1)
 HEAD[0xc1] = 0
 for (const tag of [0xc4, 0xd9, 0xc7]) HEAD[tag] = 2
@@ -110,7 +110,7 @@ function length(buf: Uint8Array, pos: number, head: number): number {
   return value
 }
 
-/** Bytes behind tag and length that belong to the value itself. */
+/** How many bytes after tag and length belong to the value itself. */
 function payload(buf: Uint8Array, pos: number, head: number): number {
   const tag = buf[pos]
   if (tag >= 0xa0 && tag <= 0xbf) return tag & 0x1f

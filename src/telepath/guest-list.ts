@@ -1,11 +1,14 @@
 import { isIPv6, type Server, type Socket } from 'node:net'
 
-/** What keeps strangers, who have shown neither a password nor a session, from keeping others out. */
+/**
+ * Limits for strangers (connections that have shown neither a password nor a session), so that they cannot keep others
+ * out.
+ */
 export interface GuestLimits {
-  /** Connections of one address; beyond, its oldest stranger is dropped, or else the new one. */
+  /** Connections per address. When there are more, we drop the oldest stranger, or else the new one. */
   readonly perAddress: number
   readonly all: number
-  /** A stranger is dropped after this time. */
+  /** How long a stranger may stay. */
   readonly introductionMs: number
 }
 
@@ -13,33 +16,33 @@ interface Guest {
   readonly socket: Socket
   readonly address: string
   readonly peer: string | null
-  /** By a clock that only runs forward. */
+  /** By a monotonic clock. */
   readonly sinceMs: number
 }
 
 const SWEEP_MS = 1000
-/** At most one line of the log in this time says who was dropped. */
+/** We log at most one line about dropped connections in this time. */
 const LOG_MS = 10_000
 
 /**
- * All connections of a server, from before their TLS handshake on. All that it does for a connection takes the same short
- * time however many there are.
+ * All connections of a server, from before their TLS handshake on. Every operation takes constant time, however many
+ * there are.
  */
 export class GuestList {
   private readonly limits: GuestLimits
   private readonly log: (message: string) => void
   private readonly guests = new Map<Socket, Guest>()
-  /** A TLS socket is another object than the connection below it. */
+  /** A TLS socket is a different object from its connection. */
   private readonly byPeer = new Map<string, Guest>()
   private readonly counts = new Map<string, number>()
-  /** Oldest first, of all and of each address. */
+  /** Oldest first, in total and per address. */
   private readonly strangers = new Set<Guest>()
   private readonly strangersOf = new Map<string, Set<Guest>>()
   private readonly sweeper: NodeJS.Timeout
   private droppedSinceLog = 0
   private loggedMs = Number.NEGATIVE_INFINITY
 
-  /** @param log told of what was dropped for want of room, now and then */
+  /** @param log receives, now and then, what was dropped for lack of room */
   constructor(limits: GuestLimits, log: (message: string) => void) {
     this.limits = limits
     this.log = log
@@ -50,7 +53,7 @@ export class GuestList {
     return this.guests.size
   }
 
-  /** Stands in front of a server: a connection for which there is no room never comes to it, nor to TLS. */
+  /** Puts itself in front of a server: a connection without room reaches neither the server nor TLS. */
   guard(server: Server): void {
     const listeners = server.listeners('connection')
     server.removeAllListeners('connection')
@@ -59,13 +62,16 @@ export class GuestList {
     })
   }
 
-  /** The one at the other end has shown a password or a session. @param socket the connection, or its TLS socket */
+  /**
+   * Marks a connection as no stranger: it has shown a password or a session. @param socket the connection, or its TLS
+   * socket
+   */
   introduce(socket: Socket): void {
     const guest = this.guests.get(socket) ?? this.byPeer.get(peerOf(socket) ?? '')
     if (guest !== undefined) this.forgetStranger(guest)
   }
 
-  /** Stops looking for strangers; connections stay. */
+  /** Stops dropping strangers. Connections stay. */
   close(): void {
     clearInterval(this.sweeper)
   }
@@ -140,7 +146,10 @@ export class GuestList {
   }
 }
 
-/** Whom limits count as one: an IPv4 address, the first half of an IPv6 address (which one machine has whole), `unix`. */
+/**
+ * What counts as one peer: an IPv4 address, the first half of an IPv6 address (a machine usually has all of its second
+ * half), or `unix`.
+ */
 export function addressOf(socket: { readonly remoteAddress?: string | undefined }): string {
   const address = socket.remoteAddress
   if (address === undefined) return 'unix'

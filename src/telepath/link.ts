@@ -9,15 +9,15 @@ export interface LinkOptions {
   readonly maxFrameBytes: number
 }
 
-/** The socket is paused while more than this waits to be taken, so that a fast peer cannot fill the memory. */
+/** We pause the socket while more than this waits to be taken, so that a fast peer cannot fill the memory. */
 const HIGH_WATER_BYTES = 1 << 20
 
-/** Idle time before the system's keep-alive probes; Node sets only this, libuv probes 10 times, one second apart. */
+/** Idle time before the system's keep-alive probes. Node only sets this; libuv probes 10 times, one second apart. */
 const KEEP_ALIVE_MS = 3000
 
-/** A connection that carries msgpack objects both ways; its end is always noticed, by `next()` and by `closed`. */
+/** A connection that carries msgpack objects both ways. Both `next()` and `closed` always notice its end. */
 export class Link {
-  /** Undefined after `close()` or when the peer ended, else why it went down. Never rejects. */
+  /** Undefined after `close()` or when the peer ended it, else why it failed. Never rejects. */
   readonly closed: Promise<LinkDown | undefined>
   readonly peer: string
   private received = 0
@@ -59,39 +59,42 @@ export class Link {
     return this.state === 'open'
   }
 
-  /** Bytes received so far: whether a request was answered at all. */
+  /** Bytes received so far; tells whether the peer answered a request at all. */
   get receivedBytes(): number {
     return this.received
   }
 
-  /** Whether it was given up because nothing came, see `expectWithin()`. */
+  /** Whether we gave up because nothing came, see `expectWithin()`. */
   get wentSilent(): boolean {
     return this.isSilent
   }
 
-  /** Whether it is open and everything that was received has been taken. */
+  /** Whether it is open and everything received has been taken. */
   get isQuiet(): boolean {
     return this.isOpen && this.waitingBytes === 0 && this.splitter.pendingBytes === 0
   }
 
-  /** Since when, by `performance.now()`, a message that has begun waits for its rest; null when none does, or the delay is ours. */
+  /**
+   * Since when (by `performance.now()`) we have been waiting for the rest of a message; null when we are not, or when
+   * the delay is ours.
+   */
   get pendingSinceMs(): number | null {
     return this.waitingBytes > 0 ? null : this.partialSinceMs
   }
 
-  /** Changes how long a message may be, from the next bytes on. */
+  /** Changes the longest message allowed, from the next bytes on. */
   limitFrames(maxFrameBytes: number): void {
     this.splitter.maxBytes = maxFrameBytes
   }
 
-  /** Fails the link when nothing moves for so long although the peer's turn it is; 0: waits forever. */
+  /** Fails the link when nothing comes for this long although it is the peer's turn; 0: waits forever. */
   expectWithin(silenceMs: number): void {
     this.silenceMs = silenceMs
     this.socket.setTimeout(silenceMs)
   }
 
   /**
-   * Sends bytes; resolves when the system took them or keeps no more than a buffer of them.
+   * Sends bytes. Resolves when the system has taken them, or holds back no more than a buffer of them.
    *
    * @throws {LinkDown}
    */
@@ -107,9 +110,10 @@ export class Link {
   }
 
   /**
-   * The next object's bytes, those before a loss included; undefined when the peer ended, or `close()` was called.
+   * The bytes of the next object, even if the connection was lost after it arrived. Undefined after `close()`, or when
+   * the peer ended the connection.
    *
-   * @throws {LinkDown} when the connection was lost or the peer sent bytes that are no msgpack
+   * @throws {LinkDown} when the connection was lost or the peer sent bytes that are not msgpack
    */
   async next(): Promise<Uint8Array | undefined> {
     for (;;) {
@@ -123,7 +127,7 @@ export class Link {
     }
   }
 
-  /** The next object if it is there already. */
+  /** The next object, if it has already arrived. */
   take(): Uint8Array | undefined {
     if (this.taken === this.frames.length) return undefined
     const frame = this.frames[this.taken++]
@@ -145,7 +149,7 @@ export class Link {
     this.end(undefined)
   }
 
-  /** Ends the link for a reason that `next()` and `closed` then tell. */
+  /** Ends the link; `next()` and `closed` then report this reason. */
   fail(message: string, cause?: unknown): void {
     this.end(new LinkDown(message, cause))
   }
@@ -174,7 +178,7 @@ export class Link {
   }
 
   private silent(): void {
-    // What has arrived and was not taken yet is our own delay.
+    // If we have not taken what arrived, the delay is ours.
     if (this.waitingBytes > 0) return
     this.isSilent = true
     this.fail(`Dropped the connection to ${this.peer}: nothing came for ${this.silenceMs / 1000} s`)

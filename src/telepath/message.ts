@@ -1,9 +1,9 @@
 import { decode, encode, MsgpackError, PackMap, skip, type Value, decodeAt as valueAt } from '../bytes/msgpack.js'
 
-/** Protocol version that every Synapse from 0.1.0 on speaks. */
+/** The protocol version of every Synapse since 0.1.0. */
 export const TELE_VERS: readonly [number, number] = [3, 0]
 
-/** A value that is msgpack already and is passed through byte for byte. */
+/** A value that is already msgpack; we pass its bytes through. */
 export class Packed {
   constructor(readonly bytes: Uint8Array) {}
 }
@@ -14,20 +14,20 @@ export interface Message {
   readonly info: PackMap
 }
 
-/** What a reply's `retn` holds: a value, a failure, or the end of a generator. */
+/** The content of a reply's `retn`: a value, a failure, or the end of a generator. */
 export type Retn =
   | { readonly ok: true; readonly raw: Uint8Array }
   | { readonly ok: false; readonly error: Value }
   | null
 
-/** The type of a message alone, however long the rest is. @throws {MsgpackError} when it has none */
+/** The type of a message, without decoding the rest. @throws {MsgpackError} when it has none */
 export function messageType(frame: Uint8Array): string {
   const type = frame[0] === 0x92 ? valueAt(frame, 1).value : null
   if (typeof type !== 'string') throw new MsgpackError('a message is not a [type, info]')
   return type
 }
 
-/** @throws {MsgpackError} for anything else than `[str, map]` */
+/** @throws {MsgpackError} for anything but `[str, map]` */
 export function decodeMessage(frame: Uint8Array): Message {
   const value = decode(frame)
   if (Array.isArray(value) && value.length === 2) {
@@ -41,7 +41,7 @@ export function encodeMessage(type: string, info: Record<string, Value>): Uint8A
   return encode([type, new PackMap(Object.entries(info))])
 }
 
-/** `t2:init` in parts, so that packed arguments are not copied. */
+/** A `t2:init` message in parts, so that packed arguments need not be copied. */
 export function initMessage(
   method: string,
   args: readonly (Value | Packed)[],
@@ -59,14 +59,14 @@ export function initMessage(
   return parts
 }
 
-/** `["t2:init", {"todo": …`; todo itself and two more pairs follow. */
+/** `["t2:init", {"todo": …`. The todo itself and two more pairs follow. */
 const HEAD = Buffer.concat([Uint8Array.of(0x92), encode('t2:init'), Uint8Array.of(0x83), encode('todo')])
 
 function skipArrayHead(list: Uint8Array): number {
   return list[0] <= 0x9f ? 1 : list[0] === 0xdc ? 3 : 5
 }
 
-/** `["t2:yield", {"retn": [true, …`: nearly every message that a source sends. */
+/** `["t2:yield", {"retn": [true, …`: the start of nearly every message from a source. */
 const YIELD = Buffer.concat([
   Uint8Array.of(0x92),
   encode('t2:yield'),
@@ -75,14 +75,14 @@ const YIELD = Buffer.concat([
   Uint8Array.of(0x92, 0xc3),
 ])
 
-/** The item of a successful `t2:yield`, as raw bytes, or undefined for any other message. */
+/** The raw item of a successful `t2:yield`; undefined for any other message. */
 export function yieldedItem(frame: Uint8Array): Uint8Array | undefined {
   for (let i = 0; i < YIELD.length; i++) if (frame[i] !== YIELD[i]) return undefined
-  // The item is checked here, once, so that those who keep its bytes may trust them.
+  // Check the item once, here, so that code that stores its bytes can trust them.
   return skip(frame, YIELD.length) === frame.length ? frame.subarray(YIELD.length) : undefined
 }
 
-/** The `retn` of a message, its value kept as bytes. @throws {MsgpackError} when it has none */
+/** The `retn` of a message, with its value as raw bytes. @throws {MsgpackError} when it has none */
 export function retnOf(frame: Uint8Array): Retn {
   const at = fieldAt(frame, 'retn')
   if (frame[at] === 0xc0) return null

@@ -13,19 +13,19 @@ import { bindArgs, type Shared, sharinfoOf } from './shared.js'
 import { isAnswered, shortSocketPath } from './socket-path.js'
 import { endpointOf, showUrl, type TelepathUrl } from './url.js'
 
-/** What keeps strangers from filling the memory. */
+/** Limits that keep strangers from filling the memory. */
 export interface ServerLimits {
   /** Longest message of a link that has shown a password or a session. */
   readonly maxFrameBytes: number
   /** Longest message before that. */
   readonly maxFirstFrameBytes: number
-  /** A link that shows neither in this time is dropped. */
+  /** We drop a link that shows neither in this time. */
   readonly introductionMs: number
-  /** A message that has begun must be complete after this time. */
+  /** A message must be complete this long after its start. */
   readonly frameMs: number
-  /** Messages that a link may send before it shows one. */
+  /** How many messages a link may send before it shows a password or a session. */
   readonly strangerMessages: number
-  /** Links of one address; beyond, its oldest that shows neither is dropped, or else the new one. */
+  /** Links per address. When there are more, we drop the oldest that has shown neither, or else the new one. */
   readonly linksPerPeer: number
   readonly links: number
 }
@@ -42,17 +42,17 @@ const LIMITS: ServerLimits = {
 
 const SWEEP_MS = 1000
 
-/** What a server offers, and to whom. Failures are TelepathErrors, and go to the client. */
+/** What a server offers, and to whom. It sends failures to the client, as TelepathErrors. */
 export interface ServerParts<U> {
   hasShare(name: string): boolean
-  /** `auth` is what the client sent; over a unix socket the file's permissions have let it in. */
+  /** `auth` is what the client sent. On a unix socket, the file's permissions already let the client in. */
   authenticate(auth: { name: string; passwd: Value } | null, from: { unix: boolean; socket: Socket }): Promise<U>
-  /** The object that a share and the path behind it name. */
+  /** The object with this share name and path. */
   open(share: string, path: readonly string[], user: U): Shared<U>
-  /** Told of failures that are no client's fault, and of what was dropped. */
+  /** Receives failures that are not a client's fault, and what was dropped. */
   log(level: 'debug' | 'warn' | 'error', message: string, cause?: unknown): void
   readonly limits?: Partial<ServerLimits>
-  /** Where certificates are looked for before the usual places. */
+  /** Where to look for certificates before the usual places. */
   readonly certDirs?: readonly string[]
 }
 
@@ -66,7 +66,7 @@ interface Guest {
   readonly link: Link
   readonly socket: Socket
   readonly unix: boolean
-  /** Messages so far, until one shows a password or a session. */
+  /** Number of messages before it showed a password or a session. */
   strange: number
 }
 
@@ -97,9 +97,9 @@ export class TelepathServer<U> {
   }
 
   /**
-   * Listens where a url says, and resolves to the port, null for a unix socket.
+   * Listens at a url's address. Resolves to the port, or null for a unix socket.
    *
-   * @throws {BadUrl}; system errors such as EADDRINUSE as they are
+   * @throws {BadUrl}; system errors such as EADDRINUSE unchanged
    */
   async listen(url: TelepathUrl): Promise<number | null> {
     const end = endpointOf(url)
@@ -114,17 +114,17 @@ export class TelepathServer<U> {
   }
 
   /**
-   * Listens at a unix socket, however long its path is. Who may open it needs no password: that is its owner alone, whatever the
-   * process's umask.
+   * Listens at a unix socket, even one with a long path. Only its owner can open it, whatever the umask; so it needs no
+   * password.
    *
-   * @throws {MigrationError} ERR_CONFIG where the path is too long for this system; system errors as they are
+   * @throws {MigrationError} ERR_CONFIG when the path is too long for this system; system errors unchanged
    */
   async listenAtSocket(file: string): Promise<void> {
     const { path, release } = shortSocketPath(file)
     const listener = createServer((socket) => this.greet(socket, true))
     listener.once('close', release)
     try {
-      // A process that was killed leaves its socket, at which nobody answers.
+      // A killed process leaves its socket, which nobody answers.
       if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() && !(await isAnswered(path))) rmSync(path)
       await this.open(listener, file, () => listener.listen(path))
     } catch (error) {
@@ -178,12 +178,12 @@ export class TelepathServer<U> {
     }
   }
 
-  /** One message after the other: a client keeps to one call per link, and one that does not has to wait. */
+  /** Handles one message after another. Clients send one call at a time per link; one that does not has to wait. */
   private async serve(guest: Guest): Promise<void> {
     for (;;) {
       const frame = await guest.link.next()
       if (frame === undefined) return
-      // Each is answered, and a link that never shows anything would keep the server busy.
+      // We answer each message, so a link that never logs in could keep the server busy.
       if (guest.strange++ >= this.limits.strangerMessages) return guest.link.close()
       const { type, info } = this.read(guest, frame)
       if (type === 'tele:syn') await this.synchronize(guest, info)
@@ -212,7 +212,7 @@ export class TelepathServer<U> {
       this.introduce(guest)
       reply.push(['retn', [true, null]], ['sharinfo', sharinfoOf(session.shared)], ['sess', sess])
     } catch (error) {
-      // The link stays: the client is the one to close it, and the sweep does when it does not.
+      // Keep the link: the client should close it. If it does not, the sweep does.
       reply.push(['retn', [false, this.failure(error, link.peer)]])
     }
     await link.send(encode(['tele:syn', new PackMap(reply)]))
@@ -280,7 +280,7 @@ export class TelepathServer<U> {
     guest.link.limitFrames(this.limits.maxFrameBytes)
   }
 
-  /** A failure as it goes to the client, `[name, info]`; what is a bug of ours is logged and told in general terms. */
+  /** A failure as we send it to the client, `[name, info]`. Bugs of ours are logged, and sent in general terms. */
   private failure(error: unknown, peer: string): Value {
     if (error instanceof TelepathError) return [error.name, error.info]
     const name = error instanceof LinkDown ? 'LinkErr' : error instanceof BadUrl ? 'BadUrl' : 'SynErr'

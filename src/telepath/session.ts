@@ -8,18 +8,18 @@ import { showUrl, type TelepathUrl } from './url.js'
 export type Arg = Value | Packed
 
 export interface SessionOptions {
-  /** Longest wait for a connection, and for the answer to its handshake. */
+  /** Longest wait for a connection, and for the reply to its handshake. */
   readonly connectMs: number
   /**
-   * Longest silence of a peer whose turn it is; 0: forever. Keep-alive finds out that a machine is gone only while nothing
-   * was sent to it, so this is what ends a call that was.
+   * Longest silence of a peer when it is its turn; 0: forever. Keep-alive only notices a dead machine while we have no
+   * unsent data, so this is what ends a call to one.
    */
   readonly silenceMs: number
-  /** Longest message accepted: one that announces more ends the connection before it has come. */
+  /** Longest message accepted. One that announces more ends the connection before it arrives. */
   readonly maxFrameBytes: number
 }
 
-/** One call of a method; `iden` names a dynamic share, null the object that was opened. */
+/** A method call. `iden` names a dynamic share; null means the object that was opened. */
 export interface Todo {
   readonly iden: string | null
   readonly method: string
@@ -27,12 +27,12 @@ export interface Todo {
   readonly kwargs: Record<string, Value>
 }
 
-/** As many idle links as Synapse's own client keeps. */
+/** How many idle links to keep, as in Synapse's own client. */
 const MOST_IDLE_LINKS = 4
 
 /**
- * The connections of one client session: a main link that keeps it alive, and task links, which are bare connections that
- * carry one call at a time and are used again, the one that has been idle longest first.
+ * The connections of a client session: a main link that keeps it alive, and task links. A task link is a bare
+ * connection that carries one call at a time; we reuse the one that has been idle longest.
  */
 export class Session {
   /** Undefined after `close()`, else why the session ended. Never rejects. */
@@ -60,7 +60,7 @@ export class Session {
     await this.closed
   }
 
-  /** One call; `read` makes the result from the one message of the reply. */
+  /** Makes a call. `read` turns the single message of the reply into the result. */
   async request<T>(todo: Todo, read: (link: Link, type: string, frame: Uint8Array) => T): Promise<T> {
     const { link, type, frame } = await this.ask(todo)
     let complete = type === 't2:fini' || type === 't2:share'
@@ -107,7 +107,7 @@ export class Session {
     if (this.main.isOpen) await this.main.send(encodeMessage('share:fini', { share: iden }))
   }
 
-  /** Sends a call and waits for the first message of its reply. */
+  /** Sends a call and waits for the first message of the reply. */
   private async ask(todo: Todo): Promise<{ link: Link; type: string; frame: Uint8Array }> {
     const request = initMessage(todo.method, todo.args, todo.kwargs, todo.iden, this.sess)
     for (;;) {
@@ -120,7 +120,7 @@ export class Session {
         return { link, frame, type: checked(link, () => messageType(frame)) }
       } catch (error) {
         this.giveBack(link, false)
-        // A server may close an idle link just when it is taken: one that ended without a byte is not the last word.
+        // A server may close an idle link just as we take it. If it ended without sending a byte, we try another one.
         const ended = error instanceof LinkDown && link.receivedBytes === before && !link.wentSilent
         if (!pooled || !ended || !this.main.isOpen) throw error
       }
@@ -131,7 +131,7 @@ export class Session {
     await this.mustBeOpen()
     let pooled = this.idle.shift()
     while (pooled && !pooled.isQuiet) {
-      pooled.close() // what an idle link has received is no reply to the next call
+      pooled.close() // Bytes received while idle are not the reply to the next call.
       pooled = this.idle.shift()
     }
     const link = pooled ?? (await dial(this.url, this.options))
@@ -160,12 +160,12 @@ export class Session {
     })
   }
 
-  /** Nothing comes over the main link after the handshake; its end is the end of all. */
+  /** Nothing comes over the main link after the handshake. When it ends, the session ends. */
   private async watchMain(): Promise<LinkDown | undefined> {
     const drain = async () => {
       while (await this.main.next());
     }
-    drain().catch(() => {}) // `closed` tells
+    drain().catch(() => {}) // `closed` reports this error.
     const failure = await this.main.closed
     const lost = failure ?? new LinkDown(`Lost the connection to ${showUrl(this.url)}: it was closed`)
     for (const link of [...this.idle, ...this.busy]) link.fail(lost.message, lost.cause)
@@ -173,7 +173,7 @@ export class Session {
   }
 }
 
-/** The value of a reply's `retn`, or what it tells of as an exception. */
+/** The value of a reply's `retn`. Throws the exception if it holds one. */
 export function retnValue(link: Link, frame: Uint8Array): Value {
   const retn = checked(link, () => retnOf(frame))
   if (retn === null) return null
@@ -181,7 +181,7 @@ export function retnValue(link: Link, frame: Uint8Array): Value {
   return checked(link, () => decode(retn.raw))
 }
 
-/** Runs a decoder over what a peer sent; one that sends malformed messages is as good as gone. */
+/** Runs a decoder on what a peer sent. A peer that sends malformed messages counts as gone. */
 export function checked<T>(link: Link, decoder: () => T): T {
   try {
     return decoder()

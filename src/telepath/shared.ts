@@ -1,16 +1,18 @@
 import { PackMap, type Value } from '../bytes/msgpack.js'
 import { TelepathError } from './errors.js'
 
-/** What a method is told beside its arguments. */
+/** What a method gets besides its arguments. */
 export interface Caller<U> {
   readonly user: U
   /** The other end's address, or `unix`. */
   readonly peer: string
 }
 
-/** A method that clients may call: `run` gets the arguments in the order of `params`, missing ones as undefined. */
+/**
+ * A method that clients may call. `run` gets the arguments in the order of `params`, with undefined for missing ones.
+ */
 export interface Method<U> {
-  /** Parameter names; those ending in `?` may be left out. */
+  /** Parameter names. Those that end in `?` are optional. */
   readonly params?: readonly string[]
   readonly run: (caller: Caller<U>, ...args: (Value | undefined)[]) => Value | undefined | Promise<Value | undefined>
 }
@@ -23,13 +25,13 @@ export interface Generator<U> {
 
 /** An object that a server offers. */
 export interface Shared<U> {
-  /** Python classes, most specific first: a Cortex looks for one that ends in `StormSvc`. */
+  /** Python classes, most specific first. A Cortex looks for one that ends in `StormSvc`. */
   readonly classes: readonly string[]
   readonly version: readonly [number, number, number]
   readonly methods: ReadonlyMap<string, Method<U> | Generator<U>>
 }
 
-/** What the handshake tells a client of an object. */
+/** What the handshake says about an object. */
 export function sharinfoOf<U>(shared: Shared<U>): PackMap {
   const generators = [...shared.methods].filter(([, method]) => 'yields' in method).map(([name]) => name)
   const genr = new PackMap([['genr', true]])

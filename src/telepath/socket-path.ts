@@ -3,14 +3,17 @@ import { connect } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { MigrationError } from '../errors.js'
 
-/** Bytes that the system takes of a socket's path; what is beyond would be cut off, and name something else. */
+/**
+ * The longest socket path that the system accepts, in bytes. It would cut off the rest, which then names something
+ * else.
+ */
 const MOST_PATH_BYTES = process.platform === 'linux' ? 107 : 103
 
 /**
- * A name for a unix socket that the system takes whole: the path itself, or one through its open directory when it is
- * longer. `release()` is due when the socket is closed, or connected.
+ * A name for a unix socket that fits: the path itself, or, if it is too long, a path through its open directory. Call
+ * `release()` once the socket is connected or closed.
  *
- * @throws {MigrationError} ERR_CONFIG when there is no such name; system errors as they are
+ * @throws {MigrationError} ERR_CONFIG when there is no such name; system errors unchanged
  */
 export function shortSocketPath(path: string): { readonly path: string; release(): void } {
   if (Buffer.byteLength(path) <= MOST_PATH_BYTES) return { path, release() {} }
@@ -32,7 +35,7 @@ export function shortSocketPath(path: string): { readonly path: string; release(
   )
 }
 
-/** Whether somebody listens at a unix socket. @throws as `shortSocketPath()` */
+/** Whether someone listens at a unix socket. @throws like `shortSocketPath()` */
 export async function isAnswered(file: string): Promise<boolean> {
   const { path, release } = shortSocketPath(file)
   try {

@@ -1,8 +1,8 @@
 import { BadUrl } from './errors.js'
 
 /**
- * A telepath url, taken apart as Synapse does: no percent-decoding anywhere, the last `@` of the authority ends the
- * password, and there are no default ports. `path` starts with its `/` or is empty.
+ * A telepath url, parsed as Synapse does: no percent-decoding, the last `@` of the authority ends the password, and no
+ * default ports. `path` starts with its `/` or is empty.
  */
 export interface TelepathUrl {
   readonly scheme: string
@@ -15,14 +15,12 @@ export interface TelepathUrl {
   readonly query: ReadonlyMap<string, string | null>
 }
 
-/** Where a url leads: an address, and the name sent in the handshake (share, then `/` and a path). */
+/** The target of a url: an address, and the name sent in the handshake (share, then `/` and a path). */
 export type Endpoint =
   | { readonly kind: 'tcp' | 'ssl'; readonly host: string; readonly port: number; readonly name: string }
   | { readonly kind: 'unix'; readonly file: string; readonly name: string }
 
-/**
- * @throws {BadUrl} when there is no `://` (aliases are replaced before) or a port is no number
- */
+/** @throws {BadUrl} when there is no `://` (replace aliases first) or the port is not a number */
 export function parseUrl(text: string): TelepathUrl {
   const sep = text.indexOf('://')
   if (sep < 0) throw new BadUrl('Cannot use the url: it has no "://" and is no alias')
@@ -47,27 +45,28 @@ export function parseUrl(text: string): TelepathUrl {
   return { scheme, user, passwd, ...hostAndPort(authority, scheme), path, query }
 }
 
-/** The url for messages: its password is `****`, and what the query holds is left out. */
+/** The url for messages: password as `****`, and without the query. */
 export function showUrl(url: TelepathUrl): string {
   const auth = url.user === null ? '' : `${url.user}${url.passwd === null ? '' : ':****'}@`
   const host = url.port !== null && url.host.includes(':') ? `[${url.host}]` : url.host
   return `${url.scheme}://${auth}${host}${url.port === null ? '' : `:${url.port}`}${url.path}`
 }
 
-/** Text with the password of everything in it that looks like a url replaced: for what others have written. */
+/** Masks the password in everything in a text that looks like a url, for text by others. */
 export function maskUrls(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/[^\s:@/'"]*):[^\s'"]*@/gi, '$1:****@')
 }
 
-/** One text for messages, as it is unless it is a url: nothing of its password or its query, though it may be wrong. */
+/**
+ * One argument for messages. If it is a url, even a wrong one, shows nothing of its password or query; else returns it
+ * unchanged.
+ */
 export function maskUrl(url: string): string {
   if (!url.includes('://')) return url
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:@/]*):.*@/is, '$1:****@').replace(/\?.*$/s, '')
 }
 
-/**
- * @throws {BadUrl} for a scheme or a path that leads nowhere, a missing host or port
- */
+/** @throws {BadUrl} for an unknown scheme, an unusable path, or a missing host or port */
 export function endpointOf(url: TelepathUrl): Endpoint {
   switch (url.scheme) {
     case 'tcp':
@@ -81,7 +80,7 @@ export function endpointOf(url: TelepathUrl): Endpoint {
       return { kind: 'unix', file, name }
     }
     case 'cell': {
-      // A relative directory's first element stands where other urls have their host.
+      // In the url of a relative path, the first directory is where other urls have the host.
       const dir = url.host === '' ? url.path : `${url.host}${url.path}`
       const [path, name] = fileAndShare(url, dir)
       return { kind: 'unix', file: `${path.replace(/\/+$/, '')}/sock`, name }
@@ -91,7 +90,7 @@ export function endpointOf(url: TelepathUrl): Endpoint {
   }
 }
 
-/** The same Cortex's layer: its share (`cortex` when the url names none) with the path `layer/<iden>`. */
+/** The url of a layer of the same Cortex: its share (`cortex` by default) with the path `layer/<iden>`. */
 export function layerUrl(url: TelepathUrl, iden: string): TelepathUrl {
   const { kind, name } = endpointOf(url)
   const share = name === '' || (kind !== 'unix' && name === '*') ? 'cortex' : name
@@ -128,7 +127,7 @@ function hostAndPort(text: string, scheme: string): { host: string; port: number
 
 function portOf(text: string, scheme: string): number {
   const port = /^\s*\d{1,5}\s*$/.test(text) ? Number(text) : Number.NaN
-  // Not named: with a "/" or "?" in the password, this text is the password's beginning.
+  // Do not quote it: if the password has a "/" or "?", this text is the start of the password.
   if (!(port <= 65535)) throw new BadUrl(`Cannot use the url "${scheme}://…": its port is no number up to 65535`)
   return port
 }
