@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Time as the sync sees it, so that tests can make it run. */
+/** Time as the sync sees it; tests can control it. */
 export interface Clock {
-  /** Epoch milliseconds, to show: they jump when somebody sets the clock. */
+  /** Epoch milliseconds, for display: they jump when someone sets the clock. */
   now(): number
-  /** Milliseconds since some moment, which only go forward: for durations. */
+  /** Milliseconds on a monotonic clock, for durations. */
   elapsed(): number
-  /** Resolves after `ms`, or at once when the signal is aborted: look at the signal then. */
+  /** Resolves after `ms`, or at once when the signal is aborted; check the signal afterwards. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
   /** Lets everything else that is due run first. */
   yield(): Promise<void>
@@ -30,15 +30,15 @@ export const systemClock: Clock = {
   yield: () => nextTurn(),
 }
 
-/** Thrown out of a wait when the sync of a layer is stopped. */
+/** Thrown by a wait when the sync of a layer is stopped. */
 export class Stopped extends Error {
   override readonly name = 'Stopped'
 }
 
-/** Why waits are aborted; without a reason of its own each abort would make an exception with its stack. */
+/** The reason for aborting waits. Without one, each abort would create an exception with a stack. */
 export const END = 'ended'
 
-/** Waits for `promise`, but no longer than until the signal is aborted; then it throws Stopped. */
+/** Waits for `promise`. If the signal is aborted first, throws Stopped. */
 export function untilStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
     promise.catch(() => {})
@@ -51,7 +51,10 @@ export function untilStopped<T>(promise: Promise<T>, signal: AbortSignal): Promi
   })
 }
 
-/** Pauses between attempts: doubled each time up to a cap, and spread, so that many layers do not knock at once. */
+/**
+ * Pauses between attempts: each twice as long as the one before, up to a limit, and randomized, so that many layers do
+ * not try at once.
+ */
 export class Backoff {
   private readonly random: () => number
   private readonly firstMs: number

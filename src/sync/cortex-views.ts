@@ -13,7 +13,7 @@ export async function sourceViews(cortex: RemoteCortex): Promise<CortexViews> {
   const list = async () => texts('listHiveKey', await cortex.call('listHiveKey', VIEWS))
   for (const iden of await list()) {
     const layers = await cortex.call('getHiveKey', [...VIEWS, iden, 'layers'])
-    // It may have been deleted since.
+    // It may have been deleted in the meantime.
     if (layers === null && !(await list()).includes(iden)) continue
     views.set(iden, texts('getHiveKey', layers))
   }
@@ -39,7 +39,7 @@ export async function destViews(cortex: RemoteCortex): Promise<CortexViews> {
   return views
 }
 
-/** @throws {OddAnswer} when it is no list of texts */
+/** @throws {OddAnswer} when it is not a list of texts */
 function texts(method: string, value: Value): string[] {
   const found = Array.isArray(value) ? value.filter((each) => typeof each === 'string') : null
   if (found === null || found.length !== (value as Value[]).length) throw new OddAnswer(method, 'a list of texts')

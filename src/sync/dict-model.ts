@@ -2,7 +2,7 @@ import { PackMap, type Value } from '../bytes/msgpack.js'
 import { entriesOf, fieldOf } from '../bytes/value-parts.js'
 import type { StortypeSource } from '../translate/stortypes.js'
 
-/** What `getModelDict()` of a Cortex tells: of a 2.x one also the stortypes. */
+/** The model from a Cortex's `getModelDict()`; that of a 2.x Cortex also has stortypes. */
 export class DictModel implements StortypeSource {
   readonly forms: ReadonlyMap<string, DictForm>
   readonly tagProps: ReadonlyMap<string, DictProp>
@@ -45,7 +45,7 @@ export interface DictForm {
 
 export interface DictProp {
   readonly stortype: number | undefined
-  /** The definition as the Cortex gives it: `type` is `[name, options]`, beside it `doc`, `ro` and others. */
+  /** The definition from the Cortex: `type` is `[name, options]`; `doc`, `ro` and others are beside it. */
   readonly info: PackMap
 }
 

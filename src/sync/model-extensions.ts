@@ -2,10 +2,10 @@ import { PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
 import type { RemoteCortex } from './api.js'
 import type { DictModel, DictProp } from './dict-model.js'
 
-/** A property that an operator has added to the source's model; the splice log does not tell of it. */
+/** A property that an operator added to the source's model. The splice log does not mention it. */
 export interface ModelExtension {
   readonly kind: 'prop' | 'univ' | 'tagprop'
-  /** As an operator knows it: `inet:ipv4:_x`, `._x`, or the tag prop. */
+  /** Its name as operators write it: `inet:ipv4:_x`, `._x`, or the tag prop. */
   readonly name: string
   /** Method of the 2.x Cortex that adds it, with its arguments. */
   readonly method: 'addFormProp' | 'addUnivProp' | 'addTagProp'
@@ -15,7 +15,7 @@ export interface ModelExtension {
 export interface ModelComparison {
   /** Extensions that the destination lacks. */
   readonly missing: readonly ModelExtension[]
-  /** What cannot be added over telepath or differs, a sentence each. */
+  /** What differs, or cannot be added over telepath, one sentence each. */
   readonly notes: readonly string[]
 }
 
@@ -49,7 +49,7 @@ export function compareModels(source: DictModel, dest: DictModel): ModelComparis
   return { missing: [...missing.values()], notes: [...new Set(notes)] }
 }
 
-/** Adds an extension to the destination; one that has come there meanwhile is fine. */
+/** Adds an extension to the destination. It does not matter if someone else added it first. */
 export async function addExtension(dest: RemoteCortex, extension: ModelExtension): Promise<void> {
   try {
     await dest.call(extension.method, ...extension.args)
@@ -73,7 +73,7 @@ function typeOf(prop: DictProp): Value {
   return prop.info.get('type') ?? null
 }
 
-/** Tag props come with their info in a map of its own, other props with it beside the type. */
+/** Tag props have their info in a separate map, other props have it beside the type. */
 function infoOf(prop: DictProp): PackMap {
   const info = prop.info.get('info')
   if (info instanceof PackMap) return info

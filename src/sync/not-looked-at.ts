@@ -1,19 +1,18 @@
 import type { NotLookedAt } from './api.js'
 import { timeText } from './status.js'
 
-/** What the parts of the service know about what they cannot see. */
+/** What each part of the service knows that it cannot see. */
 export interface Unseen {
-  /** Of each layer: since when its connection to the source is there, and whether a splice was written since. */
+  /** For each layer: when its connection to the source was made, and whether a splice was written since. */
   readonly links: readonly { readonly connectedAt: number | null; readonly isChanged: boolean }[]
-  /** Layers whose destination does not tell how long its log of node edits is. */
+  /** Layers whose destination does not say how long its log of node edits is. */
   readonly blindLayers: readonly string[]
-  /** Why something could not be looked for; null when it could. */
+  /** Why we could not look for something; null when we could. */
   readonly troubles: readonly (readonly [key: NotLookedAt['key'], text: string | null])[]
 }
 
 /**
- * What the answer to "is it safe to cut over" says nothing about, a sentence each: the one text of every interface of the
- * service.
+ * What the verdict "safe to cut over" does not cover, one sentence each. All interfaces of the service use these texts.
  */
 export function notLookedAt({ links, blindLayers, troubles }: Unseen): NotLookedAt[] {
   const found: [NotLookedAt['key'], string | null][] = [
@@ -26,12 +25,15 @@ export function notLookedAt({ links, blindLayers, troubles }: Unseen): NotLooked
     ['edit_log', blindText(blindLayers)],
     ...troubles.map(([key, text]): [NotLookedAt['key'], string | null] => [key, text]),
   ]
-  // Layers may have one trouble.
+  // Several layers may have the same trouble.
   const keys = new Map(found.flatMap(([key, text]) => (text === null ? [] : [[text, key] as const])))
   return [...keys].map(([text, key]) => ({ key, text }))
 }
 
-/** Splices can be switched on or off by a restart only: one that is seen says it for as long as the connection is there. */
+/**
+ * Only a restart can switch splices on or off. So one new splice proves that they are on, as long as the connection
+ * lasts.
+ */
 function splicesSeen(links: Unseen['links']): [NotLookedAt['key'], string] {
   const what =
     'props and tags that were set or removed, and nodes that were deleted, while splices were off are not seen'

@@ -7,9 +7,9 @@ const IDEN = /^[0-9a-f]{32}$/
 const OFFSET = /^(0|[1-9][0-9]{0,15})$/
 
 /**
- * Reads `lyroffs.yaml` of a migration: a map of layer idens to `{nextoffs, created}`, in its order.
+ * Reads `lyroffs.yaml` of a migration: a map of layer idens to `{nextoffs, created}`, in file order.
  *
- * @throws {MigrationError} ERR_CONFIG naming the first thing that is wrong; nothing is created
+ * @throws {MigrationError} ERR_CONFIG naming the first thing that is wrong; creates nothing
  */
 export function readOffsetsFile(path: string | undefined): [iden: string, offset: number][] {
   if (path === undefined) {
@@ -23,7 +23,7 @@ export function readOffsetsFile(path: string | undefined): [iden: string, offset
   } catch (cause) {
     throw wrong(path, (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause))
   }
-  // Idens of digits only must stay texts, so nothing is resolved to numbers.
+  // Convert nothing to numbers: idens made of digits only must stay text.
   const document = parseDocument(text, { schema: 'failsafe' })
   if (document.errors.length > 0) throw wrong(path, `it is not YAML: ${document.errors[0].message.split('\n')[0]}`)
   const { contents } = document

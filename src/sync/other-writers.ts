@@ -3,25 +3,25 @@ import type { Blocker } from './api.js'
 import type { DestPeer } from './peers.js'
 import { OddAnswer, sortFailure } from './remote-failure.js'
 
-/** A destination notices a cut connection so late; until then it may be one of our own former ones. */
+/** A destination takes this long to notice a cut connection. Until then, an open one may be our own earlier one. */
 const STALE_MS = 20_000
 
 /**
- * Sees whether anybody else holds a layer of the destination open over telepath, as a second sync service does: two of them
- * push the same changes at times of their own, and an older value may win.
+ * Checks whether anyone else, such as a second sync service, holds a layer of the destination open over telepath: two
+ * services push the same changes at different times, and an older value may win.
  */
 export class OtherWriters {
   private seenAt: number | null = null
   private count = 0
-  /** When the newest question was asked that was answered. */
+  /** When the newest question was asked that has an answer. */
   private askedAt = Number.NEGATIVE_INFINITY
   private isOdd = false
-  /** Why that cannot be told, one sentence. */
+  /** Why we cannot tell, one sentence. */
   trouble: string | null = null
 
   /**
    * @param now by `clock.elapsed()`
-   * @returns false when the destination is away, or our own connections change meanwhile
+   * @returns false when the destination is away, or our own connections change during the question
    */
   async look(dest: DestPeer, now: number): Promise<boolean> {
     let count = 0
@@ -30,14 +30,14 @@ export class OtherWriters {
       const cortex = await dest.open()
       const { openLayers: own, layerChanges } = dest
       const open = openLayers(await cortex.call('getDmonSessions'))
-      // Those that are being opened or closed may be counted by the other end, or not.
+      // The other end may or may not count connections that are just being opened or closed.
       if (dest.layerChanges !== layerChanges || dest.isOpening) return false
       count = Math.max(0, open - own)
     } catch (error) {
       if (sortFailure(error) === 'link') return false
       failure = error
     }
-    // The answer to a later question is the newer one.
+    // An answer to a later question is newer.
     if (now < this.askedAt) return true
     this.askedAt = now
     this.count = count
@@ -58,7 +58,7 @@ export class OtherWriters {
   }
 }
 
-/** @throws {OddAnswer} when that are no sessions */
+/** @throws {OddAnswer} when the answer is not a list of sessions */
 function openLayers(sessions: Value): number {
   const items = Array.isArray(sessions)
     ? sessions.map((session) => (session instanceof PackMap ? session.get('items') : undefined))

@@ -8,24 +8,24 @@ import { DictModel } from './dict-model.js'
 import { addExtension, compareModels } from './model-extensions.js'
 import { OddAnswer, sortFailure } from './remote-failure.js'
 
-/** An unknown form or prop makes the models be compared again, but not more often than this. */
+/** An unknown form or prop makes us compare the models again, but not more often than this. */
 const MODEL_RELOAD_MS = 1_000
 export const FIRST_PAUSE_MS = 250
 /** The longest pause between attempts to connect. */
 export const LONGEST_PAUSE_MS = 30_000
-/** A wrong password does not become right by trying fast. */
+/** Retrying fast does not fix a wrong password. */
 export const REFUSED_PAUSE_MS = 5_000
 
-/** One of the two Cortexes: opened when it is needed, and again when its connection has ended. */
+/** One of the two Cortexes. Opened on first use, and again when its connection has ended. */
 class Peer {
   private readonly url: string | undefined
   private readonly role: 'source' | 'destination'
   private readonly openCortex: OpenCortex
   private cortex: Promise<RemoteCortex> | null = null
   version: readonly number[] | null = null
-  /** Counts the connections: as long as it stays and works, the Cortex was not restarted. */
+  /** Counts connections: while the number stays the same, the Cortex was not restarted. */
   connection = 0
-  /** Layers that are surely open, and how often one was begun to be opened, was open or closed. */
+  /** How many layers are surely open; and how often a layer began to open, opened or closed. */
   openLayers = 0
   layerChanges = 0
   private opening = 0
@@ -41,7 +41,7 @@ class Peer {
     if (this.cortex !== null) return this.cortex
     const opening = this.connect()
     this.cortex = opening
-    // Only its own end makes room for the next: another one may have been opened since.
+    // Forget only this connection: another one may be open by now.
     const forget = () => {
       if (this.cortex === opening) this.cortex = null
     }
@@ -67,12 +67,12 @@ class Peer {
     }
   }
 
-  /** Whether a layer is being opened: the other end may know of it already. */
+  /** Whether a layer is just being opened: the other end may already know of it. */
   get isOpening(): boolean {
     return this.opening > 0
   }
 
-  /** Ends the connection; the next `open()` makes a new one. */
+  /** Ends the connection. The next `open()` makes a new one. */
   close(): void {
     const cortex = this.cortex
     this.cortex = null
@@ -108,7 +108,7 @@ class Peer {
 export class SourcePeer extends Peer {
   /** Time of the newest splice of all layers, by the source's clock. */
   newestSplice = Number.NEGATIVE_INFINITY
-  /** Layers that run and have not looked for their newest splice yet. */
+  /** How many running layers have not looked for their newest splice yet. */
   unlooked = 0
 
   constructor(url: string | undefined, openCortex: OpenCortex) {
@@ -127,13 +127,13 @@ export interface DestOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly log: SyncLog
-  /** The operator's override: true or false; null is automatic. */
+  /** The operator's override; null is automatic. */
   readonly override: () => boolean | null
 }
 
 /**
- * The destination: its model, its migration mode, and a connection that is watched, so that the mode is on again soon
- * after a restart even while nothing is pushed.
+ * The destination: its model, its migration mode, and a connection that we watch, so that the mode is soon on again
+ * after a restart even if nothing is being pushed.
  */
 export class DestPeer extends Peer {
   private readonly options: DestOptions
@@ -143,11 +143,11 @@ export class DestPeer extends Peer {
   private loadedModel: DictModel | null = null
   private modelLoadedAt = Number.NEGATIVE_INFINITY
   private loading: Promise<void> | null = null
-  /** Counts the models, so that whoever translates knows that there is a new one. */
+  /** Increases with each new model, so that translators notice. */
   modelVersion = 0
   migrationMode: boolean | null = null
   migrationModeError: string | null = null
-  /** What keeps the destination from being used now, one sentence; null when nothing does. */
+  /** Why we cannot use the destination now, one sentence; null when we can. */
   trouble: string | null = null
   modelNotes: readonly string[] = []
 
@@ -160,13 +160,13 @@ export class DestPeer extends Peer {
     return this.loadedModel ?? EMPTY_MODEL
   }
 
-  /** Connects, switches migration mode and compares the models once, for a start that tells what is wrong. */
+  /** Connects, switches migration mode and compares the models once, for a start that must report what is wrong. */
   async prepare(): Promise<void> {
     await this.applyMode()
     await this.reloadModel()
   }
 
-  /** Keeps the connection and the mode from now on; `prepare()` need not have succeeded. */
+  /** Keeps the connection and the mode up from now on, even if `prepare()` failed. */
   watch(): void {
     if (this.watcher !== null) return
     const abort = new AbortController()
@@ -181,7 +181,7 @@ export class DestPeer extends Peer {
     await watcher?.done
   }
 
-  /** Those of some nodes that are in no layer of a view with this layer. */
+  /** Which of these nodes are in no layer of any view with this layer. */
   async missingNodes(layer: string, idens: readonly string[]): Promise<readonly string[]> {
     const cortex = await this.open()
     const views = await destViews(cortex)
@@ -200,8 +200,8 @@ export class DestPeer extends Peer {
   }
 
   /**
-   * Waits until pushes may begin: connected, migration mode as it should be, model known. Called after every connect of a
-   * layer, as the destination may have been restarted in between.
+   * Waits until pushes may begin: connected, migration mode set, model known. Called after every connect of a layer,
+   * because the destination may have been restarted in between.
    */
   async ready(signal: AbortSignal): Promise<void> {
     for (;;) {
@@ -218,7 +218,7 @@ export class DestPeer extends Peer {
     }
   }
 
-  /** Switches the mode as the operator's override says, or on when there is none. */
+  /** Sets the mode to the operator's override, or on if there is none. */
   private async applyMode(): Promise<void> {
     if (this.options.override() === false) {
       await this.open()
@@ -227,7 +227,9 @@ export class DestPeer extends Peer {
     await this.setMode(true)
   }
 
-  /** @throws {MigrationError} when the destination does not know the call and must not go on without; LinkDown, TelepathError */
+  /**
+   * @throws {MigrationError} when the destination lacks the call and we must not go on without; LinkDown, TelepathError
+   */
   async setMode(on: boolean): Promise<void> {
     const { config, log } = this.options
     try {
@@ -253,7 +255,7 @@ export class DestPeer extends Peer {
   }
 
   /**
-   * Asks both Cortexes for their models because something is in neither, if the last time is long enough ago.
+   * Asks both Cortexes for their models, because something is in neither. Does nothing soon after the last time.
    *
    * @returns whether it asked
    */
@@ -264,9 +266,9 @@ export class DestPeer extends Peer {
   }
 
   /**
-   * Loads the destination's model and, as configured, adds the extensions of the source's that it lacks.
+   * Loads the destination's model and, if configured, adds extensions that only the source has.
    *
-   * @param needsSource whether it is of no use without the source's model
+   * @param needsSource whether the result is useless without the source's model
    */
   reloadModel(needsSource = false): Promise<void> {
     this.loading ??= this.loadModel(needsSource).finally(() => {
@@ -287,7 +289,7 @@ export class DestPeer extends Peer {
     this.modelLoadedAt = this.options.clock.elapsed()
   }
 
-  /** Says whether something was added. */
+  /** Returns whether it added something. */
   private async syncExtensions(cortex: RemoteCortex, dest: DictModel, needsSource: boolean): Promise<boolean> {
     const { source, config, log } = this.options
     let sourceModel: DictModel
@@ -295,7 +297,7 @@ export class DestPeer extends Peer {
       sourceModel = await source.model()
     } catch (error) {
       if (needsSource) throw error
-      // It may be away for now; a splice that needs its model waits for it.
+      // The source may be away for now. A splice that needs its model waits for it.
       log.debug(`The source's model is not known now: ${(error as Error).message}`)
       return false
     }
@@ -348,7 +350,7 @@ export class DestPeer extends Peer {
     }
   }
 
-  /** Notes why the destination cannot be used; says whether it refused, so that trying again soon is of no use. */
+  /** Records why the destination cannot be used. Returns whether it refused, so that retrying soon is pointless. */
   private failed(error: unknown): boolean {
     const message = (error as Error).message
     if (this.trouble !== message) this.options.log.warn(`The destination cannot be used now: ${message}`)

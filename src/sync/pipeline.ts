@@ -24,13 +24,13 @@ import { sortFailure } from './remote-failure.js'
 import { findUnsynced, NOTHING_UNSYNCED, type Unsynced } from './unsynced.js'
 import { blockersOf } from './verdict.js'
 
-/** How long the sources may take to answer whether they have more. */
+/** How long the sources may take to say whether they have more. */
 const ASK_MS = 10_000
-/** How often that is asked until all layers have caught up. */
+/** How often to ask while waiting for all layers to catch up. */
 const CAUGHT_UP_MS = 500
 const NEVER = new AbortController().signal
 
-/** Told in every status: no release of 0.1.x logs these as splices. */
+/** In every status: no 0.1.x release logs these as splices. */
 const NOT_CARRIED: readonly string[] = [
   'Node data that was set or removed since the migration is not synced and cannot be detected: set it again',
   'Users, roles, rules and passwords changed since the migration are not synced: repeat the changes by hand',
@@ -44,7 +44,7 @@ interface Parts {
   readonly log: SyncLog
 }
 
-/** Time and chance, for tests. */
+/** Time and randomness; tests replace them. */
 export interface Ground {
   readonly clock: Clock
   readonly random: () => number
@@ -52,7 +52,7 @@ export interface Ground {
 
 export const createSyncService: CreateSyncService = (parts) => new LayerSyncs(parts)
 
-/** All layers of one service; see `SyncService`. Goes on by itself when it was syncing at the end of the last process. */
+/** All layers of one service; see `SyncService`. Resumes on its own if the last process was syncing at its end. */
 export class LayerSyncs implements SyncService {
   private readonly parts: Parts
   private readonly ground: Ground
@@ -63,7 +63,7 @@ export class LayerSyncs implements SyncService {
   private last: Promise<unknown> = Promise.resolve()
   private unsynced: Unsynced = NOTHING_UNSYNCED
   private readonly others = new OtherWriters()
-  /** When layers, views and connections were looked for last, by `clock.elapsed()`. */
+  /** When we last looked for layers, views and connections, by `clock.elapsed()`. */
   private lookedAt = Number.NEGATIVE_INFINITY
   private resumeOrder: Promise<void> = Promise.resolve()
 
@@ -86,7 +86,7 @@ export class LayerSyncs implements SyncService {
     else if (store.migrationModeOverride() === true) this.dest.watch()
   }
 
-  /** The first work after a restart, for tests. */
+  /** The work that a restart resumes; for tests. */
   get resumed(): Promise<void> {
     return this.resumeOrder
   }
@@ -111,7 +111,7 @@ export class LayerSyncs implements SyncService {
     if (!(await this.others.look(this.dest, askedAt))) return
     const { skipLayers } = this.parts.config
     const found = await findUnsynced(this.source, this.dest, [...this.layers.keys()], skipLayers)
-    // The answer to a later question is the newer one.
+    // An answer to a later question is newer.
     if (found === null || askedAt < this.lookedAt) return
     this.unsynced = found
     this.lookedAt = askedAt
@@ -253,7 +253,7 @@ export class LayerSyncs implements SyncService {
     })
   }
 
-  /** Checks everything before it changes anything, and stops these layers if they run. */
+  /** Checks everything before it changes anything, and stops these layers if they are running. */
   private async start(
     idens: readonly string[],
     starts: () => [iden: string, offset: number][],
@@ -273,7 +273,7 @@ export class LayerSyncs implements SyncService {
     await this.stopLayers(idens)
     const { store } = this.parts
     const found = starts()
-    // What the limit of errors has ended: the errors before it may have the same cause.
+    // Retry for layers that the error limit stopped: earlier errors may have the same cause.
     const retry = new Set(idens.filter((iden) => !resetErrors && store.halted(iden)))
     await store.startLayers(found, resetErrors)
     await store.setSyncing(true)
@@ -335,7 +335,7 @@ export class LayerSyncs implements SyncService {
     }
   }
 
-  /** The first change at the destination, when nothing else can fail the start any more. */
+  /** The first change of the destination; nothing else can fail the start after this. */
   private async prepareDest(): Promise<void> {
     try {
       await this.dest.prepare()
@@ -347,7 +347,7 @@ export class LayerSyncs implements SyncService {
     }
   }
 
-  /** A source that is away for now is waited for; one that refuses is not. */
+  /** Waits for a source that is away, but not for one that refuses. */
   private async checkSource(idens: readonly string[]): Promise<void> {
     try {
       for (const iden of idens) await closing(this.source.openLayer(iden))
@@ -418,7 +418,7 @@ export class LayerSyncs implements SyncService {
     })
   }
 
-  /** Starts, stops and switches come one after the other. */
+  /** Runs starts, stops and mode switches one after the other. */
   private exclusive<T>(action: () => Promise<T>): Promise<T> {
     const run = this.last.then(action, action)
     this.last = run.catch(() => {})

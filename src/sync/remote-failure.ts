@@ -3,14 +3,14 @@ import { MigrationError } from '../errors.js'
 import { BadUrl, LinkDown, TelepathError } from '../telepath/errors.js'
 
 /**
- * What a failure of a Cortex means for what was asked of it:
+ * What a failure of a Cortex means for a request:
  * - `link`: nobody knows whether it was done; ask again when the connection is back;
- * - `refused`: it was not done, and will not be until somebody changes a password, a permission or a name;
- * - `data`: the edits themselves cannot be stored, in whole or in part.
+ * - `refused`: it was not done, and will not be until someone changes a password, a permission or a name;
+ * - `data`: the edits themselves, or some of them, cannot be stored.
  */
 export type RemoteFailure = 'link' | 'refused' | 'data'
 
-/** A Cortex that is shutting down, or has lost its own ground, says nothing about the edits. */
+/** A Cortex that is shutting down, or has lost something it needs itself, says nothing about the edits. */
 const LINK_NAMES = new Set(['IsFini', 'LinkErr', 'LinkShutDown', 'LinkBadCert', 'TimeOut', 'IsReadOnly', 'SlabInUse'])
 const LINK_PYTHON = new Set([
   'BrokenPipeError',
@@ -35,14 +35,16 @@ const REFUSED_NAMES = new Set([
   'NoSuchUser',
 ])
 
-/** A Cortex has answered with what the call never gives: taken for nothing, it could make a yes. */
+/** A Cortex answered with something that this call never returns. Ignoring it could turn a "no" into a "yes". */
 export class OddAnswer extends TelepathError {
   constructor(method: string, expected: string) {
     super('BadAnswer', new PackMap([['mesg', `${method} has not answered with ${expected}`]]))
   }
 }
 
-/** Sorts a failure; what is neither of a connection nor of a Cortex is thrown on, as only a bug can be. */
+/**
+ * Classifies a failure. Throws anything that is neither from a connection nor from a Cortex, because it must be a bug.
+ */
 export function sortFailure(error: unknown): RemoteFailure {
   if (error instanceof LinkDown) return 'link'
   if (!(error instanceof TelepathError)) {

@@ -8,7 +8,7 @@ import type { RawSplice, RemoteCortex, RemoteLayer } from './api.js'
 import { digestOf } from './layer/splice-facts.js'
 import { OddAnswer } from './remote-failure.js'
 
-/** Opens a Cortex over telepath; the only way in which the sync reaches one. */
+/** Opens a Cortex over telepath. The sync reaches Cortexes only this way. */
 export async function openCortex(url: string, options: ProxyOptions = {}): Promise<RemoteCortex> {
   const parsed = resolveUrl(url)
   return new TelepathCortex(parsed, options, await openProxy(parsed, options))
@@ -100,9 +100,9 @@ class TelepathLayer implements RemoteLayer {
 
   async editDigest(index: number): Promise<string | null> {
     const [major, minor] = this.proxy.version
-    // Later releases do not show a row as they did before (seen with 2.256.0).
+    // Later releases show rows differently (seen with 2.256.0).
     if (index === 0 || (major === 2 && minor > 8)) return null
-    // Most releases continue with what is logged later, forever: the first row is all that is of use.
+    // Most releases never end this stream, because they continue with new rows. We need only the first row.
     for await (const row of this.proxy.generate('syncNodeEdits', [index - 1])) return digestOf(row)
     return null
   }
@@ -112,7 +112,7 @@ class TelepathLayer implements RemoteLayer {
   }
 }
 
-/** As 0.1.x's index of universal props has it behind the name and a NUL: with its sign turned. */
+/** The time as 0.1.x's index of universal props has it, after the name and a NUL: with the sign bit flipped. */
 function timeKey(time: number): Buffer {
   const key = Buffer.alloc(8)
   key.writeBigUInt64BE(BigInt(Math.floor(time)) + (1n << 63n))
@@ -120,5 +120,5 @@ function timeKey(time: number): Buffer {
 }
 
 const CREATED = Buffer.from('.created\0')
-/** The first up to 2.8, the second in later releases. */
+/** Releases up to 2.8 have the first, later ones the second. */
 const INDEX_METHODS = ['getNodeEditOffset', 'getEditIndx'] as const

@@ -3,8 +3,8 @@ import { count } from '../text/table.js'
 import type { LayerState, SyncError, SyncState, TaskState } from './api.js'
 
 /**
- * The `status` map of the telepath API, by layer iden, keys and texts as the reference service has them; `pprint` adds the
- * table that the Storm command prints. Further keys stand behind those of the reference.
+ * The `status` map of the telepath API, by layer iden, with the reference service's keys and texts. `pprint` adds the
+ * table that the Storm command prints. Our own keys come after those of the reference.
  */
 export function statusValue(state: SyncState, pprint: boolean): Value {
   return new PackMap(
@@ -31,7 +31,7 @@ export function statusValue(state: SyncState, pprint: boolean): Value {
   )
 }
 
-/** The whole state as plain data: JSON status, status page, `getSyncState` of the API. */
+/** The whole state as plain data: for the JSON status, the status page, and `getSyncState` of the API. */
 export function stateJson(state: SyncState): Record<string, unknown> {
   return {
     schema_version: 1,
@@ -72,7 +72,7 @@ export function stateJson(state: SyncState): Record<string, unknown> {
   }
 }
 
-/** Whether the source answers: what is known of its end is then not older than a poll. */
+/** Whether the source answers: what we know about its end is then no older than a poll. */
 export function isSourceUp({ pullStatus, pullTask }: LayerState): boolean {
   if (pullTask.status !== 'active') return false
   return pullStatus === 'reading_catchup' || pullStatus === 'reading_at_live' || pullStatus === 'up_to_date'
@@ -87,7 +87,7 @@ export function jsonValue(data: unknown): Value {
   return new PackMap(Object.entries(data).map(([key, value]) => [key, jsonValue(value)]))
 }
 
-/** An error record as the API lists it, with its splices. */
+/** An error record in the API, with its splices. */
 export function errorValue(error: SyncError): Value {
   return new PackMap([
     ['layer', error.layer],
@@ -101,7 +101,10 @@ export function errorValue(error: SyncError): Value {
 const COLUMNS = [6, 25, 15, 15, 22, 15, 15, 15]
 const HEADINGS = ['', 'last_start', 'task_status', 'offset', 'read_status', 'queue_live', 'queue_len', 'err_cnt']
 
-/** Five lines on one layer, byte for byte the reference's (but for its source row, which showed the destination's task). */
+/**
+ * Five lines on one layer, byte for byte the reference's (except the source row, where the reference showed the
+ * destination's task).
+ */
 export function statusTable(layer: LayerState): string {
   const started = timeText(layer.pullStartedAt) ?? '-'
   const connected = timeText(layer.pushConnectedAt) ?? '-'
@@ -131,7 +134,7 @@ export function statusTable(layer: LayerState): string {
   ].join('\n')
 }
 
-/** What the reference's table lacks: the source's end, how far behind, how fast, and why a layer is cut off. */
+/** What the reference's table lacks: the source's end, how far behind, how fast, and why a layer has no connection. */
 export function statusDetails({ sourceTip, lagSplices, lagSeconds, rate, polledAt, ...layer }: LayerState): string {
   const age = lagSeconds === null || lagSplices === 0 ? '' : ` (${Math.round(lagSeconds)} s)`
   const failures = [layer.pullTask, layer.pushTask].flatMap((task) =>

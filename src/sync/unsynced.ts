@@ -3,19 +3,19 @@ import { destViews, sourceLayers, sourceViews } from './cortex-views.js'
 import type { DestPeer, SourcePeer } from './peers.js'
 import { OddAnswer, sortFailure } from './remote-failure.js'
 
-/** Layers and views that the source has and that this sync does not keep up to date. */
+/** Layers and views of the source that this sync does not keep up to date. */
 export interface Unsynced {
   readonly blockers: readonly Blocker[]
-  /** Why that cannot be told, one sentence. */
+  /** Why we cannot tell, one sentence. */
   readonly trouble: string | null
 }
 
 export const NOTHING_UNSYNCED: Unsynced = { blockers: [], trouble: null }
 
 /**
- * Looks for layers and views of the source that were made after the backup, but for those that are left out on purpose.
+ * Looks for layers and views of the source that were created after the backup, except those left out on purpose.
  *
- * @returns null when somebody is away
+ * @returns null when a Cortex is away
  */
 export async function findUnsynced(
   source: SourcePeer,

@@ -5,13 +5,13 @@ export interface VerdictParts {
   readonly layers: readonly LayerState[]
   /** Layers whose source has not answered since the question. */
   readonly unanswered: ReadonlySet<string>
-  /** What concerns no single layer. */
+  /** Blockers that are not about a single layer. */
   readonly others: readonly Blocker[]
-  /** Whether layers, views and connections were looked for since the question. */
+  /** Whether we have looked for layers, views and connections since the question. */
   readonly isLookedFor: boolean
 }
 
-/** What keeps from cutting over, nothing when it is safe: the one answer of every interface of the service. */
+/** The reasons not to cut over yet; none when it is safe. All interfaces of the service give this one answer. */
 export function blockersOf({ syncing, layers, unanswered, others, isLookedFor }: VerdictParts): Blocker[] {
   if (layers.length === 0) return [lasting('No layer was ever started')]
   const blockers: Blocker[] = []

@@ -8,22 +8,22 @@ import { stormPackage, stormServiceInfo } from './storm-package.js'
 
 export type Methods = ReadonlyMap<string, Method<string> | Generator<string>>
 
-/** What the methods of the service's one object work on; callers are user idens. */
+/** What the methods of the service's only object need. Callers are user idens. */
 export interface ApiParts {
   readonly service: SyncService
   readonly auth: Auth
   readonly cellIden: string
   readonly version: readonly number[]
-  /** Sessions of the telepath server, for an administrator. */
+  /** Sessions of the telepath server, for administrators. */
   readonly sessions: () => readonly { readonly peer: string; readonly user: string }[]
 }
 
 const CELL_TYPE = 'syncmigrator'
 
-/** Most error records that one call lists. */
+/** How many error records one call lists. */
 const MOST_ERRORS = 100
 
-/** Every method that clients may call: those of the sync, and of a cell the ones that are cheap. */
+/** All methods that clients may call: those of the sync, and simple ones that every cell has. */
 export function apiMethods(parts: ApiParts): Methods {
   const methods = [...syncMethods(parts), ...cellMethods(parts)]
   return new Map(methods.map(([name, method]) => [name, unlockedOnly(parts.auth, method)]))
@@ -35,7 +35,7 @@ function syncMethods({ service, auth, version }: ApiParts): Map<string, Method<s
   return new Map<string, Method<string>>([
     ['getStormSvcInfo', { run: () => stormServiceInfo(version) }],
     ['getStormSvcPkgs', { run: () => [stormPackage(version)] }],
-    // Storm passes a bareword True as the text "True": any true value asks for the table.
+    // Storm passes the bare word True as the text "True", so any true value asks for the table.
     ['status', { params: ['pprint?'], run: (_, pprint) => statusValue(service.state(), isTrue(pprint)) }],
     ['notLookedAt', { run: () => [...service.state().notLookedAt] }],
     ['getSyncState', { run: async () => jsonValue(stateJson(await service.ask())) }],
@@ -111,7 +111,7 @@ function cellMethods({ auth, cellIden, sessions }: ApiParts): Map<string, Method
   ])
 }
 
-/** A session outlives what happens to its user: who is deleted or locked is out at once. */
+/** A session outlives changes to its user, so we check each call: deleted or locked users are out at once. */
 function unlockedOnly(auth: Auth, method: Method<string>): Method<string> {
   return {
     ...method,
@@ -166,7 +166,7 @@ function tryPasswd(auth: Auth, name: Value | undefined, passwd: Value | undefine
   return user && auth.tryPasswd(user, passwd ?? null) ? auth.pack(user) : null
 }
 
-/** A cell that answers is healthy; what the sync does is in its status. */
+/** A cell that answers is healthy; the status shows how the sync is doing. */
 function healthCheck(cellIden: string): Value {
   return new PackMap([
     ['iden', cellIden],

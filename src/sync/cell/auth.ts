@@ -4,7 +4,7 @@ import { PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
 import { TelepathError } from '../../telepath/errors.js'
 import type { Hive } from './hive.js'
 
-/** A user of the service; what of it may be told. */
+/** A user of the service, with what we may show. */
 export interface User {
   readonly iden: string
   readonly name: string
@@ -17,9 +17,9 @@ const USERS = ['auth', 'users']
 const ROLES = ['auth', 'roles']
 
 /**
- * Users of a cell as Synapse keeps them in its hive: `auth/users/<iden>` is the name, below it `admin`, `locked`, `passwd`
- * ([salt, md5 of the packed pair of salt and password]), `roles`, `rules`, `email`, `archived`. Only admin and locked
- * decide what a user may do here; roles and rules are kept and shown, not asked.
+ * Users of a cell as Synapse stores them in its hive: `auth/users/<iden>` is the name; below it are `admin`, `locked`,
+ * `passwd` ([salt, md5 of the packed pair of salt and password]), `roles`, `rules`, `email`, `archived`. Only admin and
+ * locked decide what a user may do here. We store and show roles and rules, but do not check them.
  */
 export class Auth {
   constructor(private readonly hive: Hive) {
@@ -27,7 +27,7 @@ export class Auth {
     const root = this.idenOf(USERS, 'root')
     if (!this.idenOf(ROLES, 'all')) hive.set([[[...ROLES, all], 'all']])
     if (!root) this.create('root')
-    // As in Synapse, root can neither be locked out nor demoted for longer than to the next start.
+    // As in Synapse, locking or demoting root lasts only until the next start.
     this.set(this.root.iden, { admin: true, locked: false })
   }
 
@@ -75,7 +75,7 @@ export class Auth {
     return given.length === wanted.length && timingSafeEqual(given, wanted)
   }
 
-  /** @throws {TelepathError} BadArg for an empty one */
+  /** @throws {TelepathError} BadArg for an empty password */
   setPasswd(iden: string, passwd: Value | undefined): void {
     if (typeof passwd !== 'string' || passwd === '') {
       throw TelepathError.of('BadArg', { mesg: 'Password must be a string' })
@@ -103,7 +103,7 @@ export class Auth {
     this.set(iden, info)
   }
 
-  /** A user as Synapse shows one, without its password. */
+  /** A user in Synapse's format, without its password. */
   pack(user: User): PackMap {
     const stored = (key: string, absent: Value) => this.hive.get([...USERS, user.iden, key]) ?? absent
     return new PackMap([

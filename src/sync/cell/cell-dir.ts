@@ -7,24 +7,27 @@ import { writeWhole } from '../../slab/write-whole.js'
 import { isAnswered } from '../../telepath/socket-path.js'
 import { newIden } from './auth.js'
 
-/** The storage directory of the service, which has it for itself; laid out as the reference's, so that one can be taken over. */
+/**
+ * The service's storage directory, locked for it. Has the reference's layout, so we can take over one of the
+ * reference's.
+ */
 export interface CellDir {
   readonly path: string
   readonly lock: DirLock
-  /** `cell.guid`: who the service is, 32 hex digits. */
+  /** `cell.guid`: the service's iden, 32 hex digits. */
   readonly iden: string
   readonly cellSlab: string
   readonly syncSlab: string
   readonly socket: string
 }
 
-/** By which a directory is known to be a service's, or meant to be one. */
+/** Files that show that a directory is, or should become, a service's. */
 const OWN_FILES = ['cell.guid', 'cell.yaml', 'sync.lock']
 
 /**
- * Expands `~` and `$VAR`, makes the directory (mode 0700, with parents) and its identity when they are missing.
+ * Expands `~` and `$VAR`, and creates the directory (mode 0700, with parents) and its iden if they are missing.
  *
- * @param tell takes what is said when a service of another container or host has to be watched
+ * @param tell receives messages while we watch a service in another container or host
  * @throws {MigrationError} ERR_CONFIG when the path is not a directory; ERR_LOCKED when a service runs on it
  */
 export async function openCellDir(given: string, tell: (text: string) => void): Promise<CellDir> {
@@ -32,7 +35,7 @@ export async function openCellDir(given: string, tell: (text: string) => void): 
   const lock = await lockDir(path, tell)
   const socket = join(path, 'sock')
   try {
-    // The reference's service knows nothing of our lock.
+    // The reference's service does not use our lock.
     if (await isAnswered(socket)) {
       throw new MigrationError('ERR_LOCKED', `Cannot start on "${path}": a service answers at its socket`, {
         hint: 'Stop that one first',
@@ -76,12 +79,12 @@ function makeDir(path: string, tell: (text: string) => void): string {
   return path
 }
 
-/** Whoever may open the socket in it is the service's root. */
+/** Anyone who can open the socket inside is the service's root user. */
 function closeToOthers(path: string, tell: (text: string) => void): void {
   const mode = statSync(path).mode & 0o7777
   if ((mode & 0o077) === 0) return
   const shown = `0${mode.toString(8)}`
-  // Such as /tmp or a home: closing it would keep others out of what is theirs.
+  // Such as /tmp or a home: closing it would lock others out of their own files.
   const names = readdirSync(path)
   if (names.length > 0 && !names.some((name) => OWN_FILES.includes(name))) {
     const found = `its mode is ${shown}, and it holds other things than a service does`
@@ -93,7 +96,7 @@ function closeToOthers(path: string, tell: (text: string) => void): void {
     chmodSync(path, 0o700)
     tell(`Closed "${path}" to other users: its mode was ${shown}`)
   } catch (error) {
-    // As a volume of a container, which belongs to root. What is made in it is for its owner alone.
+    // For example, a container's volume that belongs to root. Our files inside are readable only by their owner anyway.
     tell(`"${path}" stays open to other users, mode ${shown}: ${(error as Error).message}`)
   }
 }

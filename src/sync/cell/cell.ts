@@ -19,10 +19,10 @@ import { Logins } from './logins.js'
 import { LmdbOffsetStore } from './offset-store.js'
 import { SERVICE_NAME } from './storm-package.js'
 
-/** The Synapse whose interface this service has: told in handshakes, where Cortexes look for a major version of 2. */
+/** The Synapse version whose interface we offer. Handshakes announce it, and Cortexes expect major version 2. */
 const SYNAPSE_VERSION = [2, 0, 0] as const
 
-/** The class chain that clients see; a Cortex takes what ends in `StormSvc` for a Storm service. */
+/** The class chain that clients see. A Cortex treats a class that ends in `StormSvc` as a Storm service. */
 const CLASSES = [
   'synapse.tools.sync_020.SyncMigratorApi',
   'synapse.lib.stormsvc.StormSvc',
@@ -35,7 +35,7 @@ export interface CellOptions {
   readonly config: Omit<CellConfig, 'messageBytes'>
   /** Where to listen for telepath. */
   readonly telepath: string
-  /** Where the status page is; null: nowhere. */
+  /** Where to put the status page; null: nowhere. */
   readonly https: HttpsAddress | null
   readonly name: string | undefined
   readonly version: readonly number[]
@@ -57,13 +57,13 @@ export class SyncCell {
   private methods: Methods = new Map()
   private telepathPort: number | null = null
   private fail: (error: unknown) => void = () => {}
-  /** Rejects when the service cannot go on, as when its state cannot be written. */
+  /** Rejects when the service cannot go on, for example because it cannot write its state. */
   readonly failed: Promise<never>
 
   /**
-   * Opens the state, listens, and only then starts what a former process was doing.
+   * Opens the state, starts to listen, and only then resumes what an earlier process was doing.
    *
-   * @throws {MigrationError} ERR_CONFIG for a url or port that cannot be listened at; nothing is left behind then
+   * @throws {MigrationError} ERR_CONFIG when it cannot listen at a url or port; everything is closed again then
    */
   static async open(options: CellOptions): Promise<SyncCell> {
     const slabs: Slab[] = []
@@ -117,7 +117,7 @@ export class SyncCell {
     return this.startedService
   }
 
-  /** The telepath port, null for a unix socket; the port of the status page, null without one. */
+  /** The telepath port, or null for a unix socket; the port of the status page, or null without one. */
   get ports(): { readonly telepath: number | null; readonly https: number | null } {
     return { telepath: this.telepathPort, https: this.http?.port ?? null }
   }
@@ -166,7 +166,7 @@ export class SyncCell {
     return await this.logins.login(address, auth.name, auth.passwd)
   }
 
-  /** Who may open the socket owns the directory, and could read and write everything in it. */
+  /** Whoever can open the socket owns the directory, and could read and write everything in it anyway. */
   private local(auth: { name: string } | null): User {
     if (auth === null) return this.auth.root
     const user = this.auth.byName(auth.name)
@@ -190,7 +190,7 @@ function telepathUrl(text: string): TelepathUrl {
   }
 }
 
-/** @throws {MigrationError} ERR_CONFIG saying why nothing can be listened at there */
+/** @throws {MigrationError} ERR_CONFIG saying why we cannot listen there */
 async function listening<T>(where: string, listen: () => Promise<T>): Promise<T> {
   try {
     return await listen()
@@ -201,7 +201,7 @@ async function listening<T>(where: string, listen: () => Promise<T>): Promise<T>
   }
 }
 
-/** What the system says, without its own name for it. */
+/** The system's message without its error code. */
 export function reasonOf(error: unknown): string {
   const { code, message, port = 0 } = error as NodeJS.ErrnoException & { port?: number }
   if (code === 'EADDRINUSE') return port > 0 ? 'the port is in use' : 'something else is there'

@@ -7,7 +7,7 @@ import { MigrationError } from '../../errors.js'
 import type { SyncConfig } from '../api.js'
 import { envName } from './env-name.js'
 
-/** A number of bytes, or a text like `256M`; less than the longest messages that are not splices makes no sense. */
+/** A number of bytes, or text such as `256M`. The minimum is the longest message that is not a splice. */
 const byteCount = z
   .union([z.number(), z.string()])
   .transform((given) => parseBytes(String(given)) ?? Number.NaN)
@@ -18,7 +18,7 @@ const byteCount = z
       .max(2 ** 32 - 1),
   )
 
-/** Configuration as `cell.yaml`, the environment and the command line name it. */
+/** Configuration keys, as named in `cell.yaml`, the environment and the command line. */
 const keys = z.strictObject({
   src: z.string().optional(),
   dest: z.string().optional(),
@@ -42,20 +42,20 @@ const keys = z.strictObject({
 export type ConfigKey = keyof z.infer<typeof keys>
 export type ConfigInput = Partial<Record<ConfigKey, unknown>>
 
-/** The configuration, and the password that the service's root gets; never shown. */
+/** The configuration, plus the password of the service's root user, which we never show. */
 export interface CellConfig extends SyncConfig {
   readonly authPasswd: string | undefined
   /** Longest message that a Cortex may send. */
   readonly messageBytes: number
 }
 
-/** Texts: a value that YAML reads as a number (a password such as 12345) is taken as it is written. */
+/** Text keys. If YAML reads their value as a number (a password such as 12345), we take the text as written. */
 const TEXTS: readonly string[] = ['src', 'dest', 'offsfile', 'auth:passwd'] satisfies ConfigKey[]
 
 /**
- * Merges command line, environment and `cell.yaml`, the first that sets a key wins, and checks the result.
+ * Merges command line, environment and `cell.yaml` (the first that sets a key wins), and checks the result.
  *
- * @throws {MigrationError} ERR_CONFIG naming the key, where it was set and what is wrong with it; never its value
+ * @throws {MigrationError} ERR_CONFIG naming the key, where it was set and what is wrong with it, but never its value
  */
 export function readConfig(
   dirn: string,
@@ -124,10 +124,11 @@ function fromFile(file: string): Record<string, unknown> {
 
 function yaml(text: string, where: string): unknown {
   try {
-    // Older YAML, which Python reads, knows yes and no, and what a reference service was given must go on to mean that.
+    // Python reads YAML 1.1, with yes and no as booleans. Configurations of a reference service must keep their
+    // meaning.
     return parse(text, { version: '1.1', prettyErrors: false }) as unknown
   } catch {
-    // The parser's own text may quote a password.
+    // The parser's own message may quote a password.
     throw new MigrationError('ERR_CONFIG', `Cannot read the configuration in ${where}: it is not YAML`)
   }
 }

@@ -2,8 +2,8 @@ import { decode, encode, text, type Value } from '../../bytes/msgpack.js'
 import type { Db, Slab } from '../../slab/slab.js'
 
 /**
- * A cell's hive: a tree of values in db `hive` of `slabs/cell.lmdb`, keys are path elements joined by NUL, values msgpack.
- * It is small and read as a whole; each change is written, and synced, at once.
+ * A cell's hive: a tree of values in db `hive` of `slabs/cell.lmdb`, where keys are path elements joined by NUL and
+ * values are msgpack. It is small, so we read all of it. Each change is written and synced at once.
  */
 export class Hive {
   private readonly db: Db
@@ -21,7 +21,7 @@ export class Hive {
     return this.values.get(joined(path))
   }
 
-  /** Names right below a path, in key order; also of those that have no value but children. */
+  /** Names directly below a path, in key order, including those without a value of their own. */
   names(path: readonly string[]): string[] {
     const prefix = `${joined(path)}\0`
     const names = new Set<string>()

@@ -4,7 +4,7 @@ import { TelepathError } from '../../telepath/errors.js'
 import type { SyncLog } from '../api.js'
 import type { Auth, User } from './auth.js'
 
-/** Time that only runs forward, and waits; tests give another one. */
+/** A monotonic clock with a sleep; tests replace it. */
 export interface GuessClock {
   nowMs(): number
   wait(ms: number): Promise<unknown>
@@ -13,23 +13,23 @@ export interface GuessClock {
 interface Failures {
   count: number
   lastMs: number
-  /** The next attempt is looked at no earlier. */
+  /** The next attempt has to wait until then. */
   nextMs: number
 }
 
-/** So many wrong passwords in a row are answered at once: people mistype. */
+/** After this many wrong passwords in a row we begin to delay answers: people mistype. */
 const FREE_FAILURES = 5
-/** Less than a stranger of a connection has for showing a password. */
+/** Less than the time that a new connection has to show a password. */
 const MOST_WAIT_MS = 8000
-/** What is forgotten after this time. */
+/** How long we remember failures. */
 const MEMORY_MS = 600_000
-/** Kept at most; more come only from an attack by many addresses. */
+/** How many entries we keep; only an attack from many addresses makes more. */
 const MOST_KEPT = 10_000
 
 /**
- * Logins by name and password from the network. Guesses are slowed: after some wrong passwords in a row for one user from one
- * address the next is looked at after 1, 2, 4, then 8 s, however many connections they come over. Who knows the
- * password is let in, and starts over.
+ * Logins by name and password from the network. Slows down guessing: after some wrong passwords in a row for one user
+ * from one address, the next attempts wait 1, 2, 4, then 8 s, over however many connections they come. The right
+ * password gets in, and resets the delay.
  */
 export class Logins {
   private readonly auth: Auth

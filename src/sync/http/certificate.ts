@@ -9,8 +9,8 @@ import { selfSigned } from './self-signed.js'
 const YEARS = 10
 
 /**
- * The certificate of the status page, `sslcert.pem` and `sslkey.pem` of the directory. A key that is missing is made, and a
- * certificate that is missing is made for the key; a certificate without its key is the caller's to complain of.
+ * The certificate of the status page, from `sslcert.pem` and `sslkey.pem` in the directory. Makes a key if there is
+ * none, and a certificate for the key if there is none. The caller must report a certificate without a key.
  */
 export function pageCertificate(dir: string, log: SyncLog): { cert: string; key: string } {
   const certFile = join(dir, 'sslcert.pem')

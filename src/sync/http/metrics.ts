@@ -5,7 +5,7 @@ interface Metric {
   readonly name: string
   readonly type: 'gauge' | 'counter'
   readonly help: string
-  /** Null where nothing is known: the sample is left out. */
+  /** Null when unknown; the sample is then left out. */
   readonly of: (layer: LayerState) => number | null
 }
 

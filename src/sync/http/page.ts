@@ -52,13 +52,15 @@ const PULL_TEXTS: Readonly<Record<PullStatus, string>> = {
   stopped: 'stopped',
 }
 
-/** What the Content-Security-Policy allows: this style and nothing else. */
+/** The Content-Security-Policy allows this style and nothing else. */
 export const STYLE_HASH = `sha256-${createHash('sha256').update(STYLE).digest('base64')}`
 
-/** What to ask for to read in peace: the page then stays as it is. */
+/** The query for a page that does not reload. */
 export const STILL_QUERY = '?still'
 
-/** The status page: one HTML document, no scripts, no further requests, reloaded every few seconds unless it is to stand still. */
+/**
+ * The status page: one HTML document without scripts or further requests. Reloads every few seconds unless `isStill`.
+ */
 export function statusPage(state: SyncState, { now = Date.now(), isStill = false } = {}): string {
   const turn = isStill
     ? `as of then: <a href="?">reload every ${REFRESH_SECONDS} seconds</a>`
@@ -103,11 +105,11 @@ function verdict(state: SyncState): string {
   return `<section class="verdict wait"><p>Not ready to cut over</p>${list([...new Set(state.cutoverBlockers)])}</section>`
 }
 
-/** @param told what the page says already: it is not said again of the layer */
+/** @param told what the page already says; we do not repeat it for the layer */
 function layerSection(layer: LayerState, told: readonly string[]): string {
   const { sourceTip: tip, pushOffset: done } = layer
   const share = tip === null || tip === 0 ? null : Math.min(100, Math.floor((done / tip) * 1000) / 10)
-  // What is full of what was there when the source was last seen is not full.
+  // While the source is away, a full bar only means that we have everything up to the last time we saw it.
   const stale = isSourceUp(layer) ? '' : ' class="stale"'
   const bar =
     share === null ? '' : `<progress max="100" value="${share}"${stale} aria-label="${share}% acknowledged"></progress>`

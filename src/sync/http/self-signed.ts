@@ -15,20 +15,20 @@ const VERSION_3 = Buffer.from('a003020102', 'hex')
 const EXTENSIONS = 0xa3
 const DNS_NAME = 0x82
 
-/** As long as X.509 lets it be. */
+/** The X.509 limit. */
 const MOST_NAME_BYTES = 64
 
 /**
- * A certificate by which a key vouches for itself and these host names, in PEM: X.509 version 3, RFC 5280. Node makes keys and
- * signatures and has nothing that puts a certificate together; this only writes, and never reads one.
+ * A self-signed certificate for these host names, in PEM: X.509 version 3, RFC 5280. Node can make keys and signatures
+ * but cannot assemble a certificate. This code only writes certificates, and never reads one.
  *
- * @throws {RangeError} for a key that is neither RSA nor of an elliptic curve
+ * @throws {RangeError} for a key that is neither RSA nor elliptic curve
  */
 export function selfSigned(key: KeyObject, hosts: readonly string[], notBefore: Date, notAfter: Date): string {
   const signature = SIGNATURES[key.asymmetricKeyType ?? '']
   if (signature === undefined) throw new RangeError(`no signatures of a key of type ${key.asymmetricKeyType}`)
   const serial = randomBytes(16)
-  // A number above zero without a leading zero byte.
+  // Make it a positive number without a leading zero byte.
   serial[0] = (serial[0] & 0x3f) | 0x40
   const commonName = Buffer.from(hosts[0]).subarray(0, MOST_NAME_BYTES)
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, COMMON_NAME, der(UTF8, commonName))))
@@ -56,7 +56,7 @@ export function selfSigned(key: KeyObject, hosts: readonly string[], notBefore: 
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
 }
 
-/** Tag, length and what is in it. */
+/** Tag, length and content. */
 function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts)
   const { length } = content
@@ -64,7 +64,7 @@ function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat([Uint8Array.of(tag, ...bytes), content])
 }
 
-/** Two digits of a year until 2049, then four. */
+/** The year has two digits until 2049, then four. */
 function time(date: Date): Buffer {
   const digits = `${date.toISOString().slice(0, 19).replace(/[-T:]/g, '')}Z`
   return date.getUTCFullYear() < 2050 ? der(UTC_TIME, Buffer.from(digits.slice(2))) : der(TIME, Buffer.from(digits))

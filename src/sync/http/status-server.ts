@@ -13,7 +13,7 @@ import { metricsText } from './metrics.js'
 import { STILL_QUERY, STYLE_HASH, statusPage } from './page.js'
 
 const LIMITS: GuestLimits = { perAddress: 64, all: 512, introductionMs: 10_000 }
-/** For a TLS handshake, and for a request once it has begun. */
+/** Limit for a TLS handshake, and for a request once it has begun. */
 const REQUEST_MS = 10_000
 
 /** Where to listen; port 0: any free one. */
@@ -26,7 +26,7 @@ export interface StatusServerParts {
   readonly at: HttpsAddress
   readonly dir: CellDir
   readonly logins: Logins
-  /** Asked for each answer. */
+  /** Called for each answer. */
   readonly state: () => Promise<SyncState>
   readonly log: SyncLog
   readonly limits?: Partial<GuestLimits>
@@ -35,8 +35,8 @@ export interface StatusServerParts {
 type Handler = (response: ServerResponse, query: string) => void | Promise<void>
 
 /**
- * The status page (`/`), `/metrics` for Prometheus and `/api/v1/{active,healthcheck,status}`, over TLS, for the users of
- * the service by Basic authentication; only `active` is for everybody. It shows and changes nothing.
+ * The status page (`/`), `/metrics` for Prometheus and `/api/v1/{active,healthcheck,status}`, over TLS, for users of
+ * the service with Basic authentication. Only `active` is public. Read-only.
  */
 export class StatusServer {
   readonly port: number
@@ -45,7 +45,7 @@ export class StatusServer {
   private readonly parts: StatusServerParts
   private readonly routes: ReadonlyMap<string, Handler>
 
-  /** @throws {MigrationError} ERR_CONFIG when the port is taken, or certificate and key do not fit */
+  /** @throws {MigrationError} ERR_CONFIG when the port is taken, or certificate and key do not match */
   static async listen(parts: StatusServerParts): Promise<StatusServer> {
     const { at, dir, log } = parts
     const refused = (cause: unknown, what: string) => {
@@ -125,7 +125,7 @@ export class StatusServer {
     await handler(response, query)
   }
 
-  /** Whether a user of the service asks; anybody else gets an answer here. */
+  /** Whether the request is from a user of the service. Answers anyone else right here. */
   private async mayLook(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const basic = request.headers.authorization?.match(/^Basic ([A-Za-z0-9+/=]+)$/i)?.[1] ?? ''
     const text = Buffer.from(basic, 'base64').toString('utf8')

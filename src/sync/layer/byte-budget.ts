@@ -1,10 +1,10 @@
 import { Signal } from '../clock.js'
 
-/** How many bytes of splices all layers of a service may keep in memory. */
+/** How many bytes of splices all layers of a service together may keep in memory. */
 export class ByteBudget {
   readonly limit: number
   used = 0
-  /** Notified whenever some bytes have left the memory. */
+  /** Notified whenever bytes are freed. */
   readonly freed = new Signal()
 
   constructor(limit: number) {

@@ -1,11 +1,11 @@
-/** A promise that somebody else settles. */
+/** A promise that other code settles. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void
   readonly reject: (error: Error) => void
 }
 
-/** Makes one whose rejection needs nobody who waits for it. */
+/** Makes one. Nobody has to handle its rejection. */
 export function deferred<T>(): Deferred<T> {
   let resolve: (value: T) => void = () => {}
   let reject: (error: Error) => void = () => {}

@@ -15,7 +15,7 @@ export class EditPusher {
     this.model = model
   }
 
-  /** Pushes pieces of equal meta; what remains is an error per splice. */
+  /** Pushes pieces with the same meta. Returns an error for each splice that failed. */
   async push(layer: RemoteLayer, items: readonly Translated[]): Promise<SyncError[]> {
     const errors = items.flatMap(({ failures }) => failures.map((failure) => this.errorOf(failure)))
     const edits = items.filter(({ nodeEdit }) => nodeEdit !== null)
@@ -24,7 +24,7 @@ export class EditPusher {
     return errors.sort((a, b) => a.offset - b.offset)
   }
 
-  /** Translates and pushes one splice by itself. */
+  /** Translates and pushes a single splice. */
   async pushSplice(layer: RemoteLayer, { offset, splice }: OffsetSplice): Promise<SyncError[]> {
     const errors: SyncError[] = []
     const found: Translated[] = []
@@ -41,13 +41,15 @@ export class EditPusher {
     return errors
   }
 
-  /** Says whether all went well; else some of the edits may have been stored, and storing them again changes nothing. */
+  /** Returns whether all went well. If not, some of the edits may be stored; storing them again does no harm. */
   private async pushTogether(layer: RemoteLayer, items: readonly Translated[]): Promise<boolean> {
     const packed = packNodeEdits(items.map(({ nodeEdit }) => nodeEdit as Uint8Array))
     return (await store(layer, packed, items[0].meta)) === null
   }
 
-  /** Pushes one node edit; when it is refused, splice by splice, so that only those are lost that cannot be stored. */
+  /**
+   * Pushes a node edit. If it is refused, pushes splice by splice, so that we lose only those that cannot be stored.
+   */
   private async pushItem(layer: RemoteLayer, item: Translated): Promise<SyncError[]> {
     const packed = packNodeEdits([item.nodeEdit as Uint8Array])
     const refusal = await store(layer, packed, item.meta)
@@ -74,7 +76,7 @@ export class EditPusher {
   }
 }
 
-/** Null, or why the destination cannot store the edits; throws when they are not to blame. */
+/** Null, or why the destination cannot store the edits. Throws when the edits are not the cause. */
 async function store(layer: RemoteLayer, nodeedits: Uint8Array, meta: Uint8Array): Promise<string | null> {
   try {
     await layer.storNodeEditsNoLift(nodeedits, meta)

@@ -5,20 +5,20 @@ import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS, REFUSED_PAUSE_MS } from '../peers.js'
 import { sortFailure } from '../remote-failure.js'
 import type { LayerParts } from './layer-parts.js'
 
-/** Ends the work with a layer for good, whatever the connection does. */
+/** Stops the work with a layer for good, whatever the connection does. */
 export class LayerFailure extends MigrationError {}
 
 export interface KeptOpen {
   readonly open: () => Promise<RemoteLayer>
-  /** `link` is aborted when the connection ends; `worked` tells that it is of use. */
+  /** `link` is aborted when the connection ends. Call `worked` once the connection has proved useful. */
   readonly work: (layer: RemoteLayer, link: AbortSignal, worked: () => void) => Promise<void>
-  /** Told why the connection was lost or could not be made. */
+  /** Receives the reason why the connection was lost or could not be made. */
   readonly failed: (message: string, refused: boolean) => void
 }
 
 /**
- * Keeps a layer of a Cortex open and works with it, until the signal is aborted; connects again after whatever is no error of
- * the data.
+ * Keeps a layer of a Cortex open and works with it until the signal is aborted. Reconnects after any failure that is
+ * not about the data.
  *
  * @throws {LayerFailure} from `work`; Stopped
  */
@@ -63,7 +63,7 @@ export async function withLayer(
   }
   const link = new AbortController()
   layer.closed.then(() => link.abort(END))
-  // Whatever waits for the peer then fails at once.
+  // Everything that waits for the peer then fails at once.
   const close = () => {
     link.abort(END)
     layer.close().catch(() => {})

@@ -1,11 +1,11 @@
 import { Rate } from './rate.js'
 
-/** What a layer counts from one start of the service to its end, over all starts of the sync. */
+/** Counters of a layer over the life of the service, across starts of the sync. */
 export class LayerCounters {
-  /** Splices acknowledged, those that were pushed again included. */
+  /** Acknowledged splices, including those pushed again. */
   pushed = 0
   readonly rate = new Rate()
-  /** When the source was last read from, and the destination last connected; epoch ms. */
+  /** When we last read from the source, and last connected to the destination; epoch ms. */
   readAt: number | null = null
   connectedAt: number | null = null
 }

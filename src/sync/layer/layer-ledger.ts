@@ -3,7 +3,7 @@ import { LayerFailure } from './keep-open.js'
 import type { LayerParts } from './layer-parts.js'
 import type { Batch } from './layer-pipe.js'
 
-/** What became of a push: the offset behind what is done, and why the layer must not go on. */
+/** The result of a push: the offset after what is done, and why the layer must stop, if it must. */
 export interface Entry {
   readonly endOffset: number
   readonly limit: Error | null
@@ -19,7 +19,7 @@ export class LayerLedger {
   private errorsSinceStart = 0
   private lastWrite: Promise<void> = Promise.resolve()
 
-  /** `broken` is told when state cannot be written. */
+  /** Calls `broken` when it cannot write the state. */
   constructor(parts: LayerParts, broken: (error: Error) => void) {
     this.parts = parts
     this.broken = broken
@@ -30,11 +30,11 @@ export class LayerLedger {
     return this.open.has(offset)
   }
 
-  /** Notes a push that was answered, up to the error at which the limit is reached. */
+  /** Records an answered push, up to the error that reaches the limit. */
   enter(batch: Batch, errors: readonly SyncError[], settledOffset: number): Entry {
     const { store, config, log, iden } = this.parts
     const most = config.errLim === -1 ? Number.POSITIVE_INFINITY : config.errLim - this.errorsSinceStart
-    // A splice that is pushed again after a rewind and fails again is no new error.
+    // A splice that fails again after a rewind is not a new error.
     let fresh = 0
     const last = errors.findIndex(({ offset }) => !this.failedSinceStart.has(offset) && ++fresh >= most)
     const isOver = last >= 0
@@ -54,13 +54,13 @@ export class LayerLedger {
     return { endOffset, limit }
   }
 
-  /** Forgets the record of a splice that could be applied. */
+  /** Removes the record of a splice that has now been applied. */
   remove(offset: number): void {
     this.open.delete(offset)
     this.write(this.parts.store.removeError(this.parts.iden, offset))
   }
 
-  /** State that cannot be written ends the layer. */
+  /** A failed write ends the layer. */
   write(written: Promise<void>): void {
     this.lastWrite = written.catch((error) => {
       const message = `Cannot store the state of the sync: ${(error as Error).message}`
@@ -74,7 +74,7 @@ export class LayerLedger {
     return this.lastWrite
   }
 
-  /** Splices that could be applied this time are errors no more. */
+  /** Removes the records of splices that succeeded this time. */
   private forgetCured(offset: number, endOffset: number, recorded: readonly SyncError[]): void {
     if (this.open.size === 0 && recorded.length === 0) return
     const failed = new Set(recorded.map((error) => error.offset))

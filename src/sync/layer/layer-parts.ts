@@ -3,7 +3,7 @@ import type { Clock } from '../clock.js'
 import type { DestPeer, SourcePeer } from '../peers.js'
 import type { ByteBudget } from './byte-budget.js'
 
-/** What the sync of one layer works with. */
+/** What the sync of one layer needs. */
 export interface LayerParts {
   readonly iden: string
   readonly config: SyncConfig

@@ -8,32 +8,32 @@ import type { Marks } from './marks.js'
 import { SpliceQueue } from './splice-queue.js'
 import { sameBytes, type Translated, Translation } from './translation.js'
 
-/** Node edits and bytes of one push; a push that fails is repeated one by one. */
+/** How many node edits and bytes go in one push. If a push fails, its edits are pushed again one by one. */
 const MOST_EDITS = 1_000
 const MOST_BYTES = 1 << 20
-/** Translated pieces that wait for their push. */
+/** How many translated pieces may wait for their push. */
 const MOST_READY = 4_000
 
-/** Node edits of equal meta that go in one push, and the failures among them. */
+/** Node edits with the same meta for one push, and the failures among them. */
 export interface Batch {
   readonly items: readonly Translated[]
   readonly offset: number
   readonly endOffset: number
 }
 
-/** What is on its way from the reader over the translator to the pusher of a layer, and how they wake each other. */
+/** What is on its way from a layer's reader through its translator to its pusher, and how they wake each other. */
 export class LayerPipe {
   readonly frontier: Frontier
   readonly marks: Marks
-  /** Resolved when the pusher has seen that the destination still has what was settled, or has gone back. */
+  /** Resolves when the pusher has checked that the destination still has what was settled, or has gone back. */
   readonly destChecked: Deferred<void> = deferred()
-  /** Read and not translated, from `frontier.translated` on. */
+  /** Splices not translated yet, from `frontier.translated` on. */
   queue = new SpliceQueue()
   translation: Translation
   ready: Translated[] = []
-  /** Of the splices on their way, each twice, as the node edit made of it is about as long. */
+  /** Bytes of the splices on their way. Each counts twice, because its node edit is about as long. */
   bytes = 0
-  /** Being pushed. */
+  /** The current push. */
   batch: Batch | null = null
   readonly arrived = new Signal()
   readonly translated = new Signal()
@@ -53,7 +53,7 @@ export class LayerPipe {
     return this.ready.length >= MOST_READY
   }
 
-  /** Forgets everything on its way and begins at an offset. */
+  /** Drops everything on its way and starts again at an offset. */
   goTo(offset: number): void {
     this.frontier.goTo(offset)
     this.release(this.bytes)
@@ -64,7 +64,7 @@ export class LayerPipe {
     this.acknowledged.notify()
   }
 
-  /** A splice has come in. */
+  /** Takes a splice from the reader. */
   read(splice: RawSplice): void {
     this.queue.push(splice)
     this.frontier.read++
@@ -72,7 +72,7 @@ export class LayerPipe {
     this.budget.take(2 * splice.length)
   }
 
-  /** Forgets what was read behind an offset. */
+  /** Drops what was read from an offset on. */
   truncate(offset: number): void {
     const { frontier, queue } = this
     let bytes = 0
@@ -82,7 +82,7 @@ export class LayerPipe {
     this.release(bytes)
   }
 
-  /** A batch was acknowledged: nothing of it is needed any more. */
+  /** Frees an acknowledged batch. */
   done({ items }: Batch): void {
     let bytes = 0
     for (const { splices, failures } of items) {
@@ -98,7 +98,7 @@ export class LayerPipe {
     this.budget.free(bytes)
   }
 
-  /** Takes the next pieces of equal meta for a push. */
+  /** Takes the next pieces with the same meta for a push. */
   takeBatch(): Batch | null {
     const items: Translated[] = []
     let meta: Uint8Array | null = null
@@ -119,7 +119,7 @@ export class LayerPipe {
     return { items, offset: items[0].offset, endOffset: items[items.length - 1].endOffset }
   }
 
-  /** The splice in front of an offset of a batch, where it can be told. */
+  /** The splice before an offset of a batch, if it can be told. */
   static lastSplice({ items }: Batch, endOffset: number): RawSplice | null {
     const offset = endOffset - 1
     const item = items.find((each) => each.offset <= offset && offset < each.endOffset)

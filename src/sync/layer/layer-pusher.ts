@@ -12,37 +12,39 @@ import { BLIND_MS, COMMIT_MS } from './marks.js'
 import { type RetryResult, retryRecorded } from './retry.js'
 import { digestOf } from './splice-facts.js'
 
-/** How often the destination is asked how long its log of node edits is. */
+/** How often we ask the destination how long its log of node edits is. */
 const MARK_MS = 250
 
-/** What the pusher shares with the others of its layer. */
+/** What the pusher shares with the other tasks of its layer. */
 export interface PusherParts {
   readonly layer: LayerParts
   readonly pipe: LayerPipe
   readonly ledger: LayerLedger
   readonly counters: LayerCounters
-  /** Ends it between two pushes, and at once. */
+  /** Stops it between two pushes, or at once. */
   readonly soft: AbortSignal
   readonly hard: AbortSignal
   /** Called when the pipe was set back. */
   readonly goneBack: () => void
 }
 
-/** Pushes what is translated, one push at a time, and goes back when the destination has lost what it had acknowledged. */
+/**
+ * Pushes translated edits, one push at a time. Goes back when the destination has lost edits that it had acknowledged.
+ */
 export class LayerPusher {
   private readonly parts: PusherParts
   private readonly edits: EditPusher
-  /** The splice in front of `frontier.pushed`, once something was pushed in this run. */
+  /** The splice before `frontier.pushed`, if something was pushed in this run. */
   private pushedSplice: RawSplice | null = null
-  /** The destination's connection of the last push, and when that ended. */
+  /** The number of the destination's connection at the last push, and when that connection ended. */
   private connection = 0
   private lostAt = 0
-  /** When the destination's log was compared for the first time in this run. */
+  /** When we first compared the destination's log in this run. */
   private comparedAt: number | null = null
-  /** When a row of that log was asked for last, while pushing. */
+  /** When we last asked for a row of that log during pushes. */
   private learntAt = Number.NEGATIVE_INFINITY
   private retryWanted: Deferred<RetryResult> | null = null
-  /** What keeps the destination from being written to now, one sentence. */
+  /** Why we cannot write to the destination now, one sentence. */
   trouble: string | null = 'The destination was not compared yet'
 
   /** `retry` applies the recorded errors first. */
@@ -52,7 +54,7 @@ export class LayerPusher {
     if (retry) this.retryWanted = deferred()
   }
 
-  /** Whether the destination's log was compared in this run. */
+  /** Whether we have compared the destination's log in this run. */
   get isCompared(): boolean {
     return this.comparedAt !== null
   }
@@ -77,7 +79,7 @@ export class LayerPusher {
     return this.retryWanted.promise
   }
 
-  /** Whoever waits for a retry learns that there will be none. */
+  /** Tells callers that wait for a retry that there will be none. */
   ended(error: Error): void {
     this.retryWanted?.reject(error)
     this.retryWanted = null
@@ -123,7 +125,7 @@ export class LayerPusher {
     }
   }
 
-  /** @throws {LayerFailure} when the limit of errors is reached */
+  /** @throws {LayerFailure} when the error limit is reached */
   private acknowledge(batch: Batch, { endOffset, limit }: { endOffset: number; limit: Error | null }): void {
     const { layer, pipe, counters } = this.parts
     counters.pushed += endOffset - batch.offset
@@ -148,7 +150,7 @@ export class LayerPusher {
     if (!isMore) await this.mark(remote, true)
   }
 
-  /** Asks how far the destination's log goes, and notes durably how much need not be pushed again after a restart. */
+  /** Asks how long the destination's log is, and stores durably how much we need not push again after a restart. */
   private async mark(remote: RemoteLayer, isIdle = false): Promise<void> {
     const { layer, pipe } = this.parts
     const { frontier, marks } = pipe
@@ -157,10 +159,10 @@ export class LayerPusher {
     const splice = this.pushedSplice
     const digest = splice === null ? (marks.digestAt(offset) ?? null) : digestOf(splice)
     const index = await remote.editIndex()
-    // A layer whose log is switched off says 0 forever; so may one that pushes have not changed yet.
+    // A layer with its log switched off always says 0. So may one that no push has changed yet.
     marks.add(at, { offset, digest, index: index === 0 ? null : index })
     if (marks.settled.offset === frontier.settled) return
-    // To see one row costs a connection.
+    // Reading one row costs a connection.
     if (isIdle || at - this.learntAt >= COMMIT_MS) {
       this.learntAt = at
       await this.learnRow(remote, marks.settled.index)
@@ -168,20 +170,20 @@ export class LayerPusher {
     this.settle(marks.settled.offset)
   }
 
-  /** Says whether there was one to learn. */
+  /** Returns whether there was a row to learn. */
   private async learnRow(remote: RemoteLayer, index: number | null): Promise<boolean> {
     const row = index === null ? null : await this.rowAt(remote, index)
     if (row !== null) this.parts.pipe.marks.learnRow(index as number, row)
     return row !== null
   }
 
-  /** The row as this version of the destination shows it: another one may show it in another way. */
+  /** A digest of the row, with the destination's version: another version may show the same row differently. */
   private async rowAt(remote: RemoteLayer, index: number): Promise<string | null> {
     const digest = await remote.editDigest(index)
     return digest === null ? null : `${this.destVersion} ${digest}`
   }
 
-  /** Whether its row is known as this version of the destination shows it. */
+  /** Whether we know its row as this version of the destination shows it. */
   private isShown({ row }: Anchor): boolean {
     return row?.startsWith(`${this.destVersion} `) === true
   }
@@ -197,7 +199,7 @@ export class LayerPusher {
     ledger.write(layer.store.advance(layer.iden, pipe.frontier.pushed, [], offset))
   }
 
-  /** Pushes again what a destination that was restarted, or put back to a backup, has not any more. */
+  /** Pushes again what a destination lost that was restarted, or restored from a backup. */
   private async rewind(remote: RemoteLayer): Promise<void> {
     const { layer, pipe, ledger } = this.parts
     const { dest, store, log, iden } = layer
@@ -207,9 +209,10 @@ export class LayerPusher {
     const index = await remote.editIndex()
     if (index !== null) await this.checkRows(remote, index)
     const isShort = index !== null && marks.last.index !== null && index < marks.last.index
-    // The layer may have been opened in a new process while the other connection still waits for the old one.
+    // The layer may already be open in a new process, while the other connection still waits for the old one.
     if (this.connection === connection && !isShort) return
-    // What earlier runs left was settled; but one that was killed may have written more, which the destination had not committed.
+    // What earlier runs left was settled. But a run that was killed may have pushed more, which the destination had not
+    // committed.
     const isBottomCommitted = isStart || marks.isBottomOld || this.lostAt - (this.comparedAt ?? this.lostAt) > BLIND_MS
     const offset = marks.rewind(index, isStart ? Number.POSITIVE_INFINITY : this.lostAt, isBottomCommitted)
     if (offset === null) {
@@ -232,15 +235,15 @@ export class LayerPusher {
       this.parts.goneBack()
     }
     if (isLearnt) ledger.write(store.setAnchors(iden, marks.anchorsUpTo(frontier.settled)))
-    // Only now, as a lost connection begins it again.
+    // Only now: if the connection is lost during the check, the check starts again.
     this.connection = connection
     this.comparedAt ??= layer.clock.elapsed()
     pipe.destChecked.resolve()
   }
 
   /**
-   * Makes sure that the destination's log is the one that was written to, as far as it goes: one that was put back to an older
-   * backup and then grew holds other edits.
+   * Checks that the destination's log, as far as it goes, is the one that we wrote to. One that was restored from an
+   * older backup and then grew has other edits.
    *
    * @throws {LayerFailure} ERR_DEST
    */

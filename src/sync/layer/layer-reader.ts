@@ -10,24 +10,26 @@ import { NodeWatch } from './node-watch.js'
 import { Poll } from './poll.js'
 import { digestOf, timeOf } from './splice-facts.js'
 
-/** Splices asked for at once: small enough that the source's scan is soon over, large enough to hide the round trip. */
+/**
+ * How many splices to ask for at once: few enough that the source's scan is short, many enough to hide the round trip.
+ */
 const READ_SPLICES = 10_000
-/** How many bytes a splice is taken to have before the first was seen. */
+/** The assumed size of a splice before we have seen one. */
 const FIRST_SPLICE_BYTES = 1 << 10
-/** What each layer may keep in memory when the others have filled it. */
+/** What each layer may keep in memory even when the other layers have filled it. */
 const LAYER_BYTES = 256 << 10
-/** The first pause between two polls of a source that has nothing new; doubled up to `poll_s`. */
+/** The first pause between two polls of a source without news; it doubles up to `poll_s`. */
 const FIRST_POLL_MS = 500
-/** While catching up the end of the source's log is searched for this often. */
+/** How often to search the end of the source's log while catching up. */
 const TIP_MS = 30_000
 
-/** So many splices in front of the start are looked over: nodes that they tell of must be at the destination. */
+/** How many splices before the start to check: their nodes must be at the destination. */
 const WATCHED_SPLICES = 1_000
 
-/** Stands for the digest of a splice that is not there: no log has it. */
+/** The "digest" of a missing splice; no real one equals it. */
 const NO_SPLICE = 'none'
 
-/** What the reader shares with the others of its layer. */
+/** What the reader shares with the other tasks of its layer. */
 export interface ReaderParts {
   readonly layer: LayerParts
   readonly pipe: LayerPipe
@@ -44,16 +46,19 @@ export class LayerReader {
   private readonly hold: HoldBack
   readonly watch: NodeWatch
   readonly poll: Poll
-  /** Whether the last read was ended as the memory was full. */
+  /** Whether the last read was cut short because the memory was full. */
   private wasCut = false
   private spliceBytes = FIRST_SPLICE_BYTES
   private tipSearchedAt = Number.NEGATIVE_INFINITY
   status: PullStatus | null = null
-  /** Offset behind the source's last splice, as far as known. */
+  /** The offset after the source's last splice, as far as we know. */
   sourceTip: number | null = null
-  /** What keeps the source from being read now, one sentence. */
+  /** Why we cannot read the source now, one sentence. */
   trouble: string | null = null
-  /** Since when its connection is there, epoch ms, and whether a splice was written since: then splices are on. */
+  /**
+   * When the current connection was made, epoch ms; and whether a splice was written since, which proves that splices
+   * are on.
+   */
   connectedAt: number | null = null
   isChanged = false
   private isWatching = false
@@ -92,14 +97,14 @@ export class LayerReader {
     })
   }
 
-  /** The pipe has gone back: what was seen is forgotten, and reading goes on at once. */
+  /** Called when the pipe has gone back: forgets what it has seen, and reads on at once. */
   goneBack(): void {
     this.hold.forget()
     this.hold.heldSplice = null
     this.poll.wake()
   }
 
-  /** Reads to the source's end now, if it can be read and the end is near. */
+  /** Reads to the source's end now, if the source can be read and the end is near. */
   ask(askedAt: number, signal: AbortSignal): Promise<void> {
     const { signal: ended } = this.parts
     const canAnswer = () => !ended.aborted && (this.status === 'up_to_date' || this.status === 'reading_at_live')
@@ -118,7 +123,7 @@ export class LayerReader {
     await this.beginWatch(remote)
     for (;;) {
       const size = await this.room(remote)
-      // A poll that finds nothing new leaves a layer up to date.
+      // A poll without news leaves an up-to-date layer up to date.
       if (!isLive || this.status !== 'up_to_date') this.status = isLive ? 'reading_at_live' : 'reading_catchup'
       const began = { elapsedMs: clock.elapsed(), epochMs: clock.now() }
       counters.readAt = began.epochMs
@@ -126,7 +131,7 @@ export class LayerReader {
       const got = await this.readSome(remote, size)
       worked()
       this.trouble = null
-      // What is read again, as the pipe has gone back, was there before.
+      // After the pipe has gone back, we read splices again that are not new.
       if (isLive && got !== null && tip !== null && pipe.frontier.read > tip) this.isChanged = true
       isLive = got !== null && got < size && !this.wasCut
       if (got !== null && got >= size) await this.searchTip(remote)
@@ -147,7 +152,7 @@ export class LayerReader {
     }
   }
 
-  /** Waits until enough splices of this layer have left the memory, and says how many to read. */
+  /** Waits until enough of this layer's splices have left the memory, and returns how many to read. */
   private async room(remote: RemoteLayer): Promise<number> {
     const { layer, pipe, signal } = this.parts
     const { config, clock } = layer
@@ -160,7 +165,7 @@ export class LayerReader {
         const bytes = Math.max(LAYER_BYTES, layer.budget.limit - layer.budget.used)
         return Math.max(1, Math.min(room, READ_SPLICES, Math.floor(bytes / (2 * this.spliceBytes))))
       }
-      // One wait for all rounds: a destination may be away for days.
+      // Use one wait for all rounds: a destination may be away for days.
       left ??= untilStopped(layer.budget.freed.wait(), signal).finally(() => {
         left = null
       })
@@ -168,7 +173,8 @@ export class LayerReader {
         await left
         continue
       }
-      // Full of splices that are held back: nothing is read that would let them through.
+      // The memory may be full of held-back splices. Then we read nothing more that could let them through, so we ask
+      // the source again after a while.
       const timer = new AbortController()
       await Promise.race([left.then(() => timer.abort(END)), clock.sleep(HOLD_MS, timer.signal)])
       const startedAt = clock.elapsed()
@@ -182,7 +188,7 @@ export class LayerReader {
     return layer.budget.isSpent && pipe.bytes >= LAYER_BYTES
   }
 
-  /** Reads up to `size` splices and says how many came; null when they are not wanted any more. */
+  /** Reads up to `size` splices and returns how many came; null when they are no longer wanted. */
   private async readSome(remote: RemoteLayer, size: number): Promise<number | null> {
     const { layer, pipe, ledger, signal } = this.parts
     const { store, log, config, iden } = layer
@@ -215,7 +221,7 @@ export class LayerReader {
     return got
   }
 
-  /** A source that was away may have lost its newest splices, and have others in their place by now. */
+  /** A source that was away may have lost its newest splices, and may have others in their place by now. */
   private forgetHeld(): void {
     const { pipe } = this.parts
     const { frontier } = pipe
@@ -227,8 +233,8 @@ export class LayerReader {
   }
 
   /**
-   * Makes sure that the source's log is the one that was read from: that the splice in front of what was let through is the
-   * same. A log that was truncated, or put back to an older backup, has none there, or another one once it has grown.
+   * Checks that the source's log is still the one that we read: the splice before what was let through must be the
+   * same. A log that was truncated, or restored from an older backup, has none there, or another one once it has grown.
    *
    * @throws {LayerFailure} ERR_SOURCE_CHANGED
    */
@@ -243,18 +249,18 @@ export class LayerReader {
     const found = await spliceAt(remote, held - 1)
     const digest = found === null ? NO_SPLICE : digestOf(found)
     if (expected === null) {
-      // Noted even when there is none: the log may have grown over it at the next start.
+      // Store it even if there is none: the log may have grown past it by the next start.
       marks.learn(held, { digest })
       ledger.write(layer.store.setAnchors(layer.iden, marks.anchorsUpTo(frontier.settled)))
     }
     if (found !== null && digest === (expected ?? digest)) return
-    // The destination may have been put back too: then the pusher goes back, and both may fit again.
+    // The destination may have been restored too. Then the pusher goes back, and both may fit again.
     await untilStopped(pipe.destChecked.promise, signal)
     if (frontier.epoch !== epoch) return this.checkLog(remote)
     throw await this.changed(remote, held, found !== null || expected !== null)
   }
 
-  /** Looks over the splices in front of the first to be read. */
+  /** Checks the splices before the first one to read. */
   private async beginWatch(remote: RemoteLayer): Promise<void> {
     const { layer, pipe } = this.parts
     if (this.isWatching) return
@@ -264,7 +270,7 @@ export class LayerReader {
     for await (const splice of remote.splices(from, Math.max(1, held - from))) times.push(timeOf(splice))
     for (const time of times) this.watch.saw(time)
     const first = times.find((time) => !Number.isNaN(time))
-    // A layer that is read from the beginning: whatever is older than its log came with the migration.
+    // When a layer is read from the beginning, everything older than its log came with the migration.
     this.watch.begin(first ?? (held === 0 && times.length === 0 ? 0 : Number.NaN))
     this.isWatching = true
     layer.source.unlooked--
@@ -294,7 +300,7 @@ export class LayerReader {
     )
   }
 
-  /** Finds the end of the source's log by halving, as 0.1.x has no call that tells it. */
+  /** Finds the end of the source's log by binary search, because 0.1.x has no call for it. */
   private async searchTip(remote: RemoteLayer): Promise<void> {
     const { layer, pipe } = this.parts
     const { clock } = layer
@@ -323,7 +329,7 @@ async function has(remote: RemoteLayer, offset: number): Promise<boolean> {
 
 async function spliceAt(remote: RemoteLayer, offset: number): Promise<RawSplice | null> {
   let found: RawSplice | null = null
-  // Read to its end, as leaving a generator early costs its connection.
+  // Read to the end, because leaving a generator early costs its connection.
   for await (const splice of remote.splices(offset, 1)) found ??= splice
   return found
 }

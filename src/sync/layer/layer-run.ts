@@ -9,31 +9,31 @@ import { LayerReader } from './layer-reader.js'
 import { LayerTranslator } from './layer-translator.js'
 import { Marks } from './marks.js'
 
-/** A push that is under way when the layer is stopped may take this long to be acknowledged. */
+/** How long a push in progress may take to be acknowledged when the layer is stopped. */
 const GRACE_MS = 3_000
 
 /**
- * One start of a layer and its end: one task reads its splices, one translates, one pushes, each working ahead of the next.
- * The first task that fails ends the others.
+ * One run of a layer from start to end: one task reads its splices, one translates, one pushes, and each works ahead of
+ * the next. The first task that fails ends the others.
  */
 export class LayerRun {
   readonly pipe: LayerPipe
   readonly reader: LayerReader
   readonly pusher: LayerPusher
   isRunning = true
-  /** Why it has ended. */
+  /** Why it ended. */
   failure: Error | null = null
   pullTask: TaskState = { status: 'active' }
   pushTask: TaskState = { status: 'active' }
   private readonly parts: LayerParts
   private readonly ledger: LayerLedger
-  /** Ends reading and translating, and pushing between two pushes. */
+  /** Stops reading and translating, and stops pushing between two pushes. */
   private readonly soft = new AbortController()
-  /** Ends everything. */
+  /** Stops everything at once. */
   private readonly hard = new AbortController()
   private tasks: Promise<void>[] = []
 
-  /** Starts at an offset; `retry` applies the recorded errors before it first. */
+  /** Starts at an offset. `retry` applies the recorded errors before that offset first. */
   constructor(parts: LayerParts, counters: LayerCounters, offset: number, retry: boolean) {
     this.parts = parts
     const marks = new Marks(offset, parts.store.anchors(parts.iden), parts.clock.elapsed())
@@ -61,7 +61,9 @@ export class LayerRun {
     void Promise.all(this.tasks).then(() => pipe.release(pipe.bytes))
   }
 
-  /** Lets a push that is under way be acknowledged, ends the tasks and closes the connections; says whether there was anything to end. */
+  /**
+   * Waits for a push in progress, ends the tasks and closes the connections. Returns whether there was anything to end.
+   */
   async stop(): Promise<boolean> {
     if (this.tasks.length === 0) return false
     this.soft.abort(END)
@@ -90,7 +92,7 @@ export class LayerRun {
 
   private end(kind: 'pull' | 'push', state: TaskState): void {
     const { iden } = this.parts
-    // The task that fails first says why; those that it takes along are cancelled.
+    // The task that fails first gives the reason; the others are cancelled.
     if (kind === 'pull' && this.pullTask.status === 'active') this.pullTask = state
     if (kind === 'push' && this.pushTask.status === 'active') this.pushTask = state
     this.isRunning = false

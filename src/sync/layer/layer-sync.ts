@@ -13,9 +13,9 @@ import { timeOf } from './splice-facts.js'
 const NO_TASK: TaskState = { status: 'none' }
 
 /**
- * Moves the splices of one layer, whenever it is started (`LayerRun`). Node edits go in order, one push at a time; the push
- * offset follows what the destination has acknowledged, and a push of unknown outcome is repeated, which leads to the same
- * nodes.
+ * Moves the splices of one layer whenever it is started (`LayerRun`). Node edits go in order, one push at a time. The
+ * push offset follows the destination's acknowledgements. A push with unknown outcome is repeated, which leads to the
+ * same nodes.
  */
 export class LayerSync {
   readonly iden: string
@@ -34,7 +34,7 @@ export class LayerSync {
     return this.run?.isRunning === true
   }
 
-  /** Why it does not run; null when it does. */
+  /** Why it is not running; null when it is. */
   get failure(): Error | null {
     if (this.isRunning) return null
     if (this.haltedBy !== null)
@@ -46,23 +46,23 @@ export class LayerSync {
     return new MigrationError(code, text, { cause: failure, ...hint })
   }
 
-  /** Makes the layer read to its source's end now, if it can; `isPolledSince()` says whether it did. */
+  /** Makes the layer read to its source's end now, if it can. `isPolledSince()` tells whether it did. */
   async ask(askedAt: number, signal: AbortSignal): Promise<void> {
     if (this.isRunning) await this.run?.reader.ask(askedAt, signal)
   }
 
-  /** Why nodes without splices cannot be looked for. */
+  /** Why we cannot look for nodes without splices. */
   get unwatched(): string | null {
     return this.run?.reader.watch.trouble ?? null
   }
 
-  /** Since when the source's connection is there, and whether a splice was written since. */
+  /** When the source's connection was made, and whether a splice was written since. */
   get sourceLink(): { readonly connectedAt: number | null; readonly isChanged: boolean } {
     const reader = this.isRunning ? this.run?.reader : undefined
     return { connectedAt: reader?.connectedAt ?? null, isChanged: reader?.isChanged ?? false }
   }
 
-  /** Whether the destination does not tell how long its log of node edits is. */
+  /** Whether the destination does not say how long its log of node edits is. */
   get isBlind(): boolean {
     const { run } = this
     return this.isRunning && run?.pusher.isCompared === true && (run.pipe.marks.last.index ?? 0) === 0
@@ -75,29 +75,29 @@ export class LayerSync {
     return reader?.poll.isSince(askedAt) === true && isWatched
   }
 
-  /** Starts at an offset; `retry` applies the recorded errors before it first. The last run must have been stopped. */
+  /** Starts at an offset. `retry` applies the recorded errors before it first. The last run must have stopped. */
   start(offset: number, retry = false): void {
     this.haltedBy = null
     this.parts.log.info(`Layer ${this.iden}: sync starts at offset ${offset}`)
     this.run = new LayerRun(this.parts, this.counters, offset, retry)
   }
 
-  /** Shows why the layer was not started again. */
+  /** Sets the reason why the layer was not started again. */
   halted(message: string): void {
     this.haltedBy = message
   }
 
-  /** Lets a push that is under way be acknowledged, and ends; says whether there was anything to end. */
+  /** Waits for a push in progress, and stops. Returns whether there was anything to stop. */
   async stop(): Promise<boolean> {
     return (await this.run?.stop()) ?? false
   }
 
-  /** Applies the recorded errors of a running layer again between two pushes. */
+  /** Applies the recorded errors of a running layer again, between two pushes. */
   retry(): Promise<RetryResult> {
     return (this.run as LayerRun).pusher.retry()
   }
 
-  /** The same for a layer that does not run, over connections of its own. */
+  /** Does the same for a layer that is not running, with connections of its own. */
   async retryStopped(): Promise<RetryResult> {
     const { store, dest } = this.parts
     const remote = await dest.openLayer(this.iden)
@@ -163,7 +163,7 @@ export class LayerSync {
     return this.isRunning ? { finished: false, length } : { finished: true, length: 0 }
   }
 
-  /** Age of the oldest splice in memory that is not acknowledged. */
+  /** Age of the oldest splice in memory without acknowledgement. */
   private lagSeconds(now: number): number | null {
     if (this.run === null) return null
     const { batch, ready, queue } = this.run.pipe

@@ -5,22 +5,25 @@ import { sortFailure } from '../remote-failure.js'
 import type { LayerParts } from './layer-parts.js'
 import type { LayerPipe } from './layer-pipe.js'
 
-/** How long an open group waits for its next splice when the source has no more: one transaction's splices come together. */
+/**
+ * How long an open group waits for its next splice when the source has no more: splices of one transaction come
+ * together.
+ */
 const LINGER_MS = 5
-/** Splices translated between two looks at the network. */
+/** How many splices to translate before letting the network run. */
 const TURN_SPLICES = 256
-/** What is in neither model is looked for again when this much time has passed. */
+/** How long until we look again for something that is in neither model. */
 const RECHECK_MS = 60_000
 /** How often the source may fail to give its model before a splice that needs it becomes an error. */
 const MODEL_ATTEMPTS = 8
 
-/** Translates what was read and is held back no more; asks for a newer model before it gives a splice up. */
+/** Translates splices that are no longer held back. Asks for a newer model before it gives up on a splice. */
 export class LayerTranslator {
   private readonly parts: LayerParts
   private readonly pipe: LayerPipe
   private readonly signal: AbortSignal
   private modelVersion = -1
-  /** What was in no model, and when. */
+  /** When each missing name was last found in no model. */
   private readonly missedAt = new Map<string, number>()
   private missed = ''
 
@@ -35,7 +38,7 @@ export class LayerTranslator {
     const pipe = this.pipe
     const { frontier } = pipe
     const signal = this.signal
-    // No stortypes are known before.
+    // Stortypes are not known before.
     await dest.ready(signal)
     for (let turn = 1; ; turn++) {
       if (signal.aborted) throw new Stopped()
@@ -63,7 +66,7 @@ export class LayerTranslator {
     if (pipe.frontier.translated >= pipe.frontier.held) pipe.translation.flush()
   }
 
-  /** What the model does not know is an error only when a newer model does not know it either. */
+  /** A missing name is an error only when a newer model lacks it too. */
   private isFinal(failure: SpliceFailure): boolean {
     const isUnknown = failure.code === 'FORM' || failure.code === 'STORTYPE'
     if (!isUnknown || failure.oldModel) return true

@@ -1,40 +1,40 @@
 import type { Anchor } from '../api.js'
 
 /**
- * A destination has committed what it acknowledged so long ago. 2.x does it every 200 ms, slab after slab: on a busy machine the
- * log of node edits was more than a second ahead of the nodes.
+ * We take edits as committed this long after the destination acknowledged them. 2.x commits every 200 ms, slab after
+ * slab: on a busy machine the log of node edits was more than a second ahead of the nodes.
  */
 export const COMMIT_MS = 5_000
-/** The same where the destination does not tell how much of its log it still has. */
+/** The same for a destination that does not say how much of its log it still has. */
 export const BLIND_MS = 15_000
-/** More of them would only be older ones. */
+/** More marks would only be older ones. */
 const MOST_MARKS = 256
-/** Kept durably: the newest ones, and ever fewer of the older. */
+/** We store this many of the newest, and ever fewer of the older ones. */
 const NEWEST_ANCHORS = 8
 const MOST_ANCHORS = 24
 
-/** An anchor and when it was made, by `clock.elapsed()`. */
+/** An anchor, and when it was made, by `clock.elapsed()`. */
 interface Mark extends Anchor {
   readonly at: number
 }
 
 /**
- * What was acknowledged when, where the destination's log of node edits ended then, and which splice was the last. It tells how
- * much is left of that after a crash: a destination acknowledges before it commits, so a killed one comes back without the last
- * moments, and its log, which is committed with the nodes, tells how far it got. It tells the same of a destination that was put
- * back to a backup, and whether a source is still the one that was read from: what is settled is kept over restarts.
+ * Records when which offset was acknowledged, where the destination's log of node edits ended then, and which splice
+ * was the last. A destination acknowledges before it commits, so a killed one comes back without the last moments. Its
+ * log is committed with the nodes and shows how far it got, also after a restore from a backup. Marks also show whether
+ * the source is still the one that we read. Settled ones are kept across restarts.
  */
 export class Marks {
   private marks: Mark[]
-  /** Older settled ones, at least COMMIT_MS apart. */
+  /** Older settled marks, at least COMMIT_MS apart. */
   private kept: Mark[]
   /** Whether earlier runs knew where the destination's log ended at the oldest mark. */
   readonly isBottomOld: boolean
 
-  /** `anchors` are those that were kept, oldest first; of use when the last one is at `offset`. */
+  /** `anchors` are the stored ones, oldest first; used only when the last one is at `offset`. */
   constructor(offset: number, anchors: readonly Anchor[], now: number) {
     const known = anchors.at(-1)?.offset === offset ? anchors : [{ offset, digest: null, index: null, row: null }]
-    // When they were made is not known any more, but that each was settled before the next.
+    // We no longer know when they were made, only that each was settled before the next.
     const marks = known.map((anchor, i) => ({ ...anchor, at: now - (known.length - i) * COMMIT_MS }))
     this.isBottomOld = marks[0].index !== null
     marks[0] = { ...marks[0], at: Number.NEGATIVE_INFINITY }
@@ -46,12 +46,12 @@ export class Marks {
     return this.marks[this.marks.length - 1]
   }
 
-  /** What is committed, as the destination was still there long enough after it. */
+  /** The newest mark that is committed, because the destination was still up long enough after it. */
   get settled(): Anchor {
     return this.before(this.last.at - COMMIT_MS)
   }
 
-  /** What is to be kept durably, up to an offset that is settled. */
+  /** The anchors to store, up to a settled offset. */
   anchorsUpTo(settled: number): Anchor[] {
     const last = this.marks.findLast(({ offset }) => offset === settled) ?? this.settled
     const kept = this.kept.filter(({ offset }) => offset < last.offset)
@@ -63,7 +63,7 @@ export class Marks {
     return this.marks.toReversed()
   }
 
-  /** Those whose row must be in the destination's log if it ends at an index, newest first. */
+  /** Marks whose row must be in a destination's log that ends at this index, newest first. */
   withRow(index: number): readonly Anchor[] {
     const all = [...this.kept, ...this.marks].filter((mark) => mark.row !== null && mark.index !== null)
     const rows = new Map(all.map((mark) => [mark.index as number, mark]))
@@ -74,17 +74,17 @@ export class Marks {
 
   add(at: number, { offset, digest, index }: Omit<Anchor, 'row'>): void {
     this.marks.push({ at, offset, digest, index, row: null })
-    // The first one stays as the bottom.
+    // Keep the first one as the bottom.
     if (this.marks.length > MOST_MARKS) this.marks.splice(1, MOST_MARKS / 2)
     this.keep(this.before(this.last.at - COMMIT_MS))
   }
 
-  /** The digest of the splice before an offset; undefined where there is no mark, null where it is not known yet. */
+  /** The digest of the splice before an offset; undefined without a mark there, null when not known yet. */
   digestAt(offset: number): string | null | undefined {
     return this.marks.findLast((mark) => mark.offset === offset)?.digest
   }
 
-  /** Fills in what a start at this offset could not know. */
+  /** Adds what we did not know yet when we started at this offset. */
   learn(offset: number, found: { readonly digest?: string; readonly index?: number | null }): void {
     const fill = (mark: Mark): Mark =>
       mark.offset !== offset
@@ -101,12 +101,12 @@ export class Marks {
   }
 
   /**
-   * Goes back to what has surely survived in a destination that may have been restarted, or put back to a backup.
+   * Goes back to what surely survived in a destination that may have been restarted, or restored from a backup.
    *
    * @param index where its log ends now
-   * @param lostAt when the connection was lost; Infinity at a start, where everything that is kept was settled
+   * @param lostAt when the connection was lost; Infinity at a start, where everything stored was settled
    * @param isBottomCommitted whether what was there when this run began is surely committed
-   * @returns the offset; null when that is not left either
+   * @returns the offset; null when even the bottom is gone
    */
   rewind(index: number | null, lostAt: number, isBottomCommitted: boolean): number | null {
     const bottom = this.marks[0]
@@ -117,7 +117,7 @@ export class Marks {
     const newest = index === null ? undefined : survivors.at(-1)
     if (index !== null && newest === undefined) {
       if (isBottomCommitted) return null
-      // What was there when this run began had not been committed yet.
+      // What was there when this run began was not committed yet.
       this.marks = [{ ...bottom, index, row: null }]
       return bottom.offset
     }

@@ -2,35 +2,41 @@ import type { RemoteLayer } from '../api.js'
 import { OddAnswer, sortFailure } from '../remote-failure.js'
 import type { LayerParts } from './layer-parts.js'
 
-/** How often it looks by itself, while nobody asks. */
+/** How often it looks on its own. */
 const CHECK_MS = 30_000
-/** Nodes of one question to the destination. */
+/** How many nodes to ask the destination about at once. */
 const CHUNK_NODES = 200
-/** A node's time and those of its splices are not taken at the same moment. */
+/** A node and its splices get their times at slightly different moments. */
 const SLACK_MS = 10_000
-/** A node is older than its own splice, unless somebody has set the clock between the two. */
+/** A node is older than its own splice, unless someone set the clock between the two. */
 const STEP_MS = 2_000
-/** So many nodes without splices are counted. */
+/** How many nodes without splices to count. */
 const MOST_COUNTED = 1_000
 
 const CANNOT_LOOK = 'Cannot look for nodes whose splices the source has not logged'
 
 /**
- * Looks for nodes that were made at the source and of which its splice log tells nothing, as when splices are switched off, or
- * a killed 0.1.58 has kept nodes and lost their splices: whatever was made since the last look must be at the destination once
- * everything that was read is pushed, and no node may be younger than the newest splice.
+ * Looks for nodes of the source that its splice log does not have: splices may be switched off, or a killed 0.1.58 may
+ * have kept nodes and lost their splices. Once everything read is pushed, all nodes created since the last check must
+ * be at the destination, and no node may be newer than the newest splice.
  */
 export class NodeWatch {
   private readonly parts: LayerParts
-  /** Nodes made after this were not looked at, epoch ms by the source's clock; null: nothing is known to begin with. */
+  /**
+   * Nodes created later than this (epoch ms, the source's clock) have not been checked; null: we have no starting
+   * point.
+   */
   private since: number | null
   private lookedAt = Number.NEGATIVE_INFINITY
-  /** The same of a look when the newest splices of all layers were known. */
+  /** When it last looked with the newest splices of all layers known. */
   private lookedWholeAt = Number.NEGATIVE_INFINITY
-  /** Missing, and younger than all splices, when it last looked: they may have been made since the log was read. */
+  /**
+   * Nodes that were missing and newer than all splices at the last look. They may have been created after the log was
+   * read.
+   */
   private suspects = new Set<string>()
   private young = new Set<string>()
-  /** A sentence on nodes that the destination will never get. */
+  /** A sentence about nodes that the destination will never get. */
   lost: string | null = null
   /** Why it cannot look, one sentence. */
   trouble: string | null = null
@@ -40,30 +46,33 @@ export class NodeWatch {
     this.since = parts.store.nodesChecked(parts.iden)
   }
 
-  /** Whether it has to look again soon to be sure. */
+  /** Whether it must look again soon to be sure. */
   get isUnsure(): boolean {
     return (this.suspects.size > 0 || this.young.size > 0) && this.lost === null
   }
 
-  /** Whether it has looked at or after this moment, or cannot. */
+  /** Whether it has looked since this moment, or cannot look. */
   isSince(askedAt: number): boolean {
     return this.since === null || this.lookedWholeAt >= askedAt
   }
 
-  /** Everything up to this time came with the migration, or was looked at before. */
+  /** Everything up to this time came with the migration, or was checked before. */
   begin(time: number): void {
     if (this.since !== null) return
     if (Number.isNaN(time)) this.trouble = `${CANNOT_LOOK}: its last splices have no times`
     else this.note(time)
   }
 
-  /** A splice of this time was read. */
+  /** The reader read a splice of this time. */
   saw(time: number): void {
     const { source } = this.parts
     if (time > source.newestSplice) source.newestSplice = time
   }
 
-  /** Looks, when it is time to or somebody wants to know now. Call it when the log was just read to its end and all is pushed. */
+  /**
+   * Looks if it is time to, or if someone wants to know now. Call it when the log was just read to its end and
+   * everything is pushed.
+   */
   async look(remote: RemoteLayer, isAsked: boolean): Promise<void> {
     const { clock, source } = this.parts
     const isDue = clock.elapsed() - this.lookedAt >= CHECK_MS
@@ -75,7 +84,7 @@ export class NodeWatch {
     let young: string[]
     try {
       young = isWhole ? await this.youngerThanSplices(remote) : []
-      // Where there is no splice at all, everything would be looked for: that they are off is known without.
+      // Without any splice we would look for every node, but then we already know that splices are off.
       missing = newest > 0 ? await this.missing(remote, this.since) : []
       this.trouble = null
     } catch (error) {
@@ -104,7 +113,7 @@ export class NodeWatch {
 
   private note(time: number): void {
     this.since = time
-    // A store that cannot be written ends the service elsewhere.
+    // The service ends elsewhere when it cannot write its state.
     this.parts.store.setNodesChecked(this.parts.iden, time).catch(() => {})
   }
 
@@ -116,8 +125,8 @@ export class NodeWatch {
   }
 
   /**
-   * Nodes that are younger than the newest splice of all layers, as splices are on or off for all: nodes of the future may be the
-   * work of a clock that was wrong once.
+   * Nodes newer than the newest splice of all layers, because splices are on or off for all. Nodes from the future may
+   * only mean that a clock was once wrong.
    */
   private async youngerThanSplices(remote: RemoteLayer): Promise<string[]> {
     const { source, clock } = this.parts

@@ -1,30 +1,30 @@
 import { type Clock, END, Signal, Stopped, untilStopped } from '../clock.js'
 
-/** When the source is asked for more: after a pause, or at once when somebody wants to know. */
+/** When to ask the source for more: after a pause, or at once when someone wants to know. */
 export class Poll {
   private readonly clock: Clock
   private readonly answered = new Signal()
   private pausing = new AbortController()
   private askedAt = Number.NEGATIVE_INFINITY
   private beganAt = Number.NEGATIVE_INFINITY
-  /** When the last poll began that was read to the end of the source's log; epoch ms, to show. */
+  /** When the last poll that read to the end of the source's log began; epoch ms, for display. */
   polledAt: number | null = null
 
   constructor(clock: Clock) {
     this.clock = clock
   }
 
-  /** Whether a poll that began at or after this moment (of `clock.elapsed()`) was read to the end. */
+  /** Whether a poll that began at or after this moment (by `clock.elapsed()`) has read to the end. */
   isSince(askedAt: number): boolean {
     return this.beganAt >= askedAt
   }
 
-  /** Whether somebody has asked since the last poll began. */
+  /** Whether someone has asked since the last poll began. */
   get isAsked(): boolean {
     return !this.isSince(this.askedAt)
   }
 
-  /** A poll was read to the end. */
+  /** A poll has read to the end. */
   ended(began: { readonly elapsedMs: number; readonly epochMs: number }): void {
     this.beganAt = began.elapsedMs
     this.polledAt = began.epochMs
@@ -41,14 +41,14 @@ export class Poll {
     this.pausing.abort(END)
   }
 
-  /** Waits for `ms`, or until somebody asks; not at all when somebody has asked since the last poll began. */
+  /** Waits for `ms`, or until someone asks. Does not wait if someone has asked since the last poll began. */
   async pause(ms: number): Promise<void> {
     if (this.isAsked) return
     this.pausing = new AbortController()
     await this.clock.sleep(ms, this.pausing.signal)
   }
 
-  /** Makes a poll begin now and waits for its end, as long as `canAnswer` says that it may come. */
+  /** Starts a poll now and waits for its end, as long as `canAnswer` says that it may come. */
   async ask(askedAt: number, canAnswer: () => boolean, signal: AbortSignal): Promise<void> {
     this.askedAt = Math.max(this.askedAt, askedAt)
     this.wake()

@@ -13,7 +13,7 @@ export class Rate {
   }
 
   perSecond(now: number, total: number): number {
-    // What came after the newest sample is older than a minute when that one is.
+    // If the newest sample is older than a minute, so is everything since.
     const first = this.samples.find(({ at }) => at >= now - WINDOW_MS)
     if (first === undefined) return 0
     const elapsedMs = Math.max(now - first.at, SAMPLE_MS)

@@ -18,14 +18,14 @@ export interface RetryParts {
   readonly frontier: Frontier
   readonly ledger: LayerLedger
   readonly pusher: EditPusher
-  /** Ends it between two splices, and at once. */
+  /** Stops it between two splices, or at once. */
   readonly soft: AbortSignal
   readonly hard: AbortSignal
 }
 
 /**
- * Applies the recorded splices before the push offset again, and in order with them all later splices of their nodes up
- * to there: an old value must not win over a newer one.
+ * Applies the recorded splices before the push offset again, and with them, in order, all later splices of their nodes
+ * up to there, so that no old value replaces a newer one.
  */
 export async function retryRecorded(parts: RetryParts, dest: RemoteLayer): Promise<RetryResult> {
   const { ledger, frontier } = parts
@@ -39,7 +39,7 @@ export async function retryRecorded(parts: RetryParts, dest: RemoteLayer): Promi
   ndefs.delete(null)
   const own = await applyOwn(parts, dest, records)
   const done = await applyAgain(parts, dest, records[0].offset, ndefs)
-  // A record goes only when its splices are committed, not just acknowledged.
+  // Remove a record only when its splices are committed, not just acknowledged.
   await clock.sleep(COMMIT_MS, parts.hard)
   await dest.editIndex()
   let applied = 0
@@ -54,7 +54,10 @@ export async function retryRecorded(parts: RetryParts, dest: RemoteLayer): Promi
   return { applied, failed: records.length - applied }
 }
 
-/** Records of the reference service are filed under the splice behind theirs: what they hold is all there is of them. */
+/**
+ * The reference service files a record under the offset after its splices, so we can only use what the record itself
+ * holds.
+ */
 async function applyOwn(
   { pusher }: RetryParts,
   dest: RemoteLayer,
@@ -70,7 +73,7 @@ async function applyOwn(
   return done
 }
 
-/** Pushes the splices of these nodes from an offset on, one by one; returns the offsets of those that could be stored. */
+/** Pushes the splices of these nodes from an offset on, one by one. Returns the offsets of those that were stored. */
 async function applyAgain(
   { layer, frontier, ledger, pusher, soft, hard }: RetryParts,
   dest: RemoteLayer,

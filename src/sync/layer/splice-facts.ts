@@ -5,7 +5,7 @@ import type { Raw, RawSplice } from '../api.js'
 
 const reader = new SpliceReader()
 
-/** When the source wrote a splice, epoch ms by its clock; NaN when that is not known. */
+/** When the source wrote a splice, epoch ms by its clock; NaN when unknown. */
 export function timeOf(splice: RawSplice | undefined): number {
   if (splice === undefined || reader.read(splice, 0, splice.length) !== null || reader.timeStart < 0) return Number.NaN
   const time = decode(splice, reader.timeStart, reader.timeEnd)
@@ -18,7 +18,7 @@ export function ndefOf(splice: RawSplice): string | null {
   return Buffer.from(splice.subarray(reader.ndefStart, reader.ndefEnd)).toString('latin1')
 }
 
-/** Tells a splice, or another row of a log, from any other: half a SHA-256, in hex. */
+/** Identifies a splice, or another row of a log: half a SHA-256, in hex. */
 export function digestOf(row: Raw): string {
   return createHash('sha256').update(row).digest('hex').slice(0, 32)
 }

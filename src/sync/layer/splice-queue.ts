@@ -28,7 +28,7 @@ export class SpliceQueue {
 
   shift(): void {
     this.items[this.head++] = undefined
-    // Half of it used up: moving the rest costs no more than what was taken.
+    // Half is used up: moving the rest costs no more than what was taken.
     if (this.head >= 1024 && this.head * 2 >= this.items.length) {
       this.items = this.items.slice(this.head)
       this.head = 0

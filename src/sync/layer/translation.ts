@@ -6,7 +6,7 @@ import { SpliceTranslator } from '../../translate/splices.js'
 import type { RawSplice } from '../api.js'
 import type { DictModel } from '../dict-model.js'
 
-/** What became of the splices `[offset, endOffset)` of a layer: one node edit, or failures only. */
+/** The result for the splices `[offset, endOffset)` of a layer: one node edit, or only failures. */
 export interface Translated {
   readonly offset: number
   readonly endOffset: number
@@ -26,8 +26,8 @@ export interface OffsetSplice {
 const NO_META = Uint8Array.of(0x80)
 
 /**
- * Cuts one layer's splices into node edits whose ranges follow each other without a gap, failures included: what was
- * handed on up to an end offset is all that the source had up to there.
+ * Turns a layer's splices into node edits and failures whose ranges follow each other without a gap. So everything up
+ * to an end offset is complete.
  */
 export class Translation {
   private readonly translator: SpliceTranslator
@@ -71,8 +71,8 @@ export class Translation {
   /**
    * Takes the next splice.
    *
-   * @param isFinal told of a failure, says whether it stays one; if not, the splice must be added again
-   * @returns whether it was taken
+   * @param isFinal decides whether a failure stays one; if not, add the splice again
+   * @returns whether it took the splice
    */
   add(splice: RawSplice, isFinal: (failure: SpliceFailure) => boolean): boolean {
     this.failed = null
@@ -115,7 +115,7 @@ export class Translation {
   }
 }
 
-/** The array of node edits that one push carries. */
+/** The array of node edits for one push. */
 export function packNodeEdits(nodeEdits: readonly Uint8Array[]): Uint8Array {
   const packed = new EditBuffer()
   const count = nodeEdits.length
