@@ -4,20 +4,20 @@ import type { StreamState } from '../page/page-chunk.js'
 import { inTurn } from '../thread/in-turn.js'
 import type { TaskPool } from '../thread/task-pool.js'
 
-/** Pages that one task compares. */
+/** How many pages one task compares. */
 const TASK_PAGES = (64 << 20) / PAGE_BYTES
 
-/** What an interrupted run has left of a layer. */
+/** What an interrupted run left of a layer. */
 export interface Kept {
-  /** Half-built slabs by directory, and where the streams in each lie. */
+  /** Half-built slabs by directory, and where the streams are in each. */
   readonly slabs: ReadonlyMap<string, readonly StreamState[]>
   /** Runs, and the stream that each belongs to. */
   readonly runs: readonly { readonly stream: number; readonly path: string }[]
 }
 
 /**
- * Reads all that an interrupted run has left and names the streams of which something is not as it was written: what a
- * checkpoint vouches for may have changed on the disk since, or be gone.
+ * Reads everything that an interrupted run left, and returns the streams with damage: what a checkpoint vouches for may
+ * have changed on disk since, or be gone.
  */
 export async function damagedStreams(kept: Kept, pool: TaskPool): Promise<Set<number>> {
   const damaged = new Set<number>()

@@ -2,7 +2,7 @@ import { MigrationError } from '../errors.js'
 import type { NodesFingerprint, SlabPrint, SplicesFingerprint } from '../layout/records.js'
 import { count } from '../text/table.js'
 
-/** What must be the same for a run to be resumed: source, options, version of what lies on disk. */
+/** A run resumes only if all of this is unchanged: source, options, version of the files on disk. */
 export type Fingerprint = NodesFingerprint | SplicesFingerprint
 
 /** @throws {MigrationError} ERR_CHECKPOINT_MISMATCH that names everything that differs */
@@ -21,14 +21,14 @@ export function checkpointDiffers(layer: string, found: Fingerprint, wanted: Fin
   )
 }
 
-/** Whether two prints are those of one slab in one state. */
+/** Whether two prints are of the same slab in the same state. */
 export function isSameSlab(a: SlabPrint | null, b: SlabPrint | null): boolean {
   return a?.digest === b?.digest
 }
 
 type Fact = string | SlabPrint | null
 
-/** Everything that may differ, by the name that an operator knows it by. */
+/** Everything that may differ, by the name that operators know. */
 function factsOf(fingerprint: Fingerprint): Map<string, Fact> {
   const { schema: _, slabs, ...rest } = fingerprint
   const facts = new Map<string, Fact>()

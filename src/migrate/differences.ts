@@ -11,35 +11,35 @@ import { numberQueues } from '../translate/queues.js'
 import { translateTrigger } from '../translate/triggers.js'
 
 /**
- * How often a run did otherwise than the reference; docs/decisions/reference-differences.md says why. Nothing is known of
- * what is left out.
+ * How often a run differed from the reference; docs/decisions/reference-differences.md says why. A missing count is
+ * unknown.
  */
 export interface DifferenceCounts {
   /** Nodes whose form is in another layer. */
   readonly partialNodes?: number
-  /** Nodes whose value the model norms otherwise today. */
+  /** Nodes whose value today's model norms differently. */
   readonly keptValues?: number
   /** Tag props whose type has options. */
   readonly typedTagProps?: number
   /** Layers that have a last splice. */
   readonly lastSplices?: number
-  /** Offsets that splice logs lack. */
+  /** Offsets missing in splice logs. */
   readonly missingOffsets?: number
-  /** Splices in names of an older model. */
+  /** Splices with names of an older model. */
   readonly renamedSplices?: number
-  /** Queues whose number is not their place by name. */
+  /** Queues whose number is not their position by name. */
   readonly queueNumbers?: number
-  /** Triggers that were moved, and kept their iden. */
+  /** Triggers that moved and kept their iden. */
   readonly triggerIdens?: number
-  /** Those of them that had no view of their own. */
+  /** How many of these had no view of their own. */
   readonly triggerViews?: number
   /** Layers with a name or options. */
   readonly layerOptions?: number
-  /** Layers whose owner is no user. */
+  /** Layers whose owner is not a user. */
   readonly layerOwners?: number
-  /** Options of cell.yaml that 2.x has too. */
+  /** Options in cell.yaml that 2.x has too. */
   readonly cellOptions?: number
-  /** 1 when the source was read as 0.1.58 leaves it. */
+  /** 1 when the source was upgraded as 0.1.58 does it. */
   readonly olderSource?: number
 }
 
@@ -59,9 +59,9 @@ export const DIFFERENCE_NAMES = [
   'olderSource',
 ] as const satisfies readonly (keyof DifferenceCounts)[]
 
-/** Those that concern the cell: what its steps do otherwise with what the source has. */
+/** Differences of the cell: what its steps do differently with the data in the source. */
 export function cellDifferences(source: SourceCortex, ops: ReadonlySet<MigrOp>): DifferenceCounts {
-  // Without it the steps work on what the destination has.
+  // Without it the steps work on the destination's data.
   if (!ops.has('dirn')) return {}
   return {
     olderSource: source.dir === source.givenDir ? 0 : 1,
@@ -72,7 +72,7 @@ export function cellDifferences(source: SourceCortex, ops: ReadonlySet<MigrOp>):
   }
 }
 
-/** What layers have counted, added up; what no layer has counted stays unknown. */
+/** The sums of the layers' counts. A count that no layer has stays unknown. */
 export function addedUp(counts: readonly DifferenceCounts[]): DifferenceCounts {
   const known = DIFFERENCE_NAMES.filter((name) => counts.some((each) => each[name] !== undefined))
   return Object.fromEntries(known.map((name) => [name, counts.reduce((sum, each) => sum + (each[name] ?? 0), 0)]))
@@ -119,7 +119,7 @@ function readRule(value: Uint8Array): Value {
   }
 }
 
-/** Queues that the reference, which numbers them by name, would have given the number of another one. */
+/** Queues to which the reference, which numbers them by name, would have given another one's number. */
 function queueNumbers(dir: string): number {
   const path = cortexPaths(dir).slab('queues')
   if (!SlabReader.exists(path)) return 0

@@ -14,7 +14,7 @@ import { runSteps } from '../step/run-cell-steps.js'
 import type { MigrateOptions } from './options.js'
 
 /**
- * Runs the steps that have to do with the cell as a whole on copies in memory of the few slabs and files that they work on.
+ * Runs the cell steps on copies in memory of the few slabs and files that they change.
  *
  * @returns how many errors there were; `errors` counts them by kind
  */
@@ -26,7 +26,7 @@ export async function dryCellSteps(
   log: Log,
   errors: ErrorCounts,
 ): Promise<number> {
-  // Step dirn begins with what the source has; without it, the others continue with what is at the destination.
+  // Step dirn starts from the source's files. Without it, the other steps continue with those of the destination.
   const fromDir = ops.has('dirn') ? source.dir : destDir
   const paths = cortexPaths(fromDir)
   const opened: SlabReader[] = []
@@ -59,7 +59,7 @@ export async function dryCellSteps(
   }
 }
 
-/** The files of a destination that step dirn would have made: read where they are now, and never written. */
+/** The files that step dirn would have made in a destination: reads them from where they are now, and never writes. */
 function unwritten(destDir: string, fromDir: string): CellFiles {
   return {
     read: (path) => cellFiles.read(join(fromDir, relative(destDir, path))),

@@ -6,7 +6,7 @@ import type { LayerWriter, LayerWriterPort } from '../writer/layer-writer.js'
 
 type Args<Name extends keyof LayerWriter> = Parameters<LayerWriter[Name]>[0]
 
-/** Stands in for the writer when nothing is to be written: takes what tasks send, and counts their errors. */
+/** Replaces the writer when nothing should be written: takes what tasks send, and counts their errors. */
 export class DryWriter implements LayerWriter {
   readonly errors: ErrorCounts
   readonly port: LayerWriterPort = {
@@ -18,7 +18,7 @@ export class DryWriter implements LayerWriter {
     this.errors = new ErrorCounts(accepted)
   }
 
-  /** Lets the pages go, and keeps the errors until the stream is committed. */
+  /** Drops the pages, and keeps the errors until the stream is committed. */
   receive({ slab, stream, port, credits }: Args<'receive'>): Promise<StreamResult> {
     return new Promise((resolve) => {
       port.on('message', (message: StreamMessage) => {

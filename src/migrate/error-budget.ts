@@ -1,21 +1,21 @@
 import { MigrationError } from '../errors.js'
 import { count } from '../text/table.js'
 
-/** The errors of a run, all layers and steps together, and how many are too many. */
+/** Counts the errors of a run over all layers and steps, and stops it when there are too many. */
 export class ErrorBudget {
   private count = 0
 
-  /** @param most null: there is no limit */
+  /** @param most null: no limit */
   constructor(
     private readonly most: number | null,
     private readonly destDir: string,
     private readonly isDryRun: boolean,
-    /** Told the count whenever it grows. */
+    /** Called with the count whenever it grows. */
     private readonly tell: (count: number) => void,
   ) {}
 
   /**
-   * Counts errors, which the migration log holds already: nothing is lost when the run stops here.
+   * Counts errors. They are already in the migration log, so nothing is lost if the run stops here.
    *
    * @throws {MigrationError} ERR_ERROR_BUDGET
    */

@@ -10,8 +10,8 @@ import { changedSlabs, layerCheckpoint } from './layer-checkpoint.js'
 import type { MigrateOptions } from './options.js'
 
 /**
- * The options of a run that loses nothing it was not asked to touch: node data has numbers of names that the slab of the
- * nodes gives out, so what makes the nodes of a destination again makes its node data again.
+ * Adds step nodedata when step nodes runs on a destination that has node data: the slab of the nodes numbers the names
+ * in node data, so new nodes need new node data.
  */
 export function keepNodedata(options: MigrateOptions): MigrateOptions {
   const { ops, destDir } = options
@@ -20,10 +20,10 @@ export function keepNodedata(options: MigrateOptions): MigrateOptions {
 }
 
 /**
- * Checks that a run of step `nodedata` without `nodes` leaves the nodes of a layer as they are.
+ * Checks that step `nodedata` without `nodes` leaves the nodes of a layer unchanged.
  *
- * @throws {MigrationError} ERR_PREFLIGHT when they are not migrated, ERR_CHECKPOINT_MISMATCH when another source, model or
- * other options made them
+ * @throws {MigrationError} ERR_PREFLIGHT when the nodes are not migrated, ERR_CHECKPOINT_MISMATCH when they are from
+ *   another source, model or other options
  */
 export function assertNodesStay(srcDir: string, iden: string, model: ModelData, options: MigrateOptions): void {
   const { destDir, safetyOff, mapPartial, nodelim } = options

@@ -19,13 +19,13 @@ import { SlabReader } from '../page/page-reader.js'
 import { slabPrint } from '../page/slab-print.js'
 import { isSameSlab } from './checkpoint-differs.js'
 
-/** The steps of a layer that have a checkpoint, and what it is. */
+/** The layer steps that have a checkpoint, and its type. */
 export interface LayerCheckpoints {
   readonly nodes: NodesCheckpoint
   readonly splices: SplicesCheckpoint
 }
 
-/** What their checkpoints note of each finished stream. */
+/** What their checkpoints record of each finished stream. */
 export interface LayerStreams {
   readonly nodes: NodesStream
   readonly splices: SplicesStream
@@ -38,7 +38,7 @@ const RECORDS = {
   splices: { record: splicesCheckpoint, stream: splicesStream, schema: SPLICES_SCHEMA },
 } as const satisfies Record<LayerStep, object>
 
-/** Null when the step has not come to this layer, or somebody else has migrated it. */
+/** Null when the step has not reached this layer, or another tool migrated it. */
 export function layerCheckpoint<Step extends LayerStep>(
   checkpoints: ReadonlyMap<string, KnownCheckpoint>,
   step: Step,
@@ -50,9 +50,9 @@ export function layerCheckpoint<Step extends LayerStep>(
 }
 
 /**
- * What a checkpoint says.
+ * The content of a checkpoint.
  *
- * @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when another version has made it
+ * @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when another version made it
  */
 export function parsedCheckpoint<Step extends LayerStep>(
   step: Step,
@@ -65,7 +65,7 @@ export function parsedCheckpoint<Step extends LayerStep>(
   return parsedRecord(record as z.ZodMiniType, key, value) as LayerCheckpoints[Step]
 }
 
-/** What a checkpoint notes of one of its streams. */
+/** What a checkpoint records of one of its streams. */
 export function parsedStream<Step extends LayerStep>(step: Step, key: string, value: unknown): LayerStreams[Step] {
   return parsedRecord(RECORDS[step].stream as z.ZodMiniType, key, value) as LayerStreams[Step]
 }
@@ -76,7 +76,7 @@ export function printOf(layer: LayerPaths, slab: SourceSlab): SlabPrint | null {
   return SlabReader.exists(path) ? slabPrint(path) : null
 }
 
-/** Paths of the source's slabs of a layer that are not as they were when they were migrated. */
+/** Paths of a layer's source slabs that have changed since they were migrated. */
 export function changedSlabs(
   layer: LayerPaths,
   { nodes, splices }: { readonly nodes: NodesCheckpoint | null; readonly splices: SplicesCheckpoint | null },

@@ -13,14 +13,14 @@ import {
 } from './layer-checkpoint.js'
 import { type OwnInput, runStream, type StreamPlace, type StreamTasks, type StreamThreads } from './stream-task.js'
 
-/** A slab that a step makes: its name at the writer, where it is built, and where it goes when it is complete. */
+/** A slab that a step makes: its name at the writer, its build directory, and its final place. */
 export interface JobSlab {
   readonly slab: string
   readonly dir: string
   readonly finalDir: string
 }
 
-/** One database of a slab that is being built, and the streams that make it up. */
+/** A database of a slab under construction, and its streams. */
 export interface BuiltDb {
   readonly slab: string
   readonly name: string
@@ -28,20 +28,20 @@ export interface BuiltDb {
   readonly streams: readonly number[]
 }
 
-/** What is a step's own; the rest of its life is the same for each. */
+/** The parts that differ between steps; everything else is the same for all. */
 export interface JobKind<Step extends LayerStep> {
   readonly step: Step
   readonly iden: string
   readonly slabs: readonly JobSlab[]
-  /** Whether to continue what an earlier run has left. */
+  /** Whether to continue an earlier run. */
   readonly fromLast: boolean
-  /** Errors of a stream that are in the migration log once it is committed. */
+  /** How many errors of a stream are in the migration log once it is committed. */
   errorsOf(stream: LayerStreams[Step]): number
   /** The run files that streams vouch for. */
   runsOf(streams: readonly LayerStreams[Step][]): readonly { readonly stream: number; readonly path: string }[]
-  /** What can stay of an earlier run's streams when some of them are damaged. */
+  /** Which streams of an earlier run can stay when some of them are damaged. */
   keep(streams: readonly LayerStreams[Step][], damaged: ReadonlySet<number>): readonly LayerStreams[Step][]
-  /** Why a run with other options starts over; null when it need not. */
+  /** Why a run with other options has to start over; null when it need not. */
   startsOver(head: LayerCheckpoints[Step]): string | null
   readonly texts: {
     readonly noCheckpoint: string
@@ -53,11 +53,11 @@ export interface JobKind<Step extends LayerStep> {
 export interface JobEvents {
   warn(text: string): void
   info(text: string): void
-  /** Errors that are in the migration log for good; what it throws stops the run. */
+  /** Receives the number of errors that are now in the migration log. If it throws, the run stops. */
   errors(count: number): void
 }
 
-/** What an earlier run has left of a step. */
+/** What an earlier run left of a step. */
 export interface Saved<Step extends LayerStep> {
   readonly head: LayerCheckpoints[Step]
   readonly streams: readonly LayerStreams[Step][]
@@ -66,19 +66,19 @@ export interface Saved<Step extends LayerStep> {
 export interface Begun<Step extends LayerStep> {
   /** Streams that need not be made again. */
   readonly kept: readonly LayerStreams[Step][]
-  /** When the writer is ready for pages. */
+  /** Resolves when the writer is ready for pages. */
   readonly ready: Promise<void>
 }
 
-/** A stream whose pages are placed, but which no checkpoint vouches for yet. */
+/** A stream whose pages are placed, but that no checkpoint vouches for yet. */
 interface Placed<Step extends LayerStep> {
   readonly slab: string
   readonly stream: LayerStreams[Step]
 }
 
 /**
- * The life of a step of one layer, with all rules of its checkpoint: what an earlier run has left is loaded, checked and
- * continued; streams are made and committed; complete slabs get their names.
+ * A step of one layer from start to end, with all rules about its checkpoint: loads, checks and continues what an
+ * earlier run left; makes and commits streams; gives complete slabs their names.
  */
 export class LayerJob<Step extends LayerStep> {
   readonly key: string
@@ -91,7 +91,7 @@ export class LayerJob<Step extends LayerStep> {
     this.key = `${kind.step}/${kind.iden}`
   }
 
-  /** What can be continued; null when the step starts from nothing. */
+  /** What can be continued; null when the step starts from scratch. */
   async load(fingerprint: LayerCheckpoints[Step]['fingerprint']): Promise<Saved<Step> | null> {
     const { step, iden, slabs, fromLast, texts } = this.kind
     if (!fromLast) return null
@@ -118,9 +118,9 @@ export class LayerJob<Step extends LayerStep> {
   }
 
   /**
-   * Starts the step, or continues what an earlier run has left of it, as far as it is still as it was written.
+   * Starts the step, or continues the undamaged part of an earlier run.
    *
-   * @param clear removes what belongs to an earlier checkpoint, once that is forgotten
+   * @param clear removes what belongs to an earlier checkpoint, once that is removed
    */
   async begin(saved: Saved<Step> | null, head: LayerCheckpoints[Step], clear = () => {}): Promise<Begun<Step>> {
     const { kept, ready } = saved === null ? { kept: [], ready: this.start(head, clear) } : await this.continued(saved)
@@ -128,7 +128,7 @@ export class LayerJob<Step extends LayerStep> {
     return { kept, ready }
   }
 
-  /** Does something for each item, as many at once as keep the workers busy, and never far ahead of the disk. */
+  /** Does something for each item: enough at a time to keep the workers busy, and never far ahead of the disk. */
   async each<Item>(
     items: readonly Item[],
     commits: readonly Pick<GroupCommit<unknown>, 'room'>[],
@@ -149,7 +149,7 @@ export class LayerJob<Step extends LayerStep> {
     return runStream(this.threads, place, task, input)
   }
 
-  /** Commits streams in groups: from then on the checkpoint vouches for their pages and their errors. */
+  /** Commits streams in groups. From then on the checkpoint vouches for their pages and their errors. */
   commits(committed: (streams: readonly LayerStreams[Step][]) => void = () => {}): GroupCommit<Placed<Step>> {
     return new GroupCommit(async (batch) => {
       const slabs = [...new Set(batch.map(({ slab }) => slab))]
@@ -167,7 +167,7 @@ export class LayerJob<Step extends LayerStep> {
   }
 
   /**
-   * Completes the slabs where they are built.
+   * Completes the slabs in their build directories.
    *
    * @param small writes the databases that no stream makes
    */
@@ -178,14 +178,17 @@ export class LayerJob<Step extends LayerStep> {
     for (const { slab } of this.kind.slabs) await writer.call('finishSlab', { slab })
   }
 
-  /** Notes that the slabs are complete, then gives them their names: a run that finds the note has only to do the latter. */
+  /**
+   * Records that the slabs are complete, then gives them their names. A run that finds the record only has to do the
+   * latter.
+   */
   async complete(head: LayerCheckpoints[Step], streams: readonly LayerStreams[Step][]): Promise<void> {
     const checkpoint = { ...head, isBuilt: true }
     await this.threads.writer.call('putBuilt', { key: this.key, checkpoint, streams })
     await this.install()
   }
 
-  /** Makes slabs without rows; they need no checkpoint. */
+  /** Makes slabs without rows, which need no checkpoint. */
   async completeEmpty(dbs: readonly BuiltDb[]): Promise<void> {
     await this.build()
     await this.finishSlabs(dbs)
@@ -221,13 +224,13 @@ export class LayerJob<Step extends LayerStep> {
     for (const { slab, dir } of this.kind.slabs) await this.threads.writer.call('build', { slab, dir })
   }
 
-  /** Whether all slabs have their names now. */
+  /** Returns whether all slabs now have their names. */
   private install(): Promise<boolean> {
     const slabs = this.kind.slabs.map(({ dir, finalDir }) => ({ dir, finalDir }))
     return this.threads.writer.call('installSlabs', { slabs })
   }
 
-  /** Where the pages of streams lie in each slab that is being built. */
+  /** Where the pages of streams are in each slab under construction. */
   private placed(streams: readonly LayerStreams[Step][]) {
     return new Map(
       this.kind.slabs.map(({ slab, dir }) => [

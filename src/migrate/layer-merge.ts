@@ -8,25 +8,27 @@ import { readRunFooter } from '../run/run-footer.js'
 import type { GroupCommit } from '../thread/in-turn.js'
 import type { BuiltDb, JobSlab, LayerJob } from './layer-job.js'
 
-/** Streams of merges are numbered from here on, those of partitions from 0 with a new number for each try. */
+/** Numbers from here on are for streams of merges. Those of partitions start at 0, with a new number for each try. */
 export const MERGE_STREAMS = 2 ** 24
 const NODEDATA_UNIT_PARTS = 16
 
 export interface LayerMergeEvents {
-  /** Parts of the index databases that are merged, of so many. */
+  /** How many parts of the index databases are merged, and how many there are. */
   merged(done: number, total: number): void
 }
 
-/** One task of the merge, whose pages are a stream of their own. */
+/** A task of the merge. Its pages are a stream of their own. */
 interface MergePart {
   readonly slab: string
   readonly stream: number
   readonly task: 'mergeRuns' | 'copyNodedata'
-  /** Made when its turn comes: the inputs of all parts together would grow with the layer. */
+  /** Made just before the task runs: all inputs together would grow with the layer. */
   readonly input: () => object
 }
 
-/** The slabs of a layer's nodes; the one of the nodes themselves comes last, as it makes the layer a layer. */
+/**
+ * The slabs of a layer's nodes. The slab of the nodes themselves comes last, because it makes the directory a layer.
+ */
 export function nodeSlabs(iden: string, buildDir: string, layerDir: string): readonly [data: JobSlab, nodes: JobSlab] {
   const slab = (name: string): JobSlab => ({
     slab: `${iden}/${name}`,
@@ -37,8 +39,8 @@ export function nodeSlabs(iden: string, buildDir: string, layerDir: string): rea
 }
 
 /**
- * Makes the slabs of a layer from its partitions: worker threads merge the sorted rows of all runs into finished pages, part
- * by part, and each part is noted in the checkpoint. The same runs give the same parts, whoever plans them.
+ * Makes the slabs of a layer from its partitions: worker threads merge the sorted rows of all runs into finished pages,
+ * part by part, and the checkpoint records each part. The same runs always give the same parts.
  */
 export class LayerMerge {
   private readonly plan = new MergePlan()
@@ -46,12 +48,12 @@ export class LayerMerge {
   constructor(
     private readonly iden: string,
     private readonly slabs: readonly [data: JobSlab, nodes: JobSlab],
-    /** Its checkpoint notes finished parts of the merge as well. */
+    /** Its checkpoint also records finished parts of the merge. */
     private readonly job: LayerJob<'nodes'>,
     private readonly events: LayerMergeEvents,
   ) {}
 
-  /** Takes the run of a finished partition, or of several, into the plan. */
+  /** Adds the run of one or more finished partitions to the plan. */
   add(partition: number, runPath: string): void {
     const footer = readRunFooter(runPath)
     if (footer === null) {
@@ -61,14 +63,15 @@ export class LayerMerge {
   }
 
   /**
-   * Merges all partitions and completes both slabs where they are built.
+   * Merges all partitions and completes both slabs in their build directories.
    *
    * @param args.bybuid streams of the partitions, in order
-   * @param args.made streams of an earlier run, which need not be made again
-   * @param args.forms counts of the nodes by form
-   * @param args.runs made by merging others, in order: long ones, of which each task takes more; null for those that were added
-   * @param args.unitBytes rows of one task; the default if undefined
-   * @param args.partitions commits of the last partitions, which need not be done: a partition that is translated again
+   * @param args.made streams of an earlier run that need not be made again
+   * @param args.forms node counts by form
+   * @param args.runs merged runs, in order: they are long, so each task takes more of them; null for the runs that were
+   *   added
+   * @param args.unitBytes bytes per task; the default if undefined
+   * @param args.partitions commits of the last partitions, which need not be finished: translating a partition again
    *   gives the same run, and so the same parts
    */
   async run(args: {
@@ -155,7 +158,7 @@ export class LayerMerge {
   }
 }
 
-/** 8 bytes big-endian, as counters are stored. */
+/** 8 bytes big-endian, the format of counters. */
 function int64(value: number): Uint8Array {
   const bytes = Buffer.alloc(8)
   bytes.writeBigUInt64BE(BigInt(value))

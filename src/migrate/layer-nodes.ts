@@ -22,34 +22,34 @@ import type { PieceSizes } from './options.js'
 import type { StreamThreads } from './stream-task.js'
 import type { NodeExtractCounts } from './tasks/node-extract.js'
 
-/** What the rows of a layer's nodes depend on. */
+/** Everything that the rows of a layer's nodes depend on. */
 export interface LayerNodesSource {
   readonly iden: string
   readonly srcDir: string
   readonly destDir: string
-  /** Layer idens whose rows may tell a partial node's form, those below in a view first. */
+  /** Idens of other layers that may have the form of a partial node, those below in a view first. */
   readonly otherLayers: readonly string[]
   readonly model: ModelData
   readonly checks: boolean
   readonly mapPartial: boolean
-  /** Whether the Cortex has layers that cannot be looked at. */
+  /** Whether the Cortex has layers that we cannot read. */
   readonly isLayerMissing: boolean
   readonly withNodedata: boolean
-  /** The reference's `--nodelim`: stop when the N-th node is reached. */
+  /** The reference's `--nodelim`: stop at the N-th node. */
   readonly nodelim: number | null
 }
 
 export interface LayerNodesOptions extends LayerNodesSource {
   readonly fromLast: boolean
-  /** Whether to end when all is translated: nothing is sorted, merged or kept. */
+  /** Whether to stop after translating: nothing is sorted, merged or stored. */
   readonly dryRun: boolean
-  /** Memory for rows on their way, of all threads together. */
+  /** Memory for rows in transit, for all threads together. */
   readonly memoryBytes: number
   readonly pieces: PieceSizes
 }
 
 export interface LayerNodesEvents extends JobEvents, LayerMergeEvents {
-  /** Source rows read so far, of so many. */
+  /** Source rows read so far, and in total. */
   progress(done: { rows: number; totalRows: number }): void
 }
 
@@ -76,30 +76,30 @@ interface Partition {
   readonly counts: NodeExtractCounts
 }
 
-/** A partition that no checkpoint vouches for yet, and the bytes of its pages and its run. */
+/** A partition that no checkpoint vouches for yet, with the bytes of its pages and its run. */
 interface Extracted extends Partition {
   readonly bytes: number
 }
 
 /**
- * Migrates the nodes and the node data of one layer: worker threads translate ranges of the buid key space, then merge
- * the sorted rows of the index databases; the writer thread puts the finished pages together and keeps a checkpoint of
- * the partitions that are done.
+ * Migrates the nodes and the node data of one layer. Worker threads translate ranges of the buid key space, then merge
+ * the sorted rows of the index databases. The writer thread assembles the finished pages and keeps a checkpoint of
+ * finished partitions.
  */
 export class LayerNodes {
   private readonly runsDir: string
   private readonly layerPath: string
   private readonly nodedataPath: string
-  /** The slab of the nodes, by its name at the writer. */
+  /** The name of the nodes' slab at the writer. */
   private readonly slab: string
-  /** The stream of each partition that is translated. */
+  /** The stream of each translated partition. */
   private readonly done = new Map<number, number>()
   private readonly totals = new NodeTotals()
   private readonly job: LayerJob<'nodes'>
   private readonly merge: LayerMerge
-  /** Set once it is known how many partitions there are. */
+  /** Set once the number of partitions is known. */
   private runs: LayerRuns
-  /** Parts of the merge that an earlier run has made. */
+  /** Parts of the merge that an earlier run made. */
   private merged: ReadonlySet<number> = new Set()
   private streams = 0
   private totalRows = 0
@@ -228,7 +228,8 @@ export class LayerNodes {
       slabs: {
         layer,
         nodedata: withNodedata ? printOf(source.layer(iden), 'nodedata') : null,
-        // Every change of a node is a splice: of a large layer its log tells more than a sample of its pages.
+        // Every change of a node is also a splice. In a large layer the log reveals more changes than a sample of the
+        // pages.
         splices: printOf(source.layer(iden), 'splices'),
       },
       otherLayers: otherLayers.map((other) => ({ iden: other, layer: printOf(source.layer(other), 'layer') })),
@@ -245,14 +246,14 @@ export class LayerNodes {
     })
     this.takeDone(kept)
     this.merged = new Set(kept.map(({ stream }) => stream))
-    // A stream that is made again has a new number.
+    // A stream that is made again gets a new number.
     const numbers = partitionsOf(saved?.streams ?? []).map(({ stream }) => stream)
     this.streams = numbers.reduce((most, stream) => Math.max(most, stream + 1), 0)
     this.runs.resume(kept)
     for (const partition of this.done.keys()) {
       if (this.runs.areMerged) this.runs.add(partition)
       else this.merge.add(partition, this.runPath(partition))
-      // A second of reading: the splices, and other layers, get their tasks meanwhile.
+      // The line above reads for about a second: let the splices and other layers get their tasks.
       await setImmediate()
     }
     await ready
@@ -266,7 +267,7 @@ export class LayerNodes {
     for (const { stream, counts } of partitionsOf(streams)) this.take(stream, counts)
   }
 
-  /** Returns when all partitions are translated; the last of them may still have to be vouched for. */
+  /** Returns when all partitions are translated. The last ones may not be committed yet. */
   private async extractAll(
     ranges: readonly { start: Uint8Array | null; end: Uint8Array | null }[],
     nodedata: SlabReader | null,
@@ -274,7 +275,7 @@ export class LayerNodes {
     const { job, slab, runs } = this
     const { dryRun } = this.options
     const commits = job.commits((streams) => {
-      // A merged run vouches for no partition that the checkpoint does not know.
+      // A merged run must not vouch for a partition that the checkpoint does not have.
       if (runs.areMerged && !dryRun) for (const { counts } of partitionsOf(streams)) runs.add(counts.partition)
     })
     const finished = ({ bytes, ...partition }: Extracted) => {
@@ -284,7 +285,7 @@ export class LayerNodes {
       if (!runs.areMerged && !dryRun)
         this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
     }
-    // What an earlier run did is shown as done at once: it says nothing of how fast this one is.
+    // Show at once what an earlier run did: it says nothing about the speed of this one.
     this.showProgress()
     const deferred: Extracted[] = []
     const open = ranges.map((_, index) => index).filter((index) => !this.done.has(index))
@@ -295,7 +296,7 @@ export class LayerNodes {
       else finished(partition)
     })
     if (deferred.length > 0) {
-      // Nodes whose form no other layer knows are rare: one pass over the index rows of this layer finds what is left.
+      // Nodes whose form is in no other layer are rare: one pass over this layer's index rows finds them.
       const forms = findForms(
         this.layerPath,
         deferred.map(({ counts }) => counts.unresolved),
@@ -368,7 +369,7 @@ export class LayerNodes {
     }
   }
 
-  /** A partition is translated. */
+  /** Takes note of a translated partition. */
   private take(stream: number, counts: NodeExtractCounts): void {
     this.done.set(counts.partition, stream)
     this.totals.add(counts)
@@ -388,7 +389,7 @@ export class LayerNodes {
   }
 }
 
-/** The partitions among finished streams: parts of the merge have no counts. */
+/** The partitions among finished streams; parts of the merge have no counts. */
 function partitionsOf(streams: readonly NodesStream[]): Partition[] {
   return streams.flatMap(({ stream, counts }) => (counts === undefined ? [] : [{ stream, counts }]))
 }

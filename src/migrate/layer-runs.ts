@@ -5,18 +5,19 @@ import { type FanIn, type RunId, RunLevels } from '../run/run-levels.js'
 import { GroupCommit } from '../thread/in-turn.js'
 import type { StreamThreads } from './stream-task.js'
 
-/** What the checkpoint notes of merged runs is numbered from here on, each level by as many as there may be partitions. */
+/** Notes of merged runs in the checkpoint are numbered from here on, `LEVEL_NOTES` numbers for each level. */
 const RUN_NOTES = 2 ** 28
 const LEVEL_NOTES = 2 ** 24
 
 /**
- * The sorted runs of a layer. Those of a large one are merged in levels while its partitions are still being translated, as soon as
- * enough of them follow each other. A merged run is made durable and noted in the checkpoint before what it was merged from goes.
+ * The sorted runs of a layer. In a large layer, they are merged in levels while its partitions are still being
+ * translated, whenever enough consecutive ones are ready. A merged run becomes durable, and gets into the checkpoint,
+ * before the runs that it replaces are removed.
  */
 export class LayerRuns {
   private readonly levels: RunLevels
   private readonly commits: GroupCommit<RunId>
-  /** Runs that an earlier process has merged. */
+  /** Runs that an earlier process merged. */
   private readonly kept = new Set<string>()
   private readonly merges = new Set<Promise<void>>()
   private failure: unknown = null
@@ -32,7 +33,7 @@ export class LayerRuns {
     this.commits = new GroupCommit((batch) => this.commit(batch))
   }
 
-  /** Whether runs are merged before the last merge. */
+  /** Whether there are merges before the last one. */
   get areMerged(): boolean {
     return this.levels.top > 0
   }
@@ -48,7 +49,7 @@ export class LayerRuns {
     return Array.from({ length: this.levels.count(level) }, (_, index) => this.path({ level, index }))
   }
 
-  /** The runs that notes vouch for, but for those that were merged: these may be gone. */
+  /** The runs that notes vouch for, except those merged into others, which may be gone. */
   noted(notes: readonly NodesStream[]): { stream: number; path: string }[] {
     const merged = mergedOf(notes)
     return notes.flatMap((note) => {
@@ -57,7 +58,7 @@ export class LayerRuns {
     })
   }
 
-  /** What stays of an earlier process's notes: what a damaged merged run held is translated again. */
+  /** Which notes of an earlier process stay. If a merged run is damaged, its partitions are translated again. */
   keep(notes: readonly NodesStream[], damaged: ReadonlySet<number>): readonly NodesStream[] {
     const lost = mergedOf(notes.filter(({ stream }) => damaged.has(stream)))
     return notes.filter((note) => {
@@ -66,28 +67,28 @@ export class LayerRuns {
     })
   }
 
-  /** Takes over the merged runs that an earlier process has left. */
+  /** Takes over the merged runs of an earlier process. */
   resume(notes: readonly NodesStream[]): void {
     for (const { run } of notes) if (run !== undefined) this.kept.add(keyOf(run))
     for (const { run } of notes) if (run !== undefined && !this.isCovered(run)) this.finished(run)
   }
 
-  /** Takes the run of a partition that the checkpoint vouches for; merges are begun when their time has come. */
+  /** Adds the run of a partition that the checkpoint vouches for, and starts merges that are due. */
   add(partition: number): void {
     const run = { level: 0, index: partition }
-    // A partition that was translated again, though not for its run: that is in a merged one.
+    // This partition was translated again, but its run is already part of a merged one.
     if (this.isCovered(run)) this.remove([run])
     else this.finished(run)
   }
 
-  /** Waits while the merges are behind: nothing shall pile up. */
+  /** Waits while the merges are behind, so that runs do not pile up. */
   async room(): Promise<void> {
     while (this.merges.size > this.threads.pool.workers && this.failure === null) await Promise.race(this.merges)
     if (this.failure !== null) throw this.failure
     await this.commits.room()
   }
 
-  /** Waits for all merges that were begun, and for those that follow from them. */
+  /** Waits for all merges in progress, and for those that follow from them. */
   async drain(): Promise<void> {
     while (this.merges.size > 0 && this.failure === null) await Promise.all(this.merges)
     if (this.failure !== null) throw this.failure
@@ -127,7 +128,7 @@ export class LayerRuns {
     for (const run of runs) rmSync(this.path(run), { force: true })
   }
 
-  /** Whether a merged run holds it. */
+  /** Whether a merged run contains it. */
   private isCovered(run: RunId, merged: ReadonlySet<string> = this.kept): boolean {
     for (let level = run.level + 1; level <= this.levels.top; level++) {
       if (merged.has(keyOf(this.levels.above(run, level)))) return true
@@ -140,7 +141,7 @@ function mergedOf(notes: readonly NodesStream[]): Set<string> {
   return new Set(notes.flatMap(({ run }) => (run === undefined ? [] : [keyOf(run)])))
 }
 
-/** The run that belongs to a note; parts of the last merge have none. */
+/** The run of a note; parts of the last merge have none. */
 function runOf({ run, counts }: NodesStream): RunId | null {
   return run ?? (counts === undefined ? null : { level: 0, index: counts.partition })
 }

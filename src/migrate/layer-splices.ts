@@ -37,16 +37,16 @@ interface Range {
 }
 
 /**
- * Makes node edits of the splices of one layer: worker threads translate ranges of the log, the writer numbers the rows
- * through and places their pages in order.
+ * Turns the splices of one layer into node edits. Worker threads translate ranges of the log; the writer numbers the
+ * rows in sequence and places their pages in order.
  */
 export class LayerSplices {
-  /** The slab of node edits, by its name at the writer. */
+  /** The name of the slab of node edits at the writer. */
   private readonly slab: string
   private readonly slabPath: string
   private readonly done: Range[] = []
   private readonly job: LayerJob<'splices'>
-  /** The writer is ready for pages. A first run does not wait for it to read splices. */
+  /** Resolves when the writer is ready for pages. A first run reads splices without waiting for it. */
   private ready: Promise<void> = Promise.resolve()
   private seen = 0
 
@@ -79,7 +79,7 @@ export class LayerSplices {
     this.job = new LayerJob(kind, threads, events)
   }
 
-  /** Null when the layer has no splice log; an empty log of node edits is made all the same. */
+  /** Null when the layer has no splice log; makes an empty log of node edits even then. */
   async run(): Promise<LayerSplicesResult | null> {
     if (!SlabReader.exists(this.slabPath)) {
       this.events.warn(`Splice slab not found for ${this.options.iden}, unable to migrate`)
@@ -144,7 +144,7 @@ export class LayerSplices {
       this.seen += counts.translated + counts.failures
       this.events.progress({ splices: this.seen, totalSplices: total })
       finished.set(index, { range: { stream: index, counts }, bytes })
-      // A checkpoint vouches for an unbroken prefix: rows are numbered through.
+      // A checkpoint can only vouch for an unbroken prefix, because rows are numbered in sequence.
       for (let first = finished.get(next); first !== undefined; first = finished.get(++next)) {
         commits.add({ slab: this.slab, stream: first.range }, first.bytes)
         finished.delete(next)
@@ -191,7 +191,7 @@ export class LayerSplices {
   }
 }
 
-/** Rows are numbered through: what follows a range that is made again is made again too. */
+/** Rows are numbered in sequence, so everything after a range that is made again is made again too. */
 function beforeDamage(streams: readonly SplicesStream[], damaged: ReadonlySet<number>): readonly SplicesStream[] {
   const first = streams.findIndex(({ stream }) => damaged.has(stream))
   return first < 0 ? streams : streams.slice(0, first)

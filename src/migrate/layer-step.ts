@@ -11,7 +11,7 @@ import type { ProgressEvent } from './progress.js'
 import type { StreamThreads } from './stream-task.js'
 import type { LayerSummary } from './summary.js'
 
-/** A layer to work on, and how. */
+/** A layer to migrate, and how. */
 export interface LayerInput {
   readonly iden: string
   readonly srcDir: string
@@ -21,7 +21,7 @@ export interface LayerInput {
   readonly pieces: PieceSizes
 }
 
-/** What each step of a layer is given. */
+/** What each layer step receives. */
 export interface LayerContext {
   readonly layer: LayerInput
   readonly source: SourceCortex
@@ -29,15 +29,15 @@ export interface LayerContext {
   readonly threads: StreamThreads
   readonly log: Log
   readonly show: (event: ProgressEvent) => void
-  /** Errors that are in the migration log for good; what it throws stops the run. */
+  /** Receives the number of errors that are now in the migration log. If it throws, the run stops. */
   readonly errors: (count: number) => void
-  /** What it did otherwise than the reference. */
+  /** Receives how often it differed from the reference. */
   readonly differences: (counts: DifferenceCounts) => void
 }
 
 export type LayerCounts = Omit<LayerSummary, 'iden'>
 
-/** A step of a layer; it returns what it counts. */
+/** A layer step. Returns its counts. */
 export type LayerWork = (context: LayerContext) => Promise<Partial<LayerCounts>>
 
 /** Step, kind, key and value. */
@@ -50,7 +50,7 @@ export function recordRows(writer: LayerWriterPort, ...rows: LogRow[]): Promise<
   })
 }
 
-/** The events of a job, as a run tells them. */
+/** Passes the events of a job on to the run. */
 export function jobEvents({ log, errors }: LayerContext): JobEvents {
   return { warn: (text) => log('WARNING', text), info: (text) => log('INFO', text), errors }
 }

@@ -3,10 +3,10 @@ import type { LayerWork } from './layer-step.js'
 import { migrateNodes } from './nodes-step.js'
 import { migrateSplices } from './splices-step.js'
 
-/** What does each step of a layer. */
+/** The function for each layer step. */
 export const LAYER_WORKS = {
   nodes: migrateNodes,
-  // Their data lies beside the nodes, and is read along with them.
+  // Node data is read along with the nodes.
   nodedata: migrateNodes,
   splices: migrateSplices,
 } as const satisfies Record<(typeof LAYER_STEPS)[number], LayerWork>

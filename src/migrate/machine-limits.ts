@@ -3,26 +3,26 @@ import { availableParallelism, totalmem } from 'node:os'
 import { join, relative } from 'node:path'
 import { memoryForWorkers } from '../source/memory-plan.js'
 
-/** What this process may use, where it runs in a container as well. */
+/** What this process may use, also inside a container. */
 export interface MachineLimits {
-  /** Cores it may keep busy at the same time, 1 or more. */
+  /** How many cores it may keep busy, 1 or more. */
   readonly cores: number
-  /** Memory it may have, of the machine or of its cgroup. */
+  /** How much memory it may have, according to the machine or its cgroup. */
   readonly memoryBytes: number
 }
 
-/** What the machine has as the system counts it; tests give others. */
+/** The machine as the system reports it; tests replace it. */
 export interface Machine {
   readonly cores: number
   readonly memoryBytes: number
-  /** Where `proc` and what it says is mounted are found. */
+  /** Where to find `proc` and the mounts that it lists. */
   readonly root: string
 }
 
-/** A hierarchy of control groups that is mounted, and what of it this process is in. */
+/** A mounted hierarchy of control groups, and this process's place in it. */
 interface Hierarchy {
   readonly version: 1 | 2
-  /** Of version 1: what it controls. */
+  /** For version 1: what it controls. */
   readonly controllers: readonly string[]
   readonly mountDir: string
   /** This process's group as a path below `mountDir`. */
@@ -30,21 +30,22 @@ interface Hierarchy {
 }
 
 /**
- * The least of what the machine has (the cores that the process may run on, as with `taskset`) and of what the control
- * groups allow, versions 1 and 2, this process's own and each one around it: a container's limit may be set at any of them.
+ * The minimum of what the machine has (and of the cores that this process may use, as with `taskset`) and what the
+ * control groups allow. Looks at versions 1 and 2, and at this process's own group and all its parents, as a
+ * container's limit may be set on any of them.
  */
 export function machineLimits(machine: Machine = thisMachine()): MachineLimits {
   const groups = hierarchies(machine.root)
   const quotas = groups.flatMap((hierarchy) => levels(hierarchy).map((dir) => coresOf(hierarchy, dir)))
   const limits = groups.flatMap((hierarchy) => levels(hierarchy).map((dir) => memoryOf(hierarchy, dir)))
   return {
-    // A thread more than the quota would only be made to wait.
+    // The quota would only make an extra thread wait.
     cores: Math.max(1, Math.floor(Math.min(machine.cores, ...quotas))),
     memoryBytes: Math.min(machine.memoryBytes, ...limits),
   }
 }
 
-/** `--memory` where nobody says otherwise: 1 GiB, or more for many workers, but a quarter of what there is at most. */
+/** The default for `--memory`: 1 GiB, or more for many workers, but at most a quarter of what there is. */
 export function defaultMemoryBytes({ cores, memoryBytes }: MachineLimits): number {
   return Math.min(Math.max(2 ** 30, memoryForWorkers(cores)), Math.floor(memoryBytes / 4))
 }
@@ -65,13 +66,13 @@ function coresOf({ version, controllers }: Hierarchy, dir: string): number {
 
 function memoryOf({ version, controllers }: Hierarchy, dir: string): number {
   if (version === 1 && !controllers.includes('memory')) return Number.POSITIVE_INFINITY
-  // Where memory.high is passed, the group is slowed down until it is of no use.
+  // Beyond memory.high, the kernel slows the group down until it is useless.
   const files = version === 2 ? ['memory.max', 'memory.high'] : ['memory.limit_in_bytes']
   const limits = files.map((file) => Number(words(join(dir, file))[0])).filter((limit) => limit > 0)
   return Math.min(...limits, Number.POSITIVE_INFINITY)
 }
 
-/** Directories of the group and of all around it. */
+/** Directories of the group and of all its parents. */
 function levels({ mountDir, group }: Hierarchy): string[] {
   const names = group.split('/').filter((name) => name !== '')
   return Array.from({ length: names.length + 1 }, (_, i) => join(mountDir, ...names.slice(0, i)))
@@ -94,14 +95,14 @@ function hierarchies(root: string): Hierarchy[] {
         : group.controllers.some((name) => name !== '' && controllers.includes(name)),
     )
     if (own === undefined) return []
-    // A container may see the path that its group has on the host, and only its own group mounted.
+    // A container may see the host's path of its group, although only its own group is mounted.
     const below = relative(mountRoot, own.path)
     const group = below.startsWith('..') ? '' : below
     return [{ version: type === 'cgroup2' ? 2 : 1, controllers, mountDir: join(root, mountPoint), group }]
   })
 }
 
-/** As the kernel writes blanks and the like in paths. */
+/** Undoes the kernel's escapes for spaces and the like in paths. */
 function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
@@ -116,7 +117,7 @@ function words(path: string): string[] {
   return read(path).trim().split(/\s+/)
 }
 
-/** Empty where there is no such file, as on systems other than Linux. */
+/** Empty when there is no such file, as on other systems than Linux. */
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')

@@ -35,9 +35,9 @@ import { heldByOther, takeRunLock, traceOfRuns } from './run-lock.js'
 import { RunProgress } from './run-progress.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
-/** Layers that are worked on at the same time: small ones fill the gaps of large ones. */
+/** How many layers to migrate at a time: small ones fill the gaps of large ones. */
 const LAYERS_AT_ONCE = 4
-/** Characters of an error's message that the log shows: values may be long, and are in the migration log. */
+/** How many characters of an error's message the log shows. Values may be long; the migration log has all of it. */
 const SHOWN_MESSAGE = 300
 
 /** A migration from start to end. */
@@ -48,7 +48,7 @@ export class Migrator {
   private cellDifferences: DifferenceCounts = {}
   private readonly budget: ErrorBudget
   private readonly seenRuns: string
-  /** Layers that stay empty, as was asked for. */
+  /** Layers that stay empty, as requested. */
   private skipped: readonly string[] = []
 
   private readonly options: MigrateOptions
@@ -58,7 +58,7 @@ export class Migrator {
     asked: MigrateOptions,
     private readonly log: Log,
     progress: Progress,
-    /** Called once this run has the destination to itself. */
+    /** Called once this run has locked the destination. */
     private readonly begin: () => void = () => {},
   ) {
     this.seenRuns = traceOfRuns(asked.destDir)
@@ -72,11 +72,12 @@ export class Migrator {
   }
 
   /**
-   * @param aborted rejects when the caller wants it to stop: it does at once, as it may be killed at any instant
+   * @param aborted rejects when the caller wants it to stop. It stops at once, because it may be killed at any time
+   *   anyway
    */
   async run(aborted: Promise<never> | null = null): Promise<MigrateSummary> {
     const { options, log } = this
-    // The threads load their code while the source is looked at.
+    // Start the threads early: they load their code while we look at the source.
     const running = new RunningTasks((text) => log('WARNING', text))
     const pool = new TaskPool(options.workers, entries.task, this.progress.tasks(running))
     const writer = options.dryRun ? null : new WriterClient(log, this.progress.calls(running))
@@ -102,17 +103,17 @@ export class Migrator {
     }
   }
 
-  /** Layers to migrate; throws what forbids it. */
+  /** Returns the layers to migrate; throws if there are problems. */
   private async checked(source: SourceCortex): Promise<readonly string[]> {
     const { options, log } = this
     const findings = await preflight(source, options)
     for (const { text } of findings.warnings) log('WARNING', text)
     this.notes.push(...findings.notes)
     if (findings.problems.length > 0) {
-      // What is found while another run writes there is that run's work.
+      // If another run is writing there, the findings are about its unfinished work.
       const held = await heldByOther(options.destDir, (text) => log('WARNING', text))
       if (held !== null) throw held
-      // Or of one that has ended since.
+      // The same if another run has just ended.
       this.assertUnchanged()
       throw refusal(findings.problems)
     }
@@ -128,7 +129,7 @@ export class Migrator {
     writer: WriterClient,
     aborted: Promise<never> | null,
   ): Promise<MigrateSummary> {
-    // Nearly all that is written holds secrets or an analyst's data: nobody else may read it.
+    // Nearly all files hold secrets or an analyst's data: nobody else may read them.
     process.umask(0o077)
     const lock = await takeRunLock(this.options.destDir, (text) => this.log('WARNING', text))
     pool.breakOn(lock.lost)
@@ -142,7 +143,7 @@ export class Migrator {
     }
   }
 
-  /** What the checks have seen of the destination must hold now that it is locked. */
+  /** Checks that the destination is still what the checks saw, now that it is locked. */
   private assertUnchanged(): void {
     const { destDir } = this.options
     if (traceOfRuns(destDir) === this.seenRuns) return
@@ -155,7 +156,7 @@ export class Migrator {
     )
   }
 
-  /** The source, or what 0.1.58 would make of an older one, which a resumed run uses again. */
+  /** The source, or its upgrade to 0.1.58, which a resumed run reuses. */
   private source(upgrade: UpgradePlan | null): SourceCortex {
     const { srcDir, destDir, modelFiles } = this.options
     if (upgrade === null) return readSource(srcDir, destDir)
@@ -163,7 +164,7 @@ export class Migrator {
     return readSource(dir, destDir, srcDir)
   }
 
-  /** Translates everything and writes nothing at the destination. */
+  /** Translates everything and writes nothing to the destination. */
   private async dryRun(source: SourceCortex, layers: readonly string[], pool: TaskPool): Promise<MigrateSummary> {
     refuseLiveLayers(source.dir, layers)
     const { model, warnings } = cortexModel(source, this.options.modelFiles)
@@ -193,7 +194,7 @@ export class Migrator {
     this.checkNodedata(source, layers, model)
     this.progress.planCell()
     const prepared = this.prepare(source, layers, warnings, writer)
-    // Workers start on the splices meanwhile; what layers ask of the writer waits.
+    // Workers start on the splices at once; calls to the writer wait.
     const [cellErrors, results] = await Promise.all([
       prepared,
       this.migrateLayers(source, layers, model, pool, callsAfter(prepared, writer)),
@@ -228,14 +229,14 @@ export class Migrator {
     return this.summary(source, results, cellErrors, errors)
   }
 
-  /** Step nodedata without nodes leaves nodes as they are. */
+  /** Checks that step nodedata without nodes leaves the nodes unchanged. */
   private checkNodedata(source: SourceCortex, layers: readonly string[], model: ModelData): void {
     const { ops } = this.options
     if (ops.has('nodes') || !ops.has('nodedata')) return
     for (const iden of layers) assertNodesStay(source.dir, iden, model, this.options)
   }
 
-  /** All that is done before the layers; returns the number of its errors. */
+  /** Does everything that comes before the layers; returns the number of its errors. */
   private async prepare(
     source: SourceCortex,
     layers: readonly string[],
@@ -304,7 +305,7 @@ export class Migrator {
     writer: LayerWriterPort,
   ): Promise<LayerSummary[]> {
     const { options, log } = this
-    // Two steps that are one work for a layer are done once.
+    // Steps that share one function for a layer run it once.
     const works = new Set(LAYER_STEPS.filter((step) => options.ops.has(step)).map((step) => LAYER_WORKS[step]))
     this.cellDifferences = cellDifferences(source, options.ops)
     if (works.size === 0) return []
@@ -341,7 +342,7 @@ export class Migrator {
     }
     if (this.options.ops.has('nodes')) await writer.call('forget', { migrop: 'nexus', checkpoints: 'nexus/' })
     if (!this.options.ops.has('splices')) return
-    // The reference works there, and keeps its splice errors there, which --dump-errors lists.
+    // The reference keeps its splice errors in its directory for splices, and --dump-errors would list them.
     rmSync(cortexPaths(this.options.destDir).migration.splices, { recursive: true, force: true })
   }
 }

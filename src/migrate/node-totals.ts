@@ -14,21 +14,21 @@ const SUMMED = [
   'rows',
 ] as const satisfies readonly (keyof NodeExtractCounts)[]
 
-/** The counts of partitions as if they were one: of each partition nothing is kept. */
+/** The sums of partitions' counts. Keeps nothing per partition. */
 export class NodeTotals {
   readonly sums = Object.fromEntries(SUMMED.map((name) => [name, 0])) as Record<(typeof SUMMED)[number], number>
   private readonly sourceForms = new Map<string, number>()
   private readonly forms = new Map<string, number>()
   private last: { readonly partition: number; readonly buid: Uint8Array } | null = null
 
-  /** Of the streams of a checkpoint, some of which may have no counts. */
+  /** The totals of a checkpoint's streams, some of which may have no counts. */
   static of(streams: readonly { readonly counts?: NodeExtractCounts | undefined }[]): NodeTotals {
     const totals = new NodeTotals()
     for (const { counts } of streams) if (counts !== undefined) totals.add(counts)
     return totals
   }
 
-  /** Adds a partition; they come in any order. */
+  /** Adds a partition, in any order. */
   add(counts: NodeExtractCounts): void {
     for (const name of SUMMED) this.sums[name] += counts[name]
     for (const [form, count] of counts.sourceForms) {
@@ -51,7 +51,7 @@ export class NodeTotals {
   }
 }
 
-/** By name, as partitions end in any order and a checkpoint of the same result is the same. */
+/** Sorted by name: partitions end in any order, but equal results must give equal checkpoints. */
 function inOrder(counts: ReadonlyMap<string, number>): [string, number][] {
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1))
 }

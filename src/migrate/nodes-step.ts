@@ -17,7 +17,7 @@ export async function migrateNodes(context: LayerContext): Promise<Partial<Layer
   if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
   await recordRows(
     threads.writer,
-    // What the layer was read as; an older one that held nothing to change is not rewritten.
+    // The version that we read the layer as. An older layer with nothing to change is not rewritten.
     ['nodes', 'vers', iden, [...SOURCE_LAYER_VERSION]],
     ['nodes', 'nextoffs', iden, [nextSplice ?? 0, Date.now()]],
   )

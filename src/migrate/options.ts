@@ -10,26 +10,26 @@ export type AddMode = (typeof ADD_MODES)[number]
 /** Node edits per entry of the nexus log. */
 export const DEFAULT_EDIT_BATCH_SIZE = 100
 
-/** How finely the work is cut, in bytes; what is not given follows from the memory budget. Only tests give it. */
+/** How finely to cut the work, in bytes. Defaults follow from the memory budget. For tests. */
 export interface PieceSizes {
-  /** Source pages of one partition of nodes. */
+  /** Source bytes per partition of nodes. */
   readonly partitionBytes?: number
-  /** Rows of one merge task. */
+  /** Bytes per merge task. */
   readonly unitBytes?: number
-  /** How many runs are merged at once. */
+  /** How many runs to merge at once. */
   readonly fanIn?: FanIn
-  /** Source pages of one range of splices. */
+  /** Source bytes per range of splices. */
   readonly rangeBytes?: number
 }
 
-/** What a migration is asked to do; the command line's options, checked. */
+/** The options of a migration, from the command line, checked. */
 export interface MigrateOptions {
   readonly srcDir: string
   readonly destDir: string
   readonly ops: ReadonlySet<MigrOp>
   readonly nodelim: number | null
   readonly addMode: AddMode
-  /** Node edits per row of the nexus log; without effect in other modes. */
+  /** Node edits per row of the nexus log; no effect in other modes. */
   readonly editBatchSize: number
   readonly safetyOff: boolean
   readonly fromLast: boolean
@@ -37,21 +37,21 @@ export interface MigrateOptions {
   readonly srcDedicated: boolean
   readonly destDedicated: boolean
   readonly mapPartial: boolean
-  /** Whether to migrate layer directories that the hive does not know. */
+  /** Whether to migrate layer directories that are not in the hive. */
   readonly orphanLayers: boolean
-  /** Layers of the source that stay empty in the destination, whether they can be read or not. */
+  /** Layers of the source to leave empty in the destination, readable or not. */
   readonly skipLayers: readonly string[]
-  /** Whether what the destination holds is replaced, whoever has made it. */
+  /** Whether to replace what the destination holds, whichever tool made it. */
   readonly restart: boolean
   /** Whether to translate everything and write nothing. */
   readonly dryRun: boolean
-  /** Errors that do not make the exit code 8; null: all do. */
+  /** Errors that do not cause exit code 8; null: all do. */
   readonly acceptedErrors: AcceptedErrors | null
-  /** More errors than these stop the run; null is no limit. */
+  /** Stop the run when there are more errors; null: no limit. */
   readonly maxErrors: number | null
   readonly workers: number
   readonly memoryBytes: number
   readonly pieces?: PieceSizes
-  /** Model files given with `--model`: what Python modules would add. */
+  /** Model files from `--model`, which replace Python modules. */
   readonly modelFiles: readonly ModelFile[]
 }

@@ -4,7 +4,7 @@ import { findNodeRows, nodedataRows, spliceRows } from '../source/source-dbs.js'
 import type { MigrateOptions } from './options.js'
 import type { PlannedWork } from './progress.js'
 
-/** What there is to do for some layers: LMDB keeps count of all rows. */
+/** The amount of work for some layers; LMDB stores the number of rows. */
 export function plannedWork(srcDir: string, layers: readonly string[], options: MigrateOptions): PlannedWork[] {
   const { ops, dryRun } = options
   return layers.flatMap((layer): PlannedWork[] => {
@@ -20,7 +20,7 @@ export function plannedWork(srcDir: string, layers: readonly string[], options: 
   })
 }
 
-/** 0 where it cannot be read: whoever migrates it says why. */
+/** 0 when it cannot be read; the migration of the layer reports why. */
 function countOf(path: string, find: (reader: SlabReader) => DbReader | undefined): number {
   if (!SlabReader.exists(path)) return 0
   try {

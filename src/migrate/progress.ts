@@ -1,46 +1,46 @@
 import type { WaitTotals } from '../thread/run-load.js'
 
-/** Kinds of long work: `cell` and `finish` are what is done for the Cortex as a whole, before and after its layers. */
+/** Kinds of long work. `cell` and `finish` are the work for the whole Cortex before and after its layers. */
 export type ProgressPhase = 'cell' | 'nodes' | 'indexes' | 'splices' | 'finish' | 'verify' | 'count'
 
-/** How far long work has come. */
+/** Progress of long work. */
 export interface ProgressEvent {
   readonly phase: ProgressPhase
-  /** The iden of the layer; empty where it is about the Cortex as a whole. */
+  /** The iden of the layer; empty for the whole Cortex. */
   readonly layer: string
-  /** How much is done, of how much: `0` of all when it starts. */
+  /** How much is done, and the total; starts with `0`. */
   readonly done: number
   readonly total: number
-  /** What is counted: rows of the source, nodes, splices, parts of the index databases, steps. */
+  /** The unit: rows of the source, nodes, splices, parts of the index databases, steps. */
   readonly unit: 'rows' | 'nodes' | 'splices' | 'parts' | 'steps'
 }
 
-/** Work that lies ahead, its size exactly known. */
+/** Work to come, with its exact size. */
 export interface PlannedWork {
   readonly phase: ProgressPhase
   readonly layer: string
-  /** In units of its events; of `indexes` the rows of the source that they are made of. */
+  /** In the unit of its events; for `indexes`, the source rows that they are made from. */
   readonly total: number
 }
 
-/** What can be measured of a run at any time. */
+/** Measurements of a run, available at any time. */
 export interface RunGauges {
   readonly workers: number
-  /** What the worker threads did with their time so far. */
+  /** How the worker threads spent their time so far. */
   waits(): WaitTotals
-  /** Time of worker threads that finished pieces of a phase have taken, in milliseconds. */
+  /** Worker thread time of finished pieces of a phase, in milliseconds. */
   taskMs(phase: ProgressPhase): number
-  /** The same of pieces that are under way. */
+  /** The same for pieces in progress. */
   runningMs(): number
 }
 
-/** Who is told how far long work has come: a screen, or a caller of the API. */
+/** Receives the progress of long work: a screen, or a caller of the API. */
 export interface Progress {
   show(event: ProgressEvent): void
-  /** @param count values that could not be migrated so far, of all layers and steps together */
+  /** @param count values that could not be migrated so far, in all layers and steps */
   errors?(count: number): void
-  /** Tells what lies ahead; called more than once when more of it is known. */
+  /** Announces work to come. Called again when more of it is known. */
   plan?(work: readonly PlannedWork[]): void
-  /** Tells where a run can be measured. */
+  /** Gives access to the measurements of a run. */
   watch?(gauges: RunGauges): void
 }

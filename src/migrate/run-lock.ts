@@ -6,10 +6,10 @@ import { cortexPaths } from '../layout/paths.js'
 import { DirLock } from '../lock/dir-lock.js'
 
 /**
- * One run at a time writes a destination.
+ * Only one run at a time may write to a destination.
  *
- * @param tell takes what is said when a holder of another container or host has to be watched
- * @throws {MigrationError} ERR_LOCKED while another run writes it; ERR_DEST when it cannot be written
+ * @param tell receives messages while we watch a holder in another container or host
+ * @throws {MigrationError} ERR_LOCKED while another run writes to it; ERR_DEST when we cannot write to it
  */
 export async function takeRunLock(destDir: string, tell: (text: string) => void): Promise<DirLock> {
   const { dir, runLock } = cortexPaths(destDir).migration
@@ -29,10 +29,10 @@ export async function takeRunLock(destDir: string, tell: (text: string) => void)
 }
 
 /**
- * What other runs have left at a destination, as a text that is another one after each: what was seen before the lock was
- * taken holds when it is still the same with it.
+ * A text about earlier runs at a destination, which changes with each run. If it is the same after we took the lock,
+ * then what we saw before still holds.
  *
- * @throws {MigrationError} ERR_DEST when nobody can tell
+ * @throws {MigrationError} ERR_DEST when we cannot tell
  */
 export function traceOfRuns(destDir: string): string {
   const { checkpoints, log } = cortexPaths(destDir).migration
@@ -48,7 +48,10 @@ export function traceOfRuns(destDir: string): string {
   return facts.join(', ')
 }
 
-/** What takeRunLock() would throw because another run writes the destination now, or null. Takes nothing. */
+/**
+ * The error that takeRunLock() would throw because another run is writing to the destination, or null. Does not take
+ * the lock.
+ */
 export async function heldByOther(destDir: string, tell: (text: string) => void): Promise<MigrationError | null> {
   const holder = await DirLock.holder(cortexPaths(destDir).migration.runLock, tell)
   if (holder === null) return null
@@ -57,7 +60,7 @@ export async function heldByOther(destDir: string, tell: (text: string) => void)
   })
 }
 
-/** Removes files that a run that is gone has half written. */
+/** Removes half-written files of runs that are gone. */
 function removeParts(dir: string): void {
   for (const name of readdirSync(dir)) {
     if (name.endsWith('.part')) rmSync(join(dir, name), { recursive: true, force: true })

@@ -4,16 +4,16 @@ import { RunLoad } from '../thread/run-load.js'
 import type { TaskWatch } from '../thread/running-tasks.js'
 import type { PlannedWork, Progress, ProgressEvent, ProgressPhase } from './progress.js'
 
-/** Steps that are counted before and after the layers. */
+/** How many steps there are before and after the layers. */
 const STEPS = { cell: 3, finish: 6 } as const
-/** Tasks whose time belongs to a phase. */
+/** Tasks whose time counts toward a phase. */
 const PHASE_TASKS: Partial<Record<ProgressPhase, readonly (keyof Tasks)[]>> = {
   nodes: ['extractNodes', 'mergeRunFiles'],
   splices: ['extractSpliceRange'],
   indexes: ['mergeRuns', 'copyNodedata'],
 }
 
-/** What a run tells whoever wants to know how far it has come, and what its threads are at. */
+/** Reports how far a run has come, and what its threads are doing. */
 export class RunProgress {
   private readonly load: RunLoad
 
@@ -31,12 +31,12 @@ export class RunProgress {
     })
   }
 
-  /** Who is told of tasks of the worker threads. */
+  /** Watches tasks of the worker threads. */
   tasks(running: TaskWatch): TaskWatch {
     return { begin: (name, input) => both(running.begin(name, input), this.load.beginTask(name)) }
   }
 
-  /** Who is told of calls of the writer. */
+  /** Watches calls of the writer. */
   calls(running: TaskWatch): TaskWatch {
     return { begin: (name, input) => both(running.begin(name, input), this.load.beginCall(name)) }
   }
@@ -57,7 +57,7 @@ export class RunProgress {
     this.progress.show(event)
   }
 
-  /** What is returned is called when one more step is done. */
+  /** Returns a function to call after each step. */
   steps(phase: keyof typeof STEPS): () => void {
     const total = STEPS[phase]
     let done = 0

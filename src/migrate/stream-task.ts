@@ -5,7 +5,7 @@ import type { Credits } from '../thread/chunk-sender.js'
 import { streamPorts, type TaskPool } from '../thread/task-pool.js'
 import type { LayerWriterPort } from '../writer/layer-writer.js'
 
-/** Who does the work of a stream: a worker thread makes its pages, the writer thread places them. */
+/** The threads behind a stream: a worker thread makes its pages, the writer thread places them. */
 export interface StreamThreads {
   readonly pool: TaskPool
   readonly writer: LayerWriterPort
@@ -16,9 +16,9 @@ export interface StreamThreads {
 export interface StreamPlace {
   readonly slab: string
   readonly stream: number
-  /** For streams whose keys are numbered through: the one before, or null for the first. */
+  /** For streams with keys numbered in sequence: the stream before, or null for the first. */
   readonly previous?: number | null
-  /** When the writer is ready for pages; the task begins at once. */
+  /** Resolves when the writer is ready for pages; the task starts at once. */
   readonly ready?: Promise<void>
 }
 
@@ -26,10 +26,10 @@ type StreamInput = { readonly stream: number; readonly port: MessagePort; readon
 export type StreamTasks = {
   [Name in keyof Tasks as Parameters<Tasks[Name]>[0] extends StreamInput ? Name : never]: Tasks[Name]
 }
-/** What a task of a stream is told, beside where its pages go. */
+/** A stream task's input without where to send its pages. */
 export type OwnInput<Name extends keyof StreamTasks> = Omit<Parameters<StreamTasks[Name]>[0], keyof StreamInput>
 
-/** Runs a task whose pages go to the writer over a port of their own; ends when the last of them is placed. */
+/** Runs a task that sends its pages to the writer through a port of its own. Ends when the last page is placed. */
 export async function runStream<Name extends keyof StreamTasks>(
   { pool, writer, credits }: StreamThreads,
   { slab, stream, previous, ready = Promise.resolve() }: StreamPlace,

@@ -3,7 +3,7 @@ import { errorKindInfo } from '../layout/error-record.js'
 import { count as n, rowLines } from '../text/table.js'
 import type { DifferenceCounts } from './differences.js'
 
-/** What became of one layer. */
+/** The result for one layer. */
 export interface LayerSummary {
   readonly iden: string
   readonly nodes: number
@@ -18,7 +18,7 @@ export interface LayerSummary {
   readonly errorCount: number
 }
 
-/** What a migration ends with. */
+/** The result of a migration. */
 export interface MigrateSummary {
   readonly srcDir: string
   readonly destDir: string
@@ -28,19 +28,19 @@ export interface MigrateSummary {
   readonly layers: readonly LayerSummary[]
   /** Errors recorded by all steps of this run. */
   readonly errorCount: number
-  /** Of these the ones that are not accepted: they make the exit code 8. */
+  /** How many of these are not accepted: they cause exit code 8. */
   readonly openErrorCount: number
   /** These errors by step and kind. */
   readonly errorKinds: readonly ErrorKind[]
-  /** What was recorded though nothing is missing. */
+  /** What was recorded although nothing is missing. */
   readonly noteKinds: readonly ErrorKind[]
-  /** How often it did otherwise than the reference, where that is counted; it says nothing of names that are not there. */
+  /** How often it differed from the reference, where we count that; a missing name means unknown. */
   readonly differences: DifferenceCounts
   /** What the operator should know or do. */
   readonly notes: readonly string[]
 }
 
-/** The summary as people read it. */
+/** The summary for people. */
 export function summaryText(summary: MigrateSummary): string {
   const { srcDir, destDir, isDryRun, elapsedMs } = summary
   const seconds = `${(elapsedMs / 1000).toFixed(1)} s`
@@ -74,7 +74,7 @@ function errorLines({ destDir, isDryRun, errorCount, openErrorCount, errorKinds 
       ]
 }
 
-/** A line for each kind of error: how many, of which step, what it means. Then what cures them. */
+/** A line for each kind of error: how many, in which step, what it means. Then what cures them. */
 export function errorKindLines(kinds: readonly ErrorKind[]): string[] {
   const rows = kinds.map(({ step, code, errors, accepted }) => {
     const note = accepted === 0 ? '' : ` (${accepted === errors ? 'accepted' : `${n(accepted)} accepted`})`
@@ -83,7 +83,7 @@ export function errorKindLines(kinds: readonly ErrorKind[]): string[] {
   return [...rowLines(rows).map((line) => `    ${line}`), ...cureLines(kinds).map((line) => `  ${line}`)]
 }
 
-/** Says that errors were accepted, so that the exit code is understood. */
+/** Says that errors were accepted, which explains the exit code. */
 export function acceptedLines(errorCount: number, openCount: number): string[] {
   if (openCount === errorCount) return []
   if (openCount === 0) return ['  all of these errors are accepted (--accept-errors)']
@@ -92,7 +92,7 @@ export function acceptedLines(errorCount: number, openCount: number): string[] {
   ]
 }
 
-/** What cures some kinds of errors, each cure once; a note needs none. */
+/** What cures these kinds of errors, each cure once; notes need none. */
 export function cureLines(kinds: readonly ErrorKind[]): string[] {
   const codes = new Map<string, Set<string>>()
   for (const { code } of kinds) {

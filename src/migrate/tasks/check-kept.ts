@@ -10,12 +10,15 @@ import { checkRunBlocks } from '../../run/run-blocks.js'
 const READ_BYTES = 1 << 20
 
 export interface CheckPagesInput {
-  /** A slab that is being built. */
+  /** A slab under construction. */
   readonly path: string
   readonly streams: readonly StreamState[]
 }
 
-/** Compares the pages of streams, and what is noted of them, with their digests; names the streams that are not as they were placed. */
+/**
+ * Compares the pages of streams, and the lists of their leaf pages, with their digests. Returns the streams that have
+ * changed since they were placed.
+ */
 export function checkPages({ path, streams }: CheckPagesInput): number[] {
   const buf = Buffer.allocUnsafeSlow(READ_BYTES)
   const fd = openSync(path, 'r')
@@ -35,12 +38,12 @@ export function checkRun({ path }: { path: string }): string | null {
     checkRunBlocks(path)
     return null
   } catch (error) {
-    // Whatever it is, be it that the disk cannot read it any more: it is made again.
+    // Whatever the cause, even a disk that cannot read it: the run is made again.
     return (error as Error).message
   }
 }
 
-/** Null when it cannot be opened, whatever the reason: all streams are made again. */
+/** Null when it cannot be opened, for any reason: all streams are then made again. */
 function openLeaves(dir: string): OpenFile | null {
   const path = leafPath(dir)
   try {

@@ -7,22 +7,22 @@ import { mergeRows, readBytesFor, SegmentReader } from '../../run/merger.js'
 import { eachNodedata, type NodedataPlace } from '../../run/nodedata-rows.js'
 import { ChunkSender, type Credits } from '../../thread/chunk-sender.js'
 
-/** Rows of consecutive groups of one database, or a key range of one large group: what one merge task makes pages of. */
+/** The work of one merge task: rows of consecutive groups of one database, or a key range of one large group. */
 export interface MergeUnit {
-  /** Abbreviations of the groups, in order; `b` is -1 where keys have but one. */
+  /** Abbreviations of the groups, in order; `b` is -1 if keys have only one. */
   readonly a: Float64Array
   readonly b: Float64Array
   readonly parts: readonly MergePart[]
-  /** For a range of a single group: its first index, and the one behind its last; null is open. */
+  /** For a range of a single group: its first index, and the one after its last; null means open. */
   readonly range: { readonly gte: Uint8Array | null; readonly lt: Uint8Array | null } | null
 }
 
-/** What one run adds to a unit. */
+/** What one run contributes to a unit. */
 export interface MergePart {
   readonly path: string
   readonly start: number
   readonly end: number
-  /** Which groups of the unit the run has, ascending, and how many rows of each; not used for a range. */
+  /** Which groups of the unit the run has, ascending, and how many rows of each; unused for a range. */
   readonly groups: Int32Array
   readonly counts: Int32Array
 }
@@ -46,7 +46,7 @@ export function mergeRuns(input: MergeInput): { rows: number } {
   for (let group = 0; group < input.a.length; group++) {
     const indexStart = putGroup(key, input.a[group], input.b[group])
     mergeRows(readersOf(group), ({ buf, view, keyStart, keyEnd }) => {
-      // Index and buid lie side by side: copied together, they come to the builder from one buffer whatever the run.
+      // Index and buid are adjacent. Copying them together lets the builder read from one buffer, whatever the run.
       copySpan(key, keyView, indexStart, buf, view, keyStart, keyEnd + BUID_BYTES)
       const end = indexStart + keyEnd - keyStart
       builder.add(key, 0, end, key, end, end + BUID_BYTES)
@@ -59,7 +59,7 @@ export function mergeRuns(input: MergeInput): { rows: number } {
 }
 
 /**
- * The readers of each group in the order of the runs. Groups must be asked for one after the other.
+ * The readers of each group, in run order. Ask for groups in order.
  *
  * @param readers one for each part
  */
@@ -71,7 +71,7 @@ export function groupReaders(
     for (const reader of readers) reader.takeRange(range.gte, range.lt)
     return () => readers
   }
-  // Thousands of groups may lie in a few runs each: each group knows its runs.
+  // Each of thousands of groups may be in a few runs only, so look up the runs of each group.
   const { ends, list, index } = bucketsOf(
     parts.map(({ groups }) => groups),
     a.length,
@@ -93,7 +93,7 @@ export interface NodedataInput {
   readonly credits: Credits
 }
 
-/** Makes the pages of `nodedata` (`buid abrv -> value`): partitions follow each other, so there is nothing to merge. */
+/** Makes the pages of `nodedata` (`buid abrv -> value`). Partitions follow each other, so there is nothing to merge. */
 export function copyNodedata(input: NodedataInput): { rows: number } {
   const sender = new ChunkSender(input.port, input.stream, input.credits)
   const builder = new LeafBuilder({ dupSort: false, emit: (chunk) => sender.send(chunk) })

@@ -14,17 +14,17 @@ import type { NodeTranslator } from '../../translate/node.js'
 
 export interface NodeExtractInput extends NodeSource {
   readonly partition: number
-  /** Half-open range of buids; null is unbounded. */
+  /** Half-open range of buids; null means unbounded. */
   readonly start: Uint8Array | null
   readonly end: Uint8Array | null
-  /** Where the sorted index rows go; null when nothing is to be kept. */
+  /** Where to write the sorted index rows; null to keep nothing. */
   readonly runPath: string | null
   readonly stream: number
   readonly port: MessagePort
   readonly credits: Credits
 }
 
-/** What a partition's run file says of it beside its rows; all that the coordinator needs once it is on disk. */
+/** What a partition's run file says besides its rows: all that the coordinator needs once the file is on disk. */
 export interface NodeExtractCounts {
   readonly partition: number
   /** Rows of the source's `bybuid` and of its node data in the range. */
@@ -33,11 +33,14 @@ export interface NodeExtractCounts {
   /** Nodes read, and those translated. */
   readonly nodes: number
   readonly migrated: number
-  /** Nodes translated without a value or two. */
+  /** Nodes translated without one or more of their values. */
   readonly reduced: number
   readonly nodedataMigrated: number
   readonly errorCount: number
-  /** Of those translated the ones whose form another layer tells, and whose value the reference refuses; tag props that it stores as another type. */
+  /**
+   * Translated nodes that got their form from another layer; translated nodes with a value that the reference refuses;
+   * tag props that the reference stores as another type.
+   */
   readonly partialNodes: number
   readonly keptValues: number
   readonly typedTagProps: number
@@ -47,13 +50,13 @@ export interface NodeExtractCounts {
   /** Rows written to the destination's `bybuid`. */
   readonly rows: number
   readonly lastBuid: Uint8Array | null
-  /** Buids of partial nodes whose form is unknown, end to end. */
+  /** Buids of partial nodes with unknown form, end to end. */
   readonly unresolved: Uint8Array
 }
 
 /**
  * Reads a range of buids from the source, translates its nodes and node data, sends the finished `bybuid` pages to the
- * writer and leaves the rows of all other databases, sorted, in a run file.
+ * writer, and writes the sorted rows of all other databases to a run file.
  */
 export function extractNodes(input: NodeExtractInput): NodeExtractCounts {
   return new NodeExtract(input).run()
@@ -107,7 +110,10 @@ class NodeExtract {
     }
   }
 
-  /** The loop alone: what follows it is not in the code that V8 optimizes while it runs, and has to discard at its end. */
+  /**
+   * Only the loop: V8 optimizes a function while it runs, and would have to discard the code if something followed the
+   * loop.
+   */
   private readAll(): void {
     const stream = this.stream
     while (stream.next()) {
@@ -182,7 +188,7 @@ class NodeExtract {
 
 /** Node data of a partition, kept until the ranks of the names are known. */
 class NodedataRows {
-  /** A row without index bytes for each value: its group is the name. */
+  /** One row without index bytes for each value; its group is the name. */
   readonly names = new IndexRows(1 << 6, 0)
   readonly values: Uint8Array[] = []
 
@@ -195,7 +201,7 @@ class NodedataRows {
     this.values.push(value)
   }
 
-  /** By buid, then by the rank of the name. */
+  /** The order by buid, then by the rank of the name. */
   order(rank: Int32Array): number[] {
     const order = this.values.map((_, i) => i)
     const { owners, groups } = this.names

@@ -19,13 +19,13 @@ export interface SpliceRangeInput {
 }
 
 export interface SpliceRangeCounts extends SpliceExtractResult {
-  /** Of the failures those whose form or prop an older model had. */
+  /** How many of the failures are about a form or prop that an older model had. */
   readonly oldFailures: number
-  /** Distinct messages for the log, each once. */
+  /** Messages for the log, each only once. */
   readonly messages: readonly string[]
 }
 
-/** Translates a range of a splice log and sends the finished pages of `nodeedits`, its rows numbered from 0. */
+/** Translates a range of a splice log and sends the finished pages of `nodeedits`, with rows numbered from 0. */
 export function extractSpliceRange(input: SpliceRangeInput): SpliceRangeCounts {
   const sender = new ChunkSender(input.port, input.stream, input.credits)
   const builder = new LeafBuilder({ dupSort: false, emit: (chunk) => sender.send(chunk) })
