@@ -2,6 +2,7 @@ import { printable } from '../bytes/printable.js'
 import { LogFile } from '../file/log-file.js'
 import { cortexPaths } from '../layout/paths.js'
 import { createLog, type Log } from '../log.js'
+import { counted } from '../text/table.js'
 import { effectiveLogLevel, type ParsedLog } from './log-options.js'
 
 /** What a command line says of its log. */
@@ -28,6 +29,8 @@ export class RunLog {
   private early: string[] = []
   private file: LogFile | null = null
   private isBroken = false
+  /** Lines that could not be written. */
+  private lost = 0
 
   /** @param show takes lines for the terminal, with their line feeds */
   constructor({ logLevel, logFormat: format, quiet, verbose }: ParsedRunLog, show: (line: string) => void) {
@@ -60,6 +63,7 @@ export class RunLog {
     try {
       this.file = new LogFile(cortexPaths(destDir).migration.textLog)
     } catch (error) {
+      this.isBroken = true
       this.fail(error)
       return
     }
@@ -77,13 +81,17 @@ export class RunLog {
     try {
       this.file.write(line)
     } catch (error) {
-      this.fail(error)
+      if (this.lost === 0) this.fail(error)
+      this.lost++
+      return
     }
+    const { lost } = this
+    this.lost = 0
+    if (lost > 0) this.kept('WARNING', `${counted(lost, 'line')} before the last one could not be written here`)
   }
 
   /** That a log cannot be kept changes nothing about the run. */
   private fail(error: unknown): void {
-    this.isBroken = true
     this.shown('WARNING', `Cannot keep the log of the run: ${(error as Error).message}`)
   }
 }

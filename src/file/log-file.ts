@@ -8,7 +8,8 @@ const KEPT = 3
 
 /** A log file that only its owner can read. When it gets too long we rename it and remove the oldest one. */
 export class LogFile {
-  private fd: number
+  /** Null after a rename until the file is open again: the system may have given the number to another file. */
+  private fd: number | null
   private bytes: number
 
   /** Appends to the file, or creates it. */
@@ -25,20 +26,21 @@ export class LogFile {
   write(line: string): void {
     const bytes = Buffer.from(line)
     if (this.bytes > 0 && this.bytes + bytes.length > this.mostBytes) this.rotate()
+    this.fd ??= opened(this.path)
     // A single write: lines of two processes do not mix.
     this.bytes += writeSync(this.fd, bytes)
   }
 
   close(): void {
-    closeSync(this.fd)
+    if (this.fd !== null) closeSync(this.fd)
+    this.fd = null
   }
 
   private rotate(): void {
-    closeSync(this.fd)
+    this.close()
     rmSync(`${this.path}.${this.kept}`, { force: true })
     for (let at = this.kept - 1; at > 0; at--) renameIfThere(`${this.path}.${at}`, `${this.path}.${at + 1}`)
     renameIfThere(this.path, `${this.path}.1`)
-    this.fd = opened(this.path)
     this.bytes = 0
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { RunLog } from '../../src/cli/run-log.js'
@@ -85,6 +85,27 @@ test('RunLog says once that it cannot keep the log, and goes on', (t) => {
   assert.equal(shown.length, 2)
   assert.match(shown[0], /Cannot keep the log of the run: EISDIR/)
   assert.match(shown[1], /three/)
+})
+
+test('RunLog that cannot write for a while says so once, goes on when it can, and notes how much is missing', (t) => {
+  const dir = tempDir(t)
+  const path = join(dir, 'migration', 'migrate.log')
+  mkdirSync(join(dir, 'migration'))
+  const shown: string[] = []
+  const runLog = new RunLog({ logLevel: 'WARNING', logFormat: 'text' }, (line) => shown.push(line))
+  runLog.begin(dir)
+  // The file is full, and the next one cannot be made.
+  runLog.log('INFO', 'x'.repeat(9 << 20))
+  rmSync(join(dir, 'migration'), { recursive: true })
+  for (const text of ['one', 'two']) runLog.log('INFO', text)
+  assert.equal(shown.length, 1)
+  assert.match(shown[0], /Cannot keep the log of the run: ENOENT/)
+  mkdirSync(join(dir, 'migration'))
+  runLog.log('INFO', 'three')
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+  assert.equal(lines.length, 2)
+  assert.match(lines[0], /three/)
+  assert.match(lines[1], /2 lines before the last one could not be written here/)
 })
 
 test('RunLog shows names that a terminal would act on as what they are', (t) => {

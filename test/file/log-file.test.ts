@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict'
-import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { LogFile } from '../../src/file/log-file.js'
@@ -28,4 +39,23 @@ test('LogFile follows no link that somebody else may have put there', (t) => {
   symlinkSync(victim, join(dir, 'migrate.log'))
   assert.throws(() => new LogFile(join(dir, 'migrate.log')), /ELOOP/)
   assert.equal(readFileSync(victim, 'utf8'), '')
+})
+
+test('LogFile that cannot make its next file writes to no other one, and goes on once it can', (t) => {
+  const dir = tempDir(t)
+  const path = join(dir, 'logs', 'migrate.log')
+  mkdirSync(join(dir, 'logs'))
+  const log = new LogFile(path, 30, 2)
+  log.write(`${'a'.repeat(29)}\n`)
+  rmSync(join(dir, 'logs'), { recursive: true })
+  assert.throws(() => log.write('lost\n'), /ENOENT/)
+  // The system gives the number of the closed file to the next one that is opened.
+  const other = openSync(join(dir, 'other'), 'w')
+  assert.throws(() => log.write('lost\n'), /ENOENT/)
+  mkdirSync(join(dir, 'logs'))
+  log.write('there\n')
+  log.close()
+  closeSync(other)
+  assert.equal(readFileSync(join(dir, 'other'), 'utf8'), '')
+  assert.equal(readFileSync(path, 'utf8'), 'there\n')
 })
