@@ -4,7 +4,7 @@ import { RunReader, roomFor } from './run-blocks.js'
 /** No row is longer, whatever its length field says. */
 const READ_BYTES = 66 << 10
 /** How much the readers of a merge read at a time, in total. Each reads at least a minimum of several rows. */
-const ALL_READ_BYTES = 16 << 20
+const ALL_READ_BYTES = 8 << 20
 const LEAST_READ_BYTES = 8 << 10
 
 /** How much each reader reads at a time: long pieces, but a thread's buffers must not grow with the number of runs. */

@@ -4,7 +4,7 @@ export interface FanIn {
   readonly most: number
 }
 
-/** With this many runs, 16 MiB of buffers are still enough to read long pieces. */
+/** With this many runs, 8 MiB of buffers are still enough to read long pieces. */
 export const FAN_IN: FanIn = { atOnce: 256, most: 512 }
 
 /** A run. Those of partitions have level 0; one of level n is merged from `atOnce` consecutive runs of level n - 1. */

@@ -4,6 +4,7 @@ import type { Writer } from '../writer/writer.js'
 import type { WriterCall, WriterData, WriterMethod } from '../writer/writer-thread.js'
 import { entries } from './entries.js'
 import type { TaskWatch } from './running-tasks.js'
+import { YOUNG_MIB } from './task-pool.js'
 import { unwrap, type Wire } from './wire-error.js'
 
 /** A transaction that takes longer must be stuck. */
@@ -33,7 +34,10 @@ export class WriterClient {
   /** Rejects when the thread ends on its own: nobody receives pages any more, and tasks would wait forever. */
   readonly broken: Promise<never>
   private readonly gate = newGate()
-  private readonly worker = new Worker(entries.writer, { workerData: { gate: this.gate } satisfies WriterData })
+  private readonly worker = new Worker(entries.writer, {
+    workerData: { gate: this.gate } satisfies WriterData,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+  })
   private readonly pending = new Map<number, Pending>()
   private nextId = 0
   private failed: Error | null = null

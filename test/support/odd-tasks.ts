@@ -24,5 +24,8 @@ export function extractSpliceRange(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
+/** Returns an object. */
+export const checkRun = overWire(() => ({ some: 'counts' }))
+
 /** Closes the port that it has, and is done. */
 export const checkPages = overWire(({ port }: { port: MessagePort }) => port.close())

@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Worker } from 'node:worker_threads'
 import { MigrationError } from '../../src/errors.js'
 import { streamPorts, TaskPool } from '../../src/thread/task-pool.js'
@@ -49,6 +51,20 @@ test('TaskPool lets go of ports that tasks have closed while there are more task
   await Promise.all(ended)
   for (let turn = 0; turn < 1000 && closed < 80; turn++) await setImmediate()
   assert.ok(closed >= 80, `${closed} of 100 ports are closed when the last task has ended`)
+  await pool.close()
+})
+
+test('TaskPool keeps no result of a task that has ended: a large layer has hundreds of thousands', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const pool = new TaskPool(1, oddTasks)
+  const results: WeakRef<object>[] = []
+  for (let i = 0; i < 20; i++) results.push(new WeakRef((await pool.run('checkRun', none)) as unknown as object))
+  // The last ones may still be on the stack.
+  for (let i = 0; i < 5; i++) await pool.run('checkRun', none)
+  await setImmediate()
+  collect()
+  assert.equal(results.filter((result) => result.deref() !== undefined).length, 0)
   await pool.close()
 })
 
