@@ -1,6 +1,9 @@
 import type { Command } from 'commander'
 
-/** Options that the reference's `migrate_020` has: a prefix that is unique among them means the same here, whatever we have added. */
+/**
+ * Options of the reference's `migrate_020`. A prefix that is unique among these means the same here, whatever options
+ * we have added.
+ */
 const REFERENCE_OPTIONS: ReadonlySet<string> = new Set([
   '--src',
   '--dest',
@@ -18,10 +21,10 @@ const REFERENCE_OPTIONS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Completes long options that are given by a unique prefix, as Python's argparse takes them: `--form` for `--form-counts`.
- * What is no prefix of any option stays as it is, for commander to refuse.
+ * Completes long options that are given as a unique prefix, as Python's argparse does: `--form` for `--form-counts`.
+ * Anything that is not a prefix of an option stays unchanged, and commander refuses it.
  *
- * @throws {AmbiguousOption} when a prefix fits several options, and not just one of the reference's
+ * @throws {AmbiguousOption} when a prefix fits several options, and not exactly one of the reference's
  */
 export function completePrefixes(command: Command, args: readonly string[]): string[] {
   const names = ['--help', ...command.options.flatMap(({ long }) => (long ? [long] : []))]

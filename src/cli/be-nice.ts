@@ -3,7 +3,7 @@ import { setPriority } from 'node:os'
 import { MigrationError } from '../errors.js'
 
 /**
- * Gives this process, with all of its threads and what they start from now on, a nice value.
+ * Sets the nice value of this process: all of its threads, and everything that they start from now on.
  *
  * @throws {MigrationError} ERR_USAGE when the system does not allow it
  */
@@ -22,12 +22,12 @@ function setThread(thread: number, value: number): void {
   try {
     setPriority(thread, value)
   } catch (error) {
-    // It has ended meanwhile.
+    // The thread has ended in the meantime.
     if ((error as { info?: { code?: string } }).info?.code !== 'ESRCH') throw error
   }
 }
 
-/** Linux has a nice value for each thread; threads that are started later take it over. */
+/** Linux has a nice value for each thread; a new thread inherits it. */
 function threadIds(): number[] {
   try {
     return readdirSync('/proc/self/task').map(Number)

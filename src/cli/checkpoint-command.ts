@@ -7,20 +7,20 @@ import { CliCommand } from './cli-command.js'
 import { paintFor } from './paint.js'
 import { printJson } from './print-json.js'
 
-/** What exit codes mean here. */
+/** What exit codes mean for this command. */
 const CODES = { 0: 'done', 4: 'there are no checkpoints' }
 
-/** What a checkpoint holds as far as it is shown; docs/format/checkpoint.md has the rest. */
+/** The part of a checkpoint that we show; docs/format/checkpoint.md has the rest. */
 interface Checkpoint {
   readonly fingerprint?: Readonly<Record<string, unknown>>
-  /** Cuts between partitions of nodes, or first offsets of ranges of splices. */
+  /** Borders between partitions of nodes, or first offsets of ranges of splices. */
   readonly borders?: readonly unknown[]
   readonly starts?: readonly unknown[]
   readonly nodelim?: number | null
   readonly isBuilt?: boolean
 }
 
-/** What it notes of a finished partition or range; parts of a merge have no counts. */
+/** What it records of a finished partition or range; parts of a merge have no counts. */
 interface Stream {
   readonly counts?: Readonly<Record<string, unknown>>
 }
@@ -32,7 +32,7 @@ interface Shown {
   /** Partitions of nodes, or ranges of splices. */
   readonly partsDone: number | null
   readonly parts: number | null
-  /** Nodes or splices in the parts that are done. */
+  /** Nodes or splices in the finished parts. */
   readonly items: number | null
   readonly nodelim: number | null
   readonly fingerprint: Readonly<Record<string, unknown>>
@@ -128,9 +128,9 @@ function shown(key: string, checkpoint: Checkpoint, streams: readonly Stream[]):
   return {
     step: key.slice(0, key.indexOf('/')),
     layer: layerOf(key),
-    // The step nexus has a checkpoint of its own only when it is done.
+    // The step nexus gets a checkpoint only when it is done.
     finished: isBuilt ?? true,
-    // Of a finished layer the counts are those of all its parts.
+    // A finished layer has the counts of all its parts.
     partsDone: isBuilt === undefined ? null : isBuilt ? parts : done.length,
     parts,
     items: isBuilt === undefined ? null : done.reduce((sum, counts) => sum + itemsOf(counts), 0),

@@ -9,25 +9,25 @@ import { packageVersion } from './package-version.js'
 import { paintFor } from './paint.js'
 import { prepareSettings, variableOf } from './settings.js'
 
-/** What else a command may ask of its options. */
+/** What else a command may need to know about its options. */
 export interface Given {
-  /** Where each of them has its value from, as lines for the log. */
+  /** Where the value of each option is from, as lines for the log. */
   readonly origins: readonly string[]
-  /** Whether the command line itself has an option, by the name that it has among the options. */
+  /** Whether the command line itself has an option, by its attribute name. */
   isOnCommandLine(name: string): boolean
 }
 
-/** What a command does with its options and operands; returns the exit code. */
+/** Runs the command with its options and operands; returns the exit code. */
 type Run<Options> = (options: Options, operands: string[], given: Given) => ExitCode | Promise<ExitCode>
 
-/** Options that are there because others have them: behind all others. */
+/** The heading for compatibility options, which come last in the help. */
 export const NO_EFFECT_GROUP = 'Accepted for compatibility, without effect:'
 const OPTION_VARIABLES = variableOf('<option>')
 const HELP_GROUP = 'Configuration and help:'
 const DOCS_LINE = '\nDocs: docs/commands.md and docs/troubleshooting.md of the package have the rest.'
 
 /**
- * A command, or the root of a tree of them. All of them take unique prefixes of long options, say what is wrong with their
+ * A command, or the root of a tree of commands. All of them accept unique prefixes of long options, report wrong
  * arguments in the same way, and end with one of the exit codes.
  */
 export class CliCommand extends Command {
@@ -50,7 +50,7 @@ export class CliCommand extends Command {
         commandDescription: (command) =>
           command instanceof CliCommand ? command.describedWithExamples : command.description(),
       })
-      // A url at the wrong place must not be shown with its password.
+      // A url in the wrong place must not show its password.
       .configureOutput({ outputError: (text, write) => write(reddened(maskUrls(text))) })
   }
 
@@ -59,11 +59,11 @@ export class CliCommand extends Command {
   }
 
   /**
-   * Sets what the command does, when it has all of its own options. What only that needs is best imported there: help must not
-   * wait for LMDB or threads.
+   * Sets what the command does; call it after adding all options. Import heavy modules inside `run`, because help must
+   * not wait for LMDB or threads.
    *
-   * @param variables how variables of the environment are called, when the command has these and a configuration file of its
-   *   own; null when it has neither
+   * @param variables the pattern of its environment variables, if it has its own and its own configuration file; null
+   *   when it has neither
    */
   runs<Options extends object>(run: Run<Options>, variables: string | null = OPTION_VARIABLES): this {
     this.envVariables = variables
@@ -81,7 +81,9 @@ export class CliCommand extends Command {
     })
   }
 
-  /** Commands that the help shows before the options; lines that begin with a space or `#` belong to the one before. */
+  /**
+   * Example commands for the help, before the options. Lines that start with a space or `#` belong to the line before.
+   */
   examples(...lines: readonly string[]): this {
     this.exampleLines = lines
     return this
@@ -95,32 +97,32 @@ export class CliCommand extends Command {
   /**
    * Ends the help with the exit codes.
    *
-   * @param codes those that the command may end with; all by default
-   * @param own what a code means for this command, where that is not what it means for all
+   * @param codes those that the command may return; all by default
+   * @param own what a code means for this command, if that differs
    */
   exitCodes(codes: readonly ExitCode[] = Object.values(ExitCode), own: Partial<Record<ExitCode, string>> = {}): this {
     this.meanings = codes.map((code) => [code, own[code] ?? EXIT_MEANINGS[code]])
     return this.addHelpText('after', `${DOCS_LINE}\n${exitCodesHelp(this.meanings)}`)
   }
 
-  /** What the command may end with. */
+  /** The exit codes that the command may return. */
   get exitMeanings(): readonly CodeMeaning[] {
     return this.meanings
   }
 
-  /** How variables of the environment are called that stand for options. */
+  /** The pattern of the environment variables for its options. */
   get variables(): string | null {
     return this.envVariables
   }
 
-  /** Runs the tree whose root this is with the arguments behind its name; says on standard error what goes wrong. */
+  /** Runs the command tree with the arguments after the program's name. Prints errors on standard error. */
   async run(args: readonly string[]): Promise<ExitCode> {
     if (this.version() === undefined) this.addVersion()
     const colors = new Option('--no-color', 'no colors, as with the environment variable NO_COLOR')
     this.addOption(colors.helpGroup(HELP_GROUP))
-    // It is for every command, wherever it stands.
+    // This option is for every command, in any position.
     if (args.includes('--no-color')) process.env.NO_COLOR = '1'
-    // Node lets FORCE_COLOR win over NO_COLOR; https://no-color.org does not.
+    // Node lets FORCE_COLOR win over NO_COLOR; https://no-color.org says otherwise.
     if (process.env.NO_COLOR) delete process.env.FORCE_COLOR
     try {
       await prepareSettings(args, process.env)
@@ -136,7 +138,7 @@ export class CliCommand extends Command {
   }
 
   override parseOptions(args: string[]): { operands: string[]; unknown: string[] } {
-    // Behind the name of a sub-command they are options of that one.
+    // Options after the name of a sub-command belong to that one.
     if (this.commands.length > 0) return super.parseOptions(args)
     try {
       const parsed = super.parseOptions(completePrefixes(this, args))
@@ -174,12 +176,12 @@ export class CliCommand extends Command {
   }
 }
 
-/** A sub-command with its operands: the rest is in its own help. */
+/** A sub-command with its operands; its own help has the rest. */
 function termOf(command: Command): string {
   return [command.name(), ...command.registeredArguments.map((argument) => `<${argument.name()}>`)].join(' ')
 }
 
-/** Groups in the order of their first items, those without effect last. */
+/** Groups in the order of their first items; options without effect come last. */
 function groupItems<T extends Command | Option>(all: T[], shown: T[], groupOf: (item: T) => string): Map<string, T[]> {
   const groups = Help.prototype.groupItems(all, shown, groupOf)
   const without = groups.get(NO_EFFECT_GROUP)
@@ -188,7 +190,7 @@ function groupItems<T extends Command | Option>(all: T[], shown: T[], groupOf: (
   return groups.set(NO_EFFECT_GROUP, without)
 }
 
-/** For commands without a log: whoever debugs asks the environment for it. */
+/** For commands without a log: to debug, set the environment variable for the log level. */
 function sayOrigins(origins: readonly string[]): void {
   if (process.env.SYN_LOG_LEVEL?.toUpperCase() !== 'DEBUG') return
   const log = createLog({ level: 'DEBUG' })

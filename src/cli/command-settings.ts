@@ -2,14 +2,14 @@ import { type Command, InvalidArgumentError, type Option } from 'commander'
 import { maskUrl } from '../telepath/url.js'
 import { booleanOf, cannotUse, readSettings, type Setting } from './settings.js'
 
-/** Options whose values nobody but the run needs to see: a command may hold a token. */
+/** Options with values that only the run may see: a command may contain a token. */
 const HIDDEN_NAMES: readonly string[] = ['on-success', 'on-failure']
 
 /**
- * Gives a command what environment and configuration file say of its options: what is not on the command line, or cannot be
- * used with what is.
+ * Adds the options from the environment and the configuration file to a command, unless they are on the command line or
+ * conflict with an option there.
  *
- * @returns where each of its options has its value from, as lines for the log
+ * @returns where the value of each option is from, as lines for the log
  */
 export function applySettings(command: Command, env: NodeJS.ProcessEnv): string[] {
   const origins = new Map<string, string>()
@@ -36,7 +36,7 @@ export function applySettings(command: Command, env: NodeJS.ProcessEnv): string[
 
 interface Found {
   readonly option: Option
-  /** Whether the name is the option's with, or without, a `no-` before it. */
+  /** Whether the name is that of the opposite option, with or without `no-` in front. */
   readonly isInverse: boolean
 }
 
@@ -54,7 +54,7 @@ function apply(command: Command, { option, isInverse }: Found, setting: Setting)
   if (option.isBoolean() || option.negate) {
     const isGiven = booleanOf(setting) !== isInverse
     const value = isGiven !== option.negate
-    // An option that is not given has no value, unless it has a default.
+    // An option that was not given has no value, unless it has a default.
     if (value || command.getOptionValue(attribute) !== undefined) set(value)
     return
   }
@@ -71,7 +71,7 @@ function apply(command: Command, { option, isInverse }: Found, setting: Setting)
   }
 }
 
-/** Commander keeps them, and has no type for them. */
+/** Commander has this field, but no type for it. */
 function conflictsOf(option: Option): readonly string[] {
   return (option as Option & { readonly conflictsWith: readonly string[] }).conflictsWith
 }
@@ -100,7 +100,7 @@ function originLines(command: Command, origins: ReadonlyMap<string, string>): st
   return lines
 }
 
-/** Each text by itself: behind a blank or a quote, too, nothing of a password is left. */
+/** Mask each text separately: a password may contain a space or a quote. */
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked)
   return typeof value === 'string' ? maskUrl(value) : value

@@ -3,7 +3,7 @@ import { LOG_LEVELS } from '../log.js'
 import { ADD_MODES } from '../migrate/options.js'
 import { MIGR_OPS } from '../step/context.js'
 
-/** What can stand behind an option, or as an operand. */
+/** What can follow an option, or be an operand. */
 export type WordKind = 'nothing' | 'text' | 'file' | 'directory' | readonly string[]
 
 export interface OptionFacts {
@@ -13,17 +13,17 @@ export interface OptionFacts {
   readonly takes: WordKind
 }
 
-/** One command of a tree, by the words that lead to it: `synapse-migrator checkpoint show`. */
+/** A command of a tree, with the words that lead to it: `synapse-migrator checkpoint show`. */
 export interface CommandFacts {
   readonly path: string
   readonly summary: string
   readonly options: readonly OptionFacts[]
   readonly operand: WordKind
-  /** Paths of the commands below it. */
+  /** Paths of its sub-commands. */
   readonly below: readonly string[]
 }
 
-/** Values that options know and do not refuse in lower case: commander is not told of them. */
+/** Values of options that also accept lower case, so commander does not have the list. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   '--migr-ops': MIGR_OPS,
   '--add-mode': ADD_MODES,

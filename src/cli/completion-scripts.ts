@@ -4,7 +4,7 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const
 
 export type Shell = (typeof SHELLS)[number]
 
-/** The script that completes all words of these programs, without starting one of them. */
+/** A script that completes all words of these programs without running any of them. */
 export function completionScript(shell: Shell, programs: readonly CommandFacts[]): string {
   return { bash, zsh, fish }[shell](programs)
 }
@@ -44,7 +44,7 @@ complete -F _synapse_migrator ${programNames(all).join(' ')}
 `
 }
 
-/** Names may hold blanks: they are separated by line breaks alone. */
+/** Names may contain spaces, so only line breaks separate them. */
 function lineBreak(kind: WordKind, command: string): string {
   return kind === 'file' || kind === 'directory' ? `IFS=$'\\n'; ${command}` : command
 }
@@ -131,7 +131,7 @@ function fishOperand(head: string, operand: WordKind): string[] {
   return typeof operand === 'string' ? [] : [`${head} -a ${quotedFish(operand.join(' '))}`]
 }
 
-/** Options that take a value, those of one kind together: commands and options as they stand on a line. */
+/** Options with a value, grouped by the kind of value: commands and options as the user types them. */
 function valueCases(all: readonly CommandFacts[]): { keys: string[]; kind: WordKind }[] {
   const cases = new Map<string, { keys: string[]; kind: WordKind }>()
   for (const { path, options } of all) {

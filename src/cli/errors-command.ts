@@ -6,7 +6,7 @@ import type { ParsedErrors } from './run-errors.js'
 import { atLeastOne } from './whole-number.js'
 import { acceptErrorsOption, memoryOption, modelOption, workersOption } from './work-options.js'
 
-/** Errors that are shown one by one unless `--limit` says otherwise; the counts are always of all. */
+/** How many errors to show without `--limit`; the counts always cover all. */
 const MOST_SHOWN = 100
 
 /** `synapse-migrator errors DEST`. */
@@ -45,7 +45,7 @@ export function errorsCommand(): CliCommand {
     .runs<ParsedErrors>(async (options, [dest], { isOnCommandLine }) => {
       const { listErrors, replayErrors } = await import('./run-errors.js')
       if (options.replay === true) return await replayErrors(dest, options)
-      // Environment and file may name them for other commands.
+      // The environment and the file may set these for other commands.
       if (!isOnCommandLine('src') && !isOnCommandLine('model')) return await listErrors(dest, options, MOST_SHOWN)
       throw new MigrationError('ERR_USAGE', '--src and --model go with --replay only', { hint: 'Add --replay' })
     })

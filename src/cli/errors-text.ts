@@ -7,10 +7,10 @@ import { cureLines } from '../migrate/summary.js'
 import { count, tableLines } from '../text/table.js'
 import type { Paint } from './paint.js'
 
-/** A message may hold a whole value; `--json` shows all of it. */
+/** A message may contain a whole value; `--json` shows all of it. */
 const MOST_MESSAGE_CHARS = 400
 
-/** Errors as people read them: counted by step and kind, what cures each kind, then so many one by one. */
+/** Errors for people: counts by step and kind, what cures each kind, then single errors up to the limit. */
 export function errorsText(records: Iterable<ErrorRecord>, limit: number, paint: Paint): string {
   const counts = new ErrorCounts()
   const shown: ErrorRecord[] = []
@@ -29,7 +29,7 @@ export function errorsText(records: Iterable<ErrorRecord>, limit: number, paint:
   return `${[paint('bold', head), ...lines, ...cureLines(kinds), ...listed, ...rest].join('\n')}\n`
 }
 
-/** An error as one line of JSON, with all that was kept of it; `--accept-errors` takes such lines. */
+/** An error as one line of JSON, with everything that was kept of it. `--accept-errors` reads such lines. */
 export function errorJson({ buid, key, val, ...plain }: ErrorRecord): Json {
   return {
     ...plain,

@@ -5,7 +5,7 @@ import { maskUrls } from '../telepath/url.js'
 
 const HELP_COLUMNS = 80
 
-/** Says on standard error what broke a command and what to do about it; returns the exit code. */
+/** Prints what broke a command and what to do about it on standard error; returns the exit code. */
 export function reportFailure(error: unknown): ExitCode {
   const { exitCode, message, hint, stack } = failureOf(error)
   process.stderr.write(
@@ -18,11 +18,11 @@ interface Failure {
   readonly exitCode: ExitCode
   readonly message: string
   readonly hint?: string | undefined
-  /** Only of what is a bug: an operator can do nothing with it. */
+  /** Only for bugs: an operator has no use for a stack. */
   readonly stack?: string | undefined
 }
 
-/** What broke a command, in words, and the exit code for it. */
+/** What broke a command, in words, with the exit code. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof MigrationError) {
     const { exitCode, message, hint, stack } = error
@@ -37,11 +37,11 @@ export function failureOf(error: unknown): Failure {
 }
 
 /**
- * Ends the process at once: a run may be killed at any instant, so there is nothing to wait for.
+ * Ends the process at once on a signal. Nothing needs to finish, because a run may be killed at any time.
  *
  * @param screen is stopped first
  * @param hint how to continue
- * @returns what ends it, when there is nothing to continue any more
+ * @returns a function that stops watching for signals, when there is nothing left to continue
  */
 export function stopOnSignals(screen: { stop(): void }, hint: string): () => void {
   return onSignals((signal) => {
@@ -51,13 +51,13 @@ export function stopOnSignals(screen: { stop(): void }, hint: string): () => voi
   })
 }
 
-/** Calls `act` instead of ending the process, until the function that it returns is called. */
+/** Calls `act` on a signal instead of ending the process, until you call the returned function. */
 export function onSignals(act: (signal: 'SIGINT' | 'SIGTERM') => void): () => void {
   process.on('SIGINT', act).on('SIGTERM', act)
   return () => process.off('SIGINT', act).off('SIGTERM', act)
 }
 
-/** Continues when nobody reads the output any more, as behind `| head`: the work is worth more than its log. */
+/** Keeps going when nobody reads the output any more, as in `| head`: the work matters more than its log. */
 export function outliveReaders(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {

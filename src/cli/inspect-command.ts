@@ -8,7 +8,7 @@ import { type Paint, paintFor } from './paint.js'
 import { printJson } from './print-json.js'
 import { ProgressScreen } from './progress-screen.js'
 
-/** Names that are listed one by one; `--json` has all. */
+/** How many names to list; `--json` has all. */
 const MOST_NAMES = 20
 
 interface Options {
@@ -78,7 +78,7 @@ function layerRows(layers: readonly LayerReport[], edits: string) {
     head,
     ...layers.map((layer) => [
       layer.iden,
-      // 0.1.x says so of a layer without a name.
+      // 0.1.x shows this for a layer without a name.
       layer.name === '??' ? '' : (layer.name ?? ''),
       layer.state,
       layer.modelVersion ?? layer.layout ?? '-',

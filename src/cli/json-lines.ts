@@ -6,10 +6,10 @@ import type { JsonLine } from '../status/line-schema.js'
 import type { RunStatus, TaskStatus } from '../status/run-status.js'
 import type { VerifyReport } from '../verify/report.js'
 
-/** Lines of one kind, without what all lines have. */
+/** Lines of one kind, without the fields that all lines have. */
 type Line<L = JsonLine> = L extends JsonLine ? Omit<L, 'schema_version' | 'run_id' | 'seq' | 'time'> : never
 
-/** What a run tells programs: a line of JSON for each thing that happens; docs/json-lines.md describes them. */
+/** What a run reports to programs: a line of JSON for each event. docs/json-lines.md describes them. */
 export class JsonLines {
   private seq = 0
 
@@ -49,7 +49,7 @@ export class JsonLines {
     this.line({ event: 'progress', phase, status: 'running', layer: null, tasks: running, errors })
   }
 
-  /** What the log says: nothing below a warning. */
+  /** Log messages of level warning and above. */
   logged({ phase }: RunStatus, level: LogLevel, text: string): void {
     if (level === 'DEBUG' || level === 'INFO') return
     this.line({ event: 'warning', phase, status: 'running', layer: null, level, text })
@@ -118,7 +118,7 @@ export class JsonLines {
   }
 }
 
-/** How a run with this exit code ended, in a word. */
+/** One word for how a run with this exit code ended. */
 export function endStatus(exitCode: number): Extract<JsonLine, { event: 'end' }>['status'] {
   if (exitCode === 0) return 'complete'
   if (exitCode === 7) return 'differs'

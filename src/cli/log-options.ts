@@ -25,7 +25,7 @@ export function logOptions(usual: LogLevel = 'INFO'): Option[] {
   return [level, format]
 }
 
-/** Words for the two levels that are asked for most; what is not shown is in the log file. */
+/** Shortcuts for the two most useful levels. The log file has what they hide. */
 export function loudnessOptions(): Option[] {
   const quiet = new Option('-q, --quiet', 'show errors only, no warnings and no progress')
   const verbose = new Option(
@@ -44,7 +44,7 @@ export function logOf({ logLevel, logFormat }: ParsedLog): Log {
   return createLog({ level: effectiveLogLevel(logLevel), format: logFormat })
 }
 
-/** The level to log from: the environment overrides the option, as in the reference. */
+/** The log level: the environment overrides the option, as in the reference. */
 export function effectiveLogLevel(option: LogLevel): LogLevel {
   const text = process.env[VARIABLE]
   if (text === undefined || text === '') return option

@@ -3,9 +3,9 @@ import type { CliCommand } from './cli-command.js'
 import { firstSentence } from './command-tree.js'
 
 /**
- * The manual page of a program, of the same tree as its help.
+ * The manual page of a program, made from the same tree as its help.
  *
- * @param apart commands that have a page of their own, and its name
+ * @param apart commands with a page of their own, and its name
  */
 export function manPage(program: CliCommand, version: string, apart: Readonly<Record<string, string>> = {}): string {
   const name = program.name()
@@ -46,13 +46,13 @@ function commandLines(command: Command, path: string, apart: Readonly<Record<str
   return [...head, ...described(command), ...optionLines(command, '.PP')]
 }
 
-/** What the help shows above the options, examples as they are. */
+/** What the help shows above the options, with examples unchanged. */
 function described(command: Command): string[] {
   const [text, examples] = command.createHelp().commandDescription(command).split('\n\nExamples:\n')
   return [escaped(text), ...(examples === undefined ? [] : ['.PP', '.nf', ...examples.split('\n').map(escaped), '.fi'])]
 }
 
-/** Options by their groups; a heading is a section, or a line of its own. */
+/** Options by group. A heading is a section, or a separate line. */
 function optionLines(command: Command, heading: '.SH' | '.PP'): string[] {
   const help = command.createHelp()
   const groups = help.groupItems([...command.options], help.visibleOptions(command), groupOf)
@@ -73,7 +73,7 @@ function groupOf(option: { helpGroupHeading?: string | undefined }): string {
   return option.helpGroupHeading ?? 'Options:'
 }
 
-/** Text as roff shows it: dashes to copy, no line that begins like a request. */
+/** Escapes text for roff: dashes that you can copy, and no line that starts like a request. */
 function escaped(text: string): string {
   return text
     .replaceAll('\\', '\\e')

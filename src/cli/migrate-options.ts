@@ -119,7 +119,7 @@ function addErrorOptions(command: CliCommand): CliCommand {
     .option('--dump-errors', 'migrate nothing: write the errors of the last migration to a file')
 }
 
-/** Options of how a run is watched and held back, which its checks do not have. */
+/** Options to watch and limit a run; `preflight` does not have them. */
 export function addRunOptions(command: CliCommand): CliCommand {
   const whole = ['formCounts', 'dumpErrors']
   return command
@@ -149,7 +149,7 @@ export function addRunOptions(command: CliCommand): CliCommand {
     )
 }
 
-/** Options of the reference that mean nothing here: the last ones. */
+/** Options of the reference without effect here; they come last. */
 export function addOptionsWithoutEffect(command: CliCommand): CliCommand {
   return command
     .optionsGroup(NO_EFFECT_GROUP)
@@ -158,9 +158,9 @@ export function addOptionsWithoutEffect(command: CliCommand): CliCommand {
 }
 
 /**
- * What the options ask for, checked; model files are read.
+ * Checks the options and reads the model files.
  *
- * @param warn takes what the operator should know of these
+ * @param warn receives what the operator should know about these
  */
 export async function migrateOptions(parsed: ParsedMigrate, warn: (text: string) => void): Promise<MigrateOptions> {
   if (parsed.dest === undefined) {

@@ -12,7 +12,7 @@ interface Options {
   readonly json?: boolean
 }
 
-/** What is listed, in this order, and what it is called. */
+/** What to list, in this order, and what to call it. */
 const KINDS = [
   ['types', 'type'],
   ['forms', 'form'],

@@ -4,14 +4,14 @@ import type { ModelFile } from '../model/model-file.js'
 import { maskUrl } from '../telepath/url.js'
 
 /**
- * Reads what `--model` names, in that order: files, and running Cortexes by their telepath urls.
+ * Reads the `--model` arguments in order: files, or telepath urls of running Cortexes.
  *
- * @param warn takes what of a running Cortex cannot be used here
+ * @param warn receives what we cannot use of a running Cortex
  * @throws {MigrationError} ERR_CONFIG
  */
 export async function readModelFiles(places: readonly string[], warn: (text: string) => void): Promise<ModelFile[]> {
   if (places.length === 0) return []
-  // What checks them is a third of the time that it takes to load this program, and few need it.
+  // The code that checks them takes a third of this program's loading time, and few runs need it.
   const [{ parseModelFile }, { isTelepath }] = await Promise.all([
     import('../model/model-file.js'),
     import('../telepath/aliases.js'),
@@ -25,7 +25,7 @@ export async function readModelFiles(places: readonly string[], warn: (text: str
   return files
 }
 
-/** What `--model` names, for logs and reports: no password. */
+/** The `--model` arguments for logs and reports, without passwords. */
 export function shownModels(places: readonly string[]): string[] {
   return places.map(maskUrl)
 }

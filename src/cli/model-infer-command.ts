@@ -5,7 +5,7 @@ import { withLook } from './model-look.js'
 import { printJson } from './print-json.js'
 import { atLeastOne } from './whole-number.js'
 
-/** Enough to tell types apart, and few enough to be read in a moment. */
+/** Enough rows to tell types apart, and few enough to read in a moment. */
 const MOST_ROWS = 1000
 
 interface Options {

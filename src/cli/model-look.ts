@@ -2,7 +2,7 @@ import type { CheckOptions } from '../model-tools/check-model.js'
 import { readModelFiles } from './model-files.js'
 import { ProgressScreen } from './progress-screen.js'
 
-/** Looks at all rows of a source with the models given, and shows how far it has come. */
+/** Reads all rows of a source with the given models, and shows progress. */
 export async function withLook<Found>(
   srcDir: string,
   places: readonly string[],

@@ -1,7 +1,7 @@
 /**
- * The long names, without dashes, of all options that may also stand in a configuration file or in the environment: those of
- * `migrate_020` and of the sub-commands of `synapse-migrator`. One file or environment serves several commands, which each take
- * what is theirs. A test holds the list to the commands.
+ * The long names, without dashes, of all options that may also be in a configuration file or in the environment: those
+ * of `migrate_020` and of the sub-commands of `synapse-migrator`. One file or environment can serve several commands;
+ * each takes its own options. A test compares the list with the commands.
  */
 export const OPTION_NAMES: readonly string[] = [
   'accept-errors',

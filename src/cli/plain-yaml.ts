@@ -1,6 +1,6 @@
 import { parse } from 'yaml'
 
-/** YAML whose scalars are all texts, to be read as those of a command line are. */
+/** YAML with all scalars as text, so that they can be parsed like command line arguments. */
 export function plainYaml(text: string): unknown {
   return parse(text, { schema: 'failsafe', prettyErrors: false }) as unknown
 }

@@ -40,7 +40,7 @@ async function check(parsed: Parsed, origins: readonly string[]): Promise<ExitCo
   return found.problems.length === 0 ? ExitCode.ok : ExitCode.preflight
 }
 
-/** A migration finds the lock by itself, and ends with a code of its own. */
+/** Adds the lock as a problem; a migration checks it separately, with an exit code of its own. */
 async function withLock(found: Preflight, destDir: string): Promise<Preflight> {
   const { heldByOther } = await import('../migrate/run-lock.js')
   const held = await heldByOther(destDir, (text) => process.stderr.write(`${text}\n`))

@@ -13,13 +13,13 @@ import { RunPace, type Standing } from './run-pace.js'
 import { TaskPace } from './task-pace.js'
 import { WaitLimit } from './wait-limit.js'
 
-/** How often the screen is drawn, and how often a line is due elsewhere. */
+/** How often to draw on a terminal, and how often to check for a line elsewhere. */
 const [DRAW_MS, LINE_MS] = [250, 1000]
-/** A line is written when so much time has passed, and so much of the work is done. */
+/** Write a line when both this much time has passed and this much of the work is done. */
 const [LINE_EVERY_MS, LINE_EVERY_PART] = [10_000, 0.01]
-/** Lines of the terminal that are left to the log. */
+/** Terminal rows to leave for the log. */
 const LEAST_LOG_ROWS = 3
-/** What is counted, in full. */
+/** Full names of the units. */
 const UNITS: Partial<Record<ProgressPhase, string>> = {
   nodes: 'node rows',
   indexes: 'index parts',
@@ -36,11 +36,11 @@ interface Task {
 }
 
 export interface ScreenOptions {
-  /** Whether lines can be drawn over others. */
+  /** Whether we can draw over earlier lines. */
   readonly isTerminal: boolean
-  /** Takes a line now and then where they cannot. */
+  /** Receives a line now and then when we cannot. */
   readonly line: (text: string) => void
-  /** Takes the same lines where they can. */
+  /** Receives the same lines when we can. */
   readonly note?: (text: string) => void
   /** Whether a comparison follows a migration. */
   readonly withVerify?: boolean
@@ -49,8 +49,8 @@ export interface ScreenOptions {
 }
 
 /**
- * How far a command has come: on a terminal a line for all of a run and one for each task, elsewhere a plain line now and
- * then; both on standard error.
+ * Shows the progress of a command on standard error: on a terminal one line for the whole run and one for each task,
+ * elsewhere a plain line now and then.
  */
 export class ProgressScreen implements Progress {
   private readonly tasks = new Map<string, Task>()
@@ -80,7 +80,7 @@ export class ProgressScreen implements Progress {
   plan(work: readonly PlannedWork[]): void {
     this.pace.plan(work)
     const { withVerify = false } = this.options
-    // It compares the rows that nodes are made of.
+    // A comparison reads the rows that nodes are made from.
     if (withVerify) this.pace.plan(work.filter(({ phase }) => phase === 'nodes').map(verifyOf))
     this.start()
   }
@@ -111,13 +111,13 @@ export class ProgressScreen implements Progress {
     this.start()
   }
 
-  /** Writes a line of the log: above the bars, if there are any. */
+  /** Prints a line of the log, above the bars if there are any. */
   write(text: string): void {
     if (this.timer === null || !this.options.isTerminal) this.out.write(text)
     else this.live.print(text, this.lines())
   }
 
-  /** Takes the bars off the screen. */
+  /** Removes the bars from the screen. */
   stop(): void {
     if (this.timer !== null) clearInterval(this.timer)
     this.timer = null
@@ -125,7 +125,7 @@ export class ProgressScreen implements Progress {
     this.tasks.clear()
   }
 
-  /** Draws what there is to see now, or writes a line if one is due; a timer calls it. */
+  /** Draws the current state, or writes a line if one is due. Called by a timer. */
   look(): void {
     if (this.gauges !== null) this.limit.add(this.gauges.waits(), this.now())
     if (this.options.isTerminal) this.live.draw(this.lines())
@@ -187,7 +187,7 @@ function factsOf({ name, done, total, unit, pace }: Task): TaskFacts {
   return { name, done, total, unit, rate: rate > 0 ? rate : null, leftS }
 }
 
-/** The layers of each phase together. */
+/** Combines the layers of each phase. */
 function byPhase(tasks: readonly Task[]): TaskFacts[] {
   const phases = [...new Set(tasks.map(({ phase }) => phase))]
   return phases.map((phase) => {

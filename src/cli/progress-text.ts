@@ -7,30 +7,30 @@ import type { Limit } from './wait-limit.js'
 
 const MOST_BAR_COLUMNS = 40
 const LEAST_BAR_COLUMNS = 5
-/** From here on a line has room for words. */
+/** From this width on, a line has room for words. */
 const WIDE_COLUMNS = 120
 
-/** What is known of a task. */
+/** The state of a task. */
 export interface TaskFacts {
   readonly name: string
   readonly done: number
   readonly total: number
-  /** What is counted. */
+  /** The unit. */
   readonly unit: string
-  /** Units per second; null while nothing was measured. */
+  /** Units per second; null while unknown. */
   readonly rate: number | null
   readonly leftS: number | null
 }
 
-/** What is known of a run beside how far it is. */
+/** Facts about a run besides its progress. */
 export interface RunFacts {
-  /** What the threads wait for, or that they do not; null while nobody knows. */
+  /** What slows the threads down, if anything; null while unknown. */
   readonly limit: Limit | null
   readonly memoryBytes: number
   readonly errors: number
 }
 
-/** A bar and what is known of its task in one line: what matters less is left out where the terminal is narrow. */
+/** A bar and the facts of its task in one line. Drops the less important facts on a narrow terminal. */
 export function barLine({ name, done, total, unit, rate, leftS }: TaskFacts, columns: number): string {
   const part = total === 0 ? 1 : done / total
   return fitted(
@@ -46,7 +46,7 @@ export function barLine({ name, done, total, unit, rate, leftS }: TaskFacts, col
   )
 }
 
-/** The whole run in one line, in the same way. */
+/** One line for the whole run, in the same way. */
 export function overallLine(standing: Standing, facts: RunFacts, columns: number): string {
   const { step, steps, part, elapsedMs, leftMs } = standing
   const isWide = columns >= WIDE_COLUMNS
@@ -67,7 +67,7 @@ export function overallLine(standing: Standing, facts: RunFacts, columns: number
   )
 }
 
-/** The same for where no lines can be drawn over others. */
+/** The same as text, for output that cannot be redrawn. */
 export function overallText(standing: Standing, facts: RunFacts, tasks: readonly TaskFacts[]): string {
   const { step, steps, part, elapsedMs, leftMs } = standing
   const left = leftMs === null ? '' : `, about ${duration(leftMs / 1000)} left`
@@ -86,12 +86,15 @@ export function taskText({ name, done, total, unit, rate, leftS }: TaskFacts): s
   return `${name}: ${count(done)} of ${count(total)} ${unit}${rate === null ? '' : `, ${count(Math.round(rate))}/s`}${left}`
 }
 
-/** Lines that do not go with the rest, when there are more tasks than rows. */
+/** Says how many lines do not fit, when there are more tasks than rows. */
 export function moreLine(tasks: number): string {
   return `… ${count(tasks)} more`
 }
 
-/** Puts as many facts behind a name and a bar as fit; a terminal wraps when its last column is written. */
+/**
+ * Adds as many facts as fit after a name and a bar. Leaves the last column free, because writing there makes a terminal
+ * wrap.
+ */
 function fitted(name: string, part: number, facts: readonly string[], columns: number): string {
   const room = columns - 1
   const lineOf = (bar: string, shown: number) =>
@@ -120,7 +123,7 @@ function errorsText(errors: number): string {
   return errors === 0 ? 'no errors' : counted(errors, 'error')
 }
 
-/** Of what is not done yet no 100 % is claimed. */
+/** Never shows 100 % before the work is done. */
 function percent(part: number): string {
   return `${Math.floor(100 * part)}%`
 }

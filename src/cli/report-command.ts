@@ -59,7 +59,7 @@ async function report(destDir: string, { sha256, verify, out, json }: Options): 
   return ExitCode.ok
 }
 
-/** Throws when it is no result of verify, one of another Cortex, or one from before the last run. */
+/** Throws when it is not a result of `verify`, or is about another Cortex, or is older than the last run. */
 function readVerify(path: string, destDir: string, lastEndMs: number): NonNullable<Report['verify']> {
   const refuse = (found: string) =>
     new MigrationError('ERR_USAGE', `Cannot use "${path}" as a result of verify: ${found}`, {

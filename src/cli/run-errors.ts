@@ -52,7 +52,7 @@ export async function listErrors(dest: string, options: ParsedErrors, mostShown:
     isOpen ||= errorKindInfo(record.code).isNote !== true
     return true
   })
-  // Whether an open one is left is only known in the end.
+  // Only at the end do we know whether an open error is left.
   if (options.json === true) printLines(wanted, options.limit ?? Number.POSITIVE_INFINITY, accepted !== null)
   else process.stdout.write(errorsText(wanted, options.limit ?? mostShown, paintFor(process.stdout)))
   return isOpen ? ExitCode.quarantined : ExitCode.ok
@@ -95,7 +95,7 @@ export async function replayErrors(destDir: string, options: ParsedErrors): Prom
   }
 }
 
-/** What is left, as a run counts it. */
+/** What is left, counted as a run counts it. */
 function replayEnd({ layers, left, others, openCount }: ReplayReport) {
   const errorKinds = [...left, ...others]
   const errorCount = errorKinds.reduce((sum, { errors }) => sum + errors, 0)
@@ -143,7 +143,7 @@ function* filtered(
   }
 }
 
-/** @param readsAll whether records are read that are not printed any more */
+/** @param readsAll whether to read on after the last record that we print */
 function printLines(records: Iterable<ErrorRecord>, limit: number, readsAll: boolean): void {
   let printed = 0
   for (const record of records) {

@@ -5,21 +5,21 @@ import { endStatus } from './json-lines.js'
 import type { ParsedMigrate } from './migrate-options.js'
 import { variableOf } from './settings.js'
 
-/** What a hook is told of the run. */
+/** What a hook learns about the run. */
 export interface HookFacts {
   readonly runId: string
   readonly exitCode: ExitCode
-  /** The page of the report, when one was written. */
+  /** The page of the report, if there is one. */
   readonly report: string | null
 }
 
-/** A hook that migrates must not start itself again. */
+/** Not passed to the hook: one that starts a migration must not start itself again. */
 const NOT_PASSED_ON: readonly string[] = [variableOf('on-success'), variableOf('on-failure')]
 
 /**
- * Runs the command that was given for how the run ended, and waits for it. What it prints goes to standard error.
+ * Runs the hook for how the run ended, and waits for it. The hook's output goes to standard error.
  *
- * @returns what went wrong with it, in words; null when nothing did, or there is none
+ * @returns what went wrong with the hook, in words; null when nothing did, or there is none
  */
 export async function runHook(parsed: ParsedMigrate, { runId, exitCode, report }: HookFacts): Promise<string | null> {
   const isSuccess = exitCode === ExitCode.ok
@@ -36,7 +36,7 @@ export async function runHook(parsed: ParsedMigrate, { runId, exitCode, report }
     [variableOf('report')]: report ?? '',
   }
   const child = spawn('/bin/sh', ['-c', command], { env, stdio: ['ignore', process.stderr, 'inherit'] })
-  // The run is over, whatever becomes of the command.
+  // The run is over, so signals only stop the hook.
   const release = onSignals((signal) => child.kill(signal))
   const end = await new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))

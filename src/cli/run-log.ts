@@ -5,23 +5,23 @@ import { createLog, type Log } from '../log.js'
 import { counted } from '../text/table.js'
 import { effectiveLogLevel, type ParsedLog } from './log-options.js'
 
-/** What a command line says of its log. */
+/** The log options of the command line. */
 export interface ParsedRunLog extends ParsedLog {
   readonly quiet?: boolean
   readonly verbose?: boolean
 }
 
-/** More lines than these nobody writes before a run begins. */
+/** How many lines to keep until the log file is open; no run writes more by then. */
 const MOST_EARLY_LINES = 1000
 
 /**
- * The log of a run: what is urgent enough is shown at once, and all of it is kept in `<dest>/migration/migrate.log` as soon
- * as the run has the destination to itself.
+ * The log of a run. Shows urgent lines at once, and writes all lines to `<dest>/migration/migrate.log` once the run has
+ * locked the destination.
  */
 export class RunLog {
-  /** Whether only errors are to be shown. */
+  /** Whether to show only errors. */
   readonly isQuiet: boolean
-  /** Names of a source may hold what a terminal acts on. */
+  /** Escapes characters that a terminal would act on: names in a source may contain them. */
   private readonly safe: (text: string) => string
   private readonly shown: Log
   private readonly plain: Log
@@ -32,10 +32,10 @@ export class RunLog {
   /** Lines that could not be written. */
   private lost = 0
 
-  /** @param show takes lines for the terminal, with their line feeds */
+  /** @param show receives lines for the terminal, with their line feeds */
   constructor({ logLevel, logFormat: format, quiet, verbose }: ParsedRunLog, show: (line: string) => void) {
     const level = effectiveLogLevel(quiet === true ? 'ERROR' : verbose === true ? 'INFO' : logLevel)
-    // JSON escapes them already.
+    // JSON escapes them anyway.
     this.safe = format === 'json' ? (text) => text : printable
     this.isQuiet = level === 'ERROR' || level === 'CRITICAL'
     this.shown = createLog({ level, format, write: show })
@@ -49,16 +49,16 @@ export class RunLog {
     this.shown(level, shown, where)
   }
 
-  /** Shows how far the run has come, unless only errors are to be shown. */
+  /** Shows the progress of the run, unless only errors should be shown. */
   readonly progress = (text: string): void => {
     this.kept('INFO', text)
     this.plain('INFO', text)
   }
 
-  /** Notes what is not for the terminal, or is there already. */
+  /** Logs something that is not for the terminal, or is already there. */
   readonly note: Log = (level, text, where) => this.kept(level, this.safe(text), where)
 
-  /** The run has the destination to itself from now on: what was said so far is written, too. */
+  /** The run has locked the destination: writes all lines so far, and those to come. */
   begin(destDir: string): void {
     try {
       this.file = new LogFile(cortexPaths(destDir).migration.textLog)
@@ -90,7 +90,7 @@ export class RunLog {
     if (lost > 0) this.kept('WARNING', `${counted(lost, 'line')} before the last one could not be written here`)
   }
 
-  /** That a log cannot be kept changes nothing about the run. */
+  /** A run continues when its log cannot be written. */
   private fail(error: unknown): void {
     this.shown('WARNING', `Cannot keep the log of the run: ${(error as Error).message}`)
   }

@@ -32,7 +32,7 @@ import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
 
 const BYTES_PER_MB = 1e6
 
-/** Does what the options of `migrate_020` ask for; returns the exit code. */
+/** Runs `migrate_020` with these options; returns the exit code. */
 export async function runMigrate(parsed: ParsedMigrate, origins: readonly string[]): Promise<ExitCode> {
   const runLog = new RunLog(parsed, (line) => screen.write(line))
   const { log } = runLog
@@ -56,7 +56,7 @@ export async function runMigrate(parsed: ParsedMigrate, origins: readonly string
   return exitCode
 }
 
-/** A run, and who is told of it. */
+/** A run, and everyone who reports on it. */
 interface Run {
   readonly runId: string
   readonly screen: ProgressScreen
@@ -65,7 +65,7 @@ interface Run {
   reportPage: string | null
 }
 
-/** Tells everybody how it ended. */
+/** Reports the end of the run everywhere. */
 async function runToItsEnd(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
   const { watch, screen } = run
   const hint = parsed.dryRun ? 'Nothing was written' : 'To continue, run the same command with --from-last'
@@ -101,7 +101,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
     )
   }
   if (parsed.verify === true) refuseSourceInUse(options.srcDir)
-  // Standard output is for people, or for programs.
+  // Standard output is either for people or for programs.
   const print = (text: string) => parsed.json !== true && process.stdout.write(text)
   const report = new RunReport(migrateRun(parsed, options, runId), teed(screen, watch), log)
   const begin = () => {
@@ -142,7 +142,10 @@ function throttleText({ totals }: WriteThrottle, rate: number | undefined): stri
   return `--max-disk ${rate} has let ${count(bytes)} bytes through; threads have waited for it, ${waited} s together`
 }
 
-/** What nobody needs on a terminal, and whoever helps later asks for first; the options are there already, without secrets. */
+/**
+ * Logs facts that nobody needs on a terminal, but that are the first thing to ask for when something is wrong. The log
+ * already has the options, without secrets.
+ */
 function noteRun(runLog: RunLog): void {
   runLog.note('INFO', `Version ${packageVersion()}, Node ${process.version}, process ${process.pid}`)
   process.once('exit', (code) => runLog.note('INFO', `Ended with exit code ${code}`))

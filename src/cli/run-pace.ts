@@ -2,19 +2,19 @@ import type { PlannedWork, ProgressEvent, ProgressPhase, RunGauges } from '../mi
 
 /** How far a whole run has come. */
 export interface Standing {
-  /** The first part of the run that is not done, of so many; counted from 1. */
+  /** The first unfinished part of the run and the number of parts, counted from 1. */
   readonly step: number
   readonly steps: number
-  /** What it consists of. */
+  /** The phases of that part. */
   readonly phases: readonly ProgressPhase[]
   /** From 0 to 1. */
   readonly part: number
   readonly elapsedMs: number
-  /** Null while nothing was measured that tells. */
+  /** Null until there is a measurement. */
   readonly leftMs: number | null
 }
 
-/** What of a run is one part for people: its phases are worked on at the same time. */
+/** The parts of a run as people see them. The phases of a part run at the same time. */
 const PARTS: readonly (readonly ProgressPhase[])[] = [
   ['cell'],
   ['nodes', 'splices'],
@@ -23,8 +23,8 @@ const PARTS: readonly (readonly ProgressPhase[])[] = [
   ['verify'],
 ]
 /**
- * Time of one thread for a unit, until it is measured: milliseconds for a row, a splice, a row that is verified. What counts
- * is how they compare. From runs of 120,000 and 500,000 made nodes with their history.
+ * Thread time per unit until we have measured it: milliseconds for a row, a splice, a row to verify. Only the ratios
+ * matter. From runs with 120,000 and 500,000 synthetic nodes and their history.
  */
 const USUAL_MS: Partial<Record<ProgressPhase, number>> = {
   nodes: 0.006,
@@ -32,63 +32,62 @@ const USUAL_MS: Partial<Record<ProgressPhase, number>> = {
   indexes: 0.0015,
   verify: 0.012,
 }
-/** Rows are the first part of a comparison; indexes and history follow, and are not counted. */
+/** The share of a comparison that reads rows. Indexes and history come later and are not counted. */
 const VERIFY_ROWS_PART = 0.65
-/** What others are compared with: indexes are made of nodes. */
+/** Phases to compare others with. Indexes are made from nodes. */
 const COMPARED = ['nodes', 'splices'] as const
-/** The same for what no two threads do at a time: of the whole phase. */
+/** How long a whole phase usually takes when only one thread can work on it, in milliseconds. */
 const ALONE_MS: Partial<Record<ProgressPhase, number>> = { cell: 700, finish: 400 }
-/** What is usual, compared with what was measured, counts like so much of a phase: its first pieces tell too little. */
+/** The weight of the usual time against the measured one, as a share of a phase: its first pieces say too little. */
 const USUAL_WEIGHT: Partial<Record<ProgressPhase, number>> = { nodes: 0.01, splices: 0.01, indexes: 0.1, verify: 0.1 }
-/** All is measured over the last quarter of the time so far, and over so long at least. */
+/** The window for all measurements is the last quarter of the time so far, with a minimum. */
 const WINDOW_PART = 4
 const LEAST_WINDOW_MS = 5000
-/** A window has so many pieces for each thread: they end seldom where they are large. */
+/** A window has at least this many pieces per thread, because large pieces end rarely. */
 const LEAST_PIECES = 4
-/** Beyond so many points every other one is dropped. */
+/** When there are more points than this, every other one is dropped. */
 const MOST_POINTS = 256
-/** Less says nothing yet. */
+/** A shorter measurement says nothing. */
 const LEAST_MEASURED_MS = 1500
-/** Of what is under way, or alone, so much may be over before it is counted as done. */
+/** Of work in progress, or work for one thread, at most this share counts as done before it ends. */
 const MOST_UNCOUNTED = 0.9
 
 interface Work {
   readonly phase: ProgressPhase
   total: number
   done: number
-  /** What an earlier run had done. */
+  /** What an earlier run did. */
   before: number | null
 }
 
-/** What was measured at a time. */
+/** A measurement at one moment. */
 interface Point {
   readonly atMs: number
-  /** Pieces that had ended. */
+  /** Number of finished pieces. */
   readonly pieces: number
-  /** What this run had done of each phase, and the time of threads that it took. */
+  /** What this run has done of each phase, and the thread time for it. */
   readonly done: ReadonlyMap<ProgressPhase, number>
   readonly taskMs: ReadonlyMap<ProgressPhase, number>
-  /** Time of pieces that were under way. */
+  /** Thread time of pieces in progress. */
   readonly runningMs: number
 }
 
 /**
- * How far a whole run has come, and when it ends. All work is counted in time of one thread: by what a unit of its phase took
- * so far, or where that is not known yet by what it usually takes, compared with the phases that are. How much of it is done
- * in a second is measured over a window that slides along. What an earlier run did counts as done, and says nothing of
- * how fast this one is.
+ * Estimates how far a whole run has come, and when it ends. Counts all work in thread time: by the measured time per
+ * unit of its phase, or, before there is one, by the usual time, scaled like the phases that have been measured.
+ * Measures the speed over a sliding window. What an earlier run did counts as done, but not for the speed.
  */
 export class RunPace {
   private readonly works = new Map<string, Work>()
   private readonly begunMs = new Map<ProgressPhase, number>()
-  /** Time of one thread for a unit, as last measured. */
+  /** Thread time per unit, as last measured. */
   private readonly measuredMs = new Map<ProgressPhase, number>()
-  /** When each thread had done a piece of a phase: by then its code runs at full speed. */
+  /** When every thread had done a piece of a phase: from then on its code runs at full speed. */
   private readonly warm = new Map<ProgressPhase, { readonly pieces: number; readonly point: Point }>()
   private points: Point[] = []
   private pieces = 0
   private bestPart = 0
-  /** When threads began with what is counted. */
+  /** When the threads began the work that counts. */
   private busyMs: number | null = null
   private gauges: Pick<RunGauges, 'workers' | 'taskMs' | 'runningMs'> = {
     workers: 1,
@@ -96,7 +95,7 @@ export class RunPace {
     runningMs: () => 0,
   }
 
-  /** @param startMs when the run began, on the clock of all other times */
+  /** @param startMs when the run began, by the clock of all other times */
   constructor(private readonly startMs: number) {}
 
   watch(gauges: Pick<RunGauges, 'workers' | 'taskMs' | 'runningMs'>): void {
@@ -112,7 +111,7 @@ export class RunPace {
     }
   }
 
-  /** Whether anything was planned: else nobody knows what a run as a whole is. */
+  /** Whether any work was announced. If not, we do not know the size of the run. */
   get isPlanned(): boolean {
     return this.works.size > 0
   }
@@ -123,7 +122,7 @@ export class RunPace {
     const part = total === 0 ? 1 : done / total
     work.done = work.total * part * (phase === 'verify' ? VERIFY_ROWS_PART : 1)
     work.before ??= work.done
-    // What was before it, and the time that it takes to open all, says nothing of a comparison.
+    // Earlier points, and the time to open all slabs, say nothing about the speed of a comparison.
     if (phase === 'verify' && !this.begunMs.has(phase)) this.points = []
     if (!this.begunMs.has(phase)) this.begunMs.set(phase, nowMs)
     if (USUAL_MS[phase] === undefined) return
@@ -144,7 +143,7 @@ export class RunPace {
     const wholeMs = sum(({ total }) => total) / this.gauges.workers + aloneMs.whole
     const doneMs = sum(({ done }) => done) / this.gauges.workers + aloneMs.whole - aloneMs.left
     const part = wholeMs === 0 ? 0 : doneMs / wholeMs
-    // What a unit costs is known better and better: what was shown as done stays done.
+    // The estimated cost per unit keeps changing, but progress must never go back.
     this.bestPart = Math.max(this.bestPart, Math.min(1, part))
     return {
       step: at + 1,
@@ -172,14 +171,14 @@ export class RunPace {
     if (first === undefined) return null
     const now = this.point(nowMs)
     const allMs = [...now.taskMs.values()].reduce((sum, ms) => sum + ms, now.runningMs)
-    // A resumed run first reads what is there: it says nothing of how many threads work later.
+    // A resumed run first reads what is there, which says nothing about how many threads will work later.
     if (allMs > 0) this.busyMs ??= nowMs - allMs / this.gauges.workers
     const windowMs = nowMs - Math.max(first.atMs, this.busyMs ?? 0)
     if (this.measuredMs.size === 0 || windowMs < LEAST_MEASURED_MS) return null
     let spentMs = now.runningMs - first.runningMs
     for (const [phase, done] of now.done) {
       const ms = (now.taskMs.get(phase) ?? 0) - (first.taskMs.get(phase) ?? 0)
-      // Who measures no time of threads counts what was done in it.
+      // If we have no thread time for a phase, count its units.
       spentMs += this.gauges.taskMs(phase) > 0 ? ms : (done - (first.done.get(phase) ?? 0)) * (costs.get(phase) ?? 0)
     }
     if (spentMs <= 0) return null
@@ -199,13 +198,13 @@ export class RunPace {
     }
   }
 
-  /** Notes what a unit of a phase takes, of which a piece has ended. */
+  /** Updates the time per unit of a phase after a piece has ended. */
   private learn(phase: ProgressPhase): void {
     const last = this.points[this.points.length - 1]
     const warm = this.warm.get(phase) ?? { pieces: 0, point: last }
     if (warm.pieces <= this.gauges.workers) this.warm.set(phase, { pieces: warm.pieces + 1, point: last })
     const isWarm = warm.pieces > this.gauges.workers
-    // Its first pieces tell less than what it usually is, compared with others.
+    // Its first pieces say less than the usual time, scaled.
     if (!isWarm && this.comparedWith(phase) !== undefined) return
     const first = isWarm && warm.point.atMs > this.points[0].atMs ? warm.point : this.points[0]
     const since = (of: (point: Point) => ReadonlyMap<ProgressPhase, number>) =>
@@ -231,12 +230,12 @@ export class RunPace {
     return COMPARED.find((other) => other !== phase && this.measuredMs.has(other))
   }
 
-  /** Time of one thread for a unit of each phase. */
+  /** Thread time per unit of each phase. */
   private costs(): Map<ProgressPhase, number> {
     const done = this.doneByPhase()
     return new Map(
       (Object.entries(USUAL_MS) as [ProgressPhase, number][]).map(([phase, usual]) => {
-        // How this machine and these rows compare with those that the usual times are from; indexes are made of nodes.
+        // How this machine and these rows compare with those behind the usual times. Indexes are made from nodes.
         const known = this.comparedWith(phase)
         const scale = known === undefined ? 1 : (this.measuredMs.get(known) ?? 0) / (USUAL_MS[known] ?? 1)
         const measured = this.measuredMs.get(phase)
@@ -249,7 +248,7 @@ export class RunPace {
     )
   }
 
-  /** What no two threads do at a time: of all of it, and what of it is left. */
+  /** The time of work that only one thread can do: the whole, and what is left of it. */
   private aloneMs(nowMs: number): { whole: number; left: number } {
     let [whole, left] = [0, 0]
     for (const [phase, ms] of Object.entries(ALONE_MS) as [ProgressPhase, number][]) {
@@ -263,11 +262,11 @@ export class RunPace {
     return { whole, left }
   }
 
-  /** Drops the points before the window. */
+  /** Drops points before the window. */
   private forget(nowMs: number): void {
     const fromMs = nowMs - Math.max(LEAST_WINDOW_MS, (nowMs - this.startMs) / WINDOW_PART)
     const fromPiece = this.pieces - LEAST_PIECES * this.gauges.workers
-    // The last point before the window stays: pieces end seldom, and one must not be counted without its time.
+    // Keep the last point before the window: pieces end rarely, and each must be counted with all of its time.
     const first = this.points.findLastIndex(({ atMs, pieces }) => atMs <= fromMs && pieces <= fromPiece)
     if (first > 0) this.points.splice(0, first)
     const last = this.points.length - 1

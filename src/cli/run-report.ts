@@ -16,29 +16,29 @@ import { shownModels } from './model-files.js'
 import { packageVersion } from './package-version.js'
 import { verifyJson } from './verify-text.js'
 
-/** Differences that a report holds; `verify --json` has all. */
+/** How many differences a report holds; `verify --json` has all. */
 const MOST_DIFFERENCES = 100
 
-/** What is known of a run when it starts. */
+/** What we know of a run when it starts. */
 export interface ReportedRun {
   readonly runId: string
   readonly srcDir: string
   readonly destDir: string
   readonly isDryRun: boolean
-  /** Where the report goes as well, also when the run never gets to write to its destination. */
+  /** A second place for the report, even if the run never gets to write to its destination. */
   readonly reportDir: string | null
   readonly options: RunRecord['options']
 }
 
-/** What a run that came to its end has counted. */
+/** The counts of a finished run. */
 type RunEnd = Pick<
   MigrateSummary,
   'layers' | 'errorCount' | 'openErrorCount' | 'errorKinds' | 'noteKinds' | 'notes' | 'differences'
 >
 
 /**
- * Keeps the list of runs of a destination, and writes the report when one ends. It writes to a destination only after the
- * run has it to itself; to `--report-dir` in any case.
+ * Keeps the list of runs of a destination, and writes the report when a run ends. Writes to the destination only after
+ * the run has locked it, but to `--report-dir` in any case.
  */
 export class RunReport {
   readonly samples: ThroughputSamples
@@ -57,12 +57,12 @@ export class RunReport {
     this.run = startedRun({ runId, version: packageVersion(), isDryRun, options, host: thisHost() })
   }
 
-  /** The page of the report once it is written, that of the destination if there are two. */
+  /** The page of the report once it is written. If there are two, the one in the destination. */
   get page(): string | null {
     return this.pagePath
   }
 
-  /** The run has the destination to itself from now on: what an earlier report says of it no longer holds. */
+  /** The run has locked the destination: what an earlier report says about it is no longer true. */
   begin(): void {
     const { destDir } = this.reported
     try {
@@ -75,7 +75,7 @@ export class RunReport {
       })
     }
     this.ownsDest = true
-    // A signal ends the process at once: only what is done without waiting is done then.
+    // A signal ends the process at once, so only synchronous work gets done here.
     process.once('exit', (code) => {
       if (this.run.endedMs === null) this.keep(code)
     })
@@ -97,7 +97,7 @@ export class RunReport {
     await this.end(exitCode)
   }
 
-  /** Notes what stopped the run. */
+  /** Records what stopped the run. */
   async failed(error: unknown): Promise<void> {
     const { exitCode, message, hint = null } = failureOf(error)
     this.run.failure = { message, hint }
@@ -113,7 +113,7 @@ export class RunReport {
     }
   }
 
-  /** Notes the end in the list of runs; false when that cannot be written. */
+  /** Records the end in the list of runs; false when the list cannot be written. */
   private keep(exitCode: number): boolean {
     Object.assign(this.run, { endedMs: Date.now(), exitCode, samples: this.samples.samples, waits: this.samples.waits })
     try {
@@ -144,13 +144,16 @@ export class RunReport {
     }
   }
 
-  /** That a report cannot be written changes nothing about the run. */
+  /** A run does not fail because its report cannot be written. */
   private warn(error: unknown): void {
     this.log('WARNING', `Cannot write the report: ${(error as Error).message}`)
   }
 }
 
-/** A run of `migrate_020`, its options by their names on the command line; files of models and errors by their paths. */
+/**
+ * The record of a run of `migrate_020`. Options have their names on the command line, files of models and errors their
+ * paths.
+ */
 export function migrateRun(parsed: ParsedMigrate, options: MigrateOptions, runId: string): ReportedRun {
   const { srcDir, destDir, dryRun: isDryRun } = options
   const shown: RunRecord['options'] = {
@@ -182,8 +185,8 @@ export function migrateRun(parsed: ParsedMigrate, options: MigrateOptions, runId
 }
 
 /**
- * A run of `errors --replay`: what the last run was asked for, with what the replay was. Null when nobody knows what that
- * run was.
+ * The record of a run of `errors --replay`: the last run's options and those of the replay. Null when the last run is
+ * unknown.
  */
 export function replayRun(
   { srcDir, destDir, workers, memoryBytes }: Pick<MigrateOptions, 'srcDir' | 'destDir' | 'workers' | 'memoryBytes'>,

@@ -19,25 +19,25 @@ import { addresses, configOf, httpsText, type ParsedSync } from './sync-options.
 /** How often `--json` writes the state. */
 const STATE_LINE_MS = 10_000
 
-/** Runs the service until a signal or the end that was asked for; returns the exit code. */
+/** Runs the service until a signal, or until it has caught up if asked to; returns the exit code. */
 export async function runSync(dirn: string, parsed: ParsedSync): Promise<ExitCode> {
   if (parsed.stop && !parsed.untilCaughtUp) {
     throw new MigrationError('ERR_USAGE', 'Cannot use --stop alone: it says how --until-caught-up ends')
   }
-  // What it writes are secrets, and an analyst's data.
+  // Its files hold secrets and an analyst's data.
   process.umask(0o077)
   const log = logOf(parsed)
   log('INFO', `log level set to ${effectiveLogLevel(parsed.logLevel)}`, 'sync')
   return new Run(await openCell(dirn, parsed, syncLog(log)), parsed, log).end
 }
 
-/** The service from its start to its end. */
+/** The service from start to end. */
 class Run {
   readonly end: Promise<ExitCode>
   private signalled = false
   private finish: (code: ExitCode) => void = () => {}
   private readonly timer: NodeJS.Timeout | undefined
-  /** What `--until-caught-up` ended with. */
+  /** The state when `--until-caught-up` ended. */
   private last: SyncState | undefined
 
   constructor(
@@ -62,11 +62,11 @@ class Run {
 
   private readonly onSignal = (signal: NodeJS.Signals) => {
     const code = signal === 'SIGINT' ? ExitCode.sigint : ExitCode.sigterm
-    // Whoever asks twice does not want to wait: nothing is lost, the next start goes on behind what was acknowledged.
+    // A second signal means "do not wait". Nothing is lost: the next start continues after the last acknowledgement.
     if (this.signalled) process.exit(code)
     this.signalled = true
     this.say(`Caught ${signal}, shutting down.`)
-    // A service is ended by signals; one that was to catch up has not done what it was started for.
+    // A signal is the normal end of a service. But with --until-caught-up it means that the work is not done.
     this.finish(this.parsed.untilCaughtUp ? code : ExitCode.ok)
   }
 
@@ -134,7 +134,7 @@ class Run {
     )
   }
 
-  /** The reference's lines go to standard output, but for `--json`, which has it to itself. */
+  /** The reference prints these lines on standard output; with `--json` that is only for JSON. */
   private say(line: string): void {
     const stream = this.parsed.json ? process.stderr : process.stdout
     stream.write(`${line}\n`)
@@ -170,7 +170,7 @@ function syncLog(createdLog: Log): SyncLog {
   }
 }
 
-/** A bug needs its stack, a failure of the network or a Cortex does not. */
+/** A bug needs its stack; a network failure or an error of a Cortex does not. */
 function causeText(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   const expected = cause instanceof LinkDown || cause instanceof TelepathError || cause instanceof MigrationError

@@ -10,10 +10,10 @@ import { packageVersion } from './package-version.js'
 import { TaskPace } from './task-pace.js'
 
 const TICK_MS = 1000
-/** So often it is told that nothing has changed. */
+/** After this many ticks without change we report the state anyway. */
 const MOST_SILENT_TICKS = 5
 
-/** What is known of a run before it begins. */
+/** What we know of a run before it begins. */
 export interface WatchedRun {
   readonly runId: string
   readonly source: string
@@ -21,7 +21,7 @@ export interface WatchedRun {
   readonly isDryRun: boolean
 }
 
-/** Takes the whole state, at most once a second and when the run ends. */
+/** Receives the whole state, at most once a second, and when the run ends. */
 export type StatusSink = (status: RunStatus) => void
 
 interface Task {
@@ -30,8 +30,8 @@ interface Task {
 }
 
 /**
- * Keeps the state of a run, and tells it to those who look from outside: `--json`, `status`, and a metrics file. It watches from
- * the very start until the process ends, whatever ends it.
+ * Keeps the state of a run, and reports it to observers: `--json`, `status`, and a metrics file. It works from the very
+ * start until the process ends, whatever the cause.
  */
 export class RunWatch implements Progress {
   private readonly run: RunStatus
@@ -67,17 +67,17 @@ export class RunWatch implements Progress {
     this.lines?.begin(this.run)
     this.timer = setInterval(() => this.tick(), TICK_MS)
     this.timer.unref()
-    // A signal ends the process at once: only what is done without waiting is done then.
+    // A signal ends the process at once, so only synchronous work gets done here.
     process.once('exit', this.onExit)
   }
 
-  /** Tells the state to one more: at once, and from now on. */
+  /** Reports the state to one more observer: now, and from now on. */
   tell(sink: StatusSink): void {
     this.sinks.push(sink)
     sink(this.state())
   }
 
-  /** The next part of the run begins, from `check` on. */
+  /** Starts the next part of the run; the first is `check`. */
   phase(phase: RunPhase): void {
     this.run.phase = phase
     this.lines?.phase(this.run)
@@ -85,10 +85,10 @@ export class RunWatch implements Progress {
   }
 
   show({ phase, layer, done, total, unit }: ProgressEvent): void {
-    // Steps before and after the layers take no time that would be worth a task.
+    // Steps before and after the layers are too short to be a task.
     if (total === 0 || unit === 'steps' || this.run.ended_at !== null) return
     this.hasChanged = true
-    // A dry run never has a destination to itself.
+    // A dry run never locks a destination.
     if (this.run.phase === 'check') this.phase('migrate')
     const now = performance.now()
     const key = `${phase} ${layer}`
@@ -119,7 +119,7 @@ export class RunWatch implements Progress {
     this.lines?.verified(this.run, report)
   }
 
-  /** Notes what has stopped the run. */
+  /** Records what stopped the run. */
   failed(error: unknown): void {
     const { message, hint = null } = failureOf(error)
     this.run.failure = { message, hint }
@@ -162,7 +162,7 @@ export class RunWatch implements Progress {
   }
 }
 
-/** Shows progress to several. */
+/** Sends progress to several receivers. */
 export function teed(...all: readonly Progress[]): Progress {
   return {
     show: (event) => {

@@ -4,20 +4,20 @@ import { OPTION_NAMES } from './option-names.js'
 
 const ENV_PREFIX = 'SYN_MIGRATE_'
 
-/** What is in the environment of a hook, and is no option. */
+/** Variables in the environment of a hook that are not options. */
 const HOOK_NAMES: readonly string[] = ['exit-code', 'run-id', 'report', 'status']
-/** What Kubernetes puts there for a service that is named syn-migrate. */
+/** Variables that Kubernetes sets for a service named syn-migrate. */
 const SERVICE_NAME = /^(service-(host|port(-.*)?)|port(-\d+-.*)?)$/
 
 /** The value of an option that is not from the command line. */
 export interface Setting {
   /** The option's long name without dashes. */
   readonly name: string
-  /** Texts as they are written; several where the option may be given again. */
+  /** The values as written; several for an option that may be repeated. */
   readonly values: readonly string[]
-  /** Whether they are written as a list; one text may hold several, with commas between them. */
+  /** Whether they are written as a list. A single text may hold several values, separated by commas. */
   readonly isList: boolean
-  /** In words for messages. */
+  /** Where it is from, for messages. */
   readonly origin: string
 }
 
@@ -26,8 +26,8 @@ type Env = Readonly<Record<string, string | undefined>>
 let plainYaml: ((text: string) => unknown) | null = null
 
 /**
- * Loads what reads YAML, where arguments or environment may have some: it takes longer than all else of a short command, and
- * arguments are read without waiting.
+ * Loads the YAML parser if arguments or environment may need it. Loading takes longer than everything else in a short
+ * command, and the parsing of arguments is synchronous.
  */
 export async function prepareSettings(args: readonly string[], env: Env): Promise<void> {
   const hasFile = args.some((arg) => arg.startsWith('--c')) || env[variableOf('config')]
@@ -41,10 +41,10 @@ export function variableOf(name: string): string {
 }
 
 /**
- * What environment and configuration file say, in the order in which it counts; what is empty says nothing. To be called after
- * prepareSettings().
+ * The settings from environment and configuration file, in order of precedence; empty ones do not count. Call
+ * prepareSettings() first.
  *
- * @param file that of the command line; else the environment may name one
+ * @param file the file named on the command line; if undefined, the environment may name one
  * @throws {MigrationError} ERR_CONFIG naming what cannot be used, and where it is
  */
 export function readSettings(file: string | undefined, env: Env): Setting[] {
@@ -120,7 +120,7 @@ function assertKnown(name: string, shown: string, origin: string): void {
   })
 }
 
-/** The one of these names that is made of a name with the fewest changes. */
+/** The name among these that needs the fewest edits. */
 function nearest(name: string, names: readonly string[]): string {
   let best = { name: names[0], changes: Number.POSITIVE_INFINITY }
   for (const each of names) {
@@ -130,7 +130,7 @@ function nearest(name: string, names: readonly string[]): string {
   return best.name
 }
 
-/** How many letters have to be put in, taken out or replaced. */
+/** How many letters to insert, delete or replace. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, at) => at)
   for (let i = 1; i <= from.length; i++) {

@@ -1,7 +1,7 @@
 import { ExitCode } from '../errors.js'
 import { CliCommand } from './cli-command.js'
 
-/** `synapse-migrator setup`: compiles the LMDB binding where the package has none for this machine. */
+/** `synapse-migrator setup`: compiles the LMDB binding if the package has none for this machine. */
 export function setupCommand(): CliCommand {
   return new CliCommand('setup')
     .summary('check the LMDB binding, and compile it if needed')

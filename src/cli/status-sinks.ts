@@ -7,10 +7,10 @@ import type { RunStatus } from '../status/run-status.js'
 import { keepStatus } from '../status/status-file.js'
 import type { StatusSink } from './run-watch.js'
 
-/** A collector of another user reads it. */
+/** A collector that runs as another user reads it. */
 const METRICS_MODE = 0o644
 
-/** Keeps the state in `<dest>/migration/status.json`, until another run does. */
+/** Writes the state to `<dest>/migration/status.json`, until another run does. */
 export function statusSink(destDir: string, log: Log): StatusSink {
   let isFirst = true
   return untilOver('Cannot keep the status of the run', log, (status) => {
@@ -21,7 +21,7 @@ export function statusSink(destDir: string, log: Log): StatusSink {
 }
 
 /**
- * Keeps the state in a file for Prometheus.
+ * Writes the state to a file for Prometheus.
  *
  * @throws {MigrationError} ERR_USAGE when it cannot be written at all
  */
@@ -44,10 +44,10 @@ export function metricsSink(path: string, srcDir: string, log: Log): StatusSink 
 }
 
 /**
- * That nobody can be told changes nothing about the run. It is tried each time, as a disk that was full has room again, and
- * said once until it works.
+ * A run does not fail because its state cannot be written. It tries each time, as a full disk may have room again, and
+ * warns once per failure.
  *
- * @param keep returns whether there is more to keep; what it throws as a MigrationError ends the run, and it is over then
+ * @param keep returns whether there is more to write. If it throws a MigrationError, that ends the run, and the writing
  */
 function untilOver(what: string, log: Log, keep: (status: RunStatus) => boolean): StatusSink {
   let isOver = false

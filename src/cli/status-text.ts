@@ -13,7 +13,7 @@ const PHASE_TEXT: Record<RunStatus['phase'], string> = {
   end: 'ended',
 }
 
-/** What `status` says to people. */
+/** The text that `status` prints for people. */
 export function statusText(destDir: string, status: OutsideStatus, nowMs: number, paint: Paint): string {
   const lines = [headLine(destDir, status, nowMs, paint)]
   const { run, result, holder, state } = status

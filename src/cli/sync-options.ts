@@ -10,7 +10,7 @@ import type { ParsedLog } from './log-options.js'
 export const DEFAULT_TELEPATH = 'tcp://0.0.0.0:27492'
 export const DEFAULT_HTTPS = 4443
 
-/** Where the status page listens unless it is told a host. */
+/** Where the status page listens if the option has no host. */
 const ALL_HOSTS = '0.0.0.0'
 
 /** The options as commander leaves them. */
@@ -39,7 +39,7 @@ export interface ParsedSync extends ParsedLog {
   json?: boolean
 }
 
-/** Options that are configuration keys. */
+/** The options that are configuration keys. */
 export function configOf(parsed: ParsedSync): ConfigInput {
   return {
     src: parsed.src,
@@ -78,14 +78,14 @@ export function addresses(parsed: ParsedSync): {
   }
 }
 
-/** `PORT`, `HOST:PORT` or `none`: commander makes an empty text of null. */
+/** `PORT`, `HOST:PORT` or `none`. Not null, because commander turns null into an empty text. */
 export function httpsOf(text: string): HttpsAddress | 'none' {
   const found = addressIn(text)
   if (found === null) throw new InvalidArgumentError('it is not a port, 0 to 65535, no HOST:PORT, and not none')
   return found
 }
 
-/** As it is given, for people. */
+/** The address as an operator writes it. */
 export function httpsText({ host, port }: HttpsAddress): string {
   if (host === ALL_HOSTS) return String(port)
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
@@ -99,7 +99,7 @@ function addressIn(text: string): HttpsAddress | 'none' | null {
   return { host: inBrackets ?? named ?? ALL_HOSTS, port: Number(digits) }
 }
 
-/** The first line of a file that holds a password: arguments can be seen by everybody on the machine. */
+/** Reads a password from the first line of a file, because everyone on the machine can see arguments. */
 function passwdIn(file: string | undefined): string | undefined {
   if (file === undefined) return undefined
   let text: string

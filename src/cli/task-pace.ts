@@ -1,6 +1,6 @@
-/** Beyond so many points every other one is dropped. */
+/** When there are more points than this, every other one is dropped. */
 const MOST_POINTS = 64
-/** A rate is measured over the last quarter of the time so far, and over half a minute at least. */
+/** The window for a rate is the last quarter of the time so far, and at least half a minute. */
 const WINDOW_PART = 4
 const LEAST_WINDOW_MS = 30_000
 
@@ -10,24 +10,24 @@ interface Point {
 }
 
 /**
- * How fast a task goes now, and how long it will take: measured over a window of time that slides along. What an earlier
- * run had done counts for nothing: a task begins with what was done when it was first seen.
+ * The current speed of a task and the time left, measured over a sliding window. What an earlier run did does not
+ * count: a task begins with what was done when we first saw it.
  */
 export class TaskPace {
   private readonly startedMs: number
   private points: Point[]
 
-  /** @param done what is done already, in the unit of the task */
+  /** @param done what is already done, in the task's unit */
   constructor(done: number, nowMs: number) {
     this.startedMs = nowMs
     this.points = [{ atMs: nowMs, done }]
   }
 
-  /** Notes how much is done. */
+  /** Records how much is done. */
   add(done: number, nowMs: number): void {
     const fromMs = nowMs - Math.max(LEAST_WINDOW_MS, (nowMs - this.startedMs) / WINDOW_PART)
     this.points.push({ atMs: nowMs, done })
-    // The last point before the window stays: pieces end seldom, and one must not be counted without its time.
+    // Keep the last point before the window: pieces end rarely, and each must be counted with all of its time.
     const first = this.points.findLastIndex(({ atMs }) => atMs <= fromMs)
     if (first > 0) this.points.splice(0, first)
     const last = this.points.length - 1
@@ -35,8 +35,8 @@ export class TaskPace {
   }
 
   /**
-   * @param total what the whole task has, in its unit
-   * @returns units per second, and seconds that are left: null where nothing was done yet that tells
+   * @param total the size of the whole task, in its unit
+   * @returns units per second and seconds left; null until there is something to measure
    */
   measure(total: number): { rate: number; leftS: number | null } {
     const [first, last] = [this.points[0], this.points[this.points.length - 1]]

@@ -109,7 +109,7 @@ async function verify(options: Options): Promise<ExitCode> {
   }
 }
 
-/** What is compared is not written to, not even beside it. */
+/** We never write inside what we compare. */
 function refuseInside(path: string, dirs: readonly string[]): void {
   const inside = dirs.find((dir) => `${resolve(path)}/`.startsWith(`${resolve(dir)}/`))
   if (inside === undefined) return

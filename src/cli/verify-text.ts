@@ -6,18 +6,18 @@ import { count, counted, tableLines } from '../text/table.js'
 import type { Difference, VerifyReport } from '../verify/report.js'
 import type { Paint } from './paint.js'
 
-/** Differences that are described by default; all are counted. */
+/** How many differences to describe by default; we count all. */
 export const MOST_DIFFERENCES = 100
 /** A value may be large; `--json` shows all of it. */
 const MOST_VALUE_CHARS = 200
-/** Databases whose differences are told by keys, which are no msgpack. */
+/** Databases whose differences show keys, which are not msgpack. */
 const INDEX_PLACES = new Set<string>(INDEX_DBS)
 
-/** What a run keeps for itself. */
+/** Records that a run keeps for itself. */
 const OWN_RECORDS =
   'not compared, as they hold nothing of the Cortex: checkpoints, reports, logs and options of slabs below migration'
 
-/** The report as people read it, with so many differences one by one. */
+/** The report for people, with up to `limit` single differences. */
 export function verifyText(report: VerifyReport, limit: number, paint: Paint): string {
   const { differences, differenceCount, expected } = report
   const lines = [headLine(report), ...tableLines(layerRows(report)).map((line) => `  ${line}`)]
@@ -32,7 +32,7 @@ export function verifyText(report: VerifyReport, limit: number, paint: Paint): s
   return `${lines.join('\n')}\n`
 }
 
-/** The report for programs: bytes as hex, and values decoded where they can be. */
+/** The report for programs: bytes as hex, plus decoded values where possible. */
 export function verifyJson(report: VerifyReport, limit: number): Json {
   const { differences, layers, expected, notCompared, cell, ...facts } = report
   return {
@@ -120,7 +120,7 @@ function valueJson(place: string, bytes: Uint8Array | null): Json {
   return value === undefined ? { hex: hex(bytes) } : { hex: hex(bytes), value }
 }
 
-/** Undefined for what is not msgpack: keys, counts, names. */
+/** Undefined if it is not msgpack: keys, counts, names. */
 function decoded(place: string, bytes: Uint8Array): Json | undefined {
   if (INDEX_PLACES.has(place) || place.includes(':')) return undefined
   try {

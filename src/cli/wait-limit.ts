@@ -1,23 +1,23 @@
 import type { WaitTotals } from '../thread/run-load.js'
 
-/** What is measured over so long: what limits a run changes with its phase. */
+/** The window for the measurement: the bottleneck changes with the phase of a run. */
 const WINDOW_MS = 5000
-/** So much of their time threads may wait before it is that which limits the run. */
+/** Waiting for something makes it the bottleneck when it takes at least this share of the threads' time. */
 const MOST_WAITING = 0.2
-/** The least part of their time that threads work or wait for something. */
+/** Threads that work or wait for less than this share of their time are mostly idle. */
 const LEAST_BUSY = 0.5
 
-/** What limits a run, and the part of the threads' time that it takes. */
+/** The bottleneck of a run, and its share of the threads' time. */
 export interface Limit {
   readonly by: 'workers' | 'writer' | 'disk'
   readonly part: number
 }
 
-/** Says what limits a run now, by what its worker threads did with their time lately. */
+/** Finds the current bottleneck of a run, from how its worker threads spent their time recently. */
 export class WaitLimit {
   private points: { readonly atMs: number; readonly waits: WaitTotals }[] = []
 
-  /** Null while nothing was measured. */
+  /** Null until there is a measurement. */
   now: Limit | null = null
 
   add(waits: WaitTotals, nowMs: number): void {
@@ -31,7 +31,7 @@ export class WaitLimit {
 function limitOf(now: WaitTotals, then: WaitTotals): Limit | null {
   const [workMs, writerMs, diskMs] = [now.workMs - then.workMs, now.writerMs - then.writerMs, now.diskMs - then.diskMs]
   const sumMs = workMs + writerMs + diskMs + now.idleMs - then.idleMs
-  // Threads that mostly have nothing to do limit nothing: the last pieces are under way, or others do the work.
+  // Mostly idle threads are not the bottleneck: only the last pieces are left, or other threads do the work.
   if (sumMs <= 0 || workMs + writerMs + diskMs < LEAST_BUSY * sumMs) return null
   if (writerMs + diskMs <= MOST_WAITING * sumMs) return { by: 'workers', part: workMs / sumMs }
   return diskMs > writerMs ? { by: 'disk', part: diskMs / sumMs } : { by: 'writer', part: writerMs / sumMs }

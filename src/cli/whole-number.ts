@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 
-/** Parses a whole number as Python's argparse does: with a sign, with blanks around. */
+/** Parses a whole number like Python's argparse: allows a sign, and spaces around it. */
 export function intOf(text: string): number {
   if (!/^[+-]?\d+$/.test(text.trim())) throw new InvalidArgumentError('it is not a whole number')
   return Number(text)

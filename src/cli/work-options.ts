@@ -6,7 +6,7 @@ import { atLeastOne } from './whole-number.js'
 
 const limits = machineLimits()
 
-// Options of all commands that work through a Cortex; `when` says of an option when it counts.
+// Options of all commands that read a whole Cortex. `when` says in the help when an option has an effect.
 
 export function workersOption(when = ''): Option {
   return new Option('--workers <n>', `${when}worker threads`)
@@ -26,7 +26,7 @@ export function memoryOption(when = ''): Option {
     )
 }
 
-/** Paths of model files and urls of Cortexes, in their order. */
+/** Paths of model files and urls of Cortexes, in order. */
 export function modelOption(about: string): Option {
   return new Option(
     '--model <file|url>',
@@ -36,7 +36,7 @@ export function modelOption(about: string): Option {
     .default([], 'none')
 }
 
-/** Errors that somebody has seen: a file, or the word `all`. */
+/** Errors that the operator has reviewed: a file, or the word `all`. */
 export function acceptErrorsOption(): Option {
   return new Option(
     '--accept-errors <file|all>',
@@ -45,9 +45,9 @@ export function acceptErrorsOption(): Option {
 }
 
 /**
- * What `--accept-errors` names; null when it is not given.
+ * The errors of `--accept-errors`; null without the option.
  *
- * @throws {MigrationError} ERR_CONFIG when it is no list of errors
+ * @throws {MigrationError} ERR_CONFIG when it is not a list of errors
  */
 export async function acceptedErrorsOf(file: string | undefined): Promise<AcceptedErrors | null> {
   return file === undefined ? null : (await import('../dest/accepted-errors.js')).readAcceptedErrors(file)
