@@ -18,7 +18,7 @@ export const ExitCode = {
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
 
-/** What each exit code means: the help of the commands and the README say it in these words. */
+/** What each exit code means, in the words that the commands' help and the README use. */
 export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: 'all done',
   1: 'an internal error: please report it',
@@ -36,7 +36,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   143: 'interrupted, checkpoint saved: the same command with --from-last continues',
 }
 
-/** What went wrong with a whole run, by meaning; a bad row is data and never one of these. */
+/** What went wrong with a whole run. A bad row is data, and never one of these. */
 export type ErrorCode =
   | 'ERR_USAGE'
   | 'ERR_CONFIG'
@@ -70,12 +70,12 @@ const exitCodes: Record<ErrorCode, ExitCode> = {
   ERR_INTERNAL: ExitCode.internal,
 }
 
-/** A run that cannot go on: what was being done, to what, what was found and, in `hint`, what to do about it. */
+/** An error that stops a run: what it was doing, to what, what it found and, in `hint`, what to do about it. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError'
   readonly code: ErrorCode
   readonly hint: string | undefined
-  /** The file or directory that it is about, where one is to blame. */
+  /** The file or directory at fault, if there is one. */
   readonly path: string | undefined
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string; path?: string } = {}) {
@@ -90,7 +90,7 @@ export class MigrationError extends Error {
   }
 }
 
-/** Throws when a condition that only a bug can break is broken. */
+/** Throws when a condition is false that only a bug can make false. */
 export function assert(cond: unknown, message: () => string): asserts cond {
   if (!cond) throw new MigrationError('ERR_INTERNAL', message())
 }

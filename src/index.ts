@@ -1,6 +1,6 @@
 /**
- * The public API: what the commands do, as functions. Everything that is exported nowhere here or in `synapse-migrator/pages`
- * is internal. docs/api.md has examples.
+ * The public API: what the commands do, as functions. Anything exported neither here nor by `synapse-migrator/pages` is
+ * internal. docs/api.md has examples.
  *
  * @module
  */

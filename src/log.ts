@@ -3,19 +3,19 @@ export const LOG_LEVELS = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] as c
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** How lines of the log look: as the reference writes them, or one JSON object each. */
+/** The format of log lines: the reference's, or one JSON object each. */
 export const LOG_FORMATS = ['text', 'json'] as const
 
 export type LogFormat = (typeof LOG_FORMATS)[number]
 
-/** Takes what a run has to say; `where` stands for the reference's file and function. */
+/** Receives what a run has to say; `where` stands for the reference's file and function. */
 export type Log = (level: LogLevel, text: string, where?: string) => void
 
 export interface LogOptions {
-  /** What is less urgent is not written. */
+  /** Less urgent messages are not written. */
   readonly level: LogLevel
   readonly format?: LogFormat
-  /** Takes whole lines with their line feed; a screen with progress bars has to put them above these. */
+  /** Takes whole lines with their line feed. A screen with progress bars prints them above the bars. */
   readonly write?: (line: string) => void
 }
 

@@ -25,7 +25,7 @@ export class ModelError extends Error {
   }
 }
 
-/** Values that Python has as a list, and quotes so, because a text was split. */
+/** Values that Python has as a list (because it split a text) and also prints that way. */
 export class PyList {
   constructor(readonly items: readonly Value[]) {}
 }
@@ -47,7 +47,7 @@ export function packed(value: Value): Uint8Array {
   }
 }
 
-/** What Python has after packing and unpacking a value. */
+/** What Python gets after packing and unpacking a value. */
 export function repacked(value: Value): Value {
   return decode(packed(value))
 }

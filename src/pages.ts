@@ -1,6 +1,6 @@
 /**
- * LMDB slabs read page by page, without an LMDB environment: nothing is written, not even a lock file. For slabs of data
- * format 1 that nobody writes to meanwhile.
+ * Reads LMDB slabs page by page, without an LMDB environment, and writes nothing, not even a lock file. For slabs of
+ * data format 1 that nobody writes to at the same time.
  *
  * @module
  */

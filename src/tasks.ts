@@ -13,7 +13,7 @@ import type { verifyNodes as nodes } from './verify/tasks/verify-nodes.js'
 import type { verifyEdits as edits, verifySplices as history } from './verify/tasks/verify-splices.js'
 import type { walk } from './verify/tasks/walk-slab.js'
 
-/** What worker threads can be asked for. */
+/** The tasks that worker threads can run. */
 export interface Tasks {
   extractNodes: typeof extract
   mergeRuns: typeof merge
@@ -40,7 +40,7 @@ export const mergeRunFiles = overWire(mergeFiles)
 export const extractSpliceRange = overWire(splices)
 export const checkPages = overWire(pages)
 export const checkRun = overWire(run)
-// A thread that migrates loads nothing of the rest.
+// Load these only when needed: a thread that migrates does not need them.
 export const replayNodes = loaded(async () => (await import('./replay/tasks/replay-nodes.js')).replayNodes)
 export const verifyNodes = loaded(async () => (await import('./verify/tasks/verify-nodes.js')).verifyNodes)
 export const verifyIndex = loaded(async () => (await import('./verify/tasks/verify-index.js')).verifyIndex)

@@ -10,7 +10,7 @@ import { Type } from './type.js'
 const units: { readonly [unit: string]: number } = { mm: 1, cm: 10, m: 1000, meters: 1000, km: 1000000 }
 const number = compilePattern(String.raw`\s*-?\d+(\.\d+)?`)
 
-/** geo:dist: millimetres. */
+/** geo:dist: millimeters. */
 export class Dist extends IntType {
   protected override ofInt(int: Int): Value {
     return int

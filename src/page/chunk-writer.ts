@@ -5,7 +5,7 @@ import type { PageChunk } from './page-chunk.js'
 
 const FIRST_CHUNK_BYTES = 1 << 16
 
-/** A first buffer that was not full when its stream ended: the next stream of the thread begins with it. */
+/** The first buffer of a stream that did not fill it. This thread's next stream starts with it. */
 let unused: Uint8Array<ArrayBuffer> | null = null
 
 /** Collects finished pages of a stream under relative numbers, and hands them on chunk by chunk. */
@@ -97,14 +97,17 @@ export class ChunkWriter {
     return at
   }
 
-  /** Whether the stream was so small that its buffer can be kept: most of a large run's streams are, and memory is dear to clear. */
+  /**
+   * Whether the stream was small enough to keep its buffer. Most streams of a large run are, and clearing memory is
+   * expensive.
+   */
   private isHardlyUsed(): boolean {
     return this.bytes.length === FIRST_CHUNK_BYTES && 2 * this.used <= FIRST_CHUNK_BYTES
   }
 
   private takeCopy(): Uint8Array<ArrayBuffer> {
     const copy = this.bytes.slice(0, this.used)
-    // Pages are not written as a whole: what lies between their nodes must be zero.
+    // We do not write pages as a whole: the space between their nodes must be zero.
     this.bytes.fill(0, 0, this.used)
     unused = this.bytes
     return copy

@@ -44,9 +44,9 @@ export class RowCursor {
   private windowStart = 0
   private windowCount = 0
   private dups: Dups | null = null
-  /** Rows from here on are not wanted. */
+  /** The caller does not want rows from here on. */
   private lt: Uint8Array | null = null
-  /** The last key of the leaf before. */
+  /** The last key of the previous leaf. */
   private lastKey: Uint8Array = empty
 
   constructor(
@@ -67,9 +67,9 @@ export class RowCursor {
   }
 
   /**
-   * Goes to the first row whose key is `gte` or more; null: to the very first.
+   * Goes to the first row whose key is >= `gte`; null: to the first row of all.
    *
-   * @param lt where the caller will stop: pages behind are not read ahead, though it may go on
+   * @param lt where the caller will stop: we read no pages after it ahead of time, but the caller may go on
    */
   seek(gte: Uint8Array | null, lt: Uint8Array | null = null): boolean {
     this.lt = lt
@@ -167,7 +167,7 @@ export class RowCursor {
     if (inWindow >= 0 && inWindow < this.windowCount) {
       return new Page(this.slab, this.window, inWindow * this.slab.pageSize)
     }
-    // Only siblings that follow each other in the file are read ahead: they will be wanted next.
+    // Read ahead only siblings that follow in the file: we will need them next.
     const { lt } = this
     const most = WINDOW_BYTES / this.slab.pageSize
     let count = 1

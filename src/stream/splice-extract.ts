@@ -110,7 +110,7 @@ class RangeExtractor {
     let expected = start
     let last = -1
     const stop = end === null ? null : keyOf(end)
-    // From the splice before the range: only it tells whether the first one starts a group.
+    // Start at the splice before the range: it tells whether the first one starts a group.
     for (let more = cursor.seek(start === 0 ? null : keyOf(start - 1), stop); more; more = cursor.next()) {
       const offset = this.offset(cursor)
       if (offset < 0) {

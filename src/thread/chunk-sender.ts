@@ -25,10 +25,12 @@ export interface PackedRecord {
   readonly value: Uint8Array
 }
 
-/** A stream of no more than this goes in one message: each costs both threads more than placing as many pages does. */
+/**
+ * A stream of at most this size goes in one message: a message costs both threads more than placing that many pages.
+ */
 const SMALL_STREAM_BYTES = 1 << 16
 
-/** Bytes on their way to the writer, and how many may be; shared by all threads of a run. */
+/** Bytes on their way to the writer, and their limit; shared by all threads of a run. */
 export interface Credits {
   readonly inFlightBytes: Int32Array
   readonly budgetBytes: number
@@ -74,7 +76,7 @@ export class ChunkSender {
     this.port.postMessage(message, [chunk.bytes.buffer, chunk.fixups.buffer])
   }
 
-  /** Takes what the chunk needs of the budget. */
+  /** Takes the chunk's bytes from the budget. */
   private take(chunk: PageChunk): void {
     const { inFlightBytes, budgetBytes } = this.credits
     if (Atomics.load(inFlightBytes, 0) > budgetBytes) this.wait()

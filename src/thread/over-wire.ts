@@ -2,14 +2,15 @@ import { setImmediate } from 'node:timers/promises'
 import { toWire, type Wire } from './wire-error.js'
 
 /**
- * A thread of the pool goes from task to task without a turn of its event loop, but ports that tasks have closed are let go of
- * in such a turn only: some kilobytes for each stream, and a large layer has hundreds of thousands.
+ * A pool thread runs one task after another without a turn of its event loop. But Node frees the ports that tasks
+ * closed only in such a turn: some kilobytes for each stream, and a large layer has hundreds of thousands. So every
+ * 16th task we let the event loop run.
  */
 const TASKS_PER_TURN = 16
 
 let tasks = 0
 
-/** The task as a worker thread offers it: its error comes as data. */
+/** Wraps a task for a worker thread: its error is returned as data. */
 export function overWire<Input, Output>(task: (input: Input) => Output): (input: Input) => Promise<Wire<Output>> {
   return async (input) => {
     if (tasks++ % TASKS_PER_TURN === 0) await setImmediate()
@@ -21,7 +22,7 @@ export function overWire<Input, Output>(task: (input: Input) => Output): (input:
   }
 }
 
-/** The same for a task whose code is loaded when it is asked for. */
+/** Like overWire(), for a task whose code is loaded on first use. */
 export function loaded<Input, Output>(
   load: () => Promise<(input: Input) => Output>,
 ): (input: Input) => Promise<Wire<Output>> {

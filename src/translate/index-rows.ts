@@ -15,7 +15,7 @@ export class IndexRows {
   bytes: Buffer
   used = 0
 
-  /** @param rows, bytes what there is room for at first */
+  /** @param rows, bytes how much room to start with */
   constructor(rows = 1 << 12, bytes = 1 << 16) {
     this.groups = new Int32Array(rows)
     this.owners = new Int32Array(rows)
@@ -24,7 +24,7 @@ export class IndexRows {
     this.bytes = Buffer.allocUnsafeSlow(bytes)
   }
 
-  /** Makes room for one index; the caller writes it at `used` of `bytes` and calls `add` with its end. */
+  /** Makes room for an index. The caller writes it at `used` of `bytes` and calls `add` with its end. */
   reserve(): Buffer {
     if (this.used + INDEX_ROOM_BYTES > this.bytes.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, INDEX_ROOM_BYTES))

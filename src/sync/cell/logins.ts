@@ -45,11 +45,12 @@ export class Logins {
   }
 
   /**
-   * @param address where it comes from, see `addressOf()`
-   * @throws {TelepathError} NoSuchUser; AuthDeny when the password is wrong, the user locked, or too many guesses wait
+   * @param address the peer's address, see `addressOf()`
+   * @throws {TelepathError} NoSuchUser; AuthDeny when the password is wrong, the user is locked, or too many guesses
+   *   are waiting
    */
   async login(address: string, name: string, passwd: Value): Promise<User> {
-    // Names of users that do not exist are the guesser's choice, and may be a password that was typed at the wrong place.
+    // An unknown user name is the guesser's choice, and may be a password typed in the wrong place.
     const isKnown = this.auth.byName(name) !== undefined
     const who = isKnown ? `user "${name}"` : 'a user that does not exist'
     const key = `${address} ${isKnown ? name : ''}`
@@ -86,7 +87,7 @@ export class Logins {
     const nowMs = this.clock.nowMs()
     const known = this.failures.get(key)
     const count = (known?.count ?? 0) + 1
-    // Behind all others.
+    // Removed first, so that it goes to the end.
     this.failures.delete(key)
     this.failures.set(key, { count, lastMs: nowMs, nextMs: Math.max(known?.nextMs ?? 0, nowMs + pauseMs(count)) })
     for (const oldest of this.failures.keys()) {

@@ -4,21 +4,21 @@ import type { Anchor, OffsetStore, SyncError } from '../api.js'
 import type { Hive } from './hive.js'
 
 /**
- * Writes are collected for so long and committed together: an fsync stops the whole process, 20 of them a second took 2 of
- * 12 seconds. What a crash loses of the offsets is pushed again, which changes nothing.
+ * We collect writes for this long and commit them together: an fsync stops the whole process, and 20 of them a second
+ * took 2 of 12 seconds. Offsets that a crash loses are pushed again, which changes nothing.
  */
 const COMMIT_MS = 500
 
 const LAYERS = 'sync:layer'
 const MIGRATION_MODE = 'sync:migrmode'
-/** Not known to the reference service, which forgets at a restart that it was syncing. */
+/** The reference service does not have this: after a restart it forgets that it was syncing. */
 const SYNCING = 'sync:syncing'
 const HALTED = 'sync:halted'
 
 type Write = () => void
 
 /**
- * Offsets and error records in `slabs/migrsync.lmdb`, laid out as the reference service has them:
+ * Offsets and error records in `slabs/migrsync.lmdb`, in the reference service's layout:
  *
  *     pull_offs, push_offs   16 bytes layer iden -> 8 bytes big-endian offset
  *     settled_offs           the same; not known to the reference service
@@ -38,7 +38,7 @@ export class LmdbOffsetStore implements OffsetStore {
   private readonly errorsDb: Db
   private readonly anchorsDb: Db
   private readonly anchorsNow = new Map<string, readonly Anchor[]>()
-  /** Keys of the records by layer, so that nothing has to be read to count or to look for one. */
+  /** Keys of the records by layer, to count and find records without reading them. */
   private readonly errorKeys = new Map<string, Set<string>>()
   private readonly unwritten = new Map<string, Uint8Array>()
   private pending: Write[] = []
@@ -46,7 +46,7 @@ export class LmdbOffsetStore implements OffsetStore {
   private commitNow = () => {}
   private broken: { readonly error: unknown } | null = null
 
-  /** `onBroken` is told once when a commit fails; every later write fails too, so that none overtakes a lost one. */
+  /** Calls `onBroken` once when a commit fails. Every later write fails too, so that none overtakes a lost one. */
   constructor(
     private readonly slab: Slab,
     private readonly hive: Hive,
@@ -76,7 +76,7 @@ export class LmdbOffsetStore implements OffsetStore {
     const done = this.queue(...writes)
     this.commitNow()
     await done
-    // Last: a layer without offsets would start at 0, one with offsets that is not listed does nothing.
+    // Do this last: a layer without offsets would start at 0, while one with offsets that is not listed does nothing.
     this.hive.set(
       starts.flatMap(([iden, offset]) => [
         [[LAYERS, iden], offset],
@@ -99,7 +99,8 @@ export class LmdbOffsetStore implements OffsetStore {
 
   settledOffset(iden: string): number {
     const pushOffset = this.push.get(iden)
-    // The reference's push offset is behind the splice that ended its last group, which it had not pushed yet.
+    // The reference's push offset is one past the splice that ended its last group, and it had not pushed that splice
+    // yet.
     return Math.min(pushOffset, this.settled.find(iden) ?? Math.max(0, pushOffset - 1))
   }
 
@@ -146,7 +147,7 @@ export class LmdbOffsetStore implements OffsetStore {
     return this.keysOf(iden).has(key) ? this.readError(key) : undefined
   }
 
-  /** The reference counts on when it writes over a record, so its own count may be the larger one. */
+  /** The reference counts a record again when it overwrites it, so its count may be too high. */
   errorCount(iden: string): number {
     return Math.max(this.counts.get(iden), this.keysOf(iden).size)
   }
@@ -183,7 +184,7 @@ export class LmdbOffsetStore implements OffsetStore {
     if (value !== this.syncing()) this.hive.set([[[SYNCING], value]])
   }
 
-  /** Commits what waits, now. */
+  /** Commits everything that waits, now. */
   async flush(): Promise<void> {
     const commit = this.commit
     this.commitNow()
@@ -208,7 +209,7 @@ export class LmdbOffsetStore implements OffsetStore {
       }
       const timer = setTimeout(() => this.commitNow(), COMMIT_MS)
     })
-    // Few callers wait for a commit: its failure is told once, to the one who can end the service.
+    // Few callers wait for a commit, so report its failure once, to the one that can end the service.
     commit.catch((error) => {
       this.broken = { error }
       this.onBroken(error)
@@ -271,7 +272,7 @@ export class LmdbOffsetStore implements OffsetStore {
   }
 }
 
-/** Numbers by layer, the newest in memory and later in the db. */
+/** A number for each layer: the newest in memory, and later in the db. */
 class OffsetDb {
   private readonly now = new Map<string, number | undefined>()
 
@@ -290,7 +291,7 @@ class OffsetDb {
     return stored === undefined ? undefined : Number(Buffer.from(stored).readBigUInt64BE())
   }
 
-  /** Shows a number from now on; the write that is returned stores the one of then. */
+  /** Readers see the number from now on. The returned write stores it. */
   set(iden: string, value: number): Write {
     this.now.set(iden, value)
     const bytes = Buffer.alloc(8)
@@ -318,7 +319,7 @@ function errorKey(iden: string, offset: number): string {
   return iden + BigInt(offset).toString(16).padStart(16, '0')
 }
 
-/** The reference's record, `{mesg, splices, nodeedits, meta}`, and the offsets that it lacks. */
+/** The reference's record, `{mesg, splices, nodeedits, meta}`, plus the offsets that it lacks. */
 function encodeError(error: SyncError): Uint8Array {
   const value = (raw: Uint8Array | null) => (raw === null ? null : decode(raw))
   return encode(
@@ -332,7 +333,7 @@ function encodeError(error: SyncError): Uint8Array {
   )
 }
 
-/** Also reads the reference's records: `mesg` may be a map there, and one splice may stand under `splice`. */
+/** Also reads the reference's records: `mesg` may be a map there, and a single splice may be under `splice`. */
 function decodeError(layer: string, offset: number, bytes: Uint8Array): SyncError {
   const found = decode(bytes)
   const record = found instanceof PackMap ? found : new PackMap([])
@@ -354,7 +355,7 @@ function decodeError(layer: string, offset: number, bytes: Uint8Array): SyncErro
 
 function decodeAnchors(bytes: Uint8Array): Anchor[] {
   const rows = decode(bytes)
-  // The row is not there in what earlier versions have kept.
+  // Earlier versions did not store the row.
   return (Array.isArray(rows) ? (rows as [number, string | null, number | null, (string | null)?][]) : []).map(
     ([offset, digest, index, row = null]) => ({ offset, digest, index, row }),
   )

@@ -1,6 +1,6 @@
 import { PackMap, type Value } from '../../bytes/msgpack.js'
 
-/** The service's name, and the first word of its commands: operators and their notes know it. */
+/** The service's name, and the first word of its commands. It is the reference's, which operators know. */
 export const SERVICE_NAME = 'migrsync'
 
 /** What `getStormSvcInfo` answers: name, version and the package of commands. */

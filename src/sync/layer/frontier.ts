@@ -1,5 +1,5 @@
 /**
- * How far one layer has come, as offsets into its splice log; each is the offset behind the last splice of its kind, so
+ * How far one layer has come, as offsets into its splice log. Each is the offset after the last splice of its kind, so
  * `settled <= pushed <= translated <= held <= read`.
  *
  * | field        | what is before it                                          | moved on by | when                                   |
@@ -11,7 +11,7 @@
  * | `settled`    | surely on the destination's disk                           | pusher      | it was acknowledged long ago (`Marks`) |
  * | `epoch`      | counts the rewinds: what was begun before one is forgotten | `goTo()`    | the pusher goes back                   |
  *
- * `goTo()` sets all offsets but `settled`; the reader alone sets `read` back to `held`, when it connects again.
+ * `goTo()` sets all offsets except `settled`. Only the reader sets `read` back to `held`, when it reconnects.
  */
 export class Frontier {
   read: number
