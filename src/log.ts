@@ -1,4 +1,4 @@
-/** Names of the levels as `--log-level` takes them, those of Python's logging, from the least to the most urgent. */
+/** Level names for `--log-level`, as in Python's logging, from the least to the most urgent. */
 export const LOG_LEVELS = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] as const
 
 export type LogLevel = (typeof LOG_LEVELS)[number]

@@ -1,7 +1,7 @@
 import { decode, encode, type Value } from './bytes/msgpack.js'
 import { pyRepr } from './python/repr.js'
 
-/** A value that a type refuses: `errName` is the class of the reference's exception, `message` its text. */
+/** A value that a type rejects. `errName` is the class of the reference's exception, `message` its text. */
 export class NormError extends Error {
   override readonly name = 'NormError'
 

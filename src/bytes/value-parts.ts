@@ -1,6 +1,6 @@
 import { PackMap, type Value } from './msgpack.js'
 
-// Parts of a value that may be of any kind: what is of another one has none.
+// These take a value of any type, and return nothing when it is of another type than they look for.
 
 export function fieldOf(value: Value | undefined, key: string): Value | undefined {
   return value instanceof PackMap ? value.get(key) : undefined

@@ -89,7 +89,7 @@ class Run {
     this.finish(ExitCode.quarantined)
   }
 
-  /** @throws {MigrationError} ERR_DEST when triggers and cron jobs of the destination would stay off unseen */
+  /** @throws {MigrationError} ERR_DEST when triggers and cron jobs of the destination would stay off without notice */
   private async stop(): Promise<void> {
     const { service } = this.cell
     await service.stopSync()

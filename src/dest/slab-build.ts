@@ -76,7 +76,8 @@ export class SlabBuild {
       if (message.type === 'end') {
         stream.summary = message.summary
         stream.records = message.records
-        // It stays open else, though its other end is closed, and each message to this thread costs a look at all that are open.
+        // Close it: otherwise the port stays open although its other end is closed, and each message to this thread
+        // makes Node check all open ports.
         port.close()
       }
       this.placeWaiting(id, stream, isNumbered)

@@ -8,7 +8,7 @@ const KEPT = 3
 
 /** A log file that only its owner can read. When it gets too long we rename it and remove the oldest one. */
 export class LogFile {
-  /** Null after a rename until the file is open again: the system may have given the number to another file. */
+  /** Null after a rename, until we reopen the file: the system may have reused the descriptor for another file. */
   private fd: number | null
   private bytes: number
 

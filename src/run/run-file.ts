@@ -296,7 +296,8 @@ class SectionDraft {
 /** Makes runs and their names durable, without blocking the thread. */
 export async function syncRuns(paths: readonly string[]): Promise<void> {
   for (const place of [...paths, ...new Set(paths.map(dirname))]) {
-    // Only the disk is waited for: to open and to close a file beside the thread takes it longer than to do it.
+    // Only the sync is asynchronous: opening and closing a file in a helper thread takes longer than doing it right
+    // here.
     const fd = openSync(place, 'r')
     try {
       await sync(fd)

@@ -24,7 +24,7 @@ export const utf8Index: IndexEncoder = {
   },
 }
 
-/** Index bytes as they are kept: of long ones the start, and a hash of all. */
+/** Index bytes as stored: long ones are cut, with a hash of the whole at the end. */
 export function shortened(bytes: Uint8Array): Uint8Array {
   if (bytes.length <= MAX_BYTES) return bytes
   const index = new Uint8Array(MAX_BYTES)

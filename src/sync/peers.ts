@@ -243,7 +243,7 @@ export class DestPeer extends Peer {
       this.migrationModeError = (error as Error).message
       if ((error as Error).name !== 'NoSuchMeth') throw error
       if (config.noMigrationMode) {
-        // What a release does not have is off.
+        // A release without the mode cannot have it on.
         if (!on) this.migrationMode = false
         return
       }

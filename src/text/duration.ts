@@ -1,4 +1,4 @@
-/** A time as people say it, in whole seconds or minutes. */
+/** A duration for people, in whole seconds or minutes. */
 export function duration(allSeconds: number): string {
   const seconds = Math.max(0, Math.round(allSeconds))
   if (seconds < 60) return `${seconds} s`

@@ -18,12 +18,12 @@ export function count(value: number): string {
   return value.toLocaleString('en-US')
 }
 
-/** A number of things, by the noun for one of them. */
+/** A number with its noun, which gets an "s" unless the number is 1. */
 export function counted(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
 }
 
-/** Lines as part of the one before. */
+/** Indents lines under the line before. */
 export function indented(lines: readonly string[]): string[] {
   return lines.map((line) => `  ${line}`)
 }

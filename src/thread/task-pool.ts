@@ -12,8 +12,8 @@ type Input<Name extends keyof Tasks> = Parameters<Tasks[Name]>[0]
 type Output<Name extends keyof Tasks> = ReturnType<Tasks[Name]>
 
 /**
- * What a thread may have for new objects. V8 would let it grow to 48 MiB over a long run, and rows are no objects: that much saves
- * no time.
+ * How much memory a thread may use for new objects. V8 would let this grow to 48 MiB over a long run. Rows are not
+ * objects, so that would save no time.
  */
 export const YOUNG_MIB = 24
 
@@ -27,8 +27,8 @@ export class TaskPool {
   private broken: Promise<never>
   private isBreakable = false
   /**
-   * Rejects each task that has not ended. In place of a `Promise.race()` with `broken`, which would keep the results of
-   * all tasks until the pool is closed.
+   * Functions that reject each unfinished task. A `Promise.race()` with `broken` would keep the results of all tasks
+   * until the pool is closed.
    */
   private readonly unended = new Set<(err: unknown) => void>()
   private failure: { readonly err: unknown } | null = null

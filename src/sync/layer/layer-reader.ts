@@ -139,7 +139,7 @@ export class LayerReader {
       if (!isLive) continue
       this.sourceTip = pipe.frontier.read
       if (got === 0) this.status = 'up_to_date'
-      // A destination that was put back lacks what will be pushed again once it is compared.
+      // Look only once the destination is compared: one that was restored lacks edits that will be pushed again.
       if (got === 0 && pipe.frontier.pushed === pipe.frontier.read && this.parts.isDestReady()) {
         await this.watch.look(remote, this.poll.isAsked)
       }

@@ -70,7 +70,7 @@ export class LayerSync {
 
   isPolledSince(askedAt: number): boolean {
     const { reader, pusher } = this.run ?? {}
-    // While the destination is not there, that is what keeps from cutting over.
+    // While the destination is away, that alone blocks the cut-over.
     const isWatched = pusher?.trouble !== null || reader?.watch.isSince(askedAt) === true
     return reader?.poll.isSince(askedAt) === true && isWatched
   }
