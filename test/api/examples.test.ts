@@ -33,7 +33,7 @@ function cortex(t: TestContext) {
 test('docs/api.md has the examples that are tested', () => {
   assert.deepEqual(
     [...examples.keys()],
-    ['Migrate, and look at what was left out', 'Stop, and go on later', 'Read a Cortex', 'Read pages'],
+    ['Migrate, and look at what was left out', 'Stop, and continue later', 'Read a Cortex', 'Read pages'],
   )
 })
 
@@ -57,7 +57,7 @@ test('migrate(), preflight(), errors() and verify() do what their commands do', 
 
 test('an aborted migrate() rejects with the reason, and goes on from there to the same rows', (t) => {
   const { src, dest } = cortex(t)
-  const { lines } = run(t, 'Stop, and go on later', src, dest)
+  const { lines } = run(t, 'Stop, and continue later', src, dest)
   assert.deepEqual(lines, ['enough', `${readdirSync(join(src, 'layers')).length} layers`])
   const calm = `${dest}-calm`
   run(t, 'Migrate, and look at what was left out', src, calm)
