@@ -46,9 +46,13 @@ export function copyCortex(from: string, to: string): string {
   return to
 }
 
-/** Runs `migrate_020` to its end, whatever that is. */
+/**
+ * Runs `migrate_020` to its end, whatever that is: with one worker where a test does not ask for more, as each costs more to
+ * start than these Cortexes to migrate.
+ */
 export function migrate(...args: string[]): Ended {
-  return run(process.execPath, [join(ROOT, 'bin', 'migrate_020.mjs'), ...args])
+  const workers = args.some((arg) => arg.startsWith('--workers')) ? [] : ['--workers', '1']
+  return run(process.execPath, [join(ROOT, 'bin', 'migrate_020.mjs'), ...args, ...workers])
 }
 
 /** Runs `synapse-migrator` to its end, whatever that is, not on a terminal; `env` is added to the environment. */
