@@ -1,11 +1,10 @@
 import { countStorm, type SourceCortex } from '../source/cortex-dir.js'
-import type { PreflightOptions } from './check.js'
 
 /** What the operator should know after the migration. */
-export function notesOf(source: SourceCortex, { skipLayers }: PreflightOptions): string[] {
+export function notesOf(source: SourceCortex, skipped: readonly string[]): string[] {
   const { triggers, crons, commands } = countStorm(source)
   const notes: string[] = []
-  for (const iden of skipLayers) {
+  for (const iden of skipped) {
     notes.push(`--skip-layer leaves layer ${iden} empty in the new Cortex: its views keep it`)
   }
   if (triggers + crons + commands > 0) {

@@ -43,12 +43,13 @@ export async function preflight(
   for (const check of Object.values(CHECKS)) findings.push(...(await check(facts)))
   const ofKind = (kind: KindedFinding['kind']) =>
     findings.filter((finding) => finding.kind === kind).map(({ text, hint }) => ({ text, hint }))
+  const skipped = skippedLayers(source, options)
   return {
     problems: ofKind('problem'),
     warnings: ofKind('warning'),
-    notes: notesOf(source, options),
+    notes: notesOf(source, skipped),
     layers: facts.layers.map(({ iden }) => iden),
-    skipped: skippedLayers(source, options),
+    skipped,
   }
 }
 

@@ -282,13 +282,13 @@ test('the rate falls to nothing a minute after the last push', async () => {
   assert.equal(bench.layer().rate, 0)
 })
 
-test('a Cortex that is away for a day is warned of once for each layer and reason', async () => {
+test('a Cortex that is away for hours is warned of once for each layer and reason', async () => {
   for (const side of ['source', 'dest'] as const) {
     const bench = new Bench()
     await bench.start([A, 0], [B, 0])
     await bench.wait(20_000)
     bench[side].stop()
-    for (let hour = 0; hour < 24; hour++) await bench.wait(3_500_000)
+    for (let hour = 0; hour < 3; hour++) await bench.wait(3_500_000)
     const before = bench.warnings.length
     assert.ok(before >= 2 && before <= 6, bench.warnings.join('\n'))
     bench[side].isUp = true
