@@ -28,6 +28,15 @@ export function decode(buf: Uint8Array, start = 0, end = buf.length): Value {
   return value
 }
 
+/** The same, or something else when the bytes are no value. */
+export function decodeOr<Other>(other: Other, buf: Uint8Array, start = 0, end = buf.length): Value | Other {
+  try {
+    return decode(buf, start, end)
+  } catch {
+    return other
+  }
+}
+
 /** Decodes the value at `start` and also returns the position after it, to read several values in a row. */
 export function decodeAt(buf: Uint8Array, start: number, end = buf.length): { value: Value; end: number } {
   const reader = new Reader(buf, start, end)

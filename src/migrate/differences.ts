@@ -1,4 +1,4 @@
-import { decode, PackMap, type Value } from '../bytes/msgpack.js'
+import { decodeOr, PackMap, type Value } from '../bytes/msgpack.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { readSettled } from '../slab/read-settled.js'
@@ -100,7 +100,7 @@ function triggers({ dir, hive, cellGuid }: SourceCortex): DifferenceCounts {
   }
   const rules = readSettled(cortexPaths(dir).slab('cell'), (slab) =>
     [...(slab.db('triggers')?.rows() ?? [])].map(
-      ({ key, value }) => [Buffer.from(key).toString('latin1'), readRule(value)] as const,
+      ({ key, value }) => [Buffer.from(key).toString('latin1'), decodeOr(null, value)] as const,
     ),
   )
   const moved = rules.filter(([key, rule]) => 'ok' in translateTrigger(key, rule, lookup))
@@ -109,14 +109,6 @@ function triggers({ dir, hive, cellGuid }: SourceCortex): DifferenceCounts {
     return view === null || view === cellGuid
   }
   return { triggerIdens: moved.length, triggerViews: moved.filter(hasNoView).length }
-}
-
-function readRule(value: Uint8Array): Value {
-  try {
-    return decode(value)
-  } catch {
-    return null
-  }
 }
 
 /** Queues to which the reference, which numbers them by name, would have given another one's number. */

@@ -1,4 +1,4 @@
-import { decode, type Value } from '../bytes/msgpack.js'
+import { decodeOr } from '../bytes/msgpack.js'
 import type { LogRecord } from '../dest/migration-log.js'
 import { pyRepr } from '../python/repr.js'
 import { translateTrigger } from '../translate/triggers.js'
@@ -21,7 +21,8 @@ function migrateTriggers(context: StepContext): number {
   const errors: LogRecord[] = []
   const rows = [...cell.triggers.rows()]
   for (const { key, value } of rows) {
-    const outcome = translateTrigger(Buffer.from(key).toString('latin1'), readRule(value), lookup)
+    // A damaged rule is reported as raw bytes.
+    const outcome = translateTrigger(Buffer.from(key).toString('latin1'), decodeOr(value, value), lookup)
     if ('fail' in outcome) {
       log('WARNING', pyRepr(outcome.fail.val))
       errors.push({ migrop: 'triggers', logtyp: 'error', key: outcome.fail.key, val: outcome.fail.val })
@@ -43,13 +44,4 @@ function migrateTriggers(context: StepContext): number {
   })
   log('INFO', `Completed trigger migration for ${moved.length} of ${rows.length}`)
   return errors.length
-}
-
-/** A damaged rule is reported as raw bytes. */
-function readRule(value: Uint8Array): Value {
-  try {
-    return decode(value)
-  } catch {
-    return value
-  }
 }

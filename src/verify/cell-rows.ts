@@ -1,4 +1,4 @@
-import { decode, encode, pyEquals, type Value } from '../bytes/msgpack.js'
+import { decode, decodeOr, encode, pyEquals } from '../bytes/msgpack.js'
 import { LOG_DB } from '../dest/migration-log.js'
 import type { MemorySlab } from '../slab/memory-slab.js'
 import { LAYER_STEPS } from '../step/context.js'
@@ -63,14 +63,14 @@ function isAllowed(name: CellSlabName, { db, key, expected, found }: SlabDiffere
 }
 
 function isTime(value: Uint8Array): boolean {
-  const time = decodedOrNull(value)
+  const time = decodeOr(null, value)
   return typeof time === 'number' && Number.isInteger(time) && time > 0
 }
 
 /** Another run without dirn finds only the triggers that could not be moved, so its `[all, moved]` is `[left, 0]`. */
 function isRunAgain(expected: Uint8Array, found: Uint8Array): boolean {
   const [all, moved] = decode(expected) as [number, number]
-  return pyEquals(decodedOrNull(found), [all - moved, 0])
+  return pyEquals(decodeOr(null, found), [all - moved, 0])
 }
 
 function described(name: CellSlabName, { kind, db, key, what, expected, found }: SlabDifference): CellDifference {
@@ -94,12 +94,4 @@ function isControl(byte: number): boolean {
 
 function slabFile(name: CellSlabName): string {
   return name === 'log' ? 'migr.lmdb' : `${name}.lmdb`
-}
-
-function decodedOrNull(bytes: Uint8Array): Value {
-  try {
-    return decode(bytes)
-  } catch {
-    return null
-  }
 }

@@ -1,4 +1,4 @@
-import { decode, encode, PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
+import { decodeOr, encode, PackMap, pyEquals, type Value } from '../bytes/msgpack.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { Hive, type HivePath } from '../slab/hive.js'
@@ -272,7 +272,7 @@ class HiveComparison {
     const rows = [...(this.sourceSlab.db('triggers')?.rows() ?? [])]
     return new Map(
       rows.map(({ key, value }) => {
-        const rule = decodedOrNull(value)
+        const rule = decodeOr(null, value)
         return [Buffer.from(key).toString('latin1'), rule instanceof PackMap ? (rule.get('storm') ?? null) : null]
       }),
     )
@@ -338,12 +338,4 @@ function isChanged(path: string): boolean {
   const [first, second] = path.split('\0')
   if (CHANGED_TREES.includes(first) || path === 'cellinfo\0cortex:version') return true
   return first === 'cortex' && (second === 'layers' || second === 'views')
-}
-
-function decodedOrNull(bytes: Uint8Array): Value {
-  try {
-    return decode(bytes)
-  } catch {
-    return null
-  }
 }

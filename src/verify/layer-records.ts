@@ -1,4 +1,4 @@
-import { decode, encode, type Value } from '../bytes/msgpack.js'
+import { decodeOr, encode, type Value } from '../bytes/msgpack.js'
 import { errorsOf } from '../dest/error-records.js'
 import { NO_SPLICE_LOG } from '../layout/error-record.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
@@ -43,7 +43,7 @@ export function layerRecords(log: ReadonlyMap<string, Uint8Array>, layers: reado
   for (const [key, wanted] of expected) {
     const found = log.get(key)
     if (found === undefined) differs('missing', key, wanted, null)
-    else if (!isLike(wanted, decodedOrNull(found))) differs('different', key, wanted, found)
+    else if (!isLike(wanted, decodeOr(null, found))) differs('different', key, wanted, found)
   }
   const idens = new Set(layers.map(({ iden }) => iden))
   let rows = expected.size
@@ -61,7 +61,7 @@ export function layerRecords(log: ReadonlyMap<string, Uint8Array>, layers: reado
 
 /** Whether an error record, and all others under its key, belong to migrated layers. */
 function isErrorOf(layers: ReadonlySet<string>, migrop: string, bytes: Uint8Array): boolean {
-  const errors = [...errorsOf({ migrop, key: '', val: decodedOrNull(bytes) })]
+  const errors = [...errorsOf({ migrop, key: '', val: decodeOr(null, bytes) })]
   return errors.every(({ layer }) => layer !== null && layers.has(layer))
 }
 
@@ -101,12 +101,4 @@ function isLike(wanted: Value, found: Value): boolean {
   if (Array.isArray(wanted))
     return Array.isArray(found) && found.length === wanted.length && wanted.every((item, i) => isLike(item, found[i]))
   return Buffer.compare(encode(wanted), encode(found)) === 0
-}
-
-function decodedOrNull(bytes: Uint8Array): Value {
-  try {
-    return decode(bytes)
-  } catch {
-    return null
-  }
 }

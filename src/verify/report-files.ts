@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { decode, encode, type Value } from '../bytes/msgpack.js'
+import { decodeOr, encode } from '../bytes/msgpack.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
@@ -56,7 +56,7 @@ export function versionsDifferences(
     const traceless: readonly MigrOp[] = layers.length > 0 ? TRACELESS : [...TRACELESS, ...LAYER_STEPS]
     const steps = MIGR_OPS.filter((op) => done.has(op) || (traceless.includes(op) && op in Object(there)))
     const expected: YamlMap = {
-      'src:cortex': source === undefined ? found['src:cortex'] : (decodedOrNull(source) as unknown),
+      'src:cortex': source === undefined ? found['src:cortex'] : (decodeOr(null, source) as unknown),
       'src:model': Object.fromEntries(models),
       'dest:cortex': Object.fromEntries(steps.map((op) => [op, [...DEST_VERSION]])),
     }
@@ -97,7 +97,7 @@ function fileDifferences(
 
 /** When the migration recorded the offset. */
 function createdOf(row: Uint8Array | undefined): number | null {
-  const value = row === undefined ? null : decodedOrNull(row)
+  const value = row === undefined ? null : decodeOr(null, row)
   return Array.isArray(value) && typeof value[1] === 'number' ? value[1] : null
 }
 
@@ -123,12 +123,4 @@ function canonical(value: unknown): string {
 /** YAML as a value of the report. */
 function packed(value: unknown): Uint8Array | null {
   return value === undefined ? null : encode(canonical(value))
-}
-
-function decodedOrNull(bytes: Uint8Array): Value {
-  try {
-    return decode(bytes)
-  } catch {
-    return null
-  }
 }

@@ -27,16 +27,17 @@ export interface MergePart {
   readonly counts: Int32Array
 }
 
-export interface MergeInput extends MergeUnit {
+interface StreamInput {
   readonly stream: number
   readonly port: MessagePort
   readonly credits: Credits
 }
 
+export interface MergeInput extends MergeUnit, StreamInput {}
+
 /** Merges the rows of a unit from all runs and sends the finished pages of its keys `abrv [abrv] index -> buid`. */
 export function mergeRuns(input: MergeInput): { rows: number } {
-  const sender = new ChunkSender(input.port, input.stream, input.credits)
-  const builder = new LeafBuilder({ dupSort: true, emit: (chunk) => sender.send(chunk) })
+  const { builder, finish } = pageStream(input, true)
   const key = Buffer.alloc(1024)
   const keyView = viewOf(key)
   const readBytes = readBytesFor(input.parts.length)
@@ -54,7 +55,7 @@ export function mergeRuns(input: MergeInput): { rows: number } {
     })
   }
   for (const reader of readers) reader.close()
-  sender.end(builder.finish(), [])
+  finish()
   return { rows }
 }
 
@@ -85,30 +86,30 @@ export function groupReaders(
   }
 }
 
-export interface NodedataInput {
+export interface NodedataInput extends StreamInput {
   /** Runs of consecutive partitions. */
   readonly parts: readonly (NodedataPlace & { readonly abrvs: Float64Array })[]
-  readonly stream: number
-  readonly port: MessagePort
-  readonly credits: Credits
 }
 
 /** Makes the pages of `nodedata` (`buid abrv -> value`). Partitions follow each other, so there is nothing to merge. */
-export function copyNodedata(input: NodedataInput): { rows: number } {
-  const sender = new ChunkSender(input.port, input.stream, input.credits)
-  const builder = new LeafBuilder({ dupSort: false, emit: (chunk) => sender.send(chunk) })
+export function copyNodedata(input: NodedataInput): void {
+  const { builder, finish } = pageStream(input, false)
   const key = Buffer.alloc(40)
-  let rows = 0
   for (const part of input.parts) {
-    eachNodedata(part, (buf, buid, rank, start, end) => {
+    eachNodedata(part, (buf, buid, rank, valueStart, valueEnd) => {
       buf.copy(key, 0, buid, buid + BUID_BYTES)
       putAbrv(key, BUID_BYTES, part.abrvs[rank])
-      builder.add(key, 0, 40, buf, start, end)
-      rows++
+      builder.add(key, 0, 40, buf, valueStart, valueEnd)
     })
   }
-  sender.end(builder.finish(), [])
-  return { rows }
+  finish()
+}
+
+/** Where the rows of a task go that makes one stream of pages. */
+function pageStream({ port, stream, credits }: StreamInput, dupSort: boolean) {
+  const sender = new ChunkSender(port, stream, credits)
+  const builder = new LeafBuilder({ dupSort, emit: (chunk) => sender.send(chunk) })
+  return { builder, finish: () => sender.end(builder.finish(), []) }
 }
 
 function putGroup(key: Buffer, a: number, b: number): number {

@@ -1,5 +1,5 @@
 import { BUID_BYTES } from '../../bytes/buid.js'
-import { decode, encode, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
+import { decode, decodeOr, encode, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
 import { LOG_DB } from '../../dest/migration-log.js'
 import {
   DEST_DBS,
@@ -261,7 +261,7 @@ class NodeVerifier {
    */
   private logged(step: string, key: Uint8Array): PackMap | undefined {
     const value = this.log?.db(LOG_DB)?.get(Buffer.concat([Buffer.from(`${step}\0error\0`), key]))
-    const first = value === undefined ? null : decodedOrNull(value)
+    const first = value === undefined ? null : decodeOr(null, value)
     if (!this.input.isOurs && first !== null) return first instanceof PackMap ? first : new PackMap([])
     if (!(first instanceof PackMap)) return undefined
     const more = first.get('more')
@@ -341,15 +341,6 @@ class DistinctKeys {
     if (this.keys.has(text)) return false
     this.keys.add(text)
     return true
-  }
-}
-
-/** A record that cannot be decoded counts as empty. */
-function decodedOrNull(value: Uint8Array): Value {
-  try {
-    return decode(value)
-  } catch {
-    return null
   }
 }
 
