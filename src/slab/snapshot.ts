@@ -67,14 +67,13 @@ function runJobs(jobs: readonly SnapshotJob[]): Promise<SnapshotAnswer>[] {
   if (jobs.length === 0) return []
   const script = fileURLToPath(new URL('./snapshot-process.js', import.meta.url))
   const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'pipe'] })
-  child.stdin.on('error', () => undefined) // Happens when the child dies before it reads; its exit code reports that.
-  // Keep stdin open: when this process ends, the child sees it close, and ends too.
-  child.stdin.write(`${JSON.stringify(jobs)}\n`)
   const end = new Promise<string>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`))
   })
-  const failed = Promise.all([text(child.stderr), end]).then(
+  // Without a process there may be no pipes either.
+  const isStarted = child.pid !== undefined
+  const failed = Promise.all([isStarted ? text(child.stderr) : '', end]).then(
     ([err, how]) =>
       (source: string) =>
         new MigrationError('ERR_SOURCE', `Cannot copy slab "${source}": the copying process ended with ${how}`, {
@@ -82,10 +81,19 @@ function runJobs(jobs: readonly SnapshotJob[]): Promise<SnapshotAnswer>[] {
           hint: 'the slab may be damaged: restore it from a backup',
         }),
   )
+  // Jobs ask for it once nothing more comes; until then it must not count as unhandled.
+  failed.catch(() => undefined)
+  const fail = async (source: string): Promise<never> => {
+    throw (await failed)(source)
+  }
+  if (!isStarted) return jobs.map(({ source }) => fail(source))
+  child.stdin.on('error', () => undefined) // It dies before it has read: its exit code tells.
+  // It stays open: the copying process ends when this one does, and writes nothing any more.
+  child.stdin.write(`${JSON.stringify(jobs)}\n`)
   const lines = on(createInterface(child.stdout), 'line', { close: ['close'] })
   return jobs.map(async ({ source }) => {
     const { value, done } = await lines.next()
-    if (done === true) throw (await failed)(source)
+    if (done === true) return await fail(source)
     return JSON.parse(value[0]) as SnapshotAnswer
   })
 }

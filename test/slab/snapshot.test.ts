@@ -89,6 +89,20 @@ test('snapshotGroups() tells of each group when its slabs are copied, whatever b
   assert.ok(existsSync(join(dest, 'prov.lmdb', 'data.mdb')))
 })
 
+test('snapshotSlabs() tells why the process that copies cannot be started, as any other failure', async (t) => {
+  const source = join(unpack('bad/intact/src.tar.gz', tempDir(t)), 'slabs', 'cell.lmdb')
+  const jobs = ['one', 'two'].map((name) => ({ source, dest: join(tempDir(t), name) }))
+  const { execPath } = process
+  t.after(() => {
+    process.execPath = execPath
+  })
+  process.execPath = join(tempDir(t), 'none')
+  await assert.rejects(snapshotSlabs(jobs), { code: 'ENOENT', syscall: `spawn ${process.execPath}` })
+  const [first, second] = snapshotGroups(jobs.map((job) => [job]))
+  await assert.rejects(first, { code: 'ENOENT' })
+  await assert.rejects(second, { code: 'ENOENT' })
+})
+
 test('the process that copies slabs writes nothing once who started it is gone', async (t) => {
   const source = join(unpack('bad/intact/src.tar.gz', tempDir(t)), 'slabs', 'cell.lmdb')
   const dir = tempDir(t)
