@@ -242,11 +242,9 @@ export class DestPeer extends Peer {
       this.migrationMode = null
       this.migrationModeError = (error as Error).message
       if ((error as Error).name !== 'NoSuchMeth') throw error
-      if (config.noMigrationMode) {
-        // A release without the mode cannot have it on.
-        if (!on) this.migrationMode = false
-        return
-      }
+      // A release without the mode cannot have it on.
+      if (!on) this.migrationMode = false
+      if (!on || config.noMigrationMode) return
       throw new MigrationError('ERR_CONFIG', 'Cannot enable migration mode: this release of the destination has none', {
         cause: error,
         hint: 'its triggers and cron jobs would act on synced changes: disable them and pass --no-migration-mode',

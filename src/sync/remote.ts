@@ -76,8 +76,9 @@ class TelepathLayer implements RemoteLayer {
     const last = upTo === undefined ? Buffer.alloc(8, 0xff) : timeKey(upTo)
     const range = ['range', [timeKey(after + 1), last]]
     for await (const row of this.proxy.generate('getLiftRows', [[['indx', ['byuniv', CREATED, [range]]]]])) {
-      // [buid, props]
-      if (row[0] !== 0x92 || row[1] !== 0xc4 || row[2] !== 32) throw new OddAnswer('getLiftRows', 'rows of nodes')
+      // [buid, props], or [buid] from the first releases.
+      if ((row[0] !== 0x92 && row[0] !== 0x91) || row[1] !== 0xc4 || row[2] !== 32)
+        throw new OddAnswer('getLiftRows', 'rows of nodes')
       yield Buffer.from(row.subarray(3, 35)).toString('hex')
     }
   }

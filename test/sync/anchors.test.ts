@@ -298,6 +298,24 @@ test('a destination that is killed in the seconds after the start, and loses wha
   assert.deepEqual(bench.values(), range(10, 10))
 })
 
+test('a destination that is killed soon after the start goes on although its layer is cut off once more on the way back', async () => {
+  for (let pauseMs = 0; pauseMs < 3_000; pauseMs += 50) {
+    const bench = new Bench()
+    bench.dest.logged.set(A, range(7))
+    bench.add(A, ...others(20, 0, 1))
+    await bench.start([A, 10])
+    await bench.wait(2_000)
+    bench.dest.cut()
+    bench.dest.logged.set(A, range(6))
+    bench.dest.applied.set(A, [])
+    await bench.wait(pauseMs)
+    bench.dest.cutLayers()
+    const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
+    assert.equal(canCutover, true, `after ${pauseMs} ms: ${cutoverBlockers.join()}`)
+    assert.deepEqual(new Set(bench.values()), new Set(range(10, 10)))
+  }
+})
+
 test('a service that is started again and again over hours pushes nothing twice, and remembers little', async () => {
   let bench = new Bench()
   await bench.start([A, 0])

@@ -210,7 +210,7 @@ export class LayerPusher {
     if (index !== null) await this.checkRows(remote, index)
     const isShort = index !== null && marks.last.index !== null && index < marks.last.index
     // The layer may already be open in a new process, while the other connection still waits for the old one.
-    if (this.connection === connection && !isShort) return
+    if (this.connection === connection && dest.connection === connection && !isShort) return
     // What earlier runs left was settled. But a run that was killed may have pushed more, which the destination had not
     // committed.
     const isBottomCommitted = isStart || marks.isBottomOld || this.lostAt - (this.comparedAt ?? this.lostAt) > BLIND_MS
@@ -223,7 +223,6 @@ export class LayerPusher {
       )
     }
     if (isStart && marks.last.offset === offset) marks.learn(offset, { index })
-    const isLearnt = index !== null && !this.isShown(marks.last) && (await this.learnRow(remote, marks.last.index))
     const { pushed } = frontier
     if (offset < pushed) {
       log.info(
@@ -234,6 +233,8 @@ export class LayerPusher {
       if (offset < frontier.settled) this.settle(offset)
       this.parts.goneBack()
     }
+    // Only after going back: if the connection is lost while we wait, the marks alone would show nothing missing.
+    const isLearnt = index !== null && !this.isShown(marks.last) && (await this.learnRow(remote, marks.last.index))
     if (isLearnt) ledger.write(store.setAnchors(iden, marks.anchorsUpTo(frontier.settled)))
     // Only now: if the connection is lost during the check, the check starts again.
     this.connection = connection

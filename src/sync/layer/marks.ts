@@ -119,6 +119,7 @@ export class Marks {
       if (isBottomCommitted) return null
       // What was there when this run began was not committed yet.
       this.marks = [{ ...bottom, index, row: null }]
+      this.kept = this.kept.filter((mark) => mark.index !== null && mark.index <= index)
       return bottom.offset
     }
     const committedAt = newest === undefined ? Number.NEGATIVE_INFINITY : newest.at - COMMIT_MS
