@@ -10,54 +10,38 @@ import { hasOwnOptions, isOwnerKnown } from '../step/hivelyr.js'
 import { numberQueues } from '../translate/queues.js'
 import { translateTrigger } from '../translate/triggers.js'
 
-/**
- * How often a run differed from the reference; docs/decisions/reference-differences.md says why. A missing count is
- * unknown.
- */
-export interface DifferenceCounts {
-  /** Nodes whose form is in another layer. */
-  readonly partialNodes?: number
-  /** Nodes whose value today's model norms differently. */
-  readonly keptValues?: number
-  /** Tag props whose type has options. */
-  readonly typedTagProps?: number
-  /** Layers that have a last splice. */
-  readonly lastSplices?: number
-  /** Offsets missing in splice logs. */
-  readonly missingOffsets?: number
-  /** Splices with names of an older model. */
-  readonly renamedSplices?: number
-  /** Queues whose number is not their position by name. */
-  readonly queueNumbers?: number
-  /** Triggers that moved and kept their iden. */
-  readonly triggerIdens?: number
-  /** How many of these had no view of their own. */
-  readonly triggerViews?: number
-  /** Layers with a name or options. */
-  readonly layerOptions?: number
-  /** Layers whose owner is not a user. */
-  readonly layerOwners?: number
-  /** Options in cell.yaml that 2.x has too. */
-  readonly cellOptions?: number
-  /** 1 when the source was upgraded as 0.1.58 does it. */
-  readonly olderSource?: number
-}
-
+/** What a run counts where it differs from the reference; docs/decisions/reference-differences.md says why. */
 export const DIFFERENCE_NAMES = [
+  /** Nodes whose form is in another layer. */
   'partialNodes',
+  /** Nodes whose value today's model norms differently. */
   'keptValues',
+  /** Tag props whose type has options. */
   'typedTagProps',
+  /** Layers that have a last splice. */
   'lastSplices',
+  /** Offsets missing in splice logs. */
   'missingOffsets',
+  /** Splices with names of an older model. */
   'renamedSplices',
+  /** Queues whose number is not their position by name. */
   'queueNumbers',
+  /** Triggers that moved and kept their iden. */
   'triggerIdens',
+  /** How many of these had no view of their own. */
   'triggerViews',
+  /** Layers with a name or options. */
   'layerOptions',
+  /** Layers whose owner is not a user. */
   'layerOwners',
+  /** Options in cell.yaml that 2.x has too. */
   'cellOptions',
+  /** 1 when the source was upgraded as 0.1.58 does it. */
   'olderSource',
-] as const satisfies readonly (keyof DifferenceCounts)[]
+] as const
+
+/** How often a run differed from the reference. A missing count is unknown. */
+export type DifferenceCounts = { readonly [Name in (typeof DIFFERENCE_NAMES)[number]]?: number }
 
 /** Differences of the cell: what its steps do differently with the data in the source. */
 export function cellDifferences(source: SourceCortex, ops: ReadonlySet<MigrOp>): DifferenceCounts {

@@ -105,7 +105,7 @@ export class LayerMerge {
     let stream = MERGE_STREAMS
     const parts: MergePart[] = []
     const dbs = INDEX_DBS.map((name): BuiltDb => {
-      const slab = name === 'dataname' ? dataName : slabName
+      const slab = DEST_DBS[name].slab === 'nodedata' ? dataName : slabName
       const units = plan.units(name, unitBytes)
       const own = units.map((input): MergePart => ({ slab, stream: stream++, task: 'mergeRuns', input }))
       parts.push(...own)

@@ -1,7 +1,7 @@
 import { type Buckets, bucketsOf } from '../bytes/buckets.js'
 import { itemOf } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
-import { DEST_DBS, INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
+import { INDEX_DBS, type IndexDb, keyOf, perDb } from '../layout/dest-dbs.js'
 import type { MergePart, MergeUnit } from '../migrate/tasks/merge-runs.js'
 import { MERGED_BLOCK_BYTES } from './merge-run-files.js'
 import { type RunNames, RunNamesUnion } from './name-union.js'
@@ -76,8 +76,8 @@ export class MergePlan {
     const numbers = this.union.add(footer)
     const props = numbers.prop
     const section = (db: IndexDb) =>
-      plannedSection(footer.sections[db], this.groupsOf(db), numbers[DEST_DBS[db].key[0]], props)
-    const sections = Object.fromEntries(INDEX_DBS.map((db) => [db, section(db)])) as Record<IndexDb, PlannedSection>
+      plannedSection(footer.sections[db], this.groupsOf(db), numbers[keyOf(db)[0]], props)
+    const sections = perDb(INDEX_DBS, section)
     const { start, end } = footer.nodedata
     this.runs.push({ partition, path, sections, nodedata: { start, end }, props })
   }
@@ -136,7 +136,7 @@ export class MergePlan {
 
   private rankedGroups(db: IndexDb): RankedGroups {
     const { pairs } = this.groupsOf(db)
-    const firstRanks = this.union.ranks(DEST_DBS[db].key[0])
+    const firstRanks = this.union.ranks(keyOf(db)[0])
     const secondRanks = this.union.ranks('prop')
     const first = pairs.a.subarray(0, pairs.size).map((a) => firstRanks[a])
     const second = pairs.b.subarray(0, pairs.size).map((b) => (b < 0 ? -1 : secondRanks[b]))

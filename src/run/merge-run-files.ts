@@ -1,7 +1,7 @@
 import { bucketsOf } from '../bytes/buckets.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { assert } from '../errors.js'
-import { DEST_DBS, INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
+import { INDEX_DBS, type IndexDb, keyOf } from '../layout/dest-dbs.js'
 import { mergeRows, readBytesFor, SegmentReader } from './merger.js'
 import { type NameNumbers, RunNamesUnion } from './name-union.js'
 import { eachNodedata } from './nodedata-rows.js'
@@ -98,7 +98,7 @@ function mergeSections(inputs: readonly Input[], run: RunWriter): void {
 function groupsOf(inputs: readonly Input[], db: IndexDb): { pairs: PairIndex; lists: Int32Array[] } {
   const pairs = new PairIndex()
   const lists = inputs.map(({ footer, ranks }) => {
-    const first = ranks[DEST_DBS[db].key[0]]
+    const first = ranks[keyOf(db)[0]]
     const { a, b } = footer.sections[db]
     return a.map((rank, i) => pairs.id(first[rank], b[i] < 0 ? -1 : ranks.prop[b[i]]))
   })

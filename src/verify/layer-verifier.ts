@@ -295,8 +295,9 @@ export class LayerVerifier {
   private indexParts(): IndexPart[] {
     const parts: IndexPart[] = []
     for (const db of INDEX_DBS) {
-      const path = DEST_DBS[db].slab === 'nodedata' ? this.destNodedataPath : this.destLayerPath
-      if (db === 'dataname' ? !this.hasDestNodedata : !SlabReader.exists(path)) continue
+      const isOfData = DEST_DBS[db].slab === 'nodedata'
+      const path = isOfData ? this.destNodedataPath : this.destLayerPath
+      if (isOfData ? !this.hasDestNodedata : !SlabReader.exists(path)) continue
       const slab = SlabReader.open(path)
       const wanted = PARTS_PER_WORKER * this.pool.workers
       const keys = slab.db(db)?.separators(wanted) ?? []

@@ -16,18 +16,24 @@ export const TIMEOUT_MS = 180_000
 const HIGHEST_PICTURE = 16_000
 
 /** How a page is looked at. */
-export interface Look {
+interface Look {
   readonly scheme: 'light' | 'dark'
   readonly width: number
   readonly media?: 'screen' | 'print'
 }
 
 /** A desk, a phone, and paper, whatever the screen is like. */
-export const LOOKS: readonly Look[] = [
+const LOOKS: readonly Look[] = [
   { scheme: 'light', width: 1000 },
   { scheme: 'dark', width: 360 },
   { scheme: 'dark', width: 800, media: 'print' },
 ]
+
+export interface LookOptions {
+  /** Of its pictures. */
+  readonly name: string
+  readonly login?: { readonly username: string; readonly password: string }
+}
 
 /** What was seen of a page. */
 export interface Seen {
@@ -50,13 +56,8 @@ export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: chromiumPath(), args: QUIET, timeout: TIMEOUT_MS })
 }
 
-/** Opens a page and reports everything about it that a test may object to; `name` is that of its picture. */
-export async function lookAt(
-  browser: Browser,
-  url: string,
-  look: Look,
-  { name, login }: { name: string; login?: { username: string; password: string } },
-): Promise<Seen> {
+/** Opens a page and reports everything about it that a test may object to. */
+async function lookAt(browser: Browser, url: string, look: Look, { name, login }: LookOptions): Promise<Seen> {
   const context = await browser.newContext({
     viewport: { width: look.width, height: 700 },
     colorScheme: look.scheme,
@@ -85,6 +86,21 @@ export async function lookAt(
   } finally {
     await context.close()
   }
+}
+
+/** Looks at a page in each way, and objects to what no page may have. */
+export async function lookAtAll(browser: Browser, url: string, options: LookOptions): Promise<Seen[]> {
+  const seen: Seen[] = []
+  for (const look of LOOKS) {
+    const found = await lookAt(browser, url, look, options)
+    const { said, requests, violations, overhang } = found
+    assert.deepEqual(
+      { look, said, requests, violations, overhang },
+      { look, said: [], requests: [url], violations: [], overhang: 0 },
+    )
+    seen.push(found)
+  }
+  return seen
 }
 
 function listenTo(page: Page): [said: string[], requests: string[]] {

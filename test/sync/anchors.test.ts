@@ -176,14 +176,10 @@ test('a destination that was upgraded and shows its log in another way goes on',
 })
 
 test('a destination that is older than the start of the sync ends the layer', async () => {
-  const bench = new Bench()
-  bench.dest.logged.set(A, range(7))
-  bench.add(A, ...others(20, 0, 1))
-  await bench.start([A, 10])
+  const bench = await startedOnSeven()
   await bench.wait(30_000)
   const next = await bench.again(() => {
-    bench.dest.applied.set(A, [])
-    bench.dest.logged.set(A, range(3))
+    putBack(bench, 3)
   })
   await next.wait(20_000)
   const { pushTask } = next.layer()
@@ -192,14 +188,10 @@ test('a destination that is older than the start of the sync ends the layer', as
 })
 
 test('a destination that is put back to before the start of the sync while it is away for a moment ends the layer', async () => {
-  const bench = new Bench()
-  bench.dest.logged.set(A, range(7))
-  bench.add(A, ...others(20, 0, 1))
-  await bench.start([A, 10])
+  const bench = await startedOnSeven()
   await bench.wait(30_000)
   bench.dest.cut()
-  bench.dest.applied.set(A, [])
-  bench.dest.logged.set(A, range(3))
+  putBack(bench, 3)
   await bench.wait(30_000)
   const { pushTask } = bench.layer()
   assert.ok(pushTask.status === 'exception')
@@ -208,16 +200,12 @@ test('a destination that is put back to before the start of the sync while it is
 })
 
 test('the same in the seconds after the service was started again, as what earlier runs left was committed long ago', async () => {
-  const first = new Bench()
-  first.dest.logged.set(A, range(7))
-  first.add(A, ...others(20, 0, 1))
-  await first.start([A, 10])
+  const first = await startedOnSeven()
   await first.wait(30_000)
   const bench = await first.again()
   await bench.wait(2_000)
   bench.dest.cut()
-  bench.dest.applied.set(A, [])
-  bench.dest.logged.set(A, range(3))
+  putBack(bench, 3)
   await bench.wait(30_000)
   const { pushTask } = bench.layer()
   assert.ok(pushTask.status === 'exception')
@@ -286,28 +274,20 @@ test('what is known of both is kept durably when the destination was put back, b
 })
 
 test('a destination that is killed in the seconds after the start, and loses what it had just acknowledged, goes on', async () => {
-  const bench = new Bench()
-  bench.dest.logged.set(A, range(7))
-  bench.add(A, ...others(20, 0, 1))
-  await bench.start([A, 10])
+  const bench = await startedOnSeven()
   await bench.wait(2_000)
   bench.dest.cut()
-  bench.dest.logged.set(A, range(6))
-  bench.dest.applied.set(A, [])
+  putBack(bench, 6)
   assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
   assert.deepEqual(bench.values(), range(10, 10))
 })
 
 test('a destination that is killed soon after the start goes on although its layer is cut off once more on the way back', async () => {
   for (let pauseMs = 0; pauseMs < 3_000; pauseMs += 50) {
-    const bench = new Bench()
-    bench.dest.logged.set(A, range(7))
-    bench.add(A, ...others(20, 0, 1))
-    await bench.start([A, 10])
+    const bench = await startedOnSeven()
     await bench.wait(2_000)
     bench.dest.cut()
-    bench.dest.logged.set(A, range(6))
-    bench.dest.applied.set(A, [])
+    putBack(bench, 6)
     await bench.wait(pauseMs)
     bench.dest.cutLayers()
     const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
@@ -330,3 +310,18 @@ test('a service that is started again and again over hours pushes nothing twice,
   assert.equal(anchors[0].offset, 0)
   assert.equal(anchors.at(-1)?.offset, 60)
 })
+
+/** A sync from offset 10 to a destination whose log of edits has 7 rows. */
+async function startedOnSeven(): Promise<Bench> {
+  const bench = new Bench()
+  bench.dest.logged.set(A, range(7))
+  bench.add(A, ...others(20, 0, 1))
+  await bench.start([A, 10])
+  return bench
+}
+
+/** The destination has nothing that was pushed, and so many rows in its log of edits. */
+function putBack({ dest }: Bench, rows: number): void {
+  dest.applied.set(A, [])
+  dest.logged.set(A, range(rows))
+}
