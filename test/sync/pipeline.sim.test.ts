@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { simulate } from '../support/sync-sim.js'
 
 const FIRST = Number(process.env.SYNC_SEED ?? 1)
-const SEEDS = Number(process.env.SYNC_SEEDS ?? 300)
+const SEEDS = Number(process.env.SYNC_SEEDS ?? 500)
 
 test(`LayerSyncs loses, repeats out of order and skips nothing, whatever fails (${SEEDS} seeds)`, async () => {
   const totals = { splices: 0, crashes: 0, pushes: 0, simulatedMs: 0 }
