@@ -32,6 +32,7 @@ export function withDefaults(input: MigrateInput): MigrateOptions {
     destDedicated: false,
     mapPartial: true,
     orphanLayers: false,
+    onlyLayers: [],
     skipLayers: [],
     restart: false,
     dryRun: false,

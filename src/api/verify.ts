@@ -12,10 +12,10 @@ export type VerifyInput = Pick<VerifyOptions, 'srcDir' | 'destDir'> & Partial<Ve
  */
 export async function verify(input: VerifyInput, controls: RunControls = {}): Promise<VerifyReport> {
   const { srcDir, destDir, workers, memoryBytes, modelFiles } = withDefaults(input)
-  const { sample = null, checkpointPath = null } = input
+  const { sample = null, checkpointPath = null, onlyLayers = [] } = input
   const unit = sample === null ? 'rows' : 'nodes'
   return verifyMigration(
-    { srcDir, destDir, workers, memoryBytes, modelFiles, sample, checkpointPath },
+    { srcDir, destDir, workers, memoryBytes, modelFiles, sample, checkpointPath, onlyLayers },
     {
       progress: (layer, done, total) => controls.onProgress?.({ phase: 'verify', layer, done, total, unit }),
       note: (text) => controls.onLog?.('INFO', text),

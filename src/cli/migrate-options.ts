@@ -8,7 +8,15 @@ import { logOptions, loudnessOptions } from './log-options.js'
 import { readModelFiles } from './model-files.js'
 import type { ParsedRunLog } from './run-log.js'
 import { atLeastOne, countOf, intOf } from './whole-number.js'
-import { acceptErrorsOption, acceptedErrorsOf, memoryOption, modelOption, workersOption } from './work-options.js'
+import {
+  acceptErrorsOption,
+  acceptedErrorsOf,
+  idenOf,
+  layerOption,
+  memoryOption,
+  modelOption,
+  workersOption,
+} from './work-options.js'
 
 /** The options as commander leaves them. */
 export interface ParsedMigrate extends ParsedRunLog {
@@ -30,6 +38,7 @@ export interface ParsedMigrate extends ParsedRunLog {
   memory: number
   model: string[]
   orphanLayers?: boolean
+  layer: string[]
   skipLayer: string[]
   restart?: boolean
   verify?: boolean
@@ -65,9 +74,10 @@ function addContentOptions(command: CliCommand): CliCommand {
       ),
     )
     .option('--orphan-layers', 'also migrate layer directories that the hive does not know')
+    .addOption(layerOption('migrate only the nodes and the history of this layer'))
     .addOption(
       new Option('--skip-layer <iden>', 'leave this layer empty, also when it cannot be found; may be repeated')
-        .argParser((iden, before: string[]) => [...before, iden.toLowerCase()])
+        .argParser(idenOf)
         .default([], 'none'),
     )
     .addOption(new Option('--map-partial', 'migrate nodes whose form row lies in another layer').default(true))
@@ -181,6 +191,7 @@ export async function migrateOptions(parsed: ParsedMigrate, warn: (text: string)
     destDedicated: parsed.destDedicated ?? false,
     mapPartial: parsed.mapPartial,
     orphanLayers: parsed.orphanLayers ?? false,
+    onlyLayers: parsed.layer,
     skipLayers: parsed.skipLayer,
     restart: parsed.restart ?? false,
     dryRun: parsed.dryRun ?? false,

@@ -166,6 +166,7 @@ export function migrateRun(parsed: ParsedMigrate, options: MigrateOptions, runId
     'from-last': options.fromLast,
     'map-partial': options.mapPartial,
     'orphan-layers': options.orphanLayers,
+    layer: [...options.onlyLayers],
     'skip-layer': [...options.skipLayers],
     restart: options.restart,
     'dry-run': options.dryRun,

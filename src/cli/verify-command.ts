@@ -10,12 +10,13 @@ import { printJson } from './print-json.js'
 import { ProgressScreen } from './progress-screen.js'
 import { MOST_DIFFERENCES, verifyJson, verifyText } from './verify-text.js'
 import { atLeastOne } from './whole-number.js'
-import { memoryOption, modelOption, workersOption } from './work-options.js'
+import { layerOption, memoryOption, modelOption, workersOption } from './work-options.js'
 
 interface Options {
   readonly src: string
   readonly dest: string
   readonly sample?: number
+  readonly layer: readonly string[]
   readonly workers: number
   readonly memory: number
   readonly model: readonly string[]
@@ -38,6 +39,7 @@ export function verifyCommand(): CliCommand {
     .requiredOption('--dest <dir>', 'directory of the migrated Cortex')
     .addOption(new Option('--full', 'compare everything (the default)').conflicts('sample'))
     .option('--sample <n>', 'compare only n nodes of each layer, chosen by chance, with their index rows', atLeastOne)
+    .addOption(layerOption('compare only this layer, and the Cortex without its layers'))
     .addOption(workersOption())
     .addOption(memoryOption())
     .addOption(modelOption('model of a custom module that the migration was given'))
@@ -90,6 +92,7 @@ async function verify(options: Options): Promise<ExitCode> {
         srcDir: src,
         destDir: dest,
         sample,
+        onlyLayers: options.layer,
         workers: workersWithin(options.workers, options.memory),
         memoryBytes: options.memory,
         modelFiles: await readModelFiles(options.model, note),

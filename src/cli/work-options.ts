@@ -36,6 +36,16 @@ export function modelOption(about: string): Option {
     .default([], 'none')
 }
 
+/** Idens of the only layers to look at; empty: all. */
+export function layerOption(about: string): Option {
+  return new Option('--layer <iden>', `${about}; may be repeated`).argParser(idenOf).default([], 'all layers')
+}
+
+/** Adds the iden of a layer to those given before. */
+export function idenOf(iden: string, before: readonly string[]): readonly string[] {
+  return [...before, iden.toLowerCase()]
+}
+
 /** Errors that the operator has reviewed: a file, or the word `all`. */
 export function acceptErrorsOption(): Option {
   return new Option(

@@ -64,7 +64,9 @@ export function destBegun(
           : 'unknown',
     isFinished:
       existsSync(join(migration.dir, 'migrvers.yaml')) &&
-      [...checkpoints.values()].every(({ value }) => (value as { isBuilt?: boolean } | null)?.isBuilt !== false),
+      [...checkpoints.values()].every(({ value }) => (value as { isBuilt?: boolean } | null)?.isBuilt !== false) &&
+      // A run with --layer leaves the others for later.
+      (begun.size === 0 || layers.every((iden) => [...begun.values()].some((there) => there.includes(iden)))),
     files: ops.has('dirn') ? sameNames(srcDir, destDir) : [],
     layers: begun,
   }

@@ -48,8 +48,9 @@ export class Migrator {
   private cellDifferences: DifferenceCounts = {}
   private readonly budget: ErrorBudget
   private readonly seenRuns: string
-  /** Layers that stay empty, as requested. */
+  /** Layers that stay empty, and layers that stay as they are, both as requested. */
   private skipped: readonly string[] = []
+  private left: readonly string[] = []
 
   private readonly options: MigrateOptions
   private readonly progress: RunProgress
@@ -118,6 +119,7 @@ export class Migrator {
       throw refusal(findings.problems)
     }
     this.skipped = findings.skipped
+    this.left = findings.left
     if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
     return findings.layers
   }
@@ -171,7 +173,7 @@ export class Migrator {
     const writer = new DryWriter(this.options.acceptedErrors)
     const cellErrors = await dryCellSteps(
       source,
-      [...layers, ...this.skipped],
+      this.cellLayers(layers),
       warnings,
       this.options,
       this.log,
@@ -250,14 +252,14 @@ export class Migrator {
         srcDir: source.dir,
         givenDir: source.givenDir,
         destDir,
-        layers,
+        layers: [...layers, ...this.left].sort(),
         emptyLayers: this.skipped,
       })
     else this.log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
     done()
     await writer.call('open', { destDir })
     done()
-    const cellLayers = [...layers, ...this.skipped]
+    const cellLayers = this.cellLayers(layers)
     const cell = { srcDir: source.dir, destDir, ops: [...ops], layers: cellLayers, modelWarnings, destDedicated }
     const errors = await writer.call('cellSteps', cell)
     await recordRows(writer, ...this.skipped.map((iden): LogRow => ['hivelyr', 'skip', iden, Date.now()]))
@@ -265,6 +267,11 @@ export class Migrator {
     if (!fromLast) await this.forgetEarlierRuns(writer)
     done()
     return errors
+  }
+
+  /** The layers that the hive of the destination gets, whatever this run does with them. */
+  private cellLayers(layers: readonly string[]): string[] {
+    return [...[...layers, ...this.left].sort(), ...this.skipped]
   }
 
   private summary(

@@ -39,6 +39,8 @@ export interface MigrateOptions {
   readonly mapPartial: boolean
   /** Whether to migrate layer directories that are not in the hive. */
   readonly orphanLayers: boolean
+  /** The only layers whose nodes, node data and splices to migrate; empty: all. */
+  readonly onlyLayers: readonly string[]
   /** Layers of the source to leave empty in the destination, readable or not. */
   readonly skipLayers: readonly string[]
   /** Whether to replace what the destination holds, whichever tool made it. */

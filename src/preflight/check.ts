@@ -8,6 +8,8 @@ export interface PreflightOptions {
   readonly ops: ReadonlySet<string>
   /** Whether to migrate layer directories that the hive does not know. */
   readonly orphanLayers: boolean
+  /** The only layers to migrate; empty: all. */
+  readonly onlyLayers: readonly string[]
   /** Layers that stay empty in the destination. */
   readonly skipLayers: readonly string[]
   readonly fromLast: boolean
@@ -26,7 +28,7 @@ export interface Facts {
   readonly source: SourceCortex
   readonly options: PreflightOptions
   readonly sys: System
-  /** Layers to migrate, sorted. */
+  /** Layers that the destination gets, sorted; this run may migrate only some of them. */
   readonly layers: readonly SourceLayer[]
   /** Facts of the layers that we could read. */
   readonly layerFacts: ReadonlyMap<SourceLayer, LayerFacts>
@@ -44,6 +46,11 @@ export interface Finding {
 
 /** Checks one thing before anything is written, and returns everything that it finds. */
 export type Check = (facts: Facts) => readonly Finding[] | Promise<readonly Finding[]>
+
+/** Whether a run looks at a layer. */
+export function isAsked({ onlyLayers }: Pick<PreflightOptions, 'onlyLayers'>, iden: string): boolean {
+  return onlyLayers.length === 0 || onlyLayers.includes(iden)
+}
 
 export function problem(text: string, hint: string): Finding {
   return { kind: 'problem', text, hint }

@@ -1,9 +1,15 @@
 import { countStorm, type SourceCortex } from '../source/cortex-dir.js'
 
 /** What the operator should know after the migration. */
-export function notesOf(source: SourceCortex, skipped: readonly string[]): string[] {
+export function notesOf(source: SourceCortex, skipped: readonly string[], left: readonly string[]): string[] {
   const { triggers, crons, commands } = countStorm(source)
   const notes: string[] = []
+  if (left.length > 0) {
+    const idens = `${left.length === 1 ? 'layer' : 'layers'} ${left.join(', ')}`
+    notes.push(
+      `Not looked at, as --layer names others: ${idens}. Migrate the rest with --from-last and without --layer`,
+    )
+  }
   for (const iden of skipped) {
     notes.push(`--skip-layer leaves layer ${iden} empty in the new Cortex: its views keep it`)
   }

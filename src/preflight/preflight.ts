@@ -7,7 +7,7 @@ import {
   viewsWith,
 } from '../source/cortex-dir.js'
 import { is01xCortex } from '../source/no-cortex.js'
-import type { Facts, Finding as KindedFinding, PreflightOptions } from './check.js'
+import { type Facts, isAsked, type Finding as KindedFinding, type PreflightOptions } from './check.js'
 import { CHECKS } from './checks.js'
 import { notesOf } from './notes.js'
 import { type System, system } from './system.js'
@@ -23,6 +23,8 @@ export interface Preflight {
   readonly notes: readonly string[]
   /** Idens of the layers to migrate, sorted. */
   readonly layers: readonly string[]
+  /** Idens of layers that `--layer` leaves as they are, sorted. */
+  readonly left: readonly string[]
   /** Idens of layers that stay empty in the destination, as requested; sorted. */
   readonly skipped: readonly string[]
 }
@@ -44,11 +46,14 @@ export async function preflight(
   const ofKind = (kind: KindedFinding['kind']) =>
     findings.filter((finding) => finding.kind === kind).map(({ text, hint }) => ({ text, hint }))
   const skipped = skippedLayers(source, options)
+  const idens = facts.layers.map(({ iden }) => iden)
+  const left = idens.filter((iden) => !isAsked(options, iden))
   return {
     problems: ofKind('problem'),
     warnings: ofKind('warning'),
-    notes: notesOf(source, skipped),
-    layers: facts.layers.map(({ iden }) => iden),
+    notes: notesOf(source, skipped, left),
+    layers: idens.filter((iden) => !left.includes(iden)),
+    left,
     skipped,
   }
 }
@@ -60,7 +65,7 @@ function skippedLayers(source: SourceCortex, { skipLayers }: PreflightOptions): 
   return [...new Set(skipLayers)].filter(isNamed).sort()
 }
 
-const nothing = { problems: [], warnings: [], notes: [], layers: [], skipped: [] }
+const nothing = { problems: [], warnings: [], notes: [], layers: [], left: [], skipped: [] }
 
 function isNewer({ dir }: SourceCortex, version: string, destDir: string): Finding {
   const isSwapped = is01xCortex(destDir)

@@ -265,10 +265,12 @@ function blindSpots(last: RunRecord | undefined, verify: Report['verify'], sha25
 function leftOut(run: RunRecord): string[] {
   const asked = optionList(run, 'migr-ops')
   const skipped = optionList(run, 'skip-layer')
+  const only = optionList(run, 'layer')
   const steps = MIGR_OPS.filter((step) => !asked.includes(step))
   return [
     ...(steps.length > 0 ? [`steps ${steps.join(', ')} (--migr-ops)`] : []),
     ...(run.options.nodelim != null ? [`nodes from the ${run.options.nodelim}th of each layer on (--nodelim)`] : []),
+    ...(only.length > 0 ? [`all layers but ${only.join(', ')} (--layer)`] : []),
     ...(skipped.length > 0 ? [`layers ${skipped.join(', ')} (--skip-layer)`] : []),
     ...(run.options['map-partial'] === false ? ['what forks add to nodes of layers below (--no-map-partial)'] : []),
   ]

@@ -44,6 +44,8 @@ export interface VerifyOptions {
   readonly destDir: string
   /** How many random nodes of each layer to compare, or null for all. */
   readonly sample: number | null
+  /** The only layers to compare; empty: all. */
+  readonly onlyLayers: readonly string[]
   readonly workers: number
   readonly memoryBytes: number
   readonly modelFiles: readonly ModelFile[]
@@ -131,7 +133,8 @@ class Verifier {
     refuseMissingLayers(source, (iden) => skipped.has(iden))
     for (const iden of skipped) this.notCompared.push(`layer ${iden}, which --skip-layer has left empty`)
     const { model } = cortexModel(source, this.options.modelFiles)
-    const idens = this.layerIdens(source).filter((iden) => !skipped.has(iden))
+    const all = this.layerIdens(source).filter((iden) => !skipped.has(iden))
+    const idens = this.asked(all)
     const slabs = idens.flatMap((iden) => this.openSlabs(iden))
     try {
       if (!this.isOurs) this.expected.push('Another tool has made the destination')
@@ -144,7 +147,7 @@ class Verifier {
       }
       await inTurn(idens, LAYERS_AT_ONCE, (iden) => this.layer(iden, source, model, progress, logged.get(iden)))
       if (sample !== null) this.notCompared.push(SAMPLE_LACKS)
-      const cell = await this.cell(source, idens, [...skipped], booted)
+      const cell = await this.cell(source, { compared: idens, all, skipped: [...skipped] }, booted)
       for (const slab of slabs) slab.assertUnchanged()
       progress.remove()
       return this.report(cell)
@@ -178,23 +181,28 @@ class Verifier {
   /** Compares the Cortex without its layers. */
   private async cell(
     source: SourceCortex,
-    migrated: readonly string[],
-    skipped: readonly string[],
+    layers: {
+      readonly compared: readonly string[]
+      readonly all: readonly string[]
+      readonly skipped: readonly string[]
+    },
     startedBy: string | null,
   ): Promise<CellReport> {
     const { srcDir, destDir, sample } = this.options
+    const { compared, all, skipped } = layers
     const reports = [...this.layers].sort((a, b) => (a.iden < b.iden ? -1 : 1))
     const { report, differences, notCompared } = await verifyCell(
       {
         srcDir,
         destDir,
         cellGuid: source.cellGuid ?? '',
-        layers: [...migrated, ...skipped],
-        layerFacts: migrated.map((iden) => this.facts(iden)),
+        layers: [...all, ...skipped],
+        layerFacts: all.map((iden) => this.facts(iden, compared.includes(iden))),
         isOurs: this.isOurs,
         startedBy,
-        nexusLayers: migrated.filter((iden) => this.checkpoints.has(`nexus/${iden}`)),
-        nodeEdits: new Map(reports.map(({ iden, nodeEdits }) => [iden, nodeEdits])),
+        nexusLayers: all.filter((iden) => this.checkpoints.has(`nexus/${iden}`)),
+        nodeEdits:
+          compared.length === all.length ? new Map(reports.map(({ iden, nodeEdits }) => [iden, nodeEdits])) : null,
         withFiles: sample === null,
       },
       this.pool,
@@ -204,8 +212,23 @@ class Verifier {
     return report
   }
 
-  /** What the migration log and the reports must say about a layer. */
-  private facts(iden: string): LayerFacts {
+  /** The layers to compare. @throws {MigrationError} ERR_PREFLIGHT when the Cortex has no such layer */
+  private asked(all: readonly string[]): readonly string[] {
+    const { srcDir, onlyLayers } = this.options
+    if (onlyLayers.length === 0) return all
+    const unknown = onlyLayers.find((iden) => !all.includes(iden))
+    if (unknown !== undefined) {
+      throw new MigrationError('ERR_PREFLIGHT', `Cannot verify layer ${unknown}: "${srcDir}" has no such layer`, {
+        hint: 'See "synapse-migrator inspect" for its layers',
+      })
+    }
+    const left = all.filter((iden) => !onlyLayers.includes(iden))
+    if (left.length > 0) this.notCompared.push(`layer ${left.join(', ')}, as --layer names others`)
+    return all.filter((iden) => onlyLayers.includes(iden))
+  }
+
+  /** What the migration log and the reports must say about a layer. One that is not compared may not be migrated yet. */
+  private facts(iden: string, isCompared: boolean): LayerFacts {
     const { srcDir } = this.options
     const { nextSplice, hasNodeData } = readLayerFacts({ iden, dir: cortexPaths(srcDir).layer(iden).dir })
     const nodes = this.checkpoint('nodes', iden)
@@ -218,7 +241,10 @@ class Verifier {
       nextSplice,
       withNodes: isUnknown || nodes !== null,
       withNodedata,
-      withSplices: isUnknown || this.isMigrated('splices') || this.isLogged('splices', 'error', iden),
+      withSplices:
+        isUnknown ||
+        (isCompared ? this.isMigrated('splices') : this.checkpoints.has(`splices/${iden}`)) ||
+        this.isLogged('splices', 'error', iden),
       counts: this.counts.get(iden) ?? null,
     }
   }
@@ -233,9 +259,10 @@ class Verifier {
 
   /** Identifies a comparison: it changes with the state of the slabs, the model and the options. */
   private whatIsCompared(slabs: readonly SlabReader[], model: ModelData): string {
-    const { destDir, sample } = this.options
+    const { destDir, sample, onlyLayers } = this.options
     const srcDir = this.options.givenDir ?? this.options.srcDir
-    return JSON.stringify([2, srcDir, destDir, sample, slabs.map(({ txnId }) => txnId), modelKey(model)])
+    const which = onlyLayers.length === 0 ? [] : [[...onlyLayers].sort()]
+    return JSON.stringify([2, srcDir, destDir, sample, slabs.map(({ txnId }) => txnId), modelKey(model), ...which])
   }
 
   /** Another tool made a destination without checkpoints. */

@@ -5,6 +5,7 @@ import { MIGR_OPS } from '../../src/step/context.js'
 export const PREFLIGHT_OPTIONS: Omit<PreflightOptions, 'destDir'> = {
   ops: new Set(MIGR_OPS),
   orphanLayers: false,
+  onlyLayers: [],
   skipLayers: [],
   fromLast: false,
   restart: false,

@@ -116,7 +116,7 @@ test('verify refuses another model than the one of the migration', (t) => {
 })
 
 function verified(destDir: string): Promise<VerifyReport> {
-  const options = { srcDir: demo.src, destDir, sample: null, workers: 1, memoryBytes: 1 << 26, modelFiles: [], checkpointPath: null }
+  const options = { srcDir: demo.src, destDir, sample: null, onlyLayers: [], workers: 1, memoryBytes: 1 << 26, modelFiles: [], checkpointPath: null }
   return verifyMigration(options, { progress: () => undefined, note: () => undefined })
 } // biome-ignore format: short
 

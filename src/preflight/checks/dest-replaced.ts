@@ -1,5 +1,5 @@
 import { type DestBegun, destBegun } from '../../inspect/dest-begun.js'
-import { type Check, type Finding, problem, warning } from '../check.js'
+import { type Check, type Finding, isAsked, problem, warning } from '../check.js'
 import { destCortex } from './dest-cortex.js'
 import { paths } from './paths.js'
 
@@ -18,7 +18,9 @@ export const destReplaced: Check = async (facts) => {
     layers.map(({ iden }) => iden),
     ops,
   )
-  const found = refusal(destDir, begun, { fromLast, restart })
+  const found =
+    refusal(destDir, begun, { fromLast, restart }) ??
+    (restart ? lostLayers(destDir, begun, (iden) => !isAsked(options, iden)) : null)
   if (found === null) return []
   return [dryRun ? warning(`Only a dry run is possible this way. ${found.text}`, found.hint) : found]
 }
@@ -55,6 +57,16 @@ function refusal(
         `it holds an unfinished migration, this run would replace ${replaced}`,
         'To continue where it stopped, add --from-last; to start over, add --restart',
       )
+}
+
+/** A run that starts over forgets all layers, and would leave the rows of those that it does not look at. */
+function lostLayers(destDir: string, { layers }: DestBegun, isLeft: (iden: string) => boolean): Finding | null {
+  const lost = [...new Set([...layers.values()].flat())].filter(isLeft).sort()
+  if (lost.length === 0) return null
+  return problem(
+    `Cannot start over in "${destDir}" with --layer: it has layer ${lost.join(', ')} already, which --layer does not name`,
+    'To migrate one more layer, give --from-last in place of --restart; to start over, leave out --layer',
+  )
 }
 
 /** For example `slabs, cell.guid and 3 more; nodes and splices of 4 layers`. */

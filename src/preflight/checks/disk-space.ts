@@ -1,12 +1,14 @@
 import { formatBytes } from '../../bytes/size-text.js'
 import { nearestDir } from '../../file/real-path.js'
 import { copiedBytes } from '../../source/copied-bytes.js'
-import { type Check, problem, warning } from '../check.js'
+import { type Check, isAsked, problem, warning } from '../check.js'
 
 /** The new layers take about as much space as the old ones, and sorting takes as much again for a while. */
-export const diskSpace: Check = ({ source, options: { destDir, ops, fromLast }, sys, layerFacts }) => {
+export const diskSpace: Check = ({ source, options, sys, layerFacts }) => {
+  const { destDir, ops, fromLast } = options
   const free = sys.freeBytes(nearestDir(destDir))
-  const layerBytes = [...layerFacts.values()].reduce((sum, { usedBytes }) => sum + usedBytes, 0)
+  const asked = [...layerFacts].filter(([{ iden }]) => isAsked(options, iden))
+  const layerBytes = asked.reduce((sum, [, { usedBytes }]) => sum + usedBytes, 0)
   const hasData = ['nodes', 'nodedata', 'splices'].some((op) => ops.has(op))
   const copied = ops.has('dirn') ? copiedBytes(source.dir) : 0
   const least = copied + (hasData ? layerBytes : 0)

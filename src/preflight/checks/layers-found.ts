@@ -5,7 +5,7 @@ import { type Check, type Finding, problem } from '../check.js'
  * Every layer that the hive or a view names must exist. A missing one means lost data, or maybe a disk that is not
  * mounted.
  */
-export const layersFound: Check = ({ source, options: { orphanLayers, skipLayers } }) => [
+export const layersFound: Check = ({ source, layers, options: { orphanLayers, onlyLayers, skipLayers } }) => [
   ...layerProblems(source, (iden) => skipLayers.includes(iden)),
   ...source.orphans
     .filter(({ iden }) => !orphanLayers && !skipLayers.includes(iden) && viewsWith(source, iden).length > 0)
@@ -16,6 +16,14 @@ export const layersFound: Check = ({ source, options: { orphanLayers, skipLayers
       ),
     ),
   ...unknownSkips(source, skipLayers),
+  ...onlyLayers
+    .filter((iden) => !layers.some((layer) => layer.iden === iden))
+    .map((iden) =>
+      problem(
+        `Cannot migrate layer ${iden}: it is not among the layers to migrate`,
+        'See "synapse-migrator inspect" for the layers; one that is not in the hive needs --orphan-layers',
+      ),
+    ),
 ]
 
 /** What is wrong with the layers of a source, for any command. */
