@@ -4,6 +4,14 @@
  */
 const ENGINE_COPY_BYTES = 112
 
+/** A row: its key is `key[start, end)`, its value `value[from, to)`. */
+export type RowSpans = [key: Uint8Array, start: number, end: number, value: Uint8Array, from: number, to: number]
+
+/** Takes rows in key order. The spans are valid only during the call. */
+export interface RowSink {
+  add(...row: RowSpans): unknown
+}
+
 /** A view of the same bytes, to read words at any alignment, which typed arrays cannot. */
 export function viewOf(buf: Uint8Array): DataView {
   return new DataView(buf.buffer, buf.byteOffset, buf.byteLength)

@@ -154,7 +154,8 @@ function mayNotRead(path: Path): string {
   return `user ${process.geteuid?.() ?? 0} may not read ${quoted(path)}, owned by ${uid} (mode ${bits})`
 }
 
-function mayAccess(path: Path, mode: number): boolean {
+/** Whether this process may access a path in the way of `fs.constants.R_OK`, `W_OK` and `X_OK`. */
+export function mayAccess(path: Path, mode: number): boolean {
   try {
     accessSync(path, mode)
     return true

@@ -57,6 +57,7 @@ export interface LayerNodesResult {
   readonly nodes: number
   readonly migrated: number
   readonly reduced: number
+  /** Values of node data in the source, and those that were migrated. */
   readonly nodedata: number
   readonly nodedataMigrated: number
   readonly errorCount: number
@@ -65,6 +66,7 @@ export interface LayerNodesResult {
   readonly typedTagProps: number
   readonly sourceForms: ReadonlyMap<string, number>
   readonly forms: ReadonlyMap<string, number>
+  /** The last node of the layer. */
   readonly lastBuid: Uint8Array | null
   readonly isLimited: boolean
   readonly elapsedMs: number

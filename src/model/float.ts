@@ -1,6 +1,5 @@
 import { Float, type Value } from '../bytes/msgpack.js'
 import { fromJson, type Json } from '../bytes/value-json.js'
-import { NormError } from '../norm-error.js'
 import { type Int, intToFloat, parseFloat64 } from '../python/number.js'
 import { pyRepr } from '../python/repr.js'
 import { StorType } from '../stortype/registry.js'
@@ -24,7 +23,7 @@ export class FloatType extends Type {
   }
 
   protected override ofText(text: string): Value {
-    return this.checked(this.parsed(text))
+    return this.checked(this.parsedBy(parseFloat64, text))
   }
 
   protected override ofInt(int: Int): Value {
@@ -49,14 +48,6 @@ export class FloatType extends Type {
     const max = this.max
     if (max !== null && !(maxisvalid ? value <= max.value : value < max.value)) return `value is above max=${max.text}`
     return null
-  }
-
-  private parsed(text: string): number {
-    try {
-      return parseFloat64(text)
-    } catch (error) {
-      throw error instanceof NormError ? this.bad(error.message, text) : error
-    }
   }
 }
 

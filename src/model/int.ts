@@ -1,5 +1,4 @@
 import type { Value } from '../bytes/msgpack.js'
-import { NormError } from '../norm-error.js'
 import { type Int, parseInt0, smallest } from '../python/number.js'
 import { lower } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
@@ -49,7 +48,7 @@ export class IntType extends Type {
 
   protected override ofText(text: string): Value {
     const named = this.names.size > 0 ? this.names.get(lower(text)) : undefined
-    return this.ofInt(named ?? this.parsed(text))
+    return this.ofInt(named ?? this.parsedBy(parseInt0, text))
   }
 
   protected override ofBool(bool: boolean): Value {
@@ -61,14 +60,6 @@ export class IntType extends Type {
     if (int > this.max) throw this.bad(`value is above max=${this.max}`, int)
     if (this.values.size > 0 && !this.values.has(int)) throw this.bad('Value is not a valid enum value.', int)
     return int
-  }
-
-  private parsed(text: string): Int {
-    try {
-      return parseInt0(text)
-    } catch (error) {
-      throw error instanceof NormError ? this.bad(error.message, text) : error
-    }
   }
 
   private readEnums(): void {

@@ -28,8 +28,7 @@ export class Ndef extends Type {
   }
 
   protected override ofArray(items: readonly Value[]): Value {
-    const [name, value] = twoOf(this.name, items)
-    rejectUnhashable(name)
+    const [name, value] = namedValue(this.name, items)
     const form = this.model.form(name)
     if (form === undefined) throw synError('NoSuchForm', { name: this.name, form: name })
     return [form.name, form.type.normValue(value)]
@@ -48,15 +47,14 @@ export class NodeProp extends Type {
 
   protected override ofText(text: string): Value {
     const items = splitOnce(text, '=')
-    return this.ofPair(twoOf(this.name, items, new PyList(items)))
+    return this.ofPair(namedValue(this.name, items, new PyList(items)))
   }
 
   protected override ofArray(items: readonly Value[]): Value {
-    return this.ofPair(twoOf(this.name, items))
+    return this.ofPair(namedValue(this.name, items))
   }
 
   private ofPair([name, value]: readonly [Value, Value]): Value {
-    rejectUnhashable(name)
     const prop = this.model.prop(name)
     if (prop === undefined) throw synError('NoSuchProp', { name: this.name, prop: name })
     return [prop.full, prop.type.normValue(value)]
@@ -133,13 +131,16 @@ function isNdef(value: Value): value is [string, Value] {
   return Array.isArray(value) && value.length === 2 && typeof value[0] === 'string'
 }
 
-/** Unpacks two values as Python does. */
-function twoOf(
+/** Unpacks a name and a value as Python does, and looks the name up in a dict. */
+function namedValue(
   typeName: string,
   items: readonly Value[],
   valu: Value | PyList = items as Value[],
 ): readonly [Value, Value] {
-  if (items.length === 2) return items as [Value, Value]
+  if (items.length === 2) {
+    rejectUnhashable(items[0])
+    return items as [Value, Value]
+  }
   const mesg =
     items.length > 2
       ? 'too many values to unpack (expected 2)'

@@ -125,6 +125,15 @@ export abstract class Type {
     return synError('BadTypeValu', { mesg, name: this.name, valu })
   }
 
+  /** Parses a text; what Python says against it becomes an error of this type. */
+  protected parsedBy<Parsed>(parse: (text: string) => Parsed, text: string): Parsed {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw error instanceof NormError ? this.bad(error.message, text) : error
+    }
+  }
+
   /** A type that the core model has. */
   protected core(name: string): Type {
     return this.model.type(name) as Type

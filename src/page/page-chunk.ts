@@ -3,6 +3,7 @@
  * Everything here can be cloned and transferred. docs/format/lmdb-pages.md shows the pages themselves.
  */
 
+import type { RowSink } from '../bytes/spans.js'
 import type { LeavesPlace } from './leaf-file.js'
 
 /** Finished pages of one stream, in the order of their relative numbers. Each stream counts from 0. */
@@ -81,15 +82,6 @@ export interface LeafBuilderOptions {
 }
 
 /** The part of a `LeafBuilder` that code with rows needs. */
-export interface LeafBuilderMethods {
-  /** Adds the row `keyBuf[keyStart, keyEnd)` -> `valueBuf[valueStart, valueEnd)` and copies its bytes. */
-  add(
-    keyBuf: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    valueBuf: Uint8Array,
-    valueStart: number,
-    valueEnd: number,
-  ): void
+export interface LeafBuilderMethods extends RowSink {
   finish(): LeafSummary
 }

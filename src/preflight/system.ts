@@ -1,4 +1,5 @@
-import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import { constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
+import { mayAccess } from '../file/at-path.js'
 
 /** `f_type` of statfs(2); ext2 and ext3 share the number of ext4. */
 const EXT4 = 0xef53
@@ -24,16 +25,7 @@ export const system: System = {
   openFiles: openFilesLimit,
   uid: () => process.getuid?.() ?? 0,
   ownerOf: (path) => statSync(path).uid,
-  canWrite: (dir) => isAllowed(dir, constants.W_OK | constants.X_OK),
-}
-
-function isAllowed(path: string, mode: number): boolean {
-  try {
-    accessSync(path, mode)
-    return true
-  } catch {
-    return false
-  }
+  canWrite: (dir) => mayAccess(dir, constants.W_OK | constants.X_OK),
 }
 
 /** The hard limit: Node raises the soft limit to it on startup. */

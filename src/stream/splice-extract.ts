@@ -1,5 +1,5 @@
+import type { RowSink } from '../bytes/spans.js'
 import { MigrationError } from '../errors.js'
-import type { LeafBuilderMethods } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { RowCursor } from '../page/row-cursor.js'
 import { spliceRows } from '../source/source-dbs.js'
@@ -18,7 +18,7 @@ export interface SpliceExtractArgs {
   readonly end: number | null
   readonly stortypes: StortypeSource
   /** Takes the rows of the node edit log. Their int64 keys start at 0 in each range. */
-  readonly rows: Pick<LeafBuilderMethods, 'add'>
+  readonly rows: RowSink
   readonly failure: (failure: SpliceFailure) => void
   /** Called now and then with the number of splices read since the last call. */
   readonly progress?: (splices: number) => void

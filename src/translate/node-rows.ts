@@ -1,27 +1,6 @@
 import { BUID_BYTES } from '../bytes/buid.js'
-import { copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
+import { copySpan, keptViewOf, type RowSink, viewOf } from '../bytes/spans.js'
 import type { SourceNode } from './source-node.js'
-
-/** Flag bytes in 0.2.x `bybuid` keys: buid + flag + name. */
-export const Flag = { ndef: 0x00, prop: 0x01, tag: 0x02, tagProp: 0x03, form: 0x09 } as const
-
-/** msgpack array heads: `[form, valu, stortype]` in an ndef row, `[valu, stortype]` in a prop row. */
-const TRIPLE = 0x93
-const PAIR = 0x92
-/** LMDB's longest key has 511 bytes. */
-const KEY_ROOM_BYTES = 1024
-
-/** Takes rows in key order. The spans are valid only during the call. */
-export interface RowSink {
-  add(
-    key: Uint8Array,
-    keyStart: number,
-    keyEnd: number,
-    value: Uint8Array,
-    valueStart: number,
-    valueEnd: number,
-  ): unknown
-}
 
 /** What we need to know of a node's form to write its rows. */
 export interface RowForm {
@@ -31,6 +10,15 @@ export interface RowForm {
   /** The raw name, as rows of flag 09 hold it. */
   readonly nameUtf8: Uint8Array
 }
+
+/** Flag bytes in 0.2.x `bybuid` keys: buid + flag + name. */
+export const Flag = { ndef: 0x00, prop: 0x01, tag: 0x02, tagProp: 0x03, form: 0x09 } as const
+
+/** msgpack array heads: `[form, valu, stortype]` in an ndef row, `[valu, stortype]` in a prop row. */
+const TRIPLE = 0x93
+const PAIR = 0x92
+/** LMDB's longest key has 511 bytes. */
+const KEY_ROOM_BYTES = 1024
 
 /**
  * The 0.2.x `bybuid` rows of one translated node, in key order, as spans of the source's rows. Key: buid, flag, name in

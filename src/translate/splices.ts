@@ -268,10 +268,7 @@ export class SpliceTranslator {
       return
     }
     const isSet = kind === SpliceKind.propSet
-    if (isSet && isUnstorable(buf, valuStart, stortype)) {
-      this.fail('NULL', 'Cannot translate splice: its valu is null')
-      return
-    }
+    if (isSet && this.failsAsNull(valuStart, stortype)) return
     this.begin(kind, isSet ? 4 : 3)
     const edits = this.edits
     edits.span(buf, propStart, propEnd, this.view)
@@ -347,10 +344,7 @@ export class SpliceTranslator {
       return
     }
     const isSet = kind === SpliceKind.tagPropSet
-    if (isSet && isUnstorable(buf, valuStart, stortype)) {
-      this.fail('NULL', 'Cannot translate splice: its valu is null')
-      return
-    }
+    if (isSet && this.failsAsNull(valuStart, stortype)) return
     this.begin(kind, isSet ? 5 : 4)
     const edits = this.edits
     edits.span(buf, tagStart, tagEnd, view)
@@ -458,6 +452,13 @@ export class SpliceTranslator {
     }
   }
 
+  /** Fails a null: no stortype but msgp can index it, and a layer that has stored one fails on every later set. */
+  private failsAsNull(valuStart: number, stortype: number): boolean {
+    if (!isUnstorable(this.buf, valuStart, stortype)) return false
+    this.fail('NULL', 'Cannot translate splice: its valu is null')
+    return true
+  }
+
   private fail(code: SpliceFailCode, message: string, subject = '', oldModel = false): void {
     const splice = Uint8Array.from(this.buf.subarray(this.start, this.end))
     this.sink.failure({ offset: this.offset, code, message, subject, oldModel, splice })
@@ -468,7 +469,6 @@ function older(old: boolean): string {
   return old ? ' from an older modelrev' : ''
 }
 
-/** No other stortype can index a null, and a layer that has stored one fails on every later set. */
 function isUnstorable(buf: Uint8Array, valuStart: number, stortype: number): boolean {
   return buf[valuStart] === 0xc0 && stortype !== MSGP
 }

@@ -76,8 +76,8 @@ function* expectedRows(layer: LayerFacts): Generator<[string, Value]> {
   if (withNodedata) {
     yield [`nodedata\0prog\0${iden}`, ANY_TIME]
     if (counts !== null) {
-      yield [`nodedata\0stat\0${iden}:totnodes`, [counts.sourceNodedata, counts.nodedata]]
-      yield [`nodedata\0stat\0${iden}:duration`, [counts.sourceNodedata, ANY_TIME]]
+      yield [`nodedata\0stat\0${iden}:totnodes`, [counts.nodedata, counts.nodedataMigrated]]
+      yield [`nodedata\0stat\0${iden}:duration`, [counts.nodedata, ANY_TIME]]
     }
   }
   if (withSplices && nextSplice !== null) yield [`splices\0prog\0${iden}`, ANY_TIME]

@@ -1,4 +1,5 @@
 import { INDEX_DBS, type IndexDb, perDb } from '../layout/dest-dbs.js'
+import type { LayerNodesResult } from '../migrate/layer-nodes.js'
 import { addTable, type DigestTable, emptyTable } from '../stream/row-digest.js'
 import type { Difference } from './report.js'
 import type { VerifyNodesResult } from './tasks/verify-nodes.js'
@@ -82,17 +83,11 @@ export interface LayerState {
   history: { splices: number; failures: number; rows: number } | null
 }
 
-/** What a migration counts for the nodes and the node data of a layer. */
-export interface LayerCounts {
-  readonly nodes: number
-  readonly sourceForms: ReadonlyMap<string, number>
-  readonly forms: ReadonlyMap<string, number>
-  /** The last node of the layer. */
-  readonly lastBuid: Uint8Array | null
-  /** Values of node data in the source, and those that were migrated. */
-  readonly sourceNodedata: number
-  readonly nodedata: number
-}
+/** What a migration records of the nodes and the node data of a layer. */
+export type LayerCounts = Pick<
+  LayerNodesResult,
+  'nodes' | 'sourceForms' | 'forms' | 'lastBuid' | 'nodedata' | 'nodedataMigrated'
+>
 
 export interface IndexPart {
   readonly path: string

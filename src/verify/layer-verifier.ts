@@ -417,7 +417,7 @@ export class LayerVerifier {
 }
 
 function countsOf({ nodes, sourceForms, forms, lastBuid, nodedataRows, dataRows }: Totals): LayerCounts {
-  return { nodes, sourceForms, forms, lastBuid, sourceNodedata: nodedataRows, nodedata: dataRows }
+  return { nodes, sourceForms, forms, lastBuid, nodedata: nodedataRows, nodedataMigrated: dataRows }
 }
 
 function differingBuckets(a: DigestTable, b: DigestTable): number[] {

@@ -1,5 +1,6 @@
 import { BUID_BYTES } from '../../bytes/buid.js'
 import { decode, decodeOr, encode, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
+import type { RowSink } from '../../bytes/spans.js'
 import { LOG_DB } from '../../dest/migration-log.js'
 import {
   DEST_DBS,
@@ -19,7 +20,7 @@ import { RangeScan } from '../../stream/range-scan.js'
 import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
 import { openSource, workerModel } from '../../stream/worker-state.js'
 import { type GroupName, NodeTranslator } from '../../translate/node.js'
-import { Flag, type RowSink } from '../../translate/node-rows.js'
+import { Flag } from '../../translate/node-rows.js'
 import type { ListedRow, RowDifference } from './verify-rows.js'
 
 /** How many differences a task describes; it counts all. */
