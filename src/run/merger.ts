@@ -1,4 +1,4 @@
-import { compareSpans, viewOf } from '../bytes/spans.js'
+import { viewOf } from '../bytes/spans.js'
 import { RunReader, roomFor } from './run-blocks.js'
 
 /** No row is longer, whatever its length field says. */
@@ -11,6 +11,22 @@ const LEAST_READ_BYTES = 8 << 10
 export function readBytesFor(readers: number): number {
   return Math.max(LEAST_READ_BYTES, Math.min(READ_BYTES, Math.floor(ALL_READ_BYTES / readers)))
 }
+
+/**
+ * A code says how a row differs from the row that was merged last: in which word of its index (4 bytes, padded with
+ * zeros), and what it has there. The later the word, and then the smaller, the sooner the row comes. So the tree
+ * compares codes, and reads the index only of rows with equal codes, after the words that they share. Databases call
+ * this offset-value coding.
+ */
+const CODES_PER_WORD = 2 ** 34
+/** An index has fewer words: its length is a number of 16 bits. */
+const MOST_WORDS = 2 ** 14 + 1
+/** The code of a row with the same index as the last one. */
+const SAME = 0
+/** The code of a reader without more rows. */
+const ENDED = Number.POSITIVE_INFINITY
+/** After its last word, an index has that word's length in place of a word, so shorter ones come first. */
+const WORD_BASE = 8
 
 interface ReadBuffer {
   readonly buf: Buffer
@@ -37,8 +53,6 @@ export class SegmentReader {
   view = NOTHING.view
   keyStart = 0
   keyEnd = 0
-  /** The first four bytes of the index as a number, padded with zeros. Two different heads decide the order. */
-  head = 0
   private own = NOTHING
   private bytes = 0
   private left = 0
@@ -87,11 +101,7 @@ export class SegmentReader {
       if (!this.fill()) return false
       at = this.at
     }
-    const { view } = this
-    const length = view.getUint16(at, true)
-    // Four bytes are always there, because the buid follows.
-    const head = view.getUint32(at + 2)
-    this.head = length >= 4 ? head : length === 0 ? 0 : (head & (-1 << (32 - 8 * length))) >>> 0
+    const length = this.view.getUint16(at, true)
     this.keyStart = at + 2
     this.keyEnd = at + 2 + length
     this.at = at + 34 + length
@@ -151,10 +161,14 @@ export function mergeRows(readers: readonly SegmentReader[], emit: (reader: Segm
   while (tree.openCount > 1) {
     const reader = open[tree.winner]
     emit(reader)
-    const { buf, keyStart, keyEnd } = reader
-    if (!reader.next()) tree.end()
+    const { view, keyStart, keyEnd } = reader
+    if (!reader.next()) {
+      tree.end()
+      continue
+    }
+    const code = codeAfter(view, keyStart, keyEnd, reader, 0)
     // If the next row of this run has the same index, it wins again: long series of duplicates need no comparison.
-    else if (!sameKey(buf, keyStart, keyEnd, reader)) tree.replay()
+    if (code !== SAME) tree.play(code)
   }
   const last = open[tree.winner]
   do emit(last)
@@ -166,13 +180,14 @@ class LoserTree {
   winner: number
   openCount: number
   private readonly losers: Int32Array
-  private readonly isEnded: Uint8Array
+  /** The code of each reader's row; that of a loser is relative to the row that it lost to. */
+  private readonly codes: Float64Array
 
   constructor(private readonly readers: readonly SegmentReader[]) {
     const count = readers.length
     this.openCount = count
     this.losers = new Int32Array(count)
-    this.isEnded = new Uint8Array(count)
+    this.codes = Float64Array.from(readers, ({ view, keyStart, keyEnd }) => codeAt(view, keyStart, keyEnd, 0))
     // Nodes 1 to count-1 are inner nodes, count to 2*count-1 are the readers.
     const winners = new Int32Array(2 * count)
     for (let r = 0; r < count; r++) winners[count + r] = r
@@ -188,15 +203,15 @@ class LoserTree {
 
   /** The winner has no more rows. */
   end(): void {
-    this.isEnded[this.winner] = 1
     this.openCount--
-    this.replay()
+    this.play(ENDED)
   }
 
-  /** The winner has another row. */
-  replay(): void {
-    const { losers } = this
+  /** The winner has another row, with this code. */
+  play(code: number): void {
+    const { losers, codes } = this
     let best = this.winner
+    codes[best] = code
     for (let node = (best + losers.length) >> 1; node >= 1; node >>= 1) {
       const other = losers[node]
       if (!this.isBefore(other, best)) continue
@@ -207,20 +222,52 @@ class LoserTree {
   }
 
   private isBefore(a: number, b: number): boolean {
-    if (this.isEnded[a] !== this.isEnded[b]) return this.isEnded[a] === 0
-    const x = this.readers[a]
-    const y = this.readers[b]
-    if (x.head !== y.head) return x.head < y.head
-    const diff = compareSpans(x.view, x.keyStart, x.keyEnd - x.keyStart, y.view, y.keyStart, y.keyEnd - y.keyStart)
-    return diff !== 0 ? diff < 0 : a < b
+    const { codes } = this
+    const code = codes[a]
+    // The loser's code stays as it is: where it differs from the last row, it differs from the winner.
+    return code === codes[b] ? this.isBeforeAlike(a, b, code) : code < codes[b]
+  }
+
+  /** The same for two rows with equal codes; gives the loser its new one. */
+  private isBeforeAlike(a: number, b: number, code: number): boolean {
+    if (code === ENDED || code === SAME) return a < b
+    const { readers, codes } = this
+    const { view, keyStart, keyEnd } = readers[a]
+    const alike = MOST_WORDS - Math.floor(code / CODES_PER_WORD)
+    const codeOfB = codeAfter(view, keyStart, keyEnd, readers[b], alike)
+    if (codeOfB === SAME) {
+      codes[Math.max(a, b)] = SAME
+      return a < b
+    }
+    const codeOfA = codeAt(view, keyStart, keyEnd, MOST_WORDS - Math.floor(codeOfB / CODES_PER_WORD))
+    if (codeOfA < codeOfB) codes[b] = codeOfB
+    else codes[a] = codeOfA
+    return codeOfA < codeOfB
   }
 }
 
-function sameKey(buf: Buffer, start: number, end: number, reader: SegmentReader): boolean {
-  const length = end - start
-  if (reader.keyEnd - reader.keyStart !== length) return false
-  for (let i = 0; i < length; i++) if (buf[start + i] !== reader.buf[reader.keyStart + i]) return false
-  return true
+/** The code of a reader's row after a row with the index `view[start, end)`, with which it shares the first words. */
+function codeAfter(view: DataView, start: number, end: number, reader: SegmentReader, words: number): number {
+  const { view: own, keyStart, keyEnd } = reader
+  const last = Math.min(end - start, keyEnd - keyStart) - 4
+  let i = 4 * words
+  while (i <= last && view.getInt32(start + i, true) === own.getInt32(keyStart + i, true)) i += 4
+  for (let word = i >> 2; ; word++) {
+    const code = codeAt(own, keyStart, keyEnd, word)
+    if (code !== codeAt(view, start, end, word)) return code
+    if (keyStart + 4 * word >= keyEnd) return SAME
+  }
+}
+
+/** The code of the index `view[start, end)` after a row from which it differs in this word. */
+function codeAt(view: DataView, start: number, end: number, word: number): number {
+  const at = start + 4 * word
+  const left = end - at
+  const base = (MOST_WORDS - word) * CODES_PER_WORD
+  if (left <= 0) return base + left + 4
+  // Four bytes are always there, because the buid follows.
+  const bytes = view.getUint32(at)
+  return base + WORD_BASE + (left >= 4 ? bytes : (bytes & (-1 << (32 - 8 * left))) >>> 0)
 }
 
 function compare(buf: Uint8Array, start: number, end: number, key: Uint8Array): number {

@@ -13,7 +13,7 @@ import { type RunSection, RunWriter } from '../../src/run/run-file.js'
 import { readRunFooter } from '../../src/run/run-footer.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
-import { buidsOf, indexRows, type TestRow } from './index-rows.js'
+import { anyIndex, buidsOf, indexRows, type TestRow } from './index-rows.js'
 
 const dir = tempDir()
 const NO_NAMES = byteListOf([])
@@ -102,6 +102,7 @@ function check(runs: readonly TestRun[], unitBytes: number, blockBytes: number):
 }
 
 const index = fc.oneof(
+  anyIndex,
   fc.uint8Array({ maxLength: 3 }),
   fc.constantFrom(Uint8Array.of(), Uint8Array.of(0), Uint8Array.of(7), Uint8Array.of(7, 0)),
 )
