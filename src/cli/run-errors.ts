@@ -8,7 +8,7 @@ import { acceptedLines, errorKindLines } from '../migrate/summary.js'
 import type { ReplayReport } from '../replay/replay.js'
 import { removeReport } from '../report/report-place.js'
 import { workersWithin } from '../source/memory-plan.js'
-import { count } from '../text/table.js'
+import { areCounted, count, counted } from '../text/table.js'
 import { errorJson, errorsText } from './errors-text.js'
 import { stopOnSignals } from './exit.js'
 import { readModelFiles } from './model-files.js'
@@ -118,12 +118,12 @@ function replayText({ destDir, steps, left, leftCount, openCount, others, elapse
   }
   if (leftCount === 0) lines.push(`  no errors${others.length === 0 ? '' : ' of these steps'} are left`)
   else {
-    lines.push(`  ${count(leftCount)} ${leftCount === 1 ? 'error is' : 'errors are'} left`, ...errorKindLines(left))
+    lines.push(`  ${areCounted(leftCount, 'error')} left`, ...errorKindLines(left))
     lines.push(...acceptedLines(leftCount, openCount))
   }
   if (others.length > 0) {
     const sum = others.reduce((total, { errors }) => total + errors, 0)
-    const head = `  not tried again: ${count(sum)} ${sum === 1 ? 'error' : 'errors'} of other steps`
+    const head = `  not tried again: ${counted(sum, 'error')} of other steps`
     lines.push(head, ...errorKindLines(others))
   }
   if (left.length + others.length > 0) lines.push(`  see them with: synapse-migrator errors ${destDir}`)

@@ -11,7 +11,7 @@ import { readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
 import { LAYER_STEPS } from '../step/context.js'
-import { count } from '../text/table.js'
+import { counted } from '../text/table.js'
 import { makeCredits } from '../thread/chunk-sender.js'
 import { entries } from '../thread/entries.js'
 import { inTurn } from '../thread/in-turn.js'
@@ -284,10 +284,7 @@ export class Migrator {
     const errorCount = layers.reduce((sum, layer) => sum + layer.errorCount, cellErrors)
     for (const kind of errors.kinds) {
       const first = errors.firstMessage(kind).slice(0, SHOWN_MESSAGE)
-      this.log(
-        'WARNING',
-        `${count(kind.errors)} ${kind.errors === 1 ? 'error' : 'errors'} of ${kind.step}, ${kind.code}: ${first}`,
-      )
+      this.log('WARNING', `${counted(kind.errors, 'error')} of ${kind.step}, ${kind.code}: ${first}`)
     }
     return {
       srcDir: source.givenDir,

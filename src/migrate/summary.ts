@@ -1,6 +1,6 @@
 import type { ErrorKind } from '../dest/error-counts.js'
 import { errorKindInfo } from '../layout/error-record.js'
-import { count as n, rowLines } from '../text/table.js'
+import { counted, count as n, rowLines } from '../text/table.js'
 import type { DifferenceCounts } from './differences.js'
 
 /** The result for one layer. */
@@ -63,7 +63,7 @@ export function summaryText(summary: MigrateSummary): string {
 
 function errorLines({ destDir, isDryRun, errorCount, openErrorCount, errorKinds }: MigrateSummary): string[] {
   if (errorCount === 0) return ['  no errors']
-  const errors = `${n(errorCount)} ${errorCount === 1 ? 'error' : 'errors'}`
+  const errors = counted(errorCount, 'error')
   const kinds = [...errorKindLines(errorKinds), ...acceptedLines(errorCount, openErrorCount)]
   return isDryRun
     ? [`  ${errors}: these would not be migrated`, ...kinds]

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { escapeHtml as esc } from '../text/html.js'
-import { count as n } from '../text/table.js'
+import { counted, count as n } from '../text/table.js'
 import {
   contentsHtml,
   factsHtml,
@@ -96,7 +96,7 @@ function formCounts({ layers }: Report): Section[] {
     if (forms.length === 0) return []
     const off = forms.filter(({ difference }) => difference !== 0).length
     const rows = forms.map(({ form, source, dest, difference }) => [form, source, dest, { delta: difference }])
-    const what = `${n(forms.length)} ${forms.length === 1 ? 'form' : 'forms'}, ${off === 0 ? 'no difference' : `${n(off)} with a difference`}`
+    const what = `${counted(forms.length, 'form')}, ${off === 0 ? 'no difference' : `${n(off)} with a difference`}`
     const table = tableHtml(`Forms of layer ${iden}`, ['Form', 'source', 'migrated', 'difference'], rows)
     return [foldHtml(`Layer ${iden}: ${what}`, table, off > 0)]
   })

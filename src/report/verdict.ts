@@ -1,5 +1,5 @@
 import { EXIT_MEANINGS, type ExitCode } from '../errors.js'
-import { count } from '../text/table.js'
+import { counted } from '../text/table.js'
 import type { Report } from './report-schema.js'
 import type { RunRecord } from './run-history.js'
 
@@ -14,7 +14,7 @@ export function verdictOf(
     return { status: 'unknown', exit_code: null, text: 'No run of this program is recorded here: nothing can be said.' }
   }
   const { exitCode, endedMs, isDryRun } = last
-  const errors = `${count(errorCount)} ${errorCount === 1 ? 'error' : 'errors'}`
+  const errors = counted(errorCount, 'error')
   const because = exitCode === null ? '' : `${EXIT_MEANINGS[exitCode as ExitCode] ?? 'an unknown exit code'}.`
   if (endedMs === null || exitCode === null) {
     return {

@@ -1,6 +1,16 @@
 import { decode, Float, PackMap, type Value } from '../bytes/msgpack.js'
 import { count } from '../text/table.js'
-import type { LayerState, SyncError, SyncState, TaskState } from './api.js'
+import type { LayerState, PullStatus, SyncError, SyncState, TaskState } from './api.js'
+
+/** What a reader's status means to a reader of ours. */
+export const PULL_TEXTS: Readonly<Record<PullStatus, string>> = {
+  reading_catchup: 'catching up',
+  reading_at_live: 'reading the newest splices',
+  up_to_date: 'up to date',
+  connect_err: 'no connection',
+  auth_err: 'login refused',
+  stopped: 'stopped',
+}
 
 /**
  * The `status` map of the telepath API, by layer iden, with the reference service's keys and texts. `pprint` adds the

@@ -1,4 +1,6 @@
+import { areCounted, counted } from '../text/table.js'
 import type { Blocker, LayerState } from './api.js'
+import { PULL_TEXTS } from './status.js'
 
 export interface VerdictParts {
   readonly syncing: boolean
@@ -50,15 +52,17 @@ function layerBlockers(layer: LayerState, name: string, isUnanswered: boolean): 
   } else if (isCutOff && notes.length > 0) {
     // The note says it better.
   } else if (pullStatus !== 'up_to_date') {
-    blockers.push(passing(`${name} is not read to the source's end: ${pullStatus ?? 'starting'}`))
+    blockers.push(
+      passing(`${name} is not read to the source's end: ${pullStatus === null ? 'starting' : PULL_TEXTS[pullStatus]}`),
+    )
   } else if (isUnanswered) {
-    blockers.push(passing(`${name}: the source has not answered since you asked`))
+    blockers.push(passing(`${name}: not checked against the source since you asked`))
   }
   if (lagSplices === null || lagSplices > 0) {
-    const count = lagSplices ?? 'an unknown number of'
-    blockers.push(passing(`${name}: ${count} splices are not acknowledged by the destination`))
+    const lag = lagSplices === null ? 'an unknown number of splices are' : areCounted(lagSplices, 'splice')
+    blockers.push(passing(`${name}: ${lag} not acknowledged by the destination`))
   }
-  if (errorCount > 0) blockers.push(lasting(`${name} has ${errorCount} open ${errorCount === 1 ? 'error' : 'errors'}`))
+  if (errorCount > 0) blockers.push(lasting(`${name} has ${counted(errorCount, 'open error')}`))
   return blockers
 }
 

@@ -23,6 +23,11 @@ export function counted(value: number, noun: string): string {
   return `${count(value)} ${noun}${value === 1 ? '' : 's'}`
 }
 
+/** A number with its noun and "is" or "are". */
+export function areCounted(value: number, noun: string): string {
+  return `${counted(value, noun)} ${value === 1 ? 'is' : 'are'}`
+}
+
 /** Indents lines under the line before. */
 export function indented(lines: readonly string[]): string[] {
   return lines.map((line) => `  ${line}`)

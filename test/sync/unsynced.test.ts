@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buid } from '../../src/bytes/hash.js'
 import { deferred } from '../../src/sync/layer/deferred.js'
-import { TelepathError } from '../../src/telepath/errors.js'
+import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
 import { A, asn, B, Bench, META } from '../support/sync-bench.js'
 
 const V = 'c'.repeat(32)
@@ -38,6 +38,25 @@ test('a node that was made at the source without a splice keeps from cutting ove
   // The operator brings it over.
   again.add(A, asn(5, 5, { ...META, time: time + 9_100_000 }))
   assert.equal((await again.run(again.service.untilCaughtUp())).canCutover, true)
+})
+
+test('a destination that goes away while it is asked for nodes is not told as a source that cannot be read, nor as a yes', async () => {
+  const time = 1_500_000_000_000
+  const bench = await inSync(time)
+  bench.add(A, asn(1, 2, { ...META, time: time + 60_000 }))
+  bench.source.created.get(A)?.set(iden(1), time + 60_000)
+  bench.dest.answering = (method) => {
+    if (method === 'count') throw new LinkDown('gone')
+  }
+  await bench.wait(10_000)
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.ask())
+  assert.equal(canCutover, false)
+  assert.match(cutoverBlockers.join(), /not checked against the source since you asked/)
+  await bench.wait(60_000)
+  assert.doesNotMatch([...bench.layer().notes, ...bench.warnings].join(), /source cannot be read/)
+  assert.equal(bench.layer().pullStatus, 'up_to_date')
+  bench.dest.answering = () => {}
+  assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
 })
 
 test('nodes that come with their splices are never taken for lost ones', async () => {

@@ -19,7 +19,7 @@ test('ask() says no for a splice that came after the last poll, and yes when the
   const askedAt = bench.clock.now()
   const { canCutover, cutoverBlockers, polledAt } = await bench.run(bench.service.ask())
   assert.equal(canCutover, false)
-  assert.match(cutoverBlockers.join(), /1 splices are not acknowledged/)
+  assert.match(cutoverBlockers.join(), /1 splice is not acknowledged/)
   assert.ok(polledAt !== null && polledAt >= askedAt)
   await bench.run(bench.service.untilCaughtUp())
   assert.deepEqual(bench.values(B), [1])
@@ -198,7 +198,7 @@ test('ask() says no while the source does not answer, and does not wait for it f
   bench.source.faults = { ...bench.source.faults, random: () => 0.99, slowMs: 300_000 }
   const { canCutover, cutoverBlockers } = await bench.run(bench.service.ask())
   assert.equal(canCutover, false)
-  assert.deepEqual(cutoverBlockers, [`Layer ${A}: the source has not answered since you asked`])
+  assert.deepEqual(cutoverBlockers, [`Layer ${A}: not checked against the source since you asked`])
 })
 
 test('a source that is gone is one blocker, not two for each layer', async () => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { escapeHtml as escaped } from '../../text/html.js'
 import { count } from '../../text/table.js'
-import type { LayerState, PullStatus, SyncState, TaskState } from '../api.js'
-import { isSourceUp, timeText } from '../status.js'
+import type { LayerState, SyncState, TaskState } from '../api.js'
+import { isSourceUp, PULL_TEXTS, timeText } from '../status.js'
 
 const REFRESH_SECONDS = 5
 
@@ -42,15 +42,6 @@ progress.stale::-moz-progress-bar { background: var(--dim); }
 a { color: inherit; }
 .dim, footer { color: var(--dim); font-size: .875rem; }
 `
-
-const PULL_TEXTS: Readonly<Record<PullStatus, string>> = {
-  reading_catchup: 'catching up',
-  reading_at_live: 'live',
-  up_to_date: 'up to date',
-  connect_err: 'no connection',
-  auth_err: 'login refused',
-  stopped: 'stopped',
-}
 
 /** The Content-Security-Policy allows this style and nothing else. */
 export const STYLE_HASH = `sha256-${createHash('sha256').update(STYLE).digest('base64')}`

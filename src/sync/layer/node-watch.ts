@@ -88,6 +88,8 @@ export class NodeWatch {
       missing = newest > 0 ? await this.missing(remote, this.since) : []
       this.trouble = null
     } catch (error) {
+      // Neither found nor missing: the next poll looks again.
+      if (error instanceof DestAway) return
       if (sortFailure(error) === 'link') throw error
       this.trouble = `${CANNOT_LOOK}: ${(error as Error).message}`
       this.looked(beganAt, isWhole)
@@ -143,7 +145,7 @@ export class NodeWatch {
     const missing: string[] = []
     let chunk: string[] = []
     const ask = async () => {
-      if (chunk.length > 0) missing.push(...(await dest.missingNodes(iden, chunk)))
+      if (chunk.length > 0) missing.push(...(await askDest(() => dest.missingNodes(iden, chunk))))
       chunk = []
     }
     for await (const buid of remote.createdSince(since)) {
@@ -152,6 +154,17 @@ export class NodeWatch {
     }
     await ask()
     return missing
+  }
+}
+
+/** The destination went away while it was asked. The source is not to blame. */
+class DestAway extends Error {}
+
+async function askDest<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await call()
+  } catch (error) {
+    throw sortFailure(error) === 'link' ? new DestAway() : error
   }
 }
 
