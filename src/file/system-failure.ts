@@ -7,6 +7,9 @@ const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']
 /** Error codes of a process with too many open files. */
 const OPEN_FILE_ERRORS = ['EMFILE', 'ENFILE']
 
+/** Calls of the system that only read, as Node names them. */
+const READ_CALLS = ['read', 'scandir', 'opendir', 'stat', 'lstat', 'fstat', 'statfs', 'readlink', 'realpath']
+
 const READ_HINT = 'Check the disk and who may use it, then run the same command again'
 
 /** What a run does with its destination. */
@@ -39,11 +42,22 @@ export function runError(error: unknown, { srcDir, destDir }: RunDirs, verb: Des
   return knownFailure(error, verb) ?? error
 }
 
-/** A system error that means the same for every file; null when it is none of those. */
-export function knownFailure(error: unknown, verb: DestVerb = 'write to'): MigrationError | null {
+/**
+ * A system error that means the same for every file; null when it is none of those.
+ *
+ * @param verb what the run does with its destination; absent for a command that has none
+ */
+export function knownFailure(error: unknown, verb?: DestVerb): MigrationError | null {
   const refusal = (error ?? {}) as NodeJS.ErrnoException
   if (isOfOpenFiles(refusal)) return openFilesFailure(refusal)
-  return DISK_ERRORS.includes(refusal.code ?? '') ? destFailure(refusal, verb) : null
+  if (!DISK_ERRORS.includes(refusal.code ?? '')) return null
+  if (verb === undefined && READ_CALLS.includes(refusal.syscall ?? '')) {
+    return new MigrationError('ERR_SOURCE', `Cannot read a file: ${refusal.message}`, {
+      cause: error,
+      hint: READ_HINT,
+    })
+  }
+  return destFailure(refusal, verb ?? 'write to')
 }
 
 /** The limit is the process's, so it does not matter which file it was. */

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ExitCode, MigrationError } from '../../src/errors.js'
-import { runError } from '../../src/file/system-failure.js'
+import { knownFailure, runError } from '../../src/file/system-failure.js'
 import { fromWire, toWire } from '../../src/thread/wire-error.js'
 import { tempDir } from '../support/cortex.js'
 
@@ -69,6 +69,17 @@ test('a destination that a run only reads is one that cannot be read, and nothin
   assert.equal(error.exitCode, ExitCode.dest)
   assert.equal(error.message, 'Cannot read the destination: EIO: i/o error, read')
   assert.doesNotMatch(error.hint ?? '', /--from-last/)
+})
+
+test('a command without a destination that cannot read says so, and not that it cannot write', () => {
+  for (const syscall of ['read', 'scandir', 'fstat']) {
+    const refused = Object.assign(new Error(`EIO: i/o error, ${syscall}`), { code: 'EIO', syscall })
+    assert.equal(knownFailure(refused)?.message, `Cannot read a file: EIO: i/o error, ${syscall}`)
+    assert.equal(knownFailure(refused)?.exitCode, ExitCode.source)
+    assert.match(knownFailure(refused, 'write to')?.message ?? '', /^Cannot write to the destination/)
+  }
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' })
+  assert.match(knownFailure(full)?.message ?? '', /^Cannot write to the destination/)
 })
 
 test('what is no refusal of the system, or of a file that is nobody’s, stays what it is', () => {
