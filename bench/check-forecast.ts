@@ -21,6 +21,7 @@ const { values: args } = parseArgs({
   options: {
     nodes: { type: 'string', default: '100000' },
     seed: { type: 'string', default: '1' },
+    forms: { type: 'string' },
     /** Takes this Cortex instead of a made one. */
     src: { type: 'string' },
     workers: { type: 'string', default: String(availableParallelism()) },
@@ -33,7 +34,7 @@ mkdirSync(args.dir, { recursive: true })
 const dir = mkdtempSync(join(resolve(args.dir), 'bench-forecast-'))
 try {
   const src = args.src ?? join(dir, 'src')
-  if (args.src === undefined) makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed) })
+  if (args.src === undefined) makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed), forms: args.forms })
   console.log(machineText())
   const foretold = foretell(src)
   const real = await migrate(src)

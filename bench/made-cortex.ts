@@ -7,9 +7,10 @@ const GENERATOR = fileURLToPath(new URL('./synthetic-layer.js', import.meta.url)
 export const LAUNCHER = fileURLToPath(new URL('../../bin/migrate_020.mjs', import.meta.url))
 
 /** Makes a Cortex in a process of its own, whose memory is then free again, and reads it into the page cache. */
-export function makeCortex(dir: string, options: { nodes: number; seed: number }): void {
+export function makeCortex(dir: string, options: { nodes: number; seed: number; forms: string | undefined }): void {
   const startedMs = Date.now()
   const args = [GENERATOR, dir, '--nodes', String(options.nodes), '--seed', String(options.seed)]
+  if (options.forms !== undefined) args.push('--forms', options.forms)
   const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   if (status !== 0) throw new Error(`Cannot make ${options.nodes} nodes in "${dir}"`)
   warm(dir)

@@ -50,6 +50,8 @@ const { values: args } = parseArgs({
   options: {
     nodes: { type: 'string', default: '50000' },
     seed: { type: 'string', default: '1' },
+    /** As synthetic-layer takes it. */
+    forms: { type: 'string' },
     /** Takes this Cortex instead of a made one. */
     src: { type: 'string' },
     /** Partitions and splice ranges of 8 MiB to work on. */
@@ -64,7 +66,7 @@ post('Profiler.enable')
 post('Profiler.setSamplingInterval', { interval: INTERVAL_US })
 try {
   const src = args.src ?? join(dir, 'src')
-  if (args.src === undefined) makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed) })
+  if (args.src === undefined) makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed), forms: args.forms })
   else warm(src)
   const profiles = new Map<Stage, Profile>()
   const sample = sampleWork(src, {

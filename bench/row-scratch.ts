@@ -1,4 +1,4 @@
-import type { Value } from '../src/bytes/msgpack.js'
+import { encode, type Value } from '../src/bytes/msgpack.js'
 import { viewOf } from '../src/bytes/spans.js'
 
 /** Room for one row, filled piece by piece: millions of rows leave nothing to collect. Text must be ASCII. */
@@ -43,7 +43,7 @@ export class RowScratch {
     return this
   }
 
-  /** msgpack of null, an int that is not negative, text, bytes, or an array of these. */
+  /** msgpack of a value; negative ints and text that is not ASCII are not possible. */
   pack(value: Value): this {
     if (typeof value === 'string') {
       this.head(value.length, 0xa0, 31, 0xd9)
@@ -60,7 +60,7 @@ export class RowScratch {
       this.arrayHead(value.length)
       for (const item of value) this.pack(item)
     } else {
-      throw new Error(`No made-up value is a ${typeof value}`)
+      this.raw(encode(value))
     }
     return this
   }

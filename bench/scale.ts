@@ -24,6 +24,7 @@ const { values: args } = parseArgs({
     /** Of each the fastest counts. */
     runs: { type: 'string', default: '2' },
     seed: { type: 'string', default: '1' },
+    forms: { type: 'string' },
     /** Of ours, like 512M. */
     memory: { type: 'string' },
     /** Source bytes of a partition, one after the other: cuts a Cortex into as many as a large one has. One number of workers. */
@@ -71,7 +72,7 @@ async function partitions(sizes: readonly string[]): Promise<{ text: string; poi
 function made(nodes: number): string {
   const src = join(dir, 'src')
   rmSync(src, { recursive: true, force: true })
-  makeCortex(src, { nodes, seed: Number(args.seed) })
+  makeCortex(src, { nodes, seed: Number(args.seed), forms: args.forms })
   return src
 }
 

@@ -1,18 +1,19 @@
-// Makes a Cortex of 0.1.x with any number of made-up nodes: `node dist/bench/synthetic-layer.js DIR --nodes N [--seed S] [--no-splices]`
+// Makes a Cortex of 0.1.x with any number of made-up nodes: `node dist/bench/synthetic-layer.js DIR --nodes N [--seed S] [--forms N|all] [--no-splices]`
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { buid } from '../src/bytes/hash.js'
-import { decode, encode, type Value } from '../src/bytes/msgpack.js'
+import { decode, encode, PackMap, type Value } from '../src/bytes/msgpack.js'
 import { compareSpans, viewOf } from '../src/bytes/spans.js'
 import { LeafBuilder } from '../src/page/leaf-builder.js'
 import { SlabReader } from '../src/page/page-reader.js'
 import { SlabFileBuilder } from '../src/page/slab-file-builder.js'
 import { Slab } from '../src/slab/slab.js'
+import { indexOf } from './old-index.js'
 import { RowScratch } from './row-scratch.js'
-import { indexOf, type SyntheticNode, SyntheticNodes } from './synthetic-nodes.js'
+import { LEAST_FORMS, MORE_TAG_PROPS, type SyntheticNode, SyntheticNodes } from './synthetic-nodes.js'
 
 /** An empty Cortex made by 0.1.58: test/oracle/make_empty_cortex.py. */
 const TEMPLATE = fileURLToPath(new URL('../../test/fixtures/empty-cortex.tar.gz', import.meta.url))
@@ -21,7 +22,6 @@ const FILL = 0.7
 const LAYER_MODEL_VERSION = [0, 1, 3]
 const PROV = '5f1ac5a2c2b8b1e2a1c3fd1c7e8f3b20'
 const DATA_NAME = 'cache:x'
-const RISK = 'risk'
 /** In a key of the sort by buid: its number takes the low bits, the buid's start the others. */
 const NUMBER_BITS = 24n
 const NO_TIMES = [null, null]
@@ -34,6 +34,8 @@ export interface SyntheticOptions {
   /** 1,000 to 16 million, each about 4 KB of disk and 300 bytes of memory. */
   readonly nodes: number
   readonly seed?: number
+  /** How many forms: 15 that make up a usual Cortex, and others of the model, up to "all", in equal parts. */
+  readonly forms?: number | 'all'
   readonly splices?: boolean
 }
 
@@ -54,7 +56,7 @@ export async function makeSyntheticCortex(dir: string, options: SyntheticOptions
   if (tar.status !== 0) throw new Error(`tar could not unpack ${TEMPLATE}`)
   const [layer] = readdirSync(join(dir, 'layers'))
   const user = rootUser(join(dir, 'slabs', 'cell.lmdb'))
-  const nodes = new SyntheticNodes(options.nodes, options.seed ?? 1)
+  const nodes = new SyntheticNodes(options.nodes, options.seed ?? 1, options.forms)
   const forms = Object.fromEntries(nodes.forms().map((form) => [form, nodes.countOf(form)]))
 
   const layerDir = join(dir, 'layers', layer)
@@ -64,7 +66,7 @@ export async function makeSyntheticCortex(dir: string, options: SyntheticOptions
     nodedata: writeNodeData(join(layerDir, 'nodedata.lmdb'), nodes, buids, user),
     splices: writeSplices(join(layerDir, 'splices.lmdb'), nodes, user, options.splices ?? true),
   }
-  await writeFormCounts(join(dir, 'slabs', 'cell.lmdb'), forms)
+  await writeCell(join(dir, 'slabs', 'cell.lmdb'), forms, (options.forms ?? LEAST_FORMS) !== LEAST_FORMS)
   return { layer, forms, rows }
 }
 
@@ -155,15 +157,15 @@ function writeTagProps(slab: SlabWriter, nodes: SyntheticNodes, { bytes }: Buids
   const abrvs = new Map<string, Buffer>()
   const dbs = ['by_tp_pi', 'by_tp_tpi', 'by_tp_ftpi'].map((name) => ({ name, bags: new Map<string, RowBag>() }))
   for (let number = 0; number < nodes.count; number++) {
-    const { form, risk } = nodes.node(number)
-    if (risk === null) continue
-    const [tag, valu] = risk
+    const { form, tagProp } = nodes.node(number)
+    if (tagProp === null) continue
+    const { tag, name: own, kind, valu } = tagProp
     const buid = bytes.subarray(32 * number, 32 * number + 32)
-    const names = [RISK, `#${tag}:${RISK}`, `${form}#${tag}:${RISK}`]
+    const names = [own, `#${tag}:${own}`, `${form}#${tag}:${own}`]
     for (const name of names) if (!abrvs.has(name)) abrvs.set(name, int64(abrvs.size))
     const tagAbrv = abrvs.get(names[1]) as Buffer
     for (const [i, { bags }] of dbs.entries()) {
-      addIndexed(bags, names[i], indexOf('int', valu), i === 0 ? Buffer.concat([buid, tagAbrv]) : buid)
+      addIndexed(bags, names[i], indexOf(kind, valu), i === 0 ? Buffer.concat([buid, tagAbrv]) : buid)
     }
   }
   for (const { name, bags } of dbs) {
@@ -217,7 +219,7 @@ function writeSplices(path: string, nodes: SyntheticNodes, user: string, wanted:
   const db = slab.db('splices', false)
   let offset = 0
   for (let number = 0; wanted && number < nodes.count; number++) {
-    const { form, valu, props, tags, risk, created } = nodes.node(number)
+    const { form, valu, props, tags, tagProp, created } = nodes.node(number)
     let time = created
     const log = (type: string, ...info: [string, Value][]) => {
       db.key().int64(offset++)
@@ -240,18 +242,32 @@ function writeSplices(path: string, nodes: SyntheticNodes, user: string, wanted:
       time++
       log('tag:add', ['tag', tag], ['valu', times ?? NO_TIMES], ['oldv', null])
     }
-    if (risk !== null) log('tag:prop:set', ['tag', risk[0]], ['prop', RISK], ['valu', risk[1]], ['curv', null])
+    if (tagProp !== null) {
+      const { tag, name, valu: own } = tagProp
+      log('tag:prop:set', ['tag', tag], ['prop', name], ['valu', own], ['curv', null])
+    }
   }
   const rows = db.close()
   slab.file.finish()
   return rows
 }
 
-async function writeFormCounts(path: string, forms: Readonly<Record<string, number>>): Promise<void> {
+/** Writes the counts of forms, and the tag props that the template has not. */
+async function writeCell(
+  path: string,
+  forms: Readonly<Record<string, number>>,
+  withMoreTagProps: boolean,
+): Promise<void> {
   const slab = await Slab.open(path)
   const db = slab.db('form:counts')
+  const hive = slab.db('hive')
   slab.write(() => {
     for (const [form, count] of Object.entries(forms)) db.put(Buffer.from(form), int64(count))
+    if (!withMoreTagProps) return
+    for (const [name, type] of MORE_TAG_PROPS) {
+      const path = ['cortex', 'model', 'tagprops', name].join('\0')
+      hive.put(Buffer.from(path), encode([name, [type, new PackMap([])], new PackMap([])]))
+    }
   })
   await slab.close()
 }
@@ -263,14 +279,17 @@ interface PropRow {
   readonly index: Uint8Array | Uint8Array[]
 }
 
-function propRows({ form, kind, valu, props, tags, risk }: SyntheticNode): PropRow[] {
+function propRows({ form, kind, valu, props, tags, tagProp }: SyntheticNode): PropRow[] {
   const rows: PropRow[] = [{ text: `*${form}`, valu, index: indexOf(kind, valu) }]
   for (const prop of props) rows.push({ text: prop.name, valu: prop.valu, index: indexOf(prop.kind, prop.valu) })
   for (const [tag, times] of tags) {
     const index = times === null ? NO_TIMES_INDEX : indexOf('ival', times)
     rows.push({ text: `#${tag}`, valu: times ?? NO_TIMES, index })
   }
-  if (risk !== null) rows.push({ text: `#${risk[0]}:${RISK}`, valu: risk[1], index: indexOf('int', risk[1]) })
+  if (tagProp !== null) {
+    const { tag, name, kind: own, valu: value } = tagProp
+    rows.push({ text: `#${tag}:${name}`, valu: value, index: indexOf(own, value) })
+  }
   return rows
 }
 
@@ -431,10 +450,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     options: {
       nodes: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '1' },
+      forms: { type: 'string', default: String(LEAST_FORMS) },
       'no-splices': { type: 'boolean', default: false },
     },
   })
   const { nodes, seed } = values
-  const options = { nodes: Number(nodes), seed: Number(seed), splices: !values['no-splices'] }
+  const forms = values.forms === 'all' ? ('all' as const) : Number(values.forms)
+  const options = { nodes: Number(nodes), seed: Number(seed), forms, splices: !values['no-splices'] }
   console.log(JSON.stringify(await makeSyntheticCortex(positionals[0], options)))
 }

@@ -1,15 +1,7 @@
 import { hash } from 'node:crypto'
-import { sha256, xxh64 } from '../src/bytes/hash.js'
-import { encode, type Value } from '../src/bytes/msgpack.js'
-
-/** How the 0.1.x model indexes a value. */
-export type Kind = 'str' | 'int' | 'bool' | 'ival' | 'fqdn' | 'ipv4' | 'hex' | 'loc' | 'hashed' | 'strs'
-
-export interface SyntheticProp {
-  readonly name: string
-  readonly kind: Kind
-  readonly valu: Value
-}
+import type { Value } from '../src/bytes/msgpack.js'
+import { ModelValues } from './model-values.js'
+import type { Kind, SyntheticProp } from './old-index.js'
 
 export interface SyntheticNode {
   readonly form: string
@@ -19,8 +11,8 @@ export interface SyntheticNode {
   readonly props: readonly SyntheticProp[]
   /** Tags with all their parents: null is a tag without times. */
   readonly tags: readonly (readonly [string, [number, number] | null])[]
-  /** Tag and value of the tag prop `risk`. */
-  readonly risk: readonly [string, number] | null
+  /** A tag with a tag prop. */
+  readonly tagProp: (SyntheticProp & { readonly tag: string }) | null
   readonly created: number
 }
 
@@ -41,7 +33,8 @@ const SHARES: readonly (readonly [string, number])[] = [
   ['ou:org', 1],
   ['ps:name', 1],
 ]
-const BLOCK = 100
+/** How the forms of a block are mixed: primes, one of which has no common divisor with the size of the block. */
+const STRIDES = [37, 41]
 const TAG_FORM = 'syn:tag'
 const MAX_TAGS = 220
 const FIRST_MS = 1_546_300_800_000
@@ -63,34 +56,61 @@ const WORDS = [
 const LOCS = ['us.ca.los angeles', 'us.va.ashburn', 'de.by', 'nl', 'ru.mow', 'cn.bj', 'br.sp', '??']
 const MIMES = ['application/x-dosexec', 'text/html', 'application/pdf', 'image/png', '??']
 
+/** What the template's model has; with more forms come more tag props. */
+const RISK = 'risk'
+/** Tag props of Cortexes with more than the usual forms: name, type, and how 0.1.x indexes it. */
+export const MORE_TAG_PROPS: readonly (readonly [name: string, type: string, kind: Kind])[] = [
+  ['note', 'str', 'str'],
+  ['when', 'time', 'int'],
+  ['host', 'inet:fqdn', 'fqdn'],
+  ['who', 'ps:person', 'hex'],
+]
+/** The forms of which a Cortex has at least some. */
+export const LEAST_FORMS = SHARES.length + 1
+
 /** The nodes of a made-up Cortex: each is a function of the seed and its number alone, so nothing has to be kept. */
 export class SyntheticNodes {
   readonly tags: readonly string[]
   private readonly parents: ReadonlyMap<string, readonly string[]>
   private readonly formOfSlot: string[] = []
   private readonly rankOfSlot: number[] = []
-  private readonly perBlock = new Map(SHARES)
+  private readonly perBlock: ReadonlyMap<string, number>
   private readonly counts = new Map<string, number>()
 
+  /** How many nodes in a row have all the forms in their shares. */
+  private readonly block: number
+  private readonly values: ModelValues | null
+  /** Those of the model, one node in each block. */
+  private readonly moreForms: ReadonlySet<string>
+
+  /** @param forms how many forms to use; more than LEAST_FORMS takes others from the model, "all" takes all of them */
   constructor(
     readonly count: number,
     private readonly seed: number,
+    forms: number | 'all' = LEAST_FORMS,
   ) {
+    this.values = forms === LEAST_FORMS ? null : new ModelValues()
+    this.moreForms = new Set(this.values === null ? [] : chosenForms(this.values, forms))
+    const shares = [...SHARES, ...[...this.moreForms].map((form) => [form, 1] as const)]
+    this.perBlock = new Map(shares)
     this.tags = tagPool(Math.min(MAX_TAGS, Math.floor(count / 20)))
     this.parents = new Map(this.tags.map((tag) => [tag, this.tags.filter((other) => tag.startsWith(`${other}.`))]))
-    const slots = SHARES.flatMap(([form, share]) => Array<string>(share).fill(form))
+    const slots = shares.flatMap(([form, share]) => Array<string>(share).fill(form))
+    const { length } = slots
+    this.block = length
+    const stride = STRIDES.find((prime) => length % prime !== 0) ?? 1
     const seen = new Map<string, number>()
-    for (let i = 0; i < BLOCK; i++) {
-      // 37 and 100 have no common divisor: forms alternate as in a Cortex that many feeds fill at once.
-      const form = slots[(i * 37) % BLOCK]
+    for (let i = 0; i < length; i++) {
+      // Forms alternate as in a Cortex that many feeds fill at once.
+      const form = slots[(i * stride) % length]
       this.formOfSlot.push(form)
       this.rankOfSlot.push(seen.get(form) ?? 0)
       seen.set(form, (seen.get(form) ?? 0) + 1)
     }
     const others = count - this.tags.length
-    for (const [form, share] of SHARES) {
-      const rest = this.formOfSlot.slice(0, others % BLOCK).filter((name) => name === form).length
-      this.counts.set(form, Math.floor(others / BLOCK) * share + rest)
+    for (const [form, share] of shares) {
+      const rest = this.formOfSlot.slice(0, others % length).filter((name) => name === form).length
+      this.counts.set(form, Math.floor(others / length) * share + rest)
     }
     this.counts.set(TAG_FORM, this.tags.length)
   }
@@ -111,7 +131,7 @@ export class SyntheticNodes {
       return
     }
     const slots = this.formOfSlot.flatMap((name, slot) => (name === form ? [slot] : []))
-    for (let block = this.tags.length; block < this.count; block += BLOCK) {
+    for (let block = this.tags.length; block < this.count; block += this.block) {
       for (const slot of slots) if (block + slot < this.count) yield block + slot
     }
   }
@@ -133,9 +153,9 @@ export class SyntheticNodes {
     if (random(1, 4) === 0) props.push({ name: '.seen', kind: 'ival', valu: [created - random(2, 1e9), created + 1] })
     const tagged = this.tags.length > 0 && form !== TAG_FORM && random(3, 10) < 3
     const tags = tagged ? this.tagsOf(random, created) : []
-    const risk = tags.length > 0 && random(4, 10) === 0 ? ([tags[tags.length - 1][0], random(5, 100)] as const) : null
-    const kind = PRIMARY_KINDS[form] ?? 'str'
-    return { form, kind, valu: this.primary(form, rank), props, tags, risk, created }
+    const tagProp = tags.length > 0 && random(4, 10) === 0 ? this.tagProp(tags[tags.length - 1][0], random) : null
+    const kind = this.more(form)?.kindOf(form) ?? PRIMARY_KINDS[form] ?? 'str'
+    return { form, kind, valu: this.primary(form, rank), props, tags, tagProp, created }
   }
 
   created(number: number): number {
@@ -150,8 +170,20 @@ export class SyntheticNodes {
   private place(number: number): [form: string, rank: number] {
     if (number < this.tags.length) return [TAG_FORM, number]
     const other = number - this.tags.length
-    const form = this.formOfSlot[other % BLOCK]
-    return [form, Math.floor(other / BLOCK) * (this.perBlock.get(form) ?? 0) + this.rankOfSlot[other % BLOCK]]
+    const form = this.formOfSlot[other % this.block]
+    return [form, Math.floor(other / this.block) * (this.perBlock.get(form) ?? 0) + this.rankOfSlot[other % this.block]]
+  }
+
+  /** Makes the values of a form that comes from the model; null for the usual ones. */
+  private more(form: string): ModelValues | null {
+    return this.moreForms.has(form) ? this.values : null
+  }
+
+  private tagProp(tag: string, random: Random): SyntheticNode['tagProp'] {
+    const others = this.values === null ? 0 : random(14, MORE_TAG_PROPS.length + 1)
+    if (this.values === null || others === 0) return { tag, ...prop(RISK, 'int', random(5, 100)) }
+    const [name, type, kind] = MORE_TAG_PROPS[others - 1]
+    return { tag, ...prop(name, kind, this.values.named(type, random(15, 1000))) }
   }
 
   private tagsOf(random: Random, created: number): [string, [number, number] | null][] {
@@ -165,6 +197,8 @@ export class SyntheticNodes {
   }
 
   private primary(form: string, rank: number): Value {
+    const values = this.more(form)
+    if (values !== null) return values.primary(form, rank)
     switch (form) {
       case 'edge:refs':
         return [this.fileRef(rank), ['inet:fqdn', this.fqdn(rank * 17 + Math.floor(rank / this.fileCount))]]
@@ -199,6 +233,8 @@ export class SyntheticNodes {
 
   private propsOf(form: string, rank: number, random: Random): SyntheticProp[] {
     const valu = this.primary(form, rank)
+    const values = this.more(form)
+    if (values !== null) return values.props(form, valu, random)
     switch (form) {
       case 'edge:refs': {
         const [n1, n2] = valu as [Value, Value][]
@@ -347,35 +383,12 @@ const PRIMARY_KINDS: Readonly<Record<string, Kind>> = {
   'ou:org': 'hex',
 }
 
-/**
- * The index bytes of 0.1.x for a value; for arrays those of the whole and of each element. What a row's second element holds, and
- * what its keys in the index dbs end with.
- */
-export function indexOf(kind: Kind, valu: Value): Uint8Array | Uint8Array[] {
-  switch (kind) {
-    case 'bool':
-      return Uint8Array.of(valu as number)
-    case 'fqdn':
-      return Buffer.from([...(valu as string)].reverse().join(''))
-    case 'hashed':
-      return sha256(encode(valu))
-    case 'hex':
-      return Buffer.from(valu as string, 'hex')
-    case 'int':
-      return signedInt(valu as number)
-    case 'ipv4':
-      return unsignedInt(valu as number)
-    case 'ival':
-      return Buffer.concat((valu as number[]).map(signedInt))
-    case 'loc':
-      return Buffer.from(`${(valu as string).split('.').join('\0')}\0`)
-    case 'str':
-      return chopped(Buffer.from(valu as string))
-    case 'strs': {
-      const items = (valu as string[]).map((item) => Buffer.concat([Uint8Array.of(1), chopped(Buffer.from(item))]))
-      return [Buffer.concat([Uint8Array.of(0), sha256(encode(valu))]), ...items]
-    }
-  }
+function chosenForms(values: ModelValues, forms: number | 'all'): string[] {
+  const others = values.otherForms(new Set([...SHARES.map(([form]) => form), TAG_FORM]))
+  const most = LEAST_FORMS + others.length
+  if (forms === 'all') return others
+  if (forms >= LEAST_FORMS && forms <= most) return others.slice(0, forms - LEAST_FORMS)
+  throw new Error(`Cannot make ${forms} forms: from ${LEAST_FORMS} to ${most} are possible`)
 }
 
 function prop(name: string, kind: Kind, valu: Value): SyntheticProp {
@@ -441,26 +454,6 @@ function ipv4(rank: number): number {
 
 function dotted(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join('.')
-}
-
-function signedInt(value: number): Buffer {
-  const out = Buffer.alloc(8)
-  out.writeBigUInt64BE(BigInt(value) + 0x8000_0000_0000_0000n)
-  return out
-}
-
-function unsignedInt(value: number): Buffer {
-  const out = Buffer.alloc(4)
-  out.writeUInt32BE(value)
-  return out
-}
-
-/** 0.1.x cuts an index at 256 bytes: the last eight are a hash of the whole. */
-function chopped(index: Buffer): Buffer {
-  if (index.length <= 256) return index
-  const digest = Buffer.alloc(8)
-  digest.writeBigUInt64BE(xxh64(index))
-  return Buffer.concat([index.subarray(0, 248), digest])
 }
 
 function scramble(seed: number, number: number, salt: number): number {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeSyntheticCortex } from '../../bench/synthetic-layer.js'
+import { sampleWork } from '../../src/forecast/sample-work.js'
 import { walkSlab } from '../../src/page/page-walker.js'
 import { tempDir } from '../support/fixture.js'
 
@@ -35,4 +36,12 @@ test('makeSyntheticCortex() makes the same bytes of the same seed, and others of
   const [one, again, other] = [await bytes('b', 5), await bytes('c', 5), await bytes('d', 6)]
   assert.ok(one.every((slab, i) => slab.equals(again[i])))
   assert.ok(!one[0].equals(other[0]))
+})
+
+test('makeSyntheticCortex() with all forms makes nodes of 220 forms, which migrate without an error', async () => {
+  const src = join(dir, 'e')
+  const { forms } = await makeSyntheticCortex(src, { nodes: NODES, forms: 'all' })
+  assert.equal(Object.keys(forms).length, 220)
+  const { workload, nodes } = sampleWork(src, { dir, parts: 100, workers: 1, memoryBytes: 2 ** 30 })
+  assert.deepEqual([nodes, workload.nodes], [NODES, NODES])
 })
