@@ -2,21 +2,22 @@
 // Runs the built tests: all `*.test.js` below dist/test but those that need real Synapse (`*.oracle.test.js`), or with
 // `--oracle` only those, with `--faults` only the fault campaigns (`*.fault.test.js`), with `--package` only those that
 // install the package (`*.package.test.js`), with `--browser` only those that look at pages in a browser
-// (`*.browser.test.js`); further arguments are parts of file names to choose by. `node --test` on Node 20 takes no globs.
+// (`*.browser.test.js`), with `--fleet` only those that run the examples under their engines (`*.fleet.test.js`); further
+// arguments are parts of file names to choose by. `node --test` on Node 20 takes no globs.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, sep } from 'node:path'
 
 const words = process.argv.slice(2)
-const special = ['oracle', 'faults', 'package', 'browser'].find((name) => words.includes(`--${name}`))
+const special = ['oracle', 'faults', 'package', 'browser', 'fleet'].find((name) => words.includes(`--${name}`))
 const parts = words.filter((word) => !word.startsWith('--'))
 const kind = special ? `.${special.replace('faults', 'fault')}.test.js` : '.test.js'
 const root = join('dist', 'test')
 const files = readdirSync(root, { recursive: true })
   .map((file) => join(root, file))
   .filter((file) => file.endsWith(kind))
-  .filter((file) => kind !== '.test.js' || !/\.(oracle|fault|package|browser)\.test\.js$/.test(file))
+  .filter((file) => kind !== '.test.js' || !/\.(oracle|fault|package|browser|fleet)\.test\.js$/.test(file))
   .filter((file) => parts.length === 0 || parts.some((part) => file.split(sep).join('/').includes(part)))
   .sort()
 if (files.length === 0) {

@@ -11,6 +11,7 @@ const DOCS = [
   ...readdirSync('docs')
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),
+  ...readdirSync('examples').map((name) => join('examples', name, 'README.md')),
 ]
 
 test('the README shows what migrate_020 prints for the bundled Cortex', (t) => {
