@@ -7,9 +7,13 @@ const READ_BYTES = 66 << 10
 const ALL_READ_BYTES = 8 << 20
 const LEAST_READ_BYTES = 8 << 10
 
-/** How much each reader reads at a time: long pieces, but a thread's buffers must not grow with the number of runs. */
+/**
+ * How much each reader reads at a time: long pieces, but a thread's buffers must not grow with the number of runs. There
+ * are few sizes, so that most merges can reuse the buffers of the one before.
+ */
 export function readBytesFor(readers: number): number {
-  return Math.max(LEAST_READ_BYTES, Math.min(READ_BYTES, Math.floor(ALL_READ_BYTES / readers)))
+  if (readers * READ_BYTES <= ALL_READ_BYTES) return READ_BYTES
+  return Math.max(LEAST_READ_BYTES, 2 ** Math.floor(Math.log2(ALL_READ_BYTES / readers)))
 }
 
 /**
@@ -34,8 +38,9 @@ interface ReadBuffer {
 }
 
 const NOTHING: ReadBuffer = { buf: Buffer.alloc(0), view: new DataView(new ArrayBuffer(0)) }
-/** Buffers for this thread's readers; the next merge reuses them. */
-const unused: ReadBuffer[] = []
+/** Buffers of one size for this thread's readers; the next merge reuses them if it has as many runs or so. */
+let unused: ReadBuffer[] = []
+let unusedBytes = 0
 /** The last reader's old buffer. We do not refill it before the next fill, as the previous row may still be in it. */
 let resting = NOTHING
 
@@ -125,8 +130,7 @@ export class SegmentReader {
       this.left = 0
       return false
     }
-    const next = unused.pop() ?? newBuffer()
-    this.replace(next)
+    this.replace(takeBuffer(roomFor(this.readBytes)))
     // A merge may have more runs than a process may have open files, so each file is open only during a read.
     const bytes = Math.min(left, this.readBytes)
     this.at = this.run.read(position, bytes, this.buf)
@@ -136,7 +140,7 @@ export class SegmentReader {
   }
 
   private replace(next: ReadBuffer): void {
-    if (resting !== NOTHING) unused.push(resting)
+    if (resting.buf.length === unusedBytes) unused.push(resting)
     resting = this.own
     this.own = next
     this.buf = next.buf
@@ -144,8 +148,12 @@ export class SegmentReader {
   }
 }
 
-function newBuffer(): ReadBuffer {
-  const buf = Buffer.allocUnsafeSlow(roomFor(READ_BYTES))
+function takeBuffer(bytes: number): ReadBuffer {
+  if (bytes !== unusedBytes) unused = []
+  unusedBytes = bytes
+  const known = unused.pop()
+  if (known !== undefined) return known
+  const buf = Buffer.allocUnsafeSlow(bytes)
   return { buf, view: viewOf(buf) }
 }
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr/pack'
 import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
+import { NumberSet, roomyArray } from '../bytes/number-set.js'
 import { copySpan, viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { beforeWrite } from '../file/write-throttle.js'
@@ -55,6 +56,9 @@ interface WriteBuffers {
 }
 
 const unused: WriteBuffers[] = []
+/** For `section()`: groups that have rows, and their ranks. A thread meets many more groups than a partition has. */
+const usedGroups = new NumberSet()
+let rankOf = new Int32Array(0)
 
 function newBuffers(): WriteBuffers {
   const buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
@@ -103,15 +107,13 @@ export class RunWriter {
    */
   section(name: string, rows: IndexRows, first: Int32Array, second: Int32Array | null, buids: Uint8Array): void {
     const buidView = new DataView(buids.buffer, buids.byteOffset, buids.byteLength)
-    const isUsed = new Uint8Array(first.length)
-    rows.markGroups(isUsed)
-    const used = usedOnes(isUsed)
+    usedGroups.clear()
+    rows.addGroups(usedGroups)
+    const used = usedGroups.numbers()
     const secondOf = (group: number) => (second === null ? -1 : second[group])
     used.sort((x, y) => first[x] - first[y] || secondOf(x) - secondOf(y))
-    const rankOf = new Int32Array(first.length)
-    used.forEach((group, rank) => {
-      rankOf[group] = rank
-    })
+    rankOf = roomyArray(rankOf, first.length)
+    for (let rank = 0; rank < used.length; rank++) rankOf[used[rank]] = rank
     const { order, ends } = sortRows(rows, rankOf, used.length)
     let at = 0
     used.forEach((group, rank) => {
@@ -239,15 +241,6 @@ export class RunWriter {
       })
     }
   }
-}
-
-/** The marked numbers; a partition may use only a few of them. */
-function usedOnes(marks: Uint8Array): Int32Array {
-  let count = 0
-  for (let number = 0; number < marks.length; number++) count += marks[number]
-  const used = new Int32Array(count)
-  for (let number = 0, at = 0; at < count; number++) if (marks[number] === 1) used[at++] = number
-  return used
 }
 
 /** The part of the footer for the current section. */

@@ -1,3 +1,5 @@
+import type { NumberSet } from '../bytes/number-set.js'
+
 /** An index has at most 503 bytes, see `writeIndex`. */
 const INDEX_ROOM_BYTES = 512
 
@@ -51,9 +53,9 @@ export class IndexRows {
     this.count = i + 1
   }
 
-  /** Sets `isUsed` to 1 for the groups that have rows. */
-  markGroups(isUsed: Uint8Array): void {
-    for (let i = 0; i < this.count; i++) isUsed[this.groups[i]] = 1
+  /** Adds the groups that have rows. */
+  addGroups(to: NumberSet): void {
+    for (let i = 0; i < this.count; i++) to.add(this.groups[i])
   }
 
   /** Removes all rows added since these counts. */

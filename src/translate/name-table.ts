@@ -1,5 +1,6 @@
 import { ByteIndex } from '../bytes/byte-index.js'
 import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '../bytes/byte-list.js'
+import { type NumberSet, roomyArray } from '../bytes/number-set.js'
 
 /**
  * Names of one abbreviation namespace, numbered in the order in which a worker thread meets them. At the end of a
@@ -8,6 +9,7 @@ import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '..
  */
 export class NameTable {
   private readonly index = new ByteIndex()
+  private rank = new Int32Array(0)
 
   get size(): number {
     return this.index.size
@@ -30,24 +32,23 @@ export class NameTable {
   }
 
   /**
-   * Renumbers the names of a partition in byte order.
+   * Renumbers the names of a partition in byte order. Costs nothing for the names of other partitions: a table outlives
+   * partitions and layers.
    *
-   * @param isUsed for each number, whether the partition uses it: a table outlives partitions and layers
-   * @returns the rank of each used number, and the used names in byte order
+   * @param used the numbers of its names
+   * @returns the rank of each of these numbers, until the next call; and the names in byte order
    */
-  ranks(isUsed: Uint8Array): { rank: Int32Array; sorted: ByteList } {
+  ranks(used: NumberSet): { rank: Int32Array; sorted: ByteList } {
     const { list } = this.index
-    let count = 0
-    for (let id = 0; id < this.size; id++) count += isUsed[id]
-    const order = new Int32Array(count)
-    for (let id = 0, at = 0; id < this.size; id++) if (isUsed[id] === 1) order[at++] = id
+    const order = used.numbers()
     sortByBytes(order, list)
-    const rank = new Int32Array(this.size)
+    this.rank = roomyArray(this.rank, this.size)
     const sorted = new ByteListBuilder()
-    order.forEach((id, place) => {
-      rank[id] = place
+    for (let place = 0; place < order.length; place++) {
+      const id = order[place]
+      this.rank[id] = place
       sorted.add(list.bytes, startOf(list, id), list.ends[id])
-    })
-    return { rank, sorted: sorted.pack() }
+    }
+    return { rank: this.rank, sorted: sorted.pack() }
   }
 }

@@ -1,4 +1,5 @@
 import { MsgpackError } from '../bytes/msgpack.js'
+import { NumberSet, roomyArray } from '../bytes/number-set.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { SpanMap } from '../bytes/span-map.js'
 import { INDEX_DBS, type IndexDb, type KeyName, keyOf, NODE_INDEX_DBS, type NodeIndexDb } from '../layout/dest-dbs.js'
@@ -65,6 +66,11 @@ export class NodeTranslator {
   }
   /** Groups of keys with two names: `a` is the number of the tag, `b` that of the form. */
   private readonly tagForms = new PairIndex()
+  /** For `ranks()`: what the partition uses of the tables, and the ranks of the two names of each used group. */
+  private readonly used = { prop: new NumberSet(), tag: new NumberSet(), tagProp: new NumberSet() }
+  private readonly usedTagForms = new NumberSet()
+  private tagRanks = new Int32Array(0)
+  private formRanks = new Int32Array(0)
   private readonly plans = new Map<string, FormPlan>()
   /** Form plans by the bytes of the form's name. */
   private readonly formPlans = new SpanMap<FormPlan>()
@@ -106,34 +112,30 @@ export class NodeTranslator {
    * The names that the partition uses, each table in byte order; and for each database the ranks of each group's names.
    *
    * @param rows the rows of all index databases
+   * @returns ranks of what these rows use, until the next call
    */
   ranks(rows: Readonly<Record<IndexDb, IndexRows>>) {
     const { prop, tag, tagProp } = this.nameTables
+    const { used, usedTagForms } = this
     const { size, a, b } = this.tagForms
-    const isUsed = {
-      prop: new Uint8Array(prop.size),
-      tag: new Uint8Array(tag.size),
-      tagProp: new Uint8Array(tagProp.size),
-    }
-    const isTagForm = new Uint8Array(size)
+    for (const set of [used.prop, used.tag, used.tagProp, usedTagForms]) set.clear()
     for (const db of INDEX_DBS) {
       const [kind, second] = keyOf(db)
-      rows[db].markGroups(second === undefined ? isUsed[kind] : isTagForm)
+      rows[db].addGroups(second === undefined ? used[kind] : usedTagForms)
     }
-    for (let group = 0; group < size; group++) {
-      if (isTagForm[group] === 0) continue
-      isUsed.tag[a[group]] = 1
-      isUsed.prop[b[group]] = 1
+    const groups = usedTagForms.numbers()
+    for (const group of groups) {
+      used.tag.add(a[group])
+      used.prop.add(b[group])
     }
-    const names = {
-      prop: prop.ranks(isUsed.prop),
-      tag: tag.ranks(isUsed.tag),
-      tagProp: tagProp.ranks(isUsed.tagProp),
+    const names = { prop: prop.ranks(used.prop), tag: tag.ranks(used.tag), tagProp: tagProp.ranks(used.tagProp) }
+    this.tagRanks = roomyArray(this.tagRanks, size)
+    this.formRanks = roomyArray(this.formRanks, size)
+    for (const group of groups) {
+      this.tagRanks[group] = names.tag.rank[a[group]]
+      this.formRanks[group] = names.prop.rank[b[group]]
     }
-    const pairs = {
-      first: a.subarray(0, size).map((id) => names.tag.rank[id]),
-      second: b.subarray(0, size).map((id) => names.prop.rank[id]),
-    }
+    const pairs = { first: this.tagRanks, second: this.formRanks }
     const of = (db: IndexDb) => {
       const [kind, second] = keyOf(db)
       return second === undefined ? { first: names[kind].rank, second: null } : pairs

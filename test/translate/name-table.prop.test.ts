@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { itemOf } from '../../src/bytes/byte-list.js'
+import { NumberSet } from '../../src/bytes/number-set.js'
+import { NameTable } from '../../src/translate/name-table.js'
+
+const name = fc.uint8Array({ minLength: 1, maxLength: 3 })
+
+test('NameTable.ranks() ranks the names of one partition after another, as a table of its own would', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(name, { maxLength: 80 }), { maxLength: 6 }), (partitions) => {
+      const table = new NameTable()
+      const used = new NumberSet()
+      for (const names of partitions) {
+        used.clear()
+        const ids = names.map((bytes) => table.id(bytes))
+        for (const id of ids) used.add(id)
+        const { rank, sorted } = table.ranks(used)
+        const inOrder = [...new Set(names.map((bytes) => Buffer.from(bytes).toString('latin1')))].sort()
+        assert.deepEqual(
+          Array.from(sorted.ends, (_, place) => Buffer.from(itemOf(sorted, place)).toString('latin1')),
+          inOrder,
+        )
+        assert.deepEqual(
+          ids.map((id) => rank[id]),
+          names.map((bytes) => inOrder.indexOf(Buffer.from(bytes).toString('latin1'))),
+        )
+      }
+    }),
+  )
+})
+
+test('NumberSet has each number once, and none of before clear()', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(fc.nat(5000), { maxLength: 200 }), { maxLength: 5 }), (rounds) => {
+      const set = new NumberSet()
+      for (const numbers of rounds) {
+        set.clear()
+        for (const number of numbers) set.add(number)
+        assert.deepEqual([...set.numbers()], [...new Set(numbers)])
+        assert.equal(set.size, new Set(numbers).size)
+      }
+    }),
+  )
+})
