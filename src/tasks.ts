@@ -1,6 +1,7 @@
 import { checkPages as pages, checkRun as run } from './migrate/tasks/check-kept.js'
 import { copyNodedata as copy, mergeRuns as merge } from './migrate/tasks/merge-runs.js'
 import { extractNodes as extract } from './migrate/tasks/node-extract.js'
+import { sendStream as send } from './migrate/tasks/send-stream.js'
 import { extractSpliceRange as splices } from './migrate/tasks/splice-range.js'
 import type { replayNodes as replay } from './replay/tasks/replay-nodes.js'
 import { mergeRunFiles as mergeFiles } from './run/merge-run-files.js'
@@ -20,6 +21,7 @@ export interface Tasks {
   copyNodedata: typeof copy
   mergeRunFiles: typeof mergeFiles
   extractSpliceRange: typeof splices
+  sendStream: typeof send
   checkPages: typeof pages
   checkRun: typeof run
   replayNodes: typeof replay
@@ -38,6 +40,7 @@ export const mergeRuns = overWire(merge)
 export const copyNodedata = overWire(copy)
 export const mergeRunFiles = overWire(mergeFiles)
 export const extractSpliceRange = overWire(splices)
+export const sendStream = overWire(send)
 export const checkPages = overWire(pages)
 export const checkRun = overWire(run)
 // Load these only when needed: a thread that migrates does not need them.

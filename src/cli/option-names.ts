@@ -37,6 +37,8 @@ export const OPTION_NAMES: readonly string[] = [
   'on-success',
   'orphan-layers',
   'out',
+  'part',
+  'part-bytes',
   'parts',
   'quiet',
   'replay',

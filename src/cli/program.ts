@@ -6,6 +6,7 @@ import { errorsCommand } from './errors-command.js'
 import { inspectCommand } from './inspect-command.js'
 import { migrateCommand } from './migrate-command.js'
 import { modelCommand } from './model-command.js'
+import { partCommand } from './part-command.js'
 import { preflightCommand } from './preflight-command.js'
 import { reportCommand } from './report-command.js'
 import { setupCommand } from './setup-command.js'
@@ -39,6 +40,7 @@ export function synapseMigrator(): CliCommand {
     verifyCommand(),
     reportCommand(),
     benchDiskCommand(),
+    partCommand(),
     checkpointCommand(),
     setupCommand(),
     completionCommand(programs),

@@ -8,6 +8,7 @@ import { countForms, formCountTable } from '../inspect/form-counts.js'
 import type { Log } from '../log.js'
 import { Migrator } from '../migrate/migrator.js'
 import type { MigrateOptions } from '../migrate/options.js'
+import type { PlannedRun } from '../migrate/parts/stages.js'
 import { type MigrateSummary, summaryText } from '../migrate/summary.js'
 import { refuseMissingLayers } from '../preflight/refusal.js'
 import { readSource } from '../source/cortex-dir.js'
@@ -32,8 +33,19 @@ import { MOST_DIFFERENCES, verifyText } from './verify-text.js'
 
 const BYTES_PER_MB = 1e6
 
-/** Runs `migrate_020` with these options; returns the exit code. */
-export async function runMigrate(parsed: ParsedMigrate, origins: readonly string[]): Promise<ExitCode> {
+/** Adds what a plan has fixed to the options of this host. */
+type Planned = (host: MigrateOptions) => PlannedRun
+
+/**
+ * Runs `migrate_020` with these options; returns the exit code.
+ *
+ * @param planned adds what a plan for parts has fixed: then this run is their last step
+ */
+export async function runMigrate(
+  parsed: ParsedMigrate,
+  origins: readonly string[],
+  planned: Planned | null = null,
+): Promise<ExitCode> {
   const runLog = new RunLog(parsed, (line) => screen.write(line))
   const { log } = runLog
   const screen = new ProgressScreen({
@@ -49,7 +61,7 @@ export async function runMigrate(parsed: ParsedMigrate, origins: readonly string
   const lines = parsed.json === true ? new JsonLines(runId, (line) => process.stdout.write(line)) : null
   const { src: source, dest = null, dryRun: isDryRun = false } = parsed
   const watch = new RunWatch({ runId, source, dest, isDryRun }, lines)
-  const run: Run = { runId, screen, watch, runLog, reportPage: null }
+  const run: Run = { runId, screen, watch, runLog, planned, reportPage: null }
   const exitCode = await runToItsEnd(parsed, run)
   const complaint = await runHook(parsed, { runId, exitCode, report: run.reportPage })
   if (complaint !== null) log('WARNING', complaint)
@@ -62,13 +74,15 @@ interface Run {
   readonly screen: ProgressScreen
   readonly watch: RunWatch
   readonly runLog: RunLog
+  readonly planned: Planned | null
   reportPage: string | null
 }
 
 /** Reports the end of the run everywhere. */
 async function runToItsEnd(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
   const { watch, screen } = run
-  const hint = parsed.dryRun ? 'Nothing was written' : 'To continue, run the same command with --from-last'
+  const again = run.planned === null ? 'run the same command with --from-last' : 'run the same command again'
+  const hint = parsed.dryRun ? 'Nothing was written' : `To continue, ${again}`
   const release = stopOnSignals(screen, hint)
   try {
     const exitCode = await migrate(parsed, run)
@@ -92,7 +106,12 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
   if (parsed.metricsFile !== undefined) watch.tell(metricsSink(parsed.metricsFile, parsed.src, log))
   if (parsed.nice !== undefined) beNice(parsed.nice)
   const throttle = parsed.maxDisk === undefined ? null : setWriteThrottle(parsed.maxDisk * BYTES_PER_MB)
-  const options = await migrateOptions(parsed, (text) => log('WARNING', text))
+  const warn = (text: string) => log('WARNING', text)
+  const { planned } = run
+  const { options, stage } =
+    planned === null
+      ? { options: await migrateOptions(parsed, warn), stage: null }
+      : planned(await migrateOptions({ ...parsed, model: [] }, warn))
   if (options.workers < parsed.workers) {
     const memory = formatBytes(options.memoryBytes)
     log(
@@ -112,7 +131,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
   }
   noteRun(runLog)
   try {
-    const summary = await new Migrator(options, log, report.samples, begin).run()
+    const summary = await new Migrator(options, log, report.samples, begin, stage).run()
     screen.stop()
     if (throttle !== null) log('INFO', throttleText(throttle, parsed.maxDisk))
     const text = summaryText(summary)

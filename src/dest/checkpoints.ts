@@ -154,14 +154,14 @@ function streamKey(key: string, stream: number): string {
 }
 
 /** The checkpoint with its digest in front, so that we do not continue from one that somebody has edited. */
-function sealed(checkpoint: object): Uint8Array {
+export function sealed(checkpoint: object): Uint8Array {
   const packed = packr.pack(checkpoint)
   const digest = Buffer.alloc(DIGEST_BYTES)
   digest.writeBigUInt64LE(xxh64(packed))
   return Buffer.concat([digest, packed])
 }
 
-function unsealed(key: string, value: Uint8Array): unknown {
+export function unsealed(key: string, value: Uint8Array): unknown {
   const packed = Buffer.from(value.subarray(DIGEST_BYTES))
   const digest = value.length > DIGEST_BYTES ? Buffer.from(value).readBigUInt64LE() : null
   const found = xxh64(packed)

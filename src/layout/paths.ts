@@ -30,6 +30,9 @@ export interface MigrationPaths {
   readonly runs: string
   buildOf(layerIden: string): string
   runsOf(layerIden: string): string
+  /** What `synapse-migrator part` keeps: the plan, and a directory for each layer with what its parts have made. */
+  readonly parts: string
+  partsOf(layerIden: string): string
   /** Copies of the layers of a running source. */
   readonly snapshot: string
   /** An older source upgraded to the format of 0.1.58, and a note of what it was made from. */
@@ -80,7 +83,7 @@ function layerPaths(dir: string): LayerPaths {
 }
 
 function migrationPaths(dir: string): MigrationPaths {
-  const [build, runs, splices] = [join(dir, 'build'), join(dir, 'runs'), join(dir, 'splices')]
+  const [build, runs, parts, splices] = ['build', 'runs', 'parts', 'splices'].map((name) => join(dir, name))
   return {
     dir,
     log: join(dir, 'migr.lmdb'),
@@ -92,6 +95,8 @@ function migrationPaths(dir: string): MigrationPaths {
     runs,
     buildOf: (layerIden) => join(build, layerIden),
     runsOf: (layerIden) => join(runs, layerIden),
+    parts,
+    partsOf: (layerIden) => join(parts, layerIden),
     snapshot: join(dir, 'snapshot'),
     source: join(dir, 'source'),
     sourceOrigin: join(dir, 'source-origin.json'),

@@ -55,6 +55,8 @@ export const nodesCheckpoint = z.strictObject({
   nodelim: z.nullable(count),
   unitBytes: z.optional(count),
   fanIn: z.optional(z.strictObject({ atOnce: count, most: count })),
+  /** How many parts have translated the layer, in processes of their own. */
+  parts: z.optional(count),
   isBuilt: z.boolean(),
   /** Transaction numbers of the destination's slabs after `errors --replay` wrote to them. */
   writtenTxns: z.optional(z.record(z.string(), count)),

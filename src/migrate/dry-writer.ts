@@ -2,19 +2,18 @@ import type { AcceptedErrors } from '../dest/accepted-errors.js'
 import { ErrorCounts } from '../dest/error-counts.js'
 import type { StreamResult } from '../dest/slab-build.js'
 import { type PackedRecord, release, type StreamMessage } from '../thread/chunk-sender.js'
-import type { LayerWriter, LayerWriterPort } from '../writer/layer-writer.js'
+import type { LayerWriter } from '../writer/layer-writer.js'
+import { NoWriter } from './no-writer.js'
 
 type Args<Name extends keyof LayerWriter> = Parameters<LayerWriter[Name]>[0]
 
 /** Replaces the writer when nothing should be written: takes what tasks send, and counts their errors. */
-export class DryWriter implements LayerWriter {
+export class DryWriter extends NoWriter implements LayerWriter {
   readonly errors: ErrorCounts
-  readonly port: LayerWriterPort = {
-    call: async (method, args) => (this[method] as (args: unknown) => unknown).call(this, args) as never,
-  }
   private readonly records = new Map<string, readonly PackedRecord[]>()
 
   constructor(accepted: AcceptedErrors | null) {
+    super()
     this.errors = new ErrorCounts(accepted)
   }
 
@@ -40,26 +39,6 @@ export class DryWriter implements LayerWriter {
     }
   }
 
-  /** No earlier run has left anything. */
-  checkpoint(): null {
-    return null
-  }
-
-  installSlabs(): boolean {
-    return true
-  }
-
-  abrvDbs(): void {}
-  build(): void {}
   async commitRuns(): Promise<void> {}
   drop(): void {}
-  dropCheckpoint(): void {}
-  finishDb(): void {}
-  finishSlab(): void {}
-  forget(): void {}
-  putBuilt(): void {}
-  putCheckpoint(): void {}
-  record(): void {}
-  resume(): void {}
-  rowsDb(): void {}
 }

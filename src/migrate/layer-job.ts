@@ -44,7 +44,8 @@ export interface JobKind<Step extends LayerStep> {
   /** Why a run with other options has to start over; null when it need not. */
   startsOver(head: LayerCheckpoints[Step]): string | null
   readonly texts: {
-    readonly noCheckpoint: string
+    /** Null when nothing is to be said. */
+    readonly noCheckpoint: string | null
     readonly gone: string
     again(some: string): string
   }
@@ -97,7 +98,7 @@ export class LayerJob<Step extends LayerStep> {
     if (!fromLast) return null
     const stored = await this.threads.writer.call('checkpoint', { key: this.key })
     if (stored === null) {
-      this.events.warn(texts.noCheckpoint)
+      if (texts.noCheckpoint !== null) this.events.warn(texts.noCheckpoint)
       return null
     }
     const head = parsedCheckpoint(step, this.key, stored.head)

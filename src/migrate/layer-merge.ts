@@ -7,6 +7,7 @@ import type { RunNames } from '../run/name-union.js'
 import { readRunFooter } from '../run/run-footer.js'
 import type { GroupCommit } from '../thread/in-turn.js'
 import type { BuiltDb, JobSlab, LayerJob } from './layer-job.js'
+import type { Share } from './layer-plan.js'
 
 /** Numbers from here on are for streams of merges. Those of partitions start at 0, with a new number for each try. */
 export const MERGE_STREAMS = 2 ** 24
@@ -83,16 +84,36 @@ export class LayerMerge {
     unitBytes: number | undefined
     partitions: Pick<GroupCommit<unknown>, 'room' | 'drain'>
   }): Promise<void> {
-    for (const [index, path] of args.runs?.entries() ?? []) {
-      this.add(index, path)
-      await setImmediate()
-    }
-    const unitBytes = args.unitBytes ?? (args.runs === null ? undefined : longUnitBytes(args.runs.length))
-    const { parts, dbs } = this.parts(args.withNodedata, unitBytes, args.runs === null ? NODEDATA_UNIT_PARTS : 1)
+    const { parts, dbs } = await this.planned(args)
     await this.makeParts(parts, args.made, args.partitions)
     await args.partitions.drain()
     const bybuid: BuiltDb = { slab: this.slabs[1].slab, name: 'bybuid', dupSort: false, streams: args.bybuid }
     await this.job.finishSlabs([bybuid, ...dbs], () => this.writeSmallDbs(this.plan.names(), args.forms))
+  }
+
+  /** Makes the pages of a share of the merge. Returns which these are. */
+  async runShare(
+    args: { withNodedata: boolean; runs: readonly string[]; unitBytes: number | undefined },
+    shareOf: (units: number) => Share,
+  ): Promise<Share> {
+    const { parts } = await this.planned(args)
+    const share = shareOf(parts.length)
+    await this.makeParts(parts.slice(share.first, share.end), new Set(), { room: async () => {} })
+    return share
+  }
+
+  private async planned(args: {
+    withNodedata: boolean
+    runs: readonly string[] | null
+    unitBytes: number | undefined
+  }): Promise<{ parts: MergePart[]; dbs: BuiltDb[] }> {
+    const { runs } = args
+    for (const [index, path] of runs?.entries() ?? []) {
+      this.add(index, path)
+      await setImmediate()
+    }
+    const unitBytes = args.unitBytes ?? (runs === null ? undefined : longUnitBytes(runs.length))
+    return this.parts(args.withNodedata, unitBytes, runs === null ? NODEDATA_UNIT_PARTS : 1)
   }
 
   private parts(

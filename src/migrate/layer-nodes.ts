@@ -1,45 +1,27 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { assert } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
-import { NODES_SCHEMA, type NodesCheckpoint, type NodesFingerprint, type NodesStream } from '../layout/records.js'
-import type { ModelData } from '../model/model.js'
+import type { NodesCheckpoint, NodesStream } from '../layout/records.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { FanIn } from '../run/run-levels.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
 import { nodedataRows, nodeRows } from '../source/source-dbs.js'
-import { modelKey } from '../stream/worker-state.js'
 import type { GroupCommit } from '../thread/in-turn.js'
-import { printOf } from './layer-checkpoint.js'
 import { type JobEvents, LayerJob, type Saved } from './layer-job.js'
 import { LayerMerge, type LayerMergeEvents, nodeSlabs } from './layer-merge.js'
-import { LayerRuns } from './layer-runs.js'
+import { type LayerNodesSource, type LayerPlan, type MadeParts, nodesFingerprint, type Share } from './layer-plan.js'
+import { LayerRuns, PartRuns, type Runs } from './layer-runs.js'
 import { NodeTotals } from './node-totals.js'
 import type { PieceSizes } from './options.js'
 import type { StreamThreads } from './stream-task.js'
 import type { NodeExtractCounts } from './tasks/node-extract.js'
 
-/** Everything that the rows of a layer's nodes depend on. */
-export interface LayerNodesSource {
-  readonly iden: string
-  readonly srcDir: string
-  readonly destDir: string
-  /** Idens of other layers that may have the form of a partial node, those below in a view first. */
-  readonly otherLayers: readonly string[]
-  readonly model: ModelData
-  readonly checks: boolean
-  readonly mapPartial: boolean
-  /** Whether the Cortex has layers that we cannot read. */
-  readonly isLayerMissing: boolean
-  readonly withNodedata: boolean
-  /** The reference's `--nodelim`: stop at the N-th node. */
-  readonly nodelim: number | null
-}
-
 export interface LayerNodesOptions extends LayerNodesSource {
+  /** What other processes have made of the layer; null when this one does all of it. */
+  readonly made: MadeParts | null
   readonly fromLast: boolean
   /** Whether to stop after translating: nothing is sorted, merged or stored. */
   readonly dryRun: boolean
@@ -100,7 +82,7 @@ export class LayerNodes {
   private readonly job: LayerJob<'nodes'>
   private readonly merge: LayerMerge
   /** Set once the number of partitions is known. */
-  private runs: LayerRuns
+  private runs: Runs
   /** Parts of the merge that an earlier run made. */
   private merged: ReadonlySet<number> = new Set()
   private streams = 0
@@ -118,7 +100,7 @@ export class LayerNodes {
     this.nodedataPath = cortexPaths(srcDir).layer(iden).slab('nodedata')
     const slabs = nodeSlabs(iden, join(dest.migration.buildOf(iden), 'nodes'), dest.layer(iden).dir)
     this.slab = slabs[1].slab
-    const { fromLast, nodelim } = options
+    const { fromLast, nodelim, made } = options
     const kind = {
       step: 'nodes',
       iden,
@@ -127,10 +109,15 @@ export class LayerNodes {
       errorsOf: ({ counts }: NodesStream) => counts?.errorCount ?? 0,
       runsOf: (streams: readonly NodesStream[]) => this.runs.noted(streams),
       keep: (streams: readonly NodesStream[], damaged: ReadonlySet<number>) => this.runs.keep(streams, damaged),
-      startsOver: (head: NodesCheckpoint) =>
-        head.nodelim === nodelim ? null : `Layer ${iden} was started with another --nodelim, starting it over`,
+      startsOver: (head: NodesCheckpoint) => {
+        if (head.nodelim !== nodelim) return `Layer ${iden} was started with another --nodelim, starting it over`
+        // Other runs give other parts of the merge.
+        const isOther = !head.isBuilt && head.parts !== made?.plan.parts
+        return isOther ? `Layer ${iden} was started with other parts, starting it over` : null
+      },
       texts: {
-        noCheckpoint: `Start from checkpoint was specified but no nodes log found for layer ${iden}`,
+        noCheckpoint:
+          made === null ? `Start from checkpoint was specified but no nodes log found for layer ${iden}` : null,
         gone: `The migrated slabs of layer ${iden} are gone, starting it over`,
         again: (some: string) =>
           `Redoing ${some} parts of layer ${iden}: their files changed on disk since an earlier run wrote them`,
@@ -157,8 +144,9 @@ export class LayerNodes {
       const borders = saved?.head.borders ?? plan.borders
       const unitBytes = saved === null ? this.options.pieces.unitBytes : saved.head.unitBytes
       const fanIn = saved === null ? this.options.pieces.fanIn : saved.head.fanIn
-      const { nodelim } = this.options
-      const head = { fingerprint: plan.fingerprint, borders, nodelim, unitBytes, fanIn, isBuilt: false }
+      const { nodelim, made } = this.options
+      const parts = made?.plan.parts
+      const head = { fingerprint: plan.fingerprint, borders, nodelim, unitBytes, fanIn, parts, isBuilt: false }
       const ranges = rangesOf(borders, plan.end)
       this.runs = this.runsOf(ranges.length, fanIn)
       if (!this.options.dryRun) await this.begin(saved, head)
@@ -194,6 +182,43 @@ export class LayerNodes {
     }
   }
 
+  /**
+   * Translates a share of the partitions, for a part of the layer.
+   *
+   * @returns the runs that it leaves, in order
+   */
+  async extractShare({ borders }: LayerPlan, share: Share, fanIn: FanIn, dir: string): Promise<readonly string[]> {
+    const layer = SlabReader.open(this.layerPath)
+    const nodedata = this.openNodedata()
+    try {
+      const runs = new LayerRuns(dir, share.end - share.first, fanIn, this.job.key, this.job.threads, share.first)
+      this.runs = runs
+      this.totalRows = nodeRows(layer).entries + (nodedataRows(nodedata)?.entries ?? 0)
+      const commits = await this.extractAll(rangesOf(borders, null), nodedata, share)
+      await commits.drain()
+      await runs.drain()
+      layer.assertUnchanged()
+      nodedata?.assertUnchanged()
+      return runs.last()
+    } finally {
+      layer.close()
+      nodedata?.close()
+    }
+  }
+
+  /** Makes the pages of a share of the merge, for a part of the layer. Returns which these are. */
+  mergeShare(runs: readonly string[], shareOf: (units: number) => Share): Promise<Share> {
+    const { withNodedata, pieces } = this.options
+    return this.merge.runShare(
+      {
+        runs,
+        withNodedata: withNodedata && SlabReader.exists(this.nodedataPath),
+        unitBytes: pieces.unitBytes,
+      },
+      shareOf,
+    )
+  }
+
   private openNodedata(): SlabReader | null {
     if (!this.options.withNodedata) return null
     if (SlabReader.exists(this.nodedataPath)) return SlabReader.open(this.nodedataPath)
@@ -210,34 +235,14 @@ export class LayerNodes {
     return {
       end,
       isLimited: end !== null,
-      borders: planPartitions(data === undefined ? [bybuid] : [bybuid, data], layer.pageSize, {
-        workers: this.job.threads.pool.workers,
-        memoryBytes: options.memoryBytes,
-        partitionBytes: options.pieces.partitionBytes,
-      }),
-      fingerprint: this.fingerprint(),
-    }
-  }
-
-  private fingerprint(): NodesFingerprint {
-    const { iden, srcDir, otherLayers, withNodedata, checks, mapPartial, model } = this.options
-    const source = cortexPaths(srcDir)
-    const layer = printOf(source.layer(iden), 'layer')
-    assert(layer !== null, () => `layer "${iden}" has no slab`)
-    return {
-      schema: NODES_SCHEMA,
-      layer: iden,
-      slabs: {
-        layer,
-        nodedata: withNodedata ? printOf(source.layer(iden), 'nodedata') : null,
-        // Every change of a node is also a splice. In a large layer the log reveals more changes than a sample of the
-        // pages.
-        splices: printOf(source.layer(iden), 'splices'),
-      },
-      otherLayers: otherLayers.map((other) => ({ iden: other, layer: printOf(source.layer(other), 'layer') })),
-      checks,
-      mapPartial,
-      model: modelKey(model),
+      borders:
+        options.made?.plan.borders ??
+        planPartitions(data === undefined ? [bybuid] : [bybuid, data], layer.pageSize, {
+          workers: this.job.threads.pool.workers,
+          memoryBytes: options.memoryBytes,
+          partitionBytes: options.pieces.partitionBytes,
+        }),
+      fingerprint: nodesFingerprint(options),
     }
   }
 
@@ -273,9 +278,10 @@ export class LayerNodes {
   private async extractAll(
     ranges: readonly { start: Uint8Array | null; end: Uint8Array | null }[],
     nodedata: SlabReader | null,
+    share?: Share,
   ): Promise<Pick<GroupCommit<unknown>, 'room' | 'drain'>> {
     const { job, slab, runs } = this
-    const { dryRun } = this.options
+    const { dryRun, mapPartial, made } = this.options
     const commits = job.commits((streams) => {
       // A merged run must not vouch for a partition that the checkpoint does not have.
       if (runs.areMerged && !dryRun) for (const { counts } of partitionsOf(streams)) runs.add(counts.partition)
@@ -284,16 +290,18 @@ export class LayerNodes {
       this.take(partition.stream, partition.counts)
       this.showProgress()
       commits.add({ slab, stream: partition }, bytes)
-      if (!runs.areMerged && !dryRun)
+      if (!runs.areMerged && !dryRun && share === undefined)
         this.merge.add(partition.counts.partition, this.runPath(partition.counts.partition))
     }
     // Show at once what an earlier run did: it says nothing about the speed of this one.
     this.showProgress()
     const deferred: Extracted[] = []
-    const open = ranges.map((_, index) => index).filter((index) => !this.done.has(index))
+    const own = ranges.map((_, index) => index).slice(share?.first, share?.end)
+    const open = own.filter((index) => !this.done.has(index))
     await job.each(open, [commits, runs], async (index) => {
       const partition = await this.extract(index, ranges[index], [], nodedata !== null)
-      const isUnresolved = this.options.mapPartial && partition.counts.unresolved.length > 0
+      // Parts have looked for these forms already.
+      const isUnresolved = mapPartial && made === null && partition.counts.unresolved.length > 0
       if (isUnresolved) deferred.push(partition)
       else finished(partition)
     })
@@ -338,7 +346,7 @@ export class LayerNodes {
       model: options.model,
       runPath,
     })
-    const runBytes = runPath === null ? 0 : statSync(runPath).size
+    const runBytes = runPath === null || options.made !== null ? 0 : statSync(runPath).size
     return { stream, counts, bytes: pageBytes + runBytes }
   }
 
@@ -377,7 +385,9 @@ export class LayerNodes {
     this.totals.add(counts)
   }
 
-  private runsOf(partitions: number, fanIn: FanIn | undefined): LayerRuns {
+  private runsOf(partitions: number, fanIn: FanIn | undefined): Runs {
+    const { made } = this.options
+    if (made !== null) return new PartRuns(made.runPaths)
     return new LayerRuns(this.runsDir, partitions, fanIn, this.job.key, this.job.threads)
   }
 
@@ -387,7 +397,7 @@ export class LayerNodes {
   }
 
   private runPath(partition: number): string {
-    return this.runs.path({ level: 0, index: partition })
+    return this.runs.pathOf(partition)
   }
 }
 

@@ -9,6 +9,41 @@ import type { StreamThreads } from './stream-task.js'
 const RUN_NOTES = 2 ** 28
 const LEVEL_NOTES = 2 ** 24
 
+/** The sorted runs of a layer. */
+export type Runs = Pick<
+  LayerRuns,
+  'add' | 'areMerged' | 'drain' | 'keep' | 'last' | 'noted' | 'pathOf' | 'resume' | 'room'
+>
+
+/** Runs that parts of the layer have left: what a checkpoint vouches for here is pages alone. */
+export class PartRuns implements Runs {
+  readonly areMerged = true
+
+  constructor(private readonly paths: readonly string[]) {}
+
+  last(): string[] {
+    return [...this.paths]
+  }
+
+  keep(notes: readonly NodesStream[], damaged: ReadonlySet<number>): readonly NodesStream[] {
+    return notes.filter(({ stream }) => !damaged.has(stream))
+  }
+
+  noted(): [] {
+    return []
+  }
+
+  /** A part has written it under a name of its own. */
+  pathOf(): string {
+    return ''
+  }
+
+  add(): void {}
+  async drain(): Promise<void> {}
+  resume(): void {}
+  async room(): Promise<void> {}
+}
+
 /**
  * The sorted runs of a layer. In a large layer, they are merged in levels while its partitions are still being
  * translated, whenever enough consecutive ones are ready. A merged run becomes durable, and gets into the checkpoint,
@@ -28,6 +63,8 @@ export class LayerRuns {
     fanIn: FanIn | undefined,
     private readonly key: string,
     private readonly threads: StreamThreads,
+    /** The first of these partitions: a part of a layer has others. */
+    private readonly firstPartition = 0,
   ) {
     this.levels = new RunLevels(partitions, fanIn)
     this.commits = new GroupCommit((batch) => this.commit(batch))
@@ -38,7 +75,12 @@ export class LayerRuns {
     return this.levels.top > 0
   }
 
-  path({ level, index }: RunId): string {
+  /** The run of a partition. */
+  pathOf(partition: number): string {
+    return this.path(this.leaf(partition))
+  }
+
+  private path({ level, index }: RunId): string {
     const name = String(index).padStart(6, '0')
     return join(this.dir, level === 0 ? `${name}.run` : `${level}-${name}.run`)
   }
@@ -53,7 +95,7 @@ export class LayerRuns {
   noted(notes: readonly NodesStream[]): { stream: number; path: string }[] {
     const merged = mergedOf(notes)
     return notes.flatMap((note) => {
-      const run = runOf(note)
+      const run = this.runOf(note)
       return run === null || this.isCovered(run, merged) ? [] : [{ stream: note.stream, path: this.path(run) }]
     })
   }
@@ -62,7 +104,7 @@ export class LayerRuns {
   keep(notes: readonly NodesStream[], damaged: ReadonlySet<number>): readonly NodesStream[] {
     const lost = mergedOf(notes.filter(({ stream }) => damaged.has(stream)))
     return notes.filter((note) => {
-      const run = runOf(note)
+      const run = this.runOf(note)
       return !damaged.has(note.stream) && (run === null || !this.isCovered(run, lost))
     })
   }
@@ -75,7 +117,7 @@ export class LayerRuns {
 
   /** Adds the run of a partition that the checkpoint vouches for, and starts merges that are due. */
   add(partition: number): void {
-    const run = { level: 0, index: partition }
+    const run = this.leaf(partition)
     // This partition was translated again, but its run is already part of a merged one.
     if (this.isCovered(run)) this.remove([run])
     else this.finished(run)
@@ -92,6 +134,15 @@ export class LayerRuns {
   async drain(): Promise<void> {
     while (this.merges.size > 0 && this.failure === null) await Promise.all(this.merges)
     if (this.failure !== null) throw this.failure
+  }
+
+  private leaf(partition: number): RunId {
+    return { level: 0, index: partition - this.firstPartition }
+  }
+
+  /** The run of a note; parts of the last merge have none. */
+  private runOf({ run, counts }: NodesStream): RunId | null {
+    return run ?? (counts === undefined ? null : this.leaf(counts.partition))
   }
 
   private finished(run: RunId): void {
@@ -139,11 +190,6 @@ export class LayerRuns {
 
 function mergedOf(notes: readonly NodesStream[]): Set<string> {
   return new Set(notes.flatMap(({ run }) => (run === undefined ? [] : [keyOf(run)])))
-}
-
-/** The run of a note; parts of the last merge have none. */
-function runOf({ run, counts }: NodesStream): RunId | null {
-  return run ?? (counts === undefined ? null : { level: 0, index: counts.partition })
 }
 
 function noteOf({ level, index }: RunId): number {

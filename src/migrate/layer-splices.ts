@@ -1,18 +1,12 @@
 import { join } from 'node:path'
 import { cortexPaths } from '../layout/paths.js'
-import {
-  SPLICES_SCHEMA,
-  type SplicesCheckpoint,
-  type SplicesFingerprint,
-  type SplicesStream,
-} from '../layout/records.js'
+import type { SplicesCheckpoint, SplicesStream } from '../layout/records.js'
 import { SlabReader } from '../page/page-reader.js'
-import { slabPrint } from '../page/slab-print.js'
 import { spliceRows } from '../source/source-dbs.js'
 import { planStarts } from '../source/splice-ranges.js'
-import { modelKey } from '../stream/worker-state.js'
 import { count } from '../text/table.js'
 import { type BuiltDb, type JobEvents, LayerJob, type Saved } from './layer-job.js'
+import { type Share, splicesFingerprint } from './layer-plan.js'
 import type { LayerInput } from './layer-step.js'
 import type { StreamThreads } from './stream-task.js'
 import type { SpliceRangeCounts } from './tasks/splice-range.js'
@@ -55,7 +49,7 @@ export class LayerSplices {
     threads: StreamThreads,
     private readonly events: LayerSplicesEvents,
   ) {
-    const { iden, srcDir, destDir, fromLast } = options
+    const { iden, srcDir, destDir, fromLast, made } = options
     const dest = cortexPaths(destDir)
     this.slab = `splices/${iden}`
     this.slabPath = cortexPaths(srcDir).layer(iden).slab('splices')
@@ -68,9 +62,13 @@ export class LayerSplices {
       errorsOf: ({ counts }: SplicesStream) => counts.failures,
       runsOf: () => [],
       keep: beforeDamage,
-      startsOver: () => null,
+      startsOver: (head: SplicesCheckpoint) => {
+        const isOther = made !== null && !head.isBuilt && head.starts.join() !== made.plan.starts.join()
+        return isOther ? `The splices of layer ${iden} were started with other parts; restarting from 0` : null
+      },
       texts: {
-        noCheckpoint: 'Migration restart specified but no splice checkpoint found; restarting from 0',
+        noCheckpoint:
+          made === null ? 'Migration restart specified but no splice checkpoint found; restarting from 0' : null,
         gone: `The node edits of layer ${iden} are gone; restarting from 0`,
         again: (some: string) =>
           `Redoing ${some} ranges of splices of layer ${iden}: their pages changed on disk since an earlier run wrote them`,
@@ -93,12 +91,7 @@ export class LayerSplices {
       const lastKey = db?.last()?.key
       const lastOffset = lastKey?.length === 8 ? Number(Buffer.from(lastKey).readBigUInt64BE()) : -1
       this.events.info(`Found ${count(total)} splices to migrate for ${this.options.iden}`)
-      const fingerprint: SplicesFingerprint = {
-        schema: SPLICES_SCHEMA,
-        layer: this.options.iden,
-        slabs: { splices: slabPrint(this.slabPath) },
-        model: modelKey(this.options.model),
-      }
+      const fingerprint = splicesFingerprint(this.options)
       const saved = await this.job.load(fingerprint)
       if (saved !== null) this.tellSaved(saved)
       if (saved?.head.isBuilt) {
@@ -106,7 +99,8 @@ export class LayerSplices {
         this.events.progress({ splices: total, totalSplices: total })
         return this.result(lastOffset)
       }
-      const starts = saved?.head.starts ?? planStarts(db, slab.pageSize, this.options.pieces.rangeBytes)
+      const { made, pieces } = this.options
+      const starts = saved?.head.starts ?? made?.plan.starts ?? planStarts(db, slab.pageSize, pieces.rangeBytes)
       const head = { fingerprint, starts, isBuilt: false }
       await this.begin(saved, head)
       await this.extractAll(starts, total)
@@ -115,6 +109,17 @@ export class LayerSplices {
       await this.job.finishSlabs([this.db(this.done.map(({ stream }) => stream))])
       await this.job.complete(head, this.done)
       return this.result(lastOffset)
+    } finally {
+      slab.close()
+    }
+  }
+
+  /** Translates a share of the ranges, for a part of the layer. */
+  async extractShare(starts: readonly number[], share: Share): Promise<void> {
+    const slab = SlabReader.open(this.slabPath)
+    try {
+      await this.extractAll(starts, spliceRows(slab)?.entries ?? 0, share)
+      slab.assertUnchanged()
     } finally {
       slab.close()
     }
@@ -133,12 +138,12 @@ export class LayerSplices {
     this.seen = this.done.reduce((sum, { counts }) => sum + counts.translated + counts.failures, 0)
   }
 
-  private async extractAll(starts: readonly number[], total: number): Promise<void> {
+  private async extractAll(starts: readonly number[], total: number, share?: Share): Promise<void> {
     const finished = new Map<number, { range: Range; bytes: number }>()
     const commits = this.job.commits((ranges) => this.done.push(...ranges))
     this.events.progress({ splices: this.seen, totalSplices: total })
-    let next = this.done.length
-    const open = starts.map((_, index) => index).slice(next)
+    let next = share?.first ?? this.done.length
+    const open = starts.map((_, index) => index).slice(next, share?.end)
     await this.job.each(open, [commits], async (index) => {
       const { counts, bytes } = await this.extract(index, starts[index], starts[index + 1] ?? null)
       this.seen += counts.translated + counts.failures

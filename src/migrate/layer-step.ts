@@ -6,6 +6,7 @@ import type { MigrOp } from '../step/context.js'
 import type { LayerWriterPort } from '../writer/layer-writer.js'
 import type { DifferenceCounts } from './differences.js'
 import type { JobEvents } from './layer-job.js'
+import type { MadeParts } from './layer-plan.js'
 import type { MigrateOptions, PieceSizes } from './options.js'
 import type { ProgressEvent } from './progress.js'
 import type { StreamThreads } from './stream-task.js'
@@ -18,6 +19,8 @@ export interface LayerInput {
   readonly destDir: string
   readonly model: ModelData
   readonly fromLast: boolean
+  /** What other processes have made of it; null when this one does all of it. */
+  readonly made: MadeParts | null
   readonly pieces: PieceSizes
 }
 

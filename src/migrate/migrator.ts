@@ -26,19 +26,31 @@ import { dryCellSteps } from './dry-cell-steps.js'
 import { DryWriter } from './dry-writer.js'
 import { ErrorBudget } from './error-budget.js'
 import { assertNodesStay, keepNodedata } from './kept-steps.js'
+import type { MadeParts } from './layer-plan.js'
 import { type LayerContext, type LayerCounts, type LogRow, recordRows } from './layer-step.js'
 import { LAYER_WORKS } from './layer-steps.js'
 import type { MigrateOptions } from './options.js'
+import { clearParts } from './parts/parts-plan.js'
 import { plannedWork } from './planned-work.js'
 import type { Progress } from './progress.js'
 import { heldByOther, takeRunLock, traceOfRuns } from './run-lock.js'
 import { RunProgress } from './run-progress.js'
+import type { StreamStore } from './stream-task.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
 
 /** How many layers to migrate at a time: small ones fill the gaps of large ones. */
 const LAYERS_AT_ONCE = 4
 /** How many characters of an error's message the log shows. Values may be long; the migration log has all of it. */
 const SHOWN_MESSAGE = 300
+
+/** A migration in several processes: which stage of it this one is. Parts of layers are made by others before. */
+export type Stage =
+  /** All that comes before the layers. */
+  | { readonly of: 'cell' }
+  /** Places what parts have made of one layer. */
+  | { readonly of: 'layer'; readonly made: MadeParts; readonly store: StreamStore }
+  /** What comes after the layers. `cellErrors` are those of the first stage. */
+  | { readonly of: 'rest'; readonly cellErrors: number }
 
 /** A migration from start to end. */
 export class Migrator {
@@ -61,6 +73,8 @@ export class Migrator {
     progress: Progress,
     /** Called once this run has locked the destination. */
     private readonly begin: () => void = () => {},
+    /** Null: all of it. */
+    private readonly stage: Stage | null = null,
   ) {
     this.seenRuns = traceOfRuns(asked.destDir)
     const options = keepNodedata(asked)
@@ -193,9 +207,20 @@ export class Migrator {
     const { options } = this
     const { destDir } = options
     const { model, warnings } = cortexModel(source, options.modelFiles)
+    if (this.stage?.of === 'layer') {
+      await writer.call('open', { destDir })
+      const results = await this.migrateLayers(source, layers, model, pool, writer)
+      return this.summary(source, results, 0, new ErrorCounts(options.acceptedErrors))
+    }
     this.checkNodedata(source, layers, model)
     this.progress.planCell()
     const prepared = this.prepare(source, layers, warnings, writer)
+    if (this.stage?.of === 'cell') {
+      const errorCount = await prepared
+      await writer.call('finishDirn', {})
+      await writer.call('sync', { destDir })
+      return this.summary(source, [], errorCount, new ErrorCounts(options.acceptedErrors))
+    }
     // Workers start on the splices at once; calls to the writer wait.
     const [cellErrors, results] = await Promise.all([
       prepared,
@@ -225,6 +250,7 @@ export class Migrator {
     ]) {
       rmSync(dir, { recursive: true, force: true })
     }
+    clearParts(destDir)
     finished()
     const errors = new ErrorCounts(options.acceptedErrors)
     errors.addLog(destDir, options.ops)
@@ -247,6 +273,11 @@ export class Migrator {
   ): Promise<number> {
     const { destDir, destDedicated, fromLast, ops } = this.options
     const done = this.progress.steps('cell')
+    if (this.stage?.of === 'rest') {
+      await writer.call('open', { destDir })
+      this.budget.add(this.stage.cellErrors)
+      return this.stage.cellErrors
+    }
     if (ops.has('dirn'))
       await writer.call('copyDirn', {
         srcDir: source.dir,
@@ -265,6 +296,7 @@ export class Migrator {
     await recordRows(writer, ...this.skipped.map((iden): LogRow => ['hivelyr', 'skip', iden, Date.now()]))
     this.budget.add(errors)
     if (!fromLast) await this.forgetEarlierRuns(writer)
+    if (!fromLast && this.stage === null) rmSync(cortexPaths(destDir).migration.parts, { recursive: true, force: true })
     done()
     return errors
   }
@@ -309,6 +341,7 @@ export class Migrator {
     writer: LayerWriterPort,
   ): Promise<LayerSummary[]> {
     const { options, log } = this
+    const stage = this.stage?.of === 'layer' ? this.stage : null
     // Steps that share one function for a layer run it once.
     const works = new Set(LAYER_STEPS.filter((step) => options.ops.has(step)).map((step) => LAYER_WORKS[step]))
     this.cellDifferences = cellDifferences(source, options.ops)
@@ -322,13 +355,13 @@ export class Migrator {
     const results: LayerSummary[] = []
     await inTurn(layers, LAYERS_AT_ONCE, async (iden) => {
       const { destDir, fromLast, pieces = {} } = options
-      const layer = { iden, srcDir: layersDir, destDir, model, fromLast, pieces }
+      const layer = { iden, srcDir: layersDir, destDir, model, fromLast, pieces, made: stage?.made ?? null }
       log('INFO', `Starting migration for layer ${iden}`)
       const context: LayerContext = {
         layer,
         source,
         options,
-        threads: { pool, writer, credits },
+        threads: { pool, writer, credits, ...(stage !== null && { store: stage.store }) },
         log,
         show: (event) => this.progress.show(event),
         errors: (count) => this.budget.add(count),

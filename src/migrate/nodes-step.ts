@@ -34,7 +34,8 @@ export async function migrateNodes(context: LayerContext): Promise<Partial<Layer
   return { nodes, migrated, reduced, nodedata, nodedataMigrated, errorCount }
 }
 
-function layerNodes(context: LayerContext): LayerNodes {
+/** The nodes of a layer, for all of it or for a part. */
+export function layerNodes(context: LayerContext): LayerNodes {
   const { layer, source, options, threads, show } = context
   const { iden } = layer
   return new LayerNodes(

@@ -4,14 +4,10 @@ import { jobEvents, type LayerContext, type LayerCounts, recordRows } from './la
 
 /** Step `splices` of a layer. */
 export async function migrateSplices(context: LayerContext): Promise<Partial<LayerCounts>> {
-  const { layer, threads, log, show, differences } = context
+  const { layer, threads, log, differences } = context
   const { iden } = layer
   log('INFO', `Starting splice migration for ${iden}`)
-  const result = await new LayerSplices(layer, threads, {
-    ...jobEvents(context),
-    progress: ({ splices, totalSplices }) =>
-      show({ phase: 'splices', layer: iden, done: splices, total: totalSplices, unit: 'splices' }),
-  }).run()
+  const result = await layerSplices(context).run()
   if (result === null) {
     differences({ lastSplices: 0, missingOffsets: 0, renamedSplices: 0 })
     await recordRows(threads.writer, ['splices', 'error', iden, 'noexist'])
@@ -31,4 +27,14 @@ export async function migrateSplices(context: LayerContext): Promise<Partial<Lay
   log('INFO', `Completed splice migration for ${iden}`)
   await recordRows(threads.writer, ['splices', 'prog', iden, Date.now()])
   return { splices, nodeEdits: rows, spliceErrors: failures, errorCount: failures }
+}
+
+/** The splices of a layer, for all of it or for a part. */
+export function layerSplices(context: LayerContext): LayerSplices {
+  const { layer, threads, show } = context
+  return new LayerSplices(layer, threads, {
+    ...jobEvents(context),
+    progress: ({ splices, totalSplices }) =>
+      show({ phase: 'splices', layer: layer.iden, done: splices, total: totalSplices, unit: 'splices' }),
+  })
 }

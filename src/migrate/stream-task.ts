@@ -10,6 +10,14 @@ export interface StreamThreads {
   readonly pool: TaskPool
   readonly writer: LayerWriterPort
   readonly credits: Credits
+  /** Where streams are that other processes have made; absent when this one makes all. */
+  readonly store?: StreamStore
+}
+
+/** Streams that one process makes and another one places. */
+export interface StreamStore {
+  /** The file with the pages of a stream; null when the task has to make them. */
+  find(task: keyof StreamTasks, stream: number, input: object): string | null
 }
 
 /** Which stream of which slab a task makes. */
@@ -24,26 +32,32 @@ export interface StreamPlace {
 
 type StreamInput = { readonly stream: number; readonly port: MessagePort; readonly credits: Credits }
 export type StreamTasks = {
-  [Name in keyof Tasks as Parameters<Tasks[Name]>[0] extends StreamInput ? Name : never]: Tasks[Name]
+  [Name in Exclude<keyof Tasks, 'sendStream'> as Parameters<Tasks[Name]>[0] extends StreamInput
+    ? Name
+    : never]: Tasks[Name]
 }
 /** A stream task's input without where to send its pages. */
 export type OwnInput<Name extends keyof StreamTasks> = Omit<Parameters<StreamTasks[Name]>[0], keyof StreamInput>
 
 /** Runs a task that sends its pages to the writer through a port of its own. Ends when the last page is placed. */
 export async function runStream<Name extends keyof StreamTasks>(
-  { pool, writer, credits }: StreamThreads,
+  { pool, writer, credits, store }: StreamThreads,
   { slab, stream, previous, ready = Promise.resolve() }: StreamPlace,
   task: Name,
   input: OwnInput<Name>,
 ): Promise<{ readonly result: ReturnType<StreamTasks[Name]>; readonly pageBytes: number }> {
+  const path = store?.find(task, stream, input) ?? null
   const ports = streamPorts()
   const order = previous === undefined ? {} : { previous }
   const placed = ready.then(() =>
     writer.call('receive', { slab, stream, port: ports.writer, credits, ...order }, [ports.writer]),
   )
   placed.catch(() => {})
-  const whole = { ...input, stream, port: ports.task, credits } as unknown as Parameters<Tasks[Name]>[0]
-  const result = await pool.run(task, whole, [ports.task])
+  const own = { stream, port: ports.task, credits }
+  const result =
+    path === null
+      ? await pool.run(task, { ...input, ...own } as unknown as Parameters<Tasks[Name]>[0], [ports.task])
+      : await pool.run('sendStream', { path, ...own }, [ports.task])
   const { pages } = await placed
   return { result: result as ReturnType<StreamTasks[Name]>, pageBytes: pages * PAGE_BYTES }
 }

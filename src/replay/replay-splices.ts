@@ -35,7 +35,7 @@ export async function replaySplices(
   await writer.call('dropCheckpoint', { key })
   await writer.call('forgetSpliceErrors', { layer: iden })
   const credits = makeCredits(memoryBytes)
-  const shared = { iden, srcDir, destDir, model, fromLast: false, pieces: {} }
+  const shared = { iden, srcDir, destDir, model, fromLast: false, made: null, pieces: {} }
   await new LayerSplices(
     shared,
     { pool, writer, credits },

@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { DEST_DBS, DEST_LAYER_SLABS, INDEX_DBS, perDb } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
-import type { LayerNodesSource } from '../migrate/layer-nodes.js'
+import type { LayerNodesSource } from '../migrate/layer-plan.js'
 import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
