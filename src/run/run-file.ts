@@ -2,6 +2,7 @@ import { closeSync, fsync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr/pack'
+import { BUID_BYTES } from '../bytes/buid.js'
 import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
 import { NumberSet, roomyArray } from '../bytes/number-set.js'
 import { copySpan, viewOf } from '../bytes/spans.js'
@@ -46,6 +47,13 @@ export interface RunFooter {
   readonly tagPropNames: ByteList
   readonly sections: Readonly<Record<string, RunSection>>
   readonly nodedata: { readonly start: number; readonly end: number; readonly count: number }
+}
+
+/** Rows to be written in another order, and their bytes and buids as words. */
+interface Unsorted {
+  readonly rows: IndexRows
+  readonly view: DataView
+  readonly buids: DataView
 }
 
 /** Buffers for writing a run; the thread's next run reuses them. */
@@ -106,7 +114,6 @@ export class RunWriter {
    * @param buids 32 bytes for each owner number
    */
   section(name: string, rows: IndexRows, first: Int32Array, second: Int32Array | null, buids: Uint8Array): void {
-    const buidView = new DataView(buids.buffer, buids.byteOffset, buids.byteLength)
     usedGroups.clear()
     rows.addGroups(usedGroups)
     const used = usedGroups.numbers()
@@ -115,17 +122,14 @@ export class RunWriter {
     rankOf = roomyArray(rankOf, first.length)
     for (let rank = 0; rank < used.length; rank++) rankOf[used[rank]] = rank
     const { order, ends } = sortRows(rows, rankOf, used.length)
-    let at = 0
-    used.forEach((group, rank) => {
+    const source = { rows, view: viewOf(rows.bytes), buids: viewOf(buids) }
+    let start = 0
+    for (const [rank, group] of used.entries()) {
       this.beginGroup(first[group], secondOf(group))
-      for (; at < ends[rank]; at++) {
-        const row = order[at]
-        const from = rows.starts[row]
-        this.enter(rows.bytes, from, from + rows.lengths[row])
-        this.row(rows.bytes, from, rows.lengths[row], buidView, rows.owners[row] * 32)
-      }
+      this.sortedRows(source, order, start, ends[rank])
       this.endGroup()
-    })
+      start = ends[rank]
+    }
     this.endSection(name)
   }
 
@@ -194,15 +198,23 @@ export class RunWriter {
     return { bytes: (this.flushed / CONTENT_BYTES) * RUN_BLOCK_BYTES }
   }
 
-  private row(bytes: Uint8Array, start: number, length: number, buids: DataView, buidStart: number): void {
-    if (this.used + length + 34 > BUFFER_BYTES) this.flush()
+  /** The rows of the group: those that `order[start, end)` names. A method of its own, as V8 compiles whole loops best. */
+  private sortedRows({ rows, view: from, buids }: Unsorted, order: Int32Array, start: number, end: number): void {
+    const { bytes, starts, lengths, owners } = rows
     const { buf, view } = this
-    let at = this.used
-    buf[at++] = length & 0xff
-    buf[at++] = length >> 8
-    for (let i = 0; i < length; i++) buf[at++] = bytes[start + i]
-    for (let i = 0; i < 32; i += 4) view.setInt32(at + i, buids.getInt32(buidStart + i, true), true)
-    this.used = at + 32
+    for (let place = start; place < end; place++) {
+      const row = order[place]
+      const index = starts[row]
+      const length = lengths[row]
+      this.enter(bytes, index, index + length)
+      if (this.used + length + 34 > BUFFER_BYTES) this.flush()
+      const at = this.used
+      view.setUint16(at, length, true)
+      copySpan(buf, view, at + 2, bytes, from, index, index + length)
+      const buid = owners[row] * BUID_BYTES
+      for (let i = 0; i < BUID_BYTES; i += 4) view.setInt32(at + 2 + length + i, buids.getInt32(buid + i, true), true)
+      this.used = at + 34 + length
+    }
   }
 
   private write(bytes: Uint8Array, start: number, length: number): void {

@@ -85,13 +85,13 @@ export class NodeRows<Form extends RowForm = RowForm> {
 
   /** Hands over all rows of the node except that of flag 09. */
   writeTo(node: SourceNode, sink: RowSink): void {
-    this.key.set(node.buid)
+    this.setBuid(node.buid)
     for (let at = 0; at < this.count; at++) this.write(at, node, sink)
   }
 
   /** Hands over the row of flag 09. */
   writeForm(buid: Uint8Array, form: RowForm, sink: RowSink): void {
-    this.key.set(buid)
+    this.setBuid(buid)
     this.key[BUID_BYTES] = Flag.form
     sink.add(this.key, 0, BUID_BYTES + 1, form.nameUtf8, 0, form.nameUtf8.length)
   }
@@ -123,13 +123,19 @@ export class NodeRows<Form extends RowForm = RowForm> {
     let end = 0
     if (flag === Flag.ndef && form !== null) {
       value[end++] = TRIPLE
-      value.set(form.nameBytes, end)
-      end += form.nameBytes.length
+      const { nameBytes } = form
+      for (let n = 0; n < nameBytes.length; n++) value[end++] = nameBytes[n]
     } else value[end++] = PAIR
     copySpan(value, this.valueView, end, rowBuf, this.viewOf(rowBuf), valuStart, valuEnd)
     end += valuEnd - valuStart
     for (let n = 0; n < stor.length; n++) value[end++] = stor[n]
     sink.add(key, 0, keyEnd, value, 0, end)
+  }
+
+  /** `set()` takes longer than so few bytes. */
+  private setBuid(buid: Uint8Array): void {
+    const { key } = this
+    for (let i = 0; i < BUID_BYTES; i++) key[i] = buid[i]
   }
 
   private makeRoom(bytes: number): void {

@@ -1,10 +1,13 @@
+import { BUID_BYTES } from '../bytes/buid.js'
 import { decode, encode, MsgpackError, PackMap, skip, type Value } from '../bytes/msgpack.js'
+import { copySpan, keptViewOf, sameSpans, viewOf } from '../bytes/spans.js'
 import { NameMark } from '../layout/source-layer.js'
 
 // A constant here because each row needs it: access to it is faster than to a property of an object.
 const HASH = NameMark.tag
 const STAR = NameMark.form
 const COLON = 0x3a
+const BIN8 = 0xc4
 
 /** The kind of a row, by the first character of its name. */
 export const RowKind = { form: 0, prop: 1, tag: 2, tagProp: 3 } as const
@@ -15,7 +18,11 @@ export const RowKind = { form: 0, prop: 1, tag: 2, tagProp: 3 } as const
  * `#tag:prop`, else a property, with a leading dot for universal ones); the value is the msgpack of `[valu, indx]`.
  */
 export class SourceNode {
-  readonly buid = Buffer.alloc(32)
+  readonly buid = Buffer.alloc(BUID_BYTES)
+  private readonly buidView = viewOf(this.buid)
+  /** The page of the last key. */
+  private page: Uint8Array = this.buid
+  private pageView = this.buidView
   count = 0
   readonly nameBuf: Uint8Array[] = []
   readonly nameStart: number[] = []
@@ -29,13 +36,12 @@ export class SourceNode {
   readonly colons: number[] = []
 
   begin(buf: Uint8Array, keyStart: number): void {
-    for (let i = 0; i < 32; i++) this.buid[i] = buf[keyStart + i]
+    copySpan(this.buid, this.buidView, 0, buf, this.viewOf(buf), keyStart, keyStart + BUID_BYTES)
     this.count = 0
   }
 
   has(buf: Uint8Array, keyStart: number): boolean {
-    for (let i = 0; i < 32; i++) if (this.buid[i] !== buf[keyStart + i]) return false
-    return true
+    return sameSpans(this.viewOf(buf), keyStart, this.buidView, 0, BUID_BYTES)
   }
 
   add(
@@ -72,6 +78,8 @@ export class SourceNode {
     this.count = 0
     this.nameBuf.length = 0
     this.rowBuf.length = 0
+    this.page = this.buid
+    this.pageView = this.buidView
   }
 
   /**
@@ -84,6 +92,8 @@ export class SourceNode {
     const end = this.rowEnd[i]
     const start = this.valuStart(i)
     const valuEnd = skip(buf, start, end)
+    // Nearly every index is of bin8.
+    if (buf[valuEnd] === BIN8 && valuEnd + 2 + buf[valuEnd + 1] === end) return valuEnd
     if (skip(buf, valuEnd, end) !== end) throw new MsgpackError('bytes are left behind the [valu, indx] pair')
     return valuEnd
   }
@@ -160,6 +170,14 @@ export class SourceNode {
     ]
     if (raw.length > 0) entries.push(['rows', raw])
     return [Uint8Array.from(this.buid), new PackMap(entries)]
+  }
+
+  private viewOf(buf: Uint8Array): DataView {
+    if (buf !== this.page) {
+      this.page = buf
+      this.pageView = keptViewOf(buf)
+    }
+    return this.pageView
   }
 
   private decoded(i: number): Value | undefined {
