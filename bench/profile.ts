@@ -26,7 +26,7 @@ const PARTS: readonly (readonly [part: string, name: RegExp, file: RegExp])[] = 
   ['sort', /^/, /run\/sort-rows/],
   ['sort', /^sort$/, /^$/],
   ['write runs', /^/, /run\/run-file/],
-  ['merge', /^/, /run\/merger|task\/merge-runs/],
+  ['merge', /^/, /run\/merger|tasks\/merge-runs/],
   ['build pages', /^/, /src\/page\//],
   ['translate', /^/, /src\/translate\//],
   ['translate', /^/, /span-map/],
@@ -34,7 +34,7 @@ const PARTS: readonly (readonly [part: string, name: RegExp, file: RegExp])[] = 
   ['decode', /^/, /src\/bytes\//],
   ['buffers', /^/, /node:(internal\/)?buffer/],
   ['V8 itself, waiting', /^\((program|idle)\)$/, /^/],
-  ['go through nodes', /^/, /src\/task\/|src\/source\//],
+  ['go through nodes', /^/, /src\/migrate\/|src\/stream\/|src\/source\//],
 ]
 const OTHER = 'other'
 /** Starting and stopping the profiler, which is none of ours. */

@@ -19,7 +19,7 @@ const limits = machineLimits()
 
 interface Options {
   readonly src?: string
-  readonly size: number
+  readonly size?: number
   readonly parts: number
   readonly memory: number
   readonly svg?: string
@@ -36,9 +36,10 @@ export function benchDiskCommand(): CliCommand {
     .argument('<dir>', 'directory on the disk to measure; what is written there is removed again')
     .option('--src <dir>', 'a 0.1.x Cortex: parts of it are translated for real, nothing in it is changed')
     .addOption(
-      new Option('--size <bytes>', 'how much to write, like 512M; more than a disk has cache')
-        .argParser(sizeOf)
-        .default(256 * 2 ** 20, '256M'),
+      new Option(
+        '--size <bytes>',
+        'how much to write, like 512M. Default: as much as the run will, or 2G without --src; at most 8G, a quarter of the free space, and what the disk takes in 30 s',
+      ).argParser(sizeOf),
     )
     .option('--parts <n>', 'parts of the Cortex to translate, 8 MiB each', atLeastOne, 4)
     .addOption(memoryOption('of the migration: '))
@@ -54,16 +55,16 @@ async function benchDisk(options: Options, [dir]: string[]): Promise<ExitCode> {
   if (options.svg !== undefined && src === undefined) {
     throw new MigrationError('ERR_USAGE', 'Cannot draw --svg: without --src there is no forecast')
   }
-  const { measureDisk } = await import('../forecast/measure-disk.js')
+  const { bytesToWrite, measureDisk } = await import('../forecast/measure-disk.js')
   const { sampleWork } = await import('../forecast/sample-work.js')
   mkdirSync(dir, { recursive: true })
-  const disk = measureDisk(dir, options.size)
   const { withSource } = await import('../upgrade/with-source.js')
   const work = { dir, parts, workers: limits.cores, memoryBytes }
   const look = { destDir: null, modelFiles: [], depth: 'cell', tell: () => {} } as const
   const sample = src === undefined ? null : await withSource({ srcDir: src, ...look }, (from) => sampleWork(from, work))
-  const forecasts = sample === null ? [] : CORES.map((n) => forecast(sample.workload, disk, n, memoryBytes))
   const need = sample === null ? null : diskNeed(sample.workload)
+  const disk = measureDisk(dir, options.size ?? bytesToWrite(need?.peakBytes ?? null, freeBytes(dir)))
+  const forecasts = sample === null ? [] : CORES.map((n) => forecast(sample.workload, disk, n, memoryBytes))
   if (options.svg !== undefined) {
     writeFileSync(options.svg, forecastChart(`Migration of ${src}`, forecasts))
   }

@@ -23,6 +23,17 @@ const SYNC_BYTES = 32 * MIB
 /** The share of sorted runs in all bytes written. */
 const RUN_SHARE = 1 / 3
 const FSYNCS = 100
+/** Without a Cortex: more than the caches of most disks. */
+const USUAL_BYTES = 2048 * MIB
+const LEAST_BYTES = 256 * MIB
+/** From here on, a disk writes as it does for hours. */
+const MOST_BYTES = 8192 * MIB
+/** A part of the free space that others on this disk can do without for a minute. */
+const FREE_SHARE = 1 / 4
+/** A slow disk shows its rate sooner. */
+const MOST_WRITE_MS = 30_000
+/** Reads need less: nothing has cached them. */
+const MOST_READ_BYTES = 1024 * MIB
 const KEY_BYTES = 40
 const VALUE_BYTES = 60
 /** A WebAssembly memory is page-aligned, as direct reads need it. It comes in units of 64 KiB. */
@@ -38,15 +49,26 @@ export interface DiskMeasure extends DiskRates {
   readonly isDirectRead: boolean
 }
 
-/** Writes below `dir` the way a migration does, measures, and removes the files. */
+/**
+ * How much to write to learn how fast a disk is for this run: a cache of the disk takes the first part at once, so as
+ * much as the run itself.
+ *
+ * @param runBytes what the run will write; null if we do not know
+ */
+export function bytesToWrite(runBytes: number | null, freeBytes: number): number {
+  const most = Math.min(MOST_BYTES, freeBytes * FREE_SHARE)
+  return Math.floor(Math.min(most, Math.max(LEAST_BYTES, runBytes ?? USUAL_BYTES)))
+}
+
+/** Writes below `dir` the way a migration does, for half a minute at most, measures, and removes the files. */
 export function measureDisk(dir: string, sizeBytes: number): DiskMeasure {
   const work = mkdtempSync(join(dir, 'bench-disk-'))
   try {
     const { chunks, rows } = readyChunks()
-    placeAll(join(work, 'warm'), chunks, CHUNKS * MIB)
+    placeAll(join(work, 'warm'), chunks, CHUNKS * MIB, MOST_WRITE_MS)
     const pageBytes = Math.ceil(sizeBytes * (1 - RUN_SHARE))
-    const placed = placeAll(join(work, 'slab'), chunks, pageBytes)
-    const run = writeRun(join(work, 'run'), Math.ceil(sizeBytes * RUN_SHARE))
+    const placed = placeAll(join(work, 'slab'), chunks, pageBytes, MOST_WRITE_MS * (1 - RUN_SHARE))
+    const run = writeRun(join(work, 'run'), Math.ceil(sizeBytes * RUN_SHARE), MOST_WRITE_MS * RUN_SHARE)
     const read = readBack(join(work, 'slab', 'data.mdb'))
     const fsyncMs = fsyncTimes(join(work, 'fsync'))
     const rowsPerByte = rows / chunks.reduce((sum, { bytes }) => sum + bytes.length, 0)
@@ -88,7 +110,7 @@ function readyChunks(): { chunks: PageChunk[]; rows: number } {
 /**
  * Measures both figures in one pass. In separate passes, the first one paid for touching new memory and looked slower.
  */
-function placeAll(dir: string, chunks: readonly PageChunk[], wantBytes: number) {
+function placeAll(dir: string, chunks: readonly PageChunk[], wantBytes: number, mostMs: number) {
   const file = SlabFileBuilder.create(dir)
   const startedMs = performance.now()
   let bytes = 0
@@ -98,13 +120,14 @@ function placeAll(dir: string, chunks: readonly PageChunk[], wantBytes: number) 
     file.sync()
     syncMs += performance.now() - sinceMs
   }
-  for (let stream = 0; bytes < wantBytes; stream++) {
+  const isEnough = () => bytes >= wantBytes || performance.now() - startedMs > mostMs
+  for (let stream = 0; !isEnough(); stream++) {
     for (const chunk of chunks) {
       // A copy, because placing patches page numbers into the bytes.
       file.place(stream, { ...chunk, bytes: chunk.bytes.slice() })
       bytes += chunk.bytes.length
       if (bytes % SYNC_BYTES < chunk.bytes.length) sync()
-      if (bytes >= wantBytes) break
+      if (isEnough()) break
     }
   }
   sync()
@@ -113,13 +136,16 @@ function placeAll(dir: string, chunks: readonly PageChunk[], wantBytes: number) 
   return { bytes, elapsedMs, placeMs: elapsedMs - syncMs }
 }
 
-function writeRun(path: string, wantBytes: number) {
+function writeRun(path: string, wantBytes: number, mostMs: number) {
   const buf = Buffer.alloc(MIB)
   for (let at = 0; at < buf.length; at += 4) buf.writeUInt32LE(Math.imul(at + 1, 0x9e3779b1) >>> 0, at)
   const fd = openSync(path, 'w', 0o600)
   const startedMs = performance.now()
   let bytes = 0
-  while (bytes < wantBytes) bytes += writeSync(fd, buf)
+  while (bytes < wantBytes && performance.now() - startedMs < mostMs) {
+    bytes += writeSync(fd, buf)
+    if (bytes % SYNC_BYTES === 0) fdatasyncSync(fd)
+  }
   fdatasyncSync(fd)
   const elapsedMs = performance.now() - startedMs
   closeSync(fd)
@@ -141,7 +167,7 @@ function readAll(path: string, flags: number, buf: Uint8Array): number {
   const fd = openSync(path, flags)
   try {
     // Skip the end of the file, which may not be aligned.
-    const size = Math.floor(fstatSync(fd).size / buf.length) * buf.length
+    const size = Math.floor(Math.min(fstatSync(fd).size, MOST_READ_BYTES) / buf.length) * buf.length
     const startedMs = performance.now()
     let bytes = 0
     while (bytes < size) bytes += readSync(fd, buf, 0, buf.length, bytes)

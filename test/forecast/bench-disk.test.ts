@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeSyntheticCortex } from '../../bench/synthetic-layer.js'
+import { bytesToWrite } from '../../src/forecast/measure-disk.js'
 import { sampleWork } from '../../src/forecast/sample-work.js'
 import { Model } from '../../src/model/model.js'
 import { SlabReader } from '../../src/page/page-reader.js'
@@ -64,6 +65,15 @@ test('bench-disk --json measures a disk without a Cortex', (t) => {
   for (const rate of ['writeBytesPerMs', 'readBytesPerMs', 'placeBytesPerMs', 'fsyncP50Ms']) assert.ok(disk[rate] > 0)
   assert.ok(disk.fsyncP50Ms <= disk.fsyncP99Ms)
   assert.deepEqual(forecasts, [])
+})
+
+test('bytesToWrite() is what the run writes, within 256 MiB, 8 GiB and a quarter of the free space', () => {
+  const gib = 2 ** 30
+  assert.equal(bytesToWrite(3 * gib, 100 * gib), 3 * gib)
+  assert.equal(bytesToWrite(1e6, 100 * gib), gib / 4)
+  assert.equal(bytesToWrite(500 * gib, 100 * gib), 8 * gib)
+  assert.equal(bytesToWrite(3 * gib, 4 * gib), gib)
+  assert.equal(bytesToWrite(null, 100 * gib), 2 * gib)
 })
 
 test('bench-disk refuses --svg without a forecast', (t) => {
