@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatBytes, parseBytes } from '../src/bytes/size-text.js'
-import { readCheckpoints } from '../src/dest/checkpoints.js'
+import { readCheckpointHeads } from '../src/dest/checkpoints.js'
 import { type DestFacts, readDest } from './dest-facts.js'
 import { settle } from './made-cortex.js'
 import { cpuMs, type Measured, measureProcess, seconds, tailOf } from './measured-process.js'
@@ -73,7 +73,7 @@ async function measured(
   const found = await measureProcess([process.execPath, CHILD, JSON.stringify(input)], { logPath })
   if (found.exitCode !== 0) throw new Error(`The migration ended with ${found.exitCode}\n${tailOf(logPath)}`)
   const io: { readBytes: number; writtenBytes: number } = JSON.parse(readFileSync(logPath, 'utf8'))
-  const heads = [...readCheckpoints(destDir)].filter(([key]) => key.startsWith('nodes/'))
+  const heads = [...readCheckpointHeads(destDir)].filter(([key]) => key.startsWith('nodes/'))
   const runs = heads.reduce((sum, [, { value }]) => sum + (value as { borders: unknown[] }).borders.length + 1, 0)
   const point = { partitionBytes, workers, runs, ...found, ...io, ...readDest(destDir) }
   rmSync(destDir, { recursive: true, force: true })

@@ -85,10 +85,10 @@ function resetCommand(): CliCommand {
 }
 
 async function reset({ layer, yes }: { layer?: string; yes?: boolean }, [dest]: string[]): Promise<ExitCode> {
-  const { Checkpoints, readCheckpoints } = await import('../dest/checkpoints.js')
+  const { Checkpoints, readCheckpointHeads } = await import('../dest/checkpoints.js')
   const { takeRunLock } = await import('../migrate/run-lock.js')
   await requireCheckpoints(dest)
-  const keys = [...readCheckpoints(dest).keys()].filter((key) => layer === undefined || layerOf(key) === layer)
+  const keys = [...readCheckpointHeads(dest).keys()].filter((key) => layer === undefined || layerOf(key) === layer)
   if (keys.length === 0) {
     process.stdout.write('There is no checkpoint to forget\n')
     return ExitCode.ok

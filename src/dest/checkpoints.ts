@@ -5,7 +5,7 @@ import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
 import { assertSound } from '../slab/assert-sound.js'
-import { type Db, Slab } from '../slab/slab.js'
+import { type Db, type Row, Slab } from '../slab/slab.js'
 
 const packr = new Packr({ structuredClone: true })
 /** Address space only. A finished stream takes some hundred bytes, a partition some kilobytes. */
@@ -61,9 +61,9 @@ export class Checkpoints {
 
   /** Replaces a checkpoint and the notes of its streams; durable when it returns. */
   replace(key: string, checkpoint: object, streams: readonly StreamNote[]): void {
-    const gone = this.streams(key)
+    const gone = [...this.noted(key)].map((row) => row.key)
     this.slab.write(() => {
-      for (const { stream } of gone) this.db.delete(Buffer.from(streamKey(key, stream)))
+      for (const noted of gone) this.db.delete(noted)
       this.db.put(Buffer.from(key), sealed(checkpoint))
       for (const note of streams) this.db.put(Buffer.from(streamKey(key, note.stream)), sealed(note))
     })
@@ -74,23 +74,38 @@ export class Checkpoints {
     return value === undefined ? null : unsealed(key, value)
   }
 
-  keys(): string[] {
-    return [...this.db.rows()].map(({ key }) => Buffer.from(key).toString('utf8'))
+  /** The notes of a checkpoint's streams, in stream order, read one by one: together they may take too much memory. */
+  *streams(key: string): Generator<StreamNote> {
+    for (const { value } of this.noted(key)) yield unsealed(key, value) as StreamNote
   }
 
-  /** The rows of a checkpoint's streams, in stream order. */
-  streams(key: string): StreamNote[] {
-    const first = Buffer.from(`${key}/`)
-    return [...this.db.rows()].flatMap((row) =>
-      first.equals(row.key.subarray(0, first.length)) ? [unsealed(key, row.value) as StreamNote] : [],
-    )
+  /** The first `most` notes of streams from number `from` on. */
+  streamsFrom(key: string, from: number, most: number): StreamNote[] {
+    const notes: StreamNote[] = []
+    for (const { value } of this.noted(key, from)) {
+      if (notes.push(unsealed(key, value) as StreamNote) === most) break
+    }
+    return notes
+  }
+
+  private *noted(key: string, from = 0): Generator<Row> {
+    const prefix = Buffer.from(`${key}/`)
+    for (const row of this.db.rows(Buffer.from(streamKey(key, from)))) {
+      if (!prefix.equals(row.key.subarray(0, prefix.length))) return
+      yield row
+    }
   }
 
   /** Removes the checkpoints whose key starts with `prefix`. */
   clear(prefix: string): void {
-    const gone = this.keys().filter((key) => key.startsWith(prefix))
+    const start = Buffer.from(prefix)
+    const gone: Uint8Array[] = []
+    for (const { key } of this.db.rows(start)) {
+      if (!start.equals(key.subarray(0, start.length))) break
+      gone.push(key)
+    }
     this.slab.write(() => {
-      for (const key of gone) this.db.delete(Buffer.from(key))
+      for (const key of gone) this.db.delete(key)
     })
   }
 
@@ -104,9 +119,13 @@ export function checkpointsExist(destDir: string): boolean {
   return SlabReader.exists(checkpointsPath(destDir))
 }
 
-/** A checkpoint and the notes of its streams. */
-export interface KnownCheckpoint {
+/** A checkpoint without the notes of its streams. */
+export interface CheckpointHead {
   readonly value: unknown
+}
+
+/** A checkpoint and the notes of its streams. */
+export interface KnownCheckpoint extends CheckpointHead {
   readonly streams: readonly unknown[]
 }
 
@@ -132,6 +151,25 @@ export function readCheckpoints(destDir: string): Map<string, KnownCheckpoint> {
   }
 }
 
+/** Like readCheckpoints(), but leaves out the notes of streams: a large layer that is not finished has hundreds of MB. */
+export function readCheckpointHeads(destDir: string): Map<string, CheckpointHead> {
+  const path = checkpointsPath(destDir)
+  if (!SlabReader.exists(path)) return new Map()
+  const slab = SlabReader.open(path)
+  try {
+    const heads = new Map<string, CheckpointHead>()
+    const cursor = slab.db('checkpoints')?.cursor()
+    for (let more = cursor?.seek(null); more; more = cursor?.next()) {
+      const key = Buffer.from(cursor?.key() ?? []).toString('utf8')
+      if (!isNote(key)) heads.set(key, { value: unsealed(key, cursor?.value() ?? new Uint8Array(0)) })
+    }
+    slab.assertUnchanged()
+    return heads
+  } finally {
+    slab.close()
+  }
+}
+
 /** Checks the shape of a record and returns it typed. */
 export function parsedRecord<Record>(record: z.ZodMiniType<Record>, key: string, value: unknown): Record {
   const { data, error } = record.safeParse(value)
@@ -147,6 +185,10 @@ export function otherVersion(key: string, found: string): MigrationError {
     `Cannot read checkpoint "${key}": another version of this program has made it (${found})`,
     { hint: 'Use the version that started the migration, or start it over with --restart' },
   )
+}
+
+function isNote(key: string): boolean {
+  return key.split('/').length > 2
 }
 
 function streamKey(key: string, stream: number): string {

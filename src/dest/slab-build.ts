@@ -46,9 +46,8 @@ export class SlabBuild {
   private ownStreams = OWN_STREAMS
 
   /** @param streams the streams of an interrupted build to continue, or null for a new build */
-  constructor(dir: string, streams: readonly StreamState[] | null) {
-    this.builder = streams === null ? createAt(dir) : SlabFileBuilder.resume(dir, streams)
-    for (const { stream, keyBase, leaves } of streams ?? []) this.ends.set(stream, keyBase + (leaves?.entries ?? 0))
+  constructor(dir: string, streams: Iterable<StreamState> | null) {
+    this.builder = streams === null ? createAt(dir) : SlabFileBuilder.resume(dir, this.ended(streams))
   }
 
   /**
@@ -149,6 +148,13 @@ export class SlabBuild {
 
   close(): void {
     this.builder.close()
+  }
+
+  private *ended(streams: Iterable<StreamState>): Generator<StreamState> {
+    for (const state of streams) {
+      this.ends.set(state.stream, state.keyBase + (state.leaves?.entries ?? 0))
+      yield state
+    }
   }
 
   private ownDb(name: string, dupSort: boolean, fill: (builder: LeafBuilder) => void): void {

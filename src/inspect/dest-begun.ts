@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCheckpoints } from '../dest/checkpoints.js'
+import { readCheckpointHeads } from '../dest/checkpoints.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths, type LayerSlab } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
@@ -73,9 +73,9 @@ export function destBegun(
 }
 
 /** Ignores checkpoints that are damaged or from another version: a run that resumes from them refuses them. */
-function knownCheckpoints(destDir: string): ReturnType<typeof readCheckpoints> {
+function knownCheckpoints(destDir: string): ReturnType<typeof readCheckpointHeads> {
   try {
-    return readCheckpoints(destDir)
+    return readCheckpointHeads(destDir)
   } catch (error) {
     if (error instanceof MigrationError) return new Map()
     throw error

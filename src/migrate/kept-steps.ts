@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { readCheckpoints } from '../dest/checkpoints.js'
+import { readCheckpointHeads } from '../dest/checkpoints.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { ModelData } from '../model/model.js'
@@ -27,7 +27,7 @@ export function keepNodedata(options: MigrateOptions): MigrateOptions {
  */
 export function assertNodesStay(srcDir: string, iden: string, model: ModelData, options: MigrateOptions): void {
   const { destDir, safetyOff, mapPartial, nodelim } = options
-  const nodes = layerCheckpoint(readCheckpoints(destDir), 'nodes', iden)
+  const nodes = layerCheckpoint(readCheckpointHeads(destDir), 'nodes', iden)
   const refused = (code: 'ERR_PREFLIGHT' | 'ERR_CHECKPOINT_MISMATCH', found: string) =>
     new MigrationError(code, `Cannot migrate the node data of layer ${iden}: ${found}`, {
       hint: 'Add the step nodes, which migrates the nodes with their data',

@@ -1,5 +1,5 @@
 import type * as z from 'zod/mini'
-import { type KnownCheckpoint, otherVersion, parsedRecord } from '../dest/checkpoints.js'
+import { type CheckpointHead, otherVersion, parsedRecord } from '../dest/checkpoints.js'
 import type { LayerPaths } from '../layout/paths.js'
 import {
   NODES_SCHEMA,
@@ -40,7 +40,7 @@ const RECORDS = {
 
 /** Null when the step has not reached this layer, or another tool migrated it. */
 export function layerCheckpoint<Step extends LayerStep>(
-  checkpoints: ReadonlyMap<string, KnownCheckpoint>,
+  checkpoints: ReadonlyMap<string, CheckpointHead>,
   step: Step,
   iden: string,
 ): LayerCheckpoints[Step] | null {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { RunId } from '../run/run-levels.js'
 import type { Tasks } from '../tasks.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
-import { damagedStreams } from './check-kept.js'
+import { damagedStreams, type Kept } from './check-kept.js'
 import { checkpointDiffers } from './checkpoint-differs.js'
 import {
   type LayerCheckpoints,
@@ -35,12 +36,12 @@ export interface JobKind<Step extends LayerStep> {
   readonly slabs: readonly JobSlab[]
   /** Whether to continue an earlier run. */
   readonly fromLast: boolean
-  /** How many errors of a stream are in the migration log once it is committed. */
-  errorsOf(stream: LayerStreams[Step]): number
+  /** What to remember of a finished stream. */
+  noted(stream: LayerStreams[Step]): Noted
   /** The run files that streams vouch for. */
-  runsOf(streams: readonly LayerStreams[Step][]): readonly { readonly stream: number; readonly path: string }[]
+  runsOf(streams: readonly Noted[]): readonly { readonly stream: number; readonly path: string }[]
   /** Which streams of an earlier run can stay when some of them are damaged. */
-  keep(streams: readonly LayerStreams[Step][], damaged: ReadonlySet<number>): readonly LayerStreams[Step][]
+  keep(streams: readonly Noted[], damaged: ReadonlySet<number>): readonly Noted[]
   /** Why a run with other options has to start over; null when it need not. */
   startsOver(head: LayerCheckpoints[Step]): string | null
   readonly texts: {
@@ -58,15 +59,28 @@ export interface JobEvents {
   errors(count: number): void
 }
 
+/** What we remember of a finished stream. Its note in the checkpoint has kilobytes, and a layer has many. */
+export interface Noted {
+  readonly stream: number
+  /** How many of its errors are in the migration log once it is committed. */
+  readonly errors: number
+  /** The partition that it made, whose run it vouches for as well. */
+  readonly partition: number | null
+  /** The merged run that it vouches for. */
+  readonly run: RunId | null
+}
+
 /** What an earlier run left of a step. */
 export interface Saved<Step extends LayerStep> {
   readonly head: LayerCheckpoints[Step]
-  readonly streams: readonly LayerStreams[Step][]
+  /** Reads the notes of all streams, some at a time. */
+  notes(): AsyncGenerator<LayerStreams[Step]>
 }
 
-export interface Begun<Step extends LayerStep> {
-  /** Streams that need not be made again. */
-  readonly kept: readonly LayerStreams[Step][]
+export interface Begun {
+  /** All streams of the earlier run, and those that need not be made again. */
+  readonly noted: readonly Noted[]
+  readonly kept: readonly Noted[]
   /** Resolves when the writer is ready for pages. */
   readonly ready: Promise<void>
 }
@@ -101,8 +115,7 @@ export class LayerJob<Step extends LayerStep> {
       if (texts.noCheckpoint !== null) this.events.warn(texts.noCheckpoint)
       return null
     }
-    const head = parsedCheckpoint(step, this.key, stored.head)
-    const streams = stored.streams.map((stream) => parsedStream(step, this.key, stream))
+    const head = parsedCheckpoint(step, this.key, stored)
     checkpointDiffers(iden, head.fingerprint, fingerprint)
     const other = this.kind.startsOver(head)
     if (other !== null) {
@@ -114,8 +127,8 @@ export class LayerJob<Step extends LayerStep> {
       this.events.warn(texts.gone)
       return null
     }
-    if (head.isBuilt) this.countErrors(streams)
-    return { head, streams }
+    if (head.isBuilt) for await (const some of this.notes()) this.countErrors(some.map(this.kind.noted))
+    return { head, notes: () => this.eachNote() }
   }
 
   /**
@@ -123,10 +136,10 @@ export class LayerJob<Step extends LayerStep> {
    *
    * @param clear removes what belongs to an earlier checkpoint, once that is removed
    */
-  async begin(saved: Saved<Step> | null, head: LayerCheckpoints[Step], clear = () => {}): Promise<Begun<Step>> {
-    const { kept, ready } = saved === null ? { kept: [], ready: this.start(head, clear) } : await this.continued(saved)
-    ready.catch(() => {})
-    return { kept, ready }
+  async begin(saved: Saved<Step> | null, head: LayerCheckpoints[Step], clear = () => {}): Promise<Begun> {
+    const begun = saved === null ? { noted: [], kept: [], ready: this.start(head, clear) } : await this.continued()
+    begun.ready.catch(() => {})
+    return begun
   }
 
   /** Does something for each item: enough at a time to keep the workers busy, and never far ahead of the disk. */
@@ -157,13 +170,13 @@ export class LayerJob<Step extends LayerStep> {
       await Promise.all(
         slabs.map((slab) => {
           const streams = batch.filter((placed) => placed.slab === slab).map(({ stream }) => stream)
-          const runPaths = this.kind.runsOf(streams).map(({ path }) => path)
+          const runPaths = this.kind.runsOf(streams.map(this.kind.noted)).map(({ path }) => path)
           return this.threads.writer.call('commit', { slab, key: this.key, streams, runPaths })
         }),
       )
       const streams = batch.map(({ stream }) => stream)
       committed(streams)
-      this.countErrors(streams)
+      this.countErrors(streams.map(this.kind.noted))
     })
   }
 
@@ -204,15 +217,39 @@ export class LayerJob<Step extends LayerStep> {
     await writer.call('putCheckpoint', { key: this.key, checkpoint: { ...head, isBuilt: false } })
   }
 
-  private async continued({ streams }: Saved<Step>): Promise<Begun<Step>> {
-    const { kind } = this
-    const damaged = await damagedStreams({ slabs: this.placed(streams), runs: kind.runsOf(streams) }, this.threads.pool)
-    const kept = kind.keep(streams, damaged)
+  private async continued(): Promise<Begun> {
+    const { kind, threads } = this
+    const noted: Noted[] = []
+    const damaged = new Set<number>()
+    const check = async (kept: Kept) => {
+      for (const stream of await damagedStreams(kept, threads.pool)) damaged.add(stream)
+    }
+    for await (const some of this.notes()) {
+      noted.push(...some.map(kind.noted))
+      await check({ slabs: this.placed(some), runs: [] })
+    }
+    await check({ slabs: new Map(), runs: kind.runsOf(noted) })
+    const kept = kind.keep(noted, damaged)
     const stays = new Set(kept.map(({ stream }) => stream))
-    const dropped = streams.flatMap(({ stream }) => (stays.has(stream) ? [] : [stream]))
-    if (dropped.length > 0) this.events.warn(kind.texts.again(`${dropped.length} of ${streams.length}`))
+    const dropped = noted.flatMap(({ stream }) => (stays.has(stream) ? [] : [stream]))
+    if (dropped.length > 0) this.events.warn(kind.texts.again(`${dropped.length} of ${noted.length}`))
     this.countErrors(kept)
-    return { kept, ready: this.resume(dropped) }
+    return { noted, kept, ready: this.resume(dropped) }
+  }
+
+  private async *eachNote(): AsyncGenerator<LayerStreams[Step]> {
+    for await (const some of this.notes()) yield* some
+  }
+
+  /** The notes of all streams, some at a time: those of a large layer take hundreds of MB. */
+  private async *notes(): AsyncGenerator<LayerStreams[Step][]> {
+    for (let from = 0; ; ) {
+      const some = await this.threads.writer.call('notes', { key: this.key, from })
+      const last = some.at(-1)
+      if (last === undefined) return
+      yield some.map((note) => parsedStream(this.kind.step, this.key, note))
+      from = last.stream + 1
+    }
   }
 
   private async resume(dropped: readonly number[]): Promise<void> {
@@ -241,7 +278,7 @@ export class LayerJob<Step extends LayerStep> {
     )
   }
 
-  private countErrors(streams: readonly LayerStreams[Step][]): void {
-    this.events.errors(streams.reduce((sum, stream) => sum + this.kind.errorsOf(stream), 0))
+  private countErrors(streams: readonly Noted[]): void {
+    this.events.errors(streams.reduce((sum, { errors }) => sum + errors, 0))
   }
 }

@@ -10,7 +10,7 @@ import { findForms } from '../source/partial-forms.js'
 import { planPartitions, rangesOf } from '../source/partitions.js'
 import { nodedataRows, nodeRows } from '../source/source-dbs.js'
 import type { GroupCommit } from '../thread/in-turn.js'
-import { type JobEvents, LayerJob, type Saved } from './layer-job.js'
+import { type JobEvents, LayerJob, type Noted, type Saved } from './layer-job.js'
 import { LayerMerge, type LayerMergeEvents, nodeSlabs } from './layer-merge.js'
 import { type LayerNodesSource, type LayerPlan, type MadeParts, nodesFingerprint, type Share } from './layer-plan.js'
 import { LayerRuns, PartRuns, type Runs } from './layer-runs.js'
@@ -106,9 +106,14 @@ export class LayerNodes {
       iden,
       slabs,
       fromLast,
-      errorsOf: ({ counts }: NodesStream) => counts?.errorCount ?? 0,
-      runsOf: (streams: readonly NodesStream[]) => this.runs.noted(streams),
-      keep: (streams: readonly NodesStream[], damaged: ReadonlySet<number>) => this.runs.keep(streams, damaged),
+      noted: ({ stream, counts, run }: NodesStream): Noted => ({
+        stream,
+        errors: counts?.errorCount ?? 0,
+        partition: counts?.partition ?? null,
+        run: run ?? null,
+      }),
+      runsOf: (streams: readonly Noted[]) => this.runs.noted(streams),
+      keep: (streams: readonly Noted[], damaged: ReadonlySet<number>) => this.runs.keep(streams, damaged),
       startsOver: (head: NodesCheckpoint) => {
         if (head.nodelim !== nodelim) return `Layer ${iden} was started with another --nodelim, starting it over`
         // Other runs give other parts of the merge.
@@ -136,7 +141,7 @@ export class LayerNodes {
       const plan = this.plan(layer, nodedata)
       const saved = await this.job.load(plan.fingerprint)
       if (saved?.head.isBuilt) {
-        this.takeDone(saved.streams)
+        for await (const note of saved.notes()) this.takeNote(note)
         this.events.progress({ rows: this.totalRows, totalRows: this.totalRows })
         this.events.merged(1, 1)
         return this.result(startedMs, plan.isLimited, 0)
@@ -247,15 +252,15 @@ export class LayerNodes {
   }
 
   private async begin(saved: Saved<'nodes'> | null, head: NodesCheckpoint): Promise<void> {
-    const { kept, ready } = await this.job.begin(saved, head, () => {
+    const { noted, kept, ready } = await this.job.begin(saved, head, () => {
       rmSync(this.runsDir, { recursive: true, force: true })
       mkdirSync(this.runsDir, { recursive: true, mode: 0o700 })
     })
-    this.takeDone(kept)
     this.merged = new Set(kept.map(({ stream }) => stream))
+    // All at once would take too much memory, so each note was read to be checked, and is read again now.
+    if (saved !== null) for await (const note of saved.notes()) if (this.merged.has(note.stream)) this.takeNote(note)
     // A stream that is made again gets a new number.
-    const numbers = partitionsOf(saved?.streams ?? []).map(({ stream }) => stream)
-    this.streams = numbers.reduce((most, stream) => Math.max(most, stream + 1), 0)
+    for (const { stream, partition } of noted) if (partition !== null) this.streams = Math.max(this.streams, stream + 1)
     this.runs.resume(kept)
     for (const partition of this.done.keys()) {
       if (this.runs.areMerged) this.runs.add(partition)
@@ -270,8 +275,9 @@ export class LayerNodes {
     )
   }
 
-  private takeDone(streams: readonly NodesStream[]): void {
-    for (const { stream, counts } of partitionsOf(streams)) this.take(stream, counts)
+  /** Takes over a finished partition of an earlier run; parts of the merge have no counts. */
+  private takeNote({ stream, counts }: NodesStream): void {
+    if (counts !== undefined) this.take(stream, counts)
   }
 
   /** Returns when all partitions are translated. The last ones may not be committed yet. */

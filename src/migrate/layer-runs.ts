@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { NodesStream } from '../layout/records.js'
 import { type FanIn, type RunId, RunLevels } from '../run/run-levels.js'
 import { GroupCommit } from '../thread/in-turn.js'
+import type { Noted } from './layer-job.js'
 import type { StreamThreads } from './stream-task.js'
 
 /** Notes of merged runs in the checkpoint are numbered from here on, `LEVEL_NOTES` numbers for each level. */
@@ -25,8 +25,8 @@ export class PartRuns implements Runs {
     return [...this.paths]
   }
 
-  keep(notes: readonly NodesStream[], damaged: ReadonlySet<number>): readonly NodesStream[] {
-    return notes.filter(({ stream }) => !damaged.has(stream))
+  keep(streams: readonly Noted[], damaged: ReadonlySet<number>): readonly Noted[] {
+    return streams.filter(({ stream }) => !damaged.has(stream))
   }
 
   noted(): [] {
@@ -91,28 +91,28 @@ export class LayerRuns {
     return Array.from({ length: this.levels.count(level) }, (_, index) => this.path({ level, index }))
   }
 
-  /** The runs that notes vouch for, except those merged into others, which may be gone. */
-  noted(notes: readonly NodesStream[]): { stream: number; path: string }[] {
-    const merged = mergedOf(notes)
-    return notes.flatMap((note) => {
-      const run = this.runOf(note)
-      return run === null || this.isCovered(run, merged) ? [] : [{ stream: note.stream, path: this.path(run) }]
+  /** The runs that streams vouch for, except those merged into others, which may be gone. */
+  noted(streams: readonly Noted[]): { stream: number; path: string }[] {
+    const merged = mergedOf(streams)
+    return streams.flatMap((noted) => {
+      const run = this.runOf(noted)
+      return run === null || this.isCovered(run, merged) ? [] : [{ stream: noted.stream, path: this.path(run) }]
     })
   }
 
-  /** Which notes of an earlier process stay. If a merged run is damaged, its partitions are translated again. */
-  keep(notes: readonly NodesStream[], damaged: ReadonlySet<number>): readonly NodesStream[] {
-    const lost = mergedOf(notes.filter(({ stream }) => damaged.has(stream)))
-    return notes.filter((note) => {
-      const run = this.runOf(note)
-      return !damaged.has(note.stream) && (run === null || !this.isCovered(run, lost))
+  /** Which streams of an earlier process stay. If a merged run is damaged, its partitions are translated again. */
+  keep(streams: readonly Noted[], damaged: ReadonlySet<number>): readonly Noted[] {
+    const lost = mergedOf(streams.filter(({ stream }) => damaged.has(stream)))
+    return streams.filter((noted) => {
+      const run = this.runOf(noted)
+      return !damaged.has(noted.stream) && (run === null || !this.isCovered(run, lost))
     })
   }
 
   /** Takes over the merged runs of an earlier process. */
-  resume(notes: readonly NodesStream[]): void {
-    for (const { run } of notes) if (run !== undefined) this.kept.add(keyOf(run))
-    for (const { run } of notes) if (run !== undefined && !this.isCovered(run)) this.finished(run)
+  resume(streams: readonly Noted[]): void {
+    for (const { run } of streams) if (run !== null) this.kept.add(keyOf(run))
+    for (const { run } of streams) if (run !== null && !this.isCovered(run)) this.finished(run)
   }
 
   /** Adds the run of a partition that the checkpoint vouches for, and starts merges that are due. */
@@ -140,9 +140,9 @@ export class LayerRuns {
     return { level: 0, index: partition - this.firstPartition }
   }
 
-  /** The run of a note; parts of the last merge have none. */
-  private runOf({ run, counts }: NodesStream): RunId | null {
-    return run ?? (counts === undefined ? null : this.leaf(counts.partition))
+  /** The run of a stream; parts of the last merge have none. */
+  private runOf({ run, partition }: Noted): RunId | null {
+    return run ?? (partition === null ? null : this.leaf(partition))
   }
 
   private finished(run: RunId): void {
@@ -188,8 +188,8 @@ export class LayerRuns {
   }
 }
 
-function mergedOf(notes: readonly NodesStream[]): Set<string> {
-  return new Set(notes.flatMap(({ run }) => (run === undefined ? [] : [keyOf(run)])))
+function mergedOf(streams: readonly Noted[]): Set<string> {
+  return new Set(streams.flatMap(({ run }) => (run === null ? [] : [keyOf(run)])))
 }
 
 function noteOf({ level, index }: RunId): number {

@@ -5,7 +5,7 @@ import { SlabReader } from '../page/page-reader.js'
 import { spliceRows } from '../source/source-dbs.js'
 import { planStarts } from '../source/splice-ranges.js'
 import { count } from '../text/table.js'
-import { type BuiltDb, type JobEvents, LayerJob, type Saved } from './layer-job.js'
+import { type BuiltDb, type JobEvents, LayerJob, type Noted, type Saved } from './layer-job.js'
 import { type Share, splicesFingerprint } from './layer-plan.js'
 import type { LayerInput } from './layer-step.js'
 import type { StreamThreads } from './stream-task.js'
@@ -59,7 +59,12 @@ export class LayerSplices {
       iden,
       slabs: [{ slab: this.slab, dir, finalDir: dest.layer(iden).slab('nodeedits') }],
       fromLast,
-      errorsOf: ({ counts }: SplicesStream) => counts.failures,
+      noted: ({ stream, counts }: SplicesStream): Noted => ({
+        stream,
+        errors: counts.failures,
+        partition: null,
+        run: null,
+      }),
       runsOf: () => [],
       keep: beforeDamage,
       startsOver: (head: SplicesCheckpoint) => {
@@ -93,9 +98,11 @@ export class LayerSplices {
       this.events.info(`Found ${count(total)} splices to migrate for ${this.options.iden}`)
       const fingerprint = splicesFingerprint(this.options)
       const saved = await this.job.load(fingerprint)
-      if (saved !== null) this.tellSaved(saved)
+      if (saved !== null) {
+        for await (const { stream, counts } of saved.notes()) this.done.push({ stream, counts })
+        this.tellSaved()
+      }
       if (saved?.head.isBuilt) {
-        this.done.push(...saved.streams)
         this.events.progress({ splices: total, totalSplices: total })
         return this.result(lastOffset)
       }
@@ -125,8 +132,8 @@ export class LayerSplices {
     }
   }
 
-  private tellSaved({ streams }: Saved<'splices'>): void {
-    const offset = (streams.at(-1)?.counts.lastOffset ?? -1) + 1
+  private tellSaved(): void {
+    const offset = (this.done.at(-1)?.counts.lastOffset ?? -1) + 1
     this.events.info(`Found splice migration checkpoint for ${this.options.iden} at offset ${offset}`)
   }
 
@@ -134,7 +141,8 @@ export class LayerSplices {
     const { kept, ready } = await this.job.begin(saved, head)
     this.ready = ready
     if (saved !== null) await ready
-    this.done.push(...kept.map(({ stream, counts }) => ({ stream, counts })))
+    // Those of before the first damaged one.
+    this.done.length = kept.length
     this.seen = this.done.reduce((sum, { counts }) => sum + counts.translated + counts.failures, 0)
   }
 
@@ -197,7 +205,7 @@ export class LayerSplices {
 }
 
 /** Rows are numbered in sequence, so everything after a range that is made again is made again too. */
-function beforeDamage(streams: readonly SplicesStream[], damaged: ReadonlySet<number>): readonly SplicesStream[] {
+function beforeDamage(streams: readonly Noted[], damaged: ReadonlySet<number>): readonly Noted[] {
   const first = streams.findIndex(({ stream }) => damaged.has(stream))
   return first < 0 ? streams : streams.slice(0, first)
 }

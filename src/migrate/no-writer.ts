@@ -14,6 +14,10 @@ export class NoWriter {
     return null
   }
 
+  notes(): [] {
+    return []
+  }
+
   installSlabs(): boolean {
     return true
   }

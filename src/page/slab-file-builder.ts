@@ -106,16 +106,18 @@ export class SlabFileBuilder {
   }
 
   /** Continues a file in which these streams are durable. Reuses pages that belong to no stream. */
-  static resume(dir: string, streams: readonly StreamState[], options: SlabFileBuilderOptions = {}): SlabFileBuilder {
+  static resume(dir: string, streams: Iterable<StreamState>, options: SlabFileBuilderOptions = {}): SlabFileBuilder {
     const fd = openSync(join(dir, 'data.mdb'), 'r+')
     const builder = new SlabFileBuilder(dir, fd, options)
     let leavesEnd = 0
+    const used: PageExtent[] = []
     for (const { stream, keyBase, extents, digest, leaves } of streams) {
       builder.keptById.set(stream, { keyBase, extents: packedExtents(extents), digest, leaves })
+      used.push(...extents)
       if (leaves !== null) leavesEnd = Math.max(leavesEnd, leaves.at + leaves.bytes)
     }
     if (leavesEnd > 0) builder.leaves = new LeafFile(leafPath(dir), leavesEnd)
-    const used = streams.flatMap(({ extents }) => extents).sort((a, b) => a.first - b.first)
+    used.sort((a, b) => a.first - b.first)
     for (const { first, count } of used) {
       if (first > builder.nextPage) builder.holes.push({ first: builder.nextPage, count: first - builder.nextPage })
       builder.nextPage = first + count

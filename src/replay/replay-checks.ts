@@ -1,4 +1,4 @@
-import { readCheckpoints } from '../dest/checkpoints.js'
+import { readCheckpointHeads } from '../dest/checkpoints.js'
 import { hasRecord } from '../dest/migration-log.js'
 import { MigrationError } from '../errors.js'
 import { assertDestOf } from '../inspect/dest-state.js'
@@ -29,7 +29,7 @@ export function assertReplayable(source: SourceCortex, destDir: string): void {
 
 /** Layers with errors, or with a history that an earlier run left unfinished. */
 export function layersToReplay(destDir: string, errors: ReadonlyMap<string, LayerErrors>): string[] {
-  const keys = [...readCheckpoints(destDir).keys()]
+  const keys = [...readCheckpointHeads(destDir).keys()]
   if (!keys.some((key) => /^(nodes|splices)\//.test(key))) {
     throw new MigrationError('ERR_PREFLIGHT', `Cannot replay errors of "${destDir}": it has no checkpoints`, {
       hint: 'Another tool has migrated it: migrate it again with migrate_020 --restart',
@@ -48,7 +48,7 @@ export function assertLayerReplayable(srcDir: string, destDir: string, iden: str
       hint: 'Stop it',
     })
   }
-  const checkpoints = readCheckpoints(destDir)
+  const checkpoints = readCheckpointHeads(destDir)
   const nodes = layerCheckpoint(checkpoints, 'nodes', iden)
   const splices = layerCheckpoint(checkpoints, 'splices', iden)
   // If the migration has finished, a history that is not complete was begun by an earlier replay.

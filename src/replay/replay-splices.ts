@@ -1,4 +1,4 @@
-import { readCheckpoints } from '../dest/checkpoints.js'
+import { readCheckpointHeads } from '../dest/checkpoints.js'
 import { hasRecord } from '../dest/migration-log.js'
 import { cortexPaths } from '../layout/paths.js'
 import { layerCheckpoint } from '../migrate/layer-checkpoint.js'
@@ -26,7 +26,7 @@ export async function replaySplices(
   const key = `splices/${iden}`
   if (!hasRecord(destDir, 'splices', 'prog', iden)) return
   if (!SlabReader.exists(cortexPaths(srcDir).layer(iden).slab('splices'))) return
-  const checkpoint = layerCheckpoint(readCheckpoints(destDir), 'splices', iden)
+  const checkpoint = layerCheckpoint(readCheckpointHeads(destDir), 'splices', iden)
   if (checkpoint?.isBuilt === true && !canTranslate(errors, model)) {
     await writer.call('putCheckpoint', { key, checkpoint: withModel(checkpoint, model) })
     return

@@ -1,4 +1,4 @@
-import { readCheckpoints } from '../dest/checkpoints.js'
+import { readCheckpointHeads } from '../dest/checkpoints.js'
 import { ErrorCounts, type ErrorKind } from '../dest/error-counts.js'
 import { runError } from '../file/system-failure.js'
 import type { Log } from '../log.js'
@@ -100,7 +100,7 @@ export class Replay {
 
   private async layer(context: ReplayContext, iden: string, errors: LayerErrors): Promise<void> {
     const { model, writer, log } = context
-    const nodes = layerCheckpoint(readCheckpoints(this.options.destDir), 'nodes', iden)
+    const nodes = layerCheckpoint(readCheckpointHeads(this.options.destDir), 'nodes', iden)
     if (nodes !== null) {
       // From here on the layer belongs to the new model: if this run is killed, it must be finished with that model.
       const begun = withModel(nodes, model)

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Value } from '../bytes/msgpack.js'
-import { readCheckpoints } from '../dest/checkpoints.js'
+import { readCheckpointHeads } from '../dest/checkpoints.js'
 import { ErrorCounts } from '../dest/error-counts.js'
 import { type ErrorRecord, readErrorRecords } from '../dest/error-records.js'
 import { type LogRecord, readStepRecords } from '../dest/migration-log.js'
@@ -157,7 +157,7 @@ function addPrints(
 ): void {
   if (last?.isDryRun === true) return
   try {
-    const checkpoints = readCheckpoints(destDir)
+    const checkpoints = readCheckpointHeads(destDir)
     for (const key of checkpoints.keys()) {
       const [step, iden] = key.split('/')
       if (key.split('/').length !== 2 || (step !== 'nodes' && step !== 'splices')) continue

@@ -195,9 +195,9 @@ export class Db implements RowStore {
     return value === undefined ? undefined : new Uint8Array(value)
   }
 
-  /** All rows in key order. */
-  rows(): Generator<Row> {
-    return rowsOf(this.store)
+  /** The rows in key order, all or those from `start` on. */
+  rows(start?: Uint8Array): Generator<Row> {
+    return rowsOf(this.store, start)
   }
 
   /** The last row in key order, or undefined. */
@@ -289,9 +289,9 @@ function cannotMake(path: string, cause: unknown): MigrationError {
   })
 }
 
-function* rowsOf(store: Database<Buffer, Buffer>): Generator<Row> {
+function* rowsOf(store: Database<Buffer, Buffer>, start: Uint8Array = Buffer.of(0)): Generator<Row> {
   // Without a start, lmdb-js begins at byte 5 and skips the range that it reserves for its own metadata.
-  for (const { key, value } of store.getRange({ start: Buffer.of(0) })) {
+  for (const { key, value } of store.getRange({ start: asBuffer(start) })) {
     yield { key: new Uint8Array(key), value: new Uint8Array(value) }
   }
 }

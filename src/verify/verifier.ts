@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { checkpointsExist, type KnownCheckpoint, readCheckpoints } from '../dest/checkpoints.js'
+import { type CheckpointHead, checkpointsExist, readCheckpoints } from '../dest/checkpoints.js'
 import { ErrorCounts } from '../dest/error-counts.js'
 import { readErrorRecords } from '../dest/error-records.js'
 import { hasRecord, migrationLogPath, readMigrationLog } from '../dest/migration-log.js'
@@ -113,7 +113,7 @@ class Verifier {
   private readonly notCompared: string[] = []
   private readonly counts = new Map<string, LayerCounts | null>()
   private readonly errorCounts = new ErrorCounts()
-  private readonly checkpoints: ReadonlyMap<string, KnownCheckpoint>
+  private readonly checkpoints: ReadonlyMap<string, CheckpointHead>
 
   constructor(
     private readonly options: VerifyOptions,

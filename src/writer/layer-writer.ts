@@ -18,6 +18,7 @@ export type LayerWriter = Pick<
   | 'finishSlab'
   | 'forget'
   | 'installSlabs'
+  | 'notes'
   | 'putBuilt'
   | 'putCheckpoint'
   | 'receive'

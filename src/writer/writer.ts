@@ -24,6 +24,8 @@ import type { Credits, PackedRecord } from '../thread/chunk-sender.js'
 
 /** Address space for the nexus log, which may grow as large as all layers. It costs no memory. */
 const NEXUS_MAP_BYTES = 2 ** 42
+/** A partition's note has some kilobytes, more with more forms. */
+const NOTES_AT_ONCE = 256
 
 /**
  * Everything that writes to the destination; runs in one thread. The coordinator calls its methods through
@@ -181,11 +183,7 @@ export class Writer {
    */
   resume(args: { slab: string; dir: string; key: string; dropped: readonly number[] }): void {
     if (args.dropped.length > 0) this.checkpoints.dropStreams(args.key, args.dropped)
-    const states = this.checkpoints.streams(args.key).flatMap((note): StreamState[] => {
-      if ((note as Partial<PlacedStream>).slab !== args.slab) return []
-      return [parsedRecord(placedStream, args.key, note).state]
-    })
-    this.builds.set(args.slab, new SlabBuild(args.dir, states))
+    this.builds.set(args.slab, new SlabBuild(args.dir, this.statesOf(args)))
   }
 
   /** Places what a task sends. Resolves when all of it is in the file, but not yet durable. */
@@ -274,11 +272,14 @@ export class Writer {
     return slabs.map(({ dir, finalDir }) => installSlab(dir, finalDir)).every((isThere) => isThere)
   }
 
-  /** The checkpoint with this key and its streams, or null. */
-  checkpoint({ key }: { key: string }): { head: unknown; streams: unknown[] } | null {
-    const head = this.checkpoints.get(key)
-    if (head === null) return null
-    return { head, streams: this.checkpoints.streams(key) }
+  /** The checkpoint with this key, or null. */
+  checkpoint({ key }: { key: string }): unknown {
+    return this.checkpoints.get(key)
+  }
+
+  /** Some notes of a checkpoint's streams, from number `from` on; none when there are no more. */
+  notes({ key, from }: { key: string; from: number }): StreamNote[] {
+    return this.checkpoints.streamsFrom(key, from, NOTES_AT_ONCE)
   }
 
   /** Removes the checkpoint with this key, because what it vouches for is about to go. */
@@ -311,6 +312,13 @@ export class Writer {
   get migrationLog(): MigrationLog {
     assert(this.opened !== null, () => 'the migration log is not open')
     return this.opened
+  }
+
+  /** Where the checkpoint says that the streams of a slab are. */
+  private *statesOf({ key, slab }: { key: string; slab: string }): Generator<StreamState> {
+    for (const note of this.checkpoints.streams(key)) {
+      if ((note as Partial<PlacedStream>).slab === slab) yield parsedRecord(placedStream, key, note).state
+    }
   }
 
   private creatorOf(destDir: string, layer: string): string {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Checkpoints, readCheckpoints } from '../../src/dest/checkpoints.js'
+import { Checkpoints, readCheckpointHeads, readCheckpoints } from '../../src/dest/checkpoints.js'
 import { cortexPaths } from '../../src/layout/paths.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { tempDir } from '../support/fixture.js'
@@ -69,11 +69,20 @@ test('Checkpoints keep what a simple model keeps, and what a killed process leav
         // As another process reads the file at this instant.
         const left = readCheckpoints(destDir)
         assert.deepEqual([...left.keys()].sort(), [...state.keys()].sort())
+        assert.deepEqual(
+          [...readCheckpointHeads(destDir)],
+          [...left].map(([key, { value }]) => [key, { value }]),
+        )
         for (const [key, { value, streams }] of state) {
           const sorted = [...streams.values()].sort((a, b) => a.stream - b.stream)
           assert.deepEqual(left.get(key), { value, streams: sorted })
           assert.deepEqual(checkpoints.get(key), value)
-          assert.deepEqual(checkpoints.streams(key), sorted)
+          assert.deepEqual([...checkpoints.streams(key)], sorted)
+          const from = sorted[1]?.stream ?? 0
+          assert.deepEqual(
+            checkpoints.streamsFrom(key, from, 2),
+            sorted.filter(({ stream }) => stream >= from).slice(0, 2),
+          )
         }
       }
       await checkpoints.close()
@@ -95,6 +104,6 @@ test('Checkpoints.putStreams() notes streams and forgets those in whose place th
   const before = txnId()
   checkpoints.putStreams('nodes/aa', [{ stream: 9 }], [1, 2])
   assert.equal(txnId(), before + 1)
-  assert.deepEqual(checkpoints.streams('nodes/aa'), [{ stream: 9 }])
+  assert.deepEqual([...checkpoints.streams('nodes/aa')], [{ stream: 9 }])
   await checkpoints.close()
 })

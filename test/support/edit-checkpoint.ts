@@ -2,15 +2,16 @@
 // PART thousandths of it; `DEST schema` makes them those of a later version; `DEST partition` forgets one partition of each
 // layer of which parts of the merge are noted.
 import { join } from 'node:path'
-import { Checkpoints } from '../../src/dest/checkpoints.js'
+import { Checkpoints, readCheckpointHeads } from '../../src/dest/checkpoints.js'
 import { MERGE_STREAMS } from '../../src/migrate/layer-merge.js'
 import { Slab } from '../../src/slab/slab.js'
 
 const [destDir, part] = process.argv.slice(2)
 
 if (part === 'schema') {
+  const keys = [...readCheckpointHeads(destDir).keys()]
   const checkpoints = await Checkpoints.open(destDir)
-  for (const key of checkpoints.keys()) {
+  for (const key of keys) {
     const checkpoint = checkpoints.get(key) as { fingerprint?: object }
     if (checkpoint.fingerprint === undefined) continue
     checkpoints.put(key, { ...checkpoint, fingerprint: { ...checkpoint.fingerprint, schema: 99 } })
