@@ -47,12 +47,17 @@ export function syncPath(path: Path): void {
   }
 }
 
-/** Makes all files and names below a directory durable. Costs almost nothing for those that already are. */
-export function syncTree(dir: Path): void {
+/**
+ * Makes all files and names below a directory durable. Costs almost nothing for those that already are.
+ *
+ * @param except a directory to leave alone, its path as `dir` begins
+ */
+export function syncTree(dir: Path, except?: string): void {
   for (const name of readdirSync(dir, { encoding: 'buffer' })) {
     const path = joinPath(dir, name)
+    if (except !== undefined && path.equals(Buffer.from(except))) continue
     const stats = lstatSync(path)
-    if (stats.isDirectory()) syncTree(path)
+    if (stats.isDirectory()) syncTree(path, except)
     else if (stats.isFile()) syncPath(path)
   }
   syncPath(dir)

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { MessagePort } from 'node:worker_threads'
 import type { ByteList } from '../bytes/byte-list.js'
 import { hexBytes } from '../bytes/hex.js'
@@ -166,9 +167,13 @@ export class Writer {
     makeEmptySlabs(destDir, layers)
   }
 
-  /** Makes the whole destination durable: what we report as done must survive a power loss. */
+  /**
+   * Makes the whole destination durable: what we report as done must survive a power loss. Parts see to theirs, and other
+   * processes may rename and remove some meanwhile.
+   */
   sync({ destDir }: { destDir: string }): void {
-    syncTree(destDir)
+    const dir = resolve(destDir)
+    syncTree(dir, cortexPaths(dir).migration.parts)
   }
 
   /** Starts to build a slab. */
