@@ -19,7 +19,7 @@ test('migrate-all.sh gives each Cortex a log and an exit code, and tries again t
   unpack('demo-cortex.tar.gz', join(srcs, 'with-errors'))
   mkdirSync(join(srcs, 'no-cortex'))
 
-  const first = await runExample(script, [srcs, dests])
+  const first = await runExample([script, srcs, dests])
   assert.equal(first.status, 2, first.output)
   assert.deepEqual(['a whole one', 'with-errors', 'no-cortex'].map(exitCode), ['0', '8', '5'])
   assert.match(log('with-errors'), /1 {2}hiveauth {2}OWNER/)
@@ -29,7 +29,7 @@ test('migrate-all.sh gives each Cortex a log and an exit code, and tries again t
   writeFileSync(join(dests, 'logs', 'a whole one.log'), 'of the first time')
   rmSync(join(srcs, 'no-cortex'), { recursive: true })
   copyCortex(join(srcs, 'a whole one'), join(srcs, 'no-cortex'))
-  const second = await runExample(script, [srcs, dests, '--accept-errors', 'all'])
+  const second = await runExample([script, srcs, dests, '--accept-errors', 'all'])
   assert.equal(second.status, 0, second.output)
   assert.deepEqual(['a whole one', 'with-errors', 'no-cortex'].map(exitCode), ['0', '0', '0'])
   assert.equal(log('a whole one'), 'of the first time')

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { homedir } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -26,13 +27,37 @@ export interface Ended {
   readonly output: string
 }
 
+export interface Slurm {
+  /** The words of a command that uses this cluster, in a working directory. */
+  inside(cwd: string, words: readonly string[]): readonly string[]
+  stop(): Promise<void>
+}
+
+/** Starts a cluster of one node. */
+export async function startSlurm(): Promise<Slurm> {
+  const dir = mkdtempSync(join(tmpdir(), 'fleet-slurm-'))
+  const child = spawn(join(ROOT, 'test', 'fleet', 'slurm.sh'), [dir], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = new Promise((resolve) => child.on('close', resolve))
+  const said = await Promise.race([new Promise((resolve) => child.stdout.once('data', resolve)), ended])
+  if (String(said).trim() !== 'ready') throw new Error(`slurm.sh ended with ${said}: see ${dir}`)
+  return {
+    inside: (cwd, words) => ['nsenter', `--mount=/proc/${child.pid}/ns/mnt`, `--wd=${cwd}`, '--', ...words],
+    async stop() {
+      child.stdin.end()
+      await ended
+      rmSync(dir, { recursive: true })
+    },
+  }
+}
+
 /** Runs a command to its end, with our programs and the engines on its PATH. */
-export function runExample(command: string, args: readonly string[], { cwd, env }: RunOptions = {}): Promise<Ended> {
+export function runExample(words: readonly string[], { cwd = ROOT, env }: RunOptions = {}): Promise<Ended> {
   const path = [PROGRAMS, TOOLS, process.env.PATH].join(delimiter)
+  const [command, ...args] = words
   const child = spawn(command, args, {
+    cwd,
     env: { ...process.env, ...env, PATH: path },
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(cwd !== undefined && { cwd }),
   })
   let stdout = ''
   let output = ''
