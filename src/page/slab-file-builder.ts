@@ -30,19 +30,12 @@ import {
   PageFlag,
   writeU48,
 } from './format.js'
+import { KeptStreams } from './kept-streams.js'
 import { DEFAULT_FILL } from './leaf-builder.js'
-import { LeafFile, type LeavesPlace, leafPath } from './leaf-file.js'
+import { LeafFile, leafPath } from './leaf-file.js'
 import { NodePage, nodeRoom, spareRoom } from './node-page.js'
 import type { LeafSummary, PageChunk, PageExtent, StreamExtent, StreamPart, StreamState } from './page-chunk.js'
-import {
-  absolute,
-  addExtent,
-  packedExtents,
-  patchPageNumbers,
-  rebased,
-  rebaseKeys,
-  unpackedExtents,
-} from './stream-pages.js'
+import { absolute, addExtent, patchPageNumbers, rebased, rebaseKeys } from './stream-pages.js'
 
 const FIRST_DATA_PAGE = 2
 /** Pages that the builder makes itself (branches, the main and the free db) are written in batches of this size. */
@@ -64,15 +57,6 @@ interface Stream {
   readonly digest: Xxh64
 }
 
-/** A complete stream, kept small: a large layer has hundreds of thousands. */
-interface KeptStream {
-  readonly keyBase: number
-  /** `rel`, `first`, `count` of each extent. */
-  readonly extents: Float64Array
-  readonly digest: string
-  readonly leaves: LeavesPlace | null
-}
-
 /**
  * Assembles a new `data.mdb` from finished pages: numbers them, writes them in order, adds the branch pages, and the
  * meta pages last. Until `finish()` returns, LMDB would not open the file. Afterwards the caller renames its directory.
@@ -80,7 +64,7 @@ interface KeptStream {
 export class SlabFileBuilder {
   private readonly spare: number
   private readonly streamById = new Map<number, Stream>()
-  private readonly keptById = new Map<number, KeptStream>()
+  private readonly keptById = new KeptStreams()
   private leaves: LeafFile | null = null
   private readonly dbs = new Map<string, Uint8Array>()
   private readonly mainRows: { key: Uint8Array; value: Uint8Array }[] = []
@@ -112,7 +96,7 @@ export class SlabFileBuilder {
     let leavesEnd = 0
     const used: PageExtent[] = []
     for (const { stream, keyBase, extents, digest, leaves } of streams) {
-      builder.keptById.set(stream, { keyBase, extents: packedExtents(extents), digest, leaves })
+      builder.keptById.set(stream, { keyBase, extents, digest, leaves })
       used.push(...extents)
       if (leaves !== null) leavesEnd = Math.max(leavesEnd, leaves.at + leaves.bytes)
     }
@@ -181,7 +165,7 @@ export class SlabFileBuilder {
     this.attempt(() => {
       this.leaves ??= new LeafFile(leafPath(this.dir), 0)
       const leaves = this.leaves.append(summary)
-      this.keptById.set(stream, { keyBase, extents: packedExtents(extents), digest: hexOf(digest.digest()), leaves })
+      this.keptById.set(stream, { keyBase, extents, digest: hexOf(digest.digest()), leaves })
     })
     this.streamById.delete(stream)
   }
@@ -267,7 +251,7 @@ export class SlabFileBuilder {
   /** Where a stream is. Store it only when the stream is complete and `sync()` has returned. */
   stateOf(stream: number): StreamState {
     const kept = this.keptById.get(stream)
-    if (kept !== undefined) return { ...kept, stream, extents: unpackedExtents(kept.extents) }
+    if (kept !== undefined) return { ...kept, stream }
     const { keyBase, extents, digest } = this.streamById.get(stream) ?? noPages()
     const copies = extents.map((extent) => ({ ...extent }))
     return { stream, keyBase, extents: copies, digest: hexOf(digest.digest()), leaves: null }

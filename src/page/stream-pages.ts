@@ -3,17 +3,6 @@ import { assert } from '../errors.js'
 import { NODE_HEADER_BYTES, NodeFlag, PAGE_BYTES, PAGE_HEADER_BYTES, PageFlag, readU16, writeU48 } from './format.js'
 import type { StreamExtent } from './page-chunk.js'
 
-/** `rel`, `first`, `count` of each extent in one array: a large layer has hundreds of thousands of streams. */
-export function packedExtents(extents: readonly StreamExtent[]): Float64Array {
-  return Float64Array.from(extents.flatMap(({ rel, first, count }) => [rel, first, count]))
-}
-
-export function unpackedExtents(packed: Float64Array): StreamExtent[] {
-  return Array.from({ length: packed.length / 3 }, (_, i) => {
-    return { rel: packed[3 * i], first: packed[3 * i + 1], count: packed[3 * i + 2] }
-  })
-}
-
 /** Adds an extent, merging it with the last one when it continues that. */
 export function addExtent(extents: StreamExtent[], next: StreamExtent): void {
   const last = extents.at(-1)
