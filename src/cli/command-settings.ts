@@ -5,6 +5,17 @@ import { booleanOf, cannotUse, readSettings, type Setting } from './settings.js'
 /** Options with values that only the run may see: a command may contain a token. */
 const HIDDEN_NAMES: readonly string[] = ['on-success', 'on-failure']
 
+const fromCommandLine = new WeakSet<Option>()
+
+/**
+ * Marks an option that says which one of many commands this is: settings are for all of them, and do not say it. (`layer` in
+ * them is which layers `part plan` takes; it must not make the last `part finish` one of a layer.)
+ */
+export function onlyFromCommandLine(option: Option): Option {
+  fromCommandLine.add(option)
+  return option
+}
+
 /**
  * Adds the options from the environment and the configuration file to a command, unless they are on the command line or
  * conflict with an option there.
@@ -20,7 +31,7 @@ export function applySettings(command: Command, env: NodeJS.ProcessEnv): string[
   const given = new Set(origins.keys())
   for (const setting of readSettings(command.getOptionValue('config') as string | undefined, env)) {
     const found = optionOf(command, setting.name)
-    if (found === null) continue
+    if (found === null || fromCommandLine.has(found.option)) continue
     const attribute = found.option.attributeName()
     if (origins.has(attribute)) continue
     const isAgainst = command.options.some(

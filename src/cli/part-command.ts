@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { parseBytes } from '../bytes/size-text.js'
 import { CliCommand } from './cli-command.js'
+import { onlyFromCommandLine } from './command-settings.js'
 import { logOptions, loudnessOptions } from './log-options.js'
 import type { ParsedFinish, ParsedPart, ParsedPlan, ParsedShare, ParsedStep } from './part-options.js'
 import { acceptErrorsOption, idenOf, layerOption, memoryOption, modelOption, workersOption } from './work-options.js'
@@ -65,9 +66,11 @@ function stepCommand(step: 'extract' | 'merge' | 'splices', summary: string): Cl
       'Makes one part, below <dest>/migration/parts. Takes no lock: any number may run at once. A part is there whole or not ' +
         'at all, and a part that is there is not made again.',
     )
-    .addOption(new Option('--layer <iden>', 'the layer').argParser((iden) => iden.toLowerCase()).makeOptionMandatory())
+    .addOption(oneLayerOption('the layer').makeOptionMandatory())
     .addOption(
-      new Option('--part <i/n>', 'which part, and of how many, like 2/4').argParser(shareOf).makeOptionMandatory(),
+      onlyFromCommandLine(new Option('--part <i/n>', 'which part, and of how many, like 2/4'))
+        .argParser(shareOf)
+        .makeOptionMandatory(),
     )
   return ending(part).runs<ParsedStep>(async (parsed) => (await import('./run-part.js')).runStep(step, parsed))
 }
@@ -78,10 +81,14 @@ function finishCommand(): CliCommand {
       'With --layer, places the pages of all parts of that layer. Without, does what comes after the layers, and writes the ' +
         'report; it ends as migrate_020 does. Takes the lock of the destination.',
     )
-    .addOption(new Option('--layer <iden>', 'only this layer').argParser((iden) => iden.toLowerCase()))
+    .addOption(oneLayerOption('only this layer'))
     .addOption(new Option('--verify', 'in the end compare every row with the source').conflicts('layer'))
     .addOption(acceptErrorsOption().conflicts('layer'))
   return ending(finish).runs<ParsedFinish>(async (parsed) => (await import('./run-part.js')).runFinish(parsed))
+}
+
+function oneLayerOption(description: string): Option {
+  return onlyFromCommandLine(new Option('--layer <iden>', description)).argParser((iden) => iden.toLowerCase())
 }
 
 /** A command of the group, with the options that all have. */

@@ -179,3 +179,21 @@ test('every command has --version and --help, its docs and exit codes, and what 
   assert.match(last ?? '', /^Accepted for compatibility, without effect:\n +--fair-iter .*\n +--dest-dedicated /)
   assert.doesNotMatch(help, /.{81}/)
 })
+
+test('a configuration for all steps of `part` chooses the layers of the plan, and the last finish stays the last', async (t) => {
+  const dir = tempDir(t)
+  const file = join(dir, 'migrate.yaml')
+  writeFileSync(file, 'layer: [0b4eb4d9fb9d979464a52b2b803afb03]\nverify: true\n')
+  const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
+  const dest = join(dir, 'dest')
+  const step = (...args: string[]) =>
+    synapseMigrator(['part', ...args, '--src', src, '--dest', dest], { SYN_MIGRATE_CONFIG: file })
+  const { layers } = JSON.parse(step('plan', '--json').stdout)
+  assert.deepEqual(
+    layers.map(({ iden }: { iden: string }) => iden),
+    ['0b4eb4d9fb9d979464a52b2b803afb03'],
+  )
+  const { status, stderr } = step('finish')
+  assert.equal(status, 4)
+  assert.match(stderr, /^error: Cannot finish ".*": not done yet, cell, layer 0b4eb4d9fb9d979464a52b2b803afb03$/m)
+})

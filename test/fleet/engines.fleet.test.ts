@@ -49,7 +49,7 @@ describe('parts that fail end with our exit code, and run again they make the ro
     ])
 
     const onSlurm = ['--workflow-profile', example('snakemake/profiles/slurm'), '--slurm-status-command', 'squeue']
-    const words = [...snakemake, ...onSlurm, '--slurm-init-seconds-before-status-checks', '4', ...config]
+    const words = [...snakemake, ...onSlurm, '--slurm-init-seconds-before-status-checks', '6', ...config]
     const second = await runExample(slurm.inside(cwd, words), { cwd, env: settings })
     assert.equal(second.status, 0, second.output)
     assert.deepEqual(ruleCounts(second.output), { extract: 2, merge: 4, finish_layer: 1, finish: 1 })
