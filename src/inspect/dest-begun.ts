@@ -38,18 +38,22 @@ const STEPS = ['nodes', 'nodedata', 'splices'] as const
  * at any time.
  *
  * @param layers idens of the layers to migrate
+ * @param skipped idens of layers that shall be empty
  */
 export function destBegun(
   srcDir: string,
   destDir: string,
   layers: readonly string[],
   ops: ReadonlySet<string>,
+  skipped: readonly string[] = [],
 ): DestBegun {
   const { migration } = cortexPaths(destDir)
   const checkpoints = knownCheckpoints(destDir)
   const begun = new Map<(typeof STEPS)[number], readonly string[]>()
   for (const step of STEPS.filter((op) => ops.has(op))) {
-    const there = layers.filter((iden) => checkpoints.has(`${step}/${iden}`) || hasRows(destDir, iden, step))
+    const there = [...layers, ...skipped].filter(
+      (iden) => checkpoints.has(`${step}/${iden}`) || hasRows(destDir, iden, step),
+    )
     if (there.length > 0) begun.set(step, there)
   }
   const isOurs = SlabReader.exists(migration.checkpoints)
@@ -70,6 +74,17 @@ export function destBegun(
     files: ops.has('dirn') ? sameNames(srcDir, destDir) : [],
     layers: begun,
   }
+}
+
+/** Layers that earlier runs of this program have finished, as far as the steps in a run go. */
+export function finishedLayers(destDir: string, layers: readonly string[], ops: ReadonlySet<string>): string[] {
+  const checkpoints = knownCheckpoints(destDir)
+  const isBuilt = (key: string) => (checkpoints.get(key)?.value as { isBuilt?: boolean } | undefined)?.isBuilt
+  return layers.filter((iden) => {
+    const [nodes, splices] = [isBuilt(`nodes/${iden}`), isBuilt(`splices/${iden}`)]
+    // A layer without a history has no checkpoint for it.
+    return ops.has('nodes') || ops.has('nodedata') ? nodes === true && splices !== false : splices === true
+  })
 }
 
 /** Ignores checkpoints that are damaged or from another version: a run that resumes from them refuses them. */

@@ -17,7 +17,7 @@ const numbers = z.instanceof(Uint32Array)
 const digest = z.string().check(z.regex(/^[0-9a-f]{16}$/))
 const countByName = z.readonly(z.array(z.readonly(z.tuple([z.string(), count]))))
 
-/** Identifies a slab of the source and its state; `slabPrint()` makes it. */
+/** Identifies a slab and its state; `slabPrint()` makes it. */
 const slabPrint = z.strictObject({
   txnId: count,
   /** Pages in use, and rows of all databases. */
@@ -47,6 +47,9 @@ const splicesFingerprint = z.strictObject({
   model: z.string(),
 })
 
+/** The finished slabs as they were made, by the name of their directory; absent until then. */
+const built = z.optional(z.record(z.string(), slabPrint))
+
 /** `nodes/<layer iden>` */
 export const nodesCheckpoint = z.strictObject({
   fingerprint: nodesFingerprint,
@@ -58,6 +61,7 @@ export const nodesCheckpoint = z.strictObject({
   /** How many parts have translated the layer, in processes of their own. */
   parts: z.optional(count),
   isBuilt: z.boolean(),
+  built,
   /** Transaction numbers of the destination's slabs after `errors --replay` wrote to them. */
   writtenTxns: z.optional(z.record(z.string(), count)),
 })
@@ -68,6 +72,7 @@ export const splicesCheckpoint = z.strictObject({
   /** The first offset of each range. */
   starts: z.readonly(z.array(count)),
   isBuilt: z.boolean(),
+  built,
 })
 
 /** Counts of one extracted partition. */

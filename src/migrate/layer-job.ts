@@ -1,5 +1,9 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { MigrationError } from '../errors.js'
+import type { SlabPrint } from '../layout/records.js'
+import { PAGE_BYTES } from '../page/format.js'
+import { slabPrint } from '../page/slab-print.js'
 import type { RunId } from '../run/run-levels.js'
 import type { Tasks } from '../tasks.js'
 import { GroupCommit, inTurn } from '../thread/in-turn.js'
@@ -127,6 +131,12 @@ export class LayerJob<Step extends LayerStep> {
       this.events.warn(texts.gone)
       return null
     }
+    const changed = head.isBuilt ? slabs.filter(({ finalDir }) => !isAsBuilt(finalDir, head.built)) : []
+    if (changed.length > 0) {
+      const names = changed.map(({ finalDir }) => basename(finalDir)).join(', ')
+      this.events.warn(`${names} of layer ${iden} changed on disk since an earlier run made it, making it again`)
+      return null
+    }
     if (head.isBuilt) for await (const some of this.notes()) this.countErrors(some.map(this.kind.noted))
     return { head, notes: () => this.eachNote() }
   }
@@ -197,7 +207,10 @@ export class LayerJob<Step extends LayerStep> {
    * latter.
    */
   async complete(head: LayerCheckpoints[Step], streams: readonly LayerStreams[Step][]): Promise<void> {
-    const checkpoint = { ...head, isBuilt: true }
+    // A dry run makes none.
+    const made = this.kind.slabs.filter(({ dir }) => existsSync(join(dir, 'data.mdb')))
+    const built = Object.fromEntries(made.map(({ dir, finalDir }) => [basename(finalDir), slabPrint(dir)]))
+    const checkpoint = { ...head, isBuilt: true, built }
     await this.threads.writer.call('putBuilt', { key: this.key, checkpoint, streams })
     await this.install()
   }
@@ -280,5 +293,22 @@ export class LayerJob<Step extends LayerStep> {
 
   private countErrors(streams: readonly Noted[]): void {
     this.events.errors(streams.reduce((sum, { errors }) => sum + errors, 0))
+  }
+}
+
+/**
+ * Whether a finished slab is still what a run made. One that Synapse or `errors --replay` has written to since has a
+ * later transaction, and is not ours to replace.
+ */
+function isAsBuilt(dir: string, built: Readonly<Record<string, SlabPrint>> = {}): boolean {
+  const print = built[basename(dir)]
+  if (print === undefined) return true
+  try {
+    const found = slabPrint(dir)
+    const isWhole = statSync(join(dir, 'data.mdb')).size >= found.pages * PAGE_BYTES
+    return isWhole && (found.txnId > print.txnId || found.digest === print.digest)
+  } catch (error) {
+    if (error instanceof MigrationError) return false
+    throw error
   }
 }

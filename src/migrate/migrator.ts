@@ -9,7 +9,8 @@ import { preflight } from '../preflight/preflight.js'
 import { refusal } from '../preflight/refusal.js'
 import { readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
-import { refuseLiveLayers, snapshotDirOf, snapshotIfLive } from '../source/live-layers.js'
+import { readableLayers } from '../source/layers-below.js'
+import { type NeededLayers, refuseLiveLayers, snapshotIfLive } from '../source/live-layers.js'
 import { LAYER_STEPS } from '../step/context.js'
 import { counted } from '../text/table.js'
 import { makeCredits } from '../thread/chunk-sender.js'
@@ -63,6 +64,8 @@ export class Migrator {
   /** Layers that stay empty, and layers that stay as they are, both as requested. */
   private skipped: readonly string[] = []
   private left: readonly string[] = []
+  /** Layers to skip that an earlier run has finished. */
+  private kept: readonly string[] = []
 
   private readonly options: MigrateOptions
   private readonly progress: RunProgress
@@ -134,6 +137,7 @@ export class Migrator {
     }
     this.skipped = findings.skipped
     this.left = findings.left
+    this.kept = findings.kept
     if (options.safetyOff) log('WARNING', 'Node value checking before addition has been disabled')
     return findings.layers
   }
@@ -237,20 +241,11 @@ export class Migrator {
       batchSize: options.editBatchSize,
     })
     finished()
-    await writer.call('reports', { destDir, ops: [...options.ops] })
+    await writer.call('reports', { destDir, ops: [...options.ops], skipped: this.skipped })
     finished()
     await writer.call('sync', { destDir })
     finished()
-    for (const dir of [
-      snapshotDirOf(destDir),
-      cortexPaths(destDir).migration.build,
-      cortexPaths(destDir).migration.runs,
-      cortexPaths(destDir).migration.source,
-      cortexPaths(destDir).migration.sourceOrigin,
-    ]) {
-      rmSync(dir, { recursive: true, force: true })
-    }
-    clearParts(destDir)
+    this.removeScratch(layers)
     finished()
     const errors = new ErrorCounts(options.acceptedErrors)
     errors.addLog(destDir, options.ops)
@@ -283,12 +278,13 @@ export class Migrator {
         srcDir: source.dir,
         givenDir: source.givenDir,
         destDir,
-        layers: [...layers, ...this.left].sort(),
+        layers: this.fullLayers(layers),
         emptyLayers: this.skipped,
       })
     else this.log('INFO', `Skipping dirn migration step; dest exists=${existsSync(destDir) ? 'True' : 'False'}`)
     done()
     await writer.call('open', { destDir })
+    await writer.call('emptySkipped', { destDir, layers: this.skipped })
     done()
     const cellLayers = this.cellLayers(layers)
     const cell = { srcDir: source.dir, destDir, ops: [...ops], layers: cellLayers, modelWarnings, destDedicated }
@@ -303,7 +299,11 @@ export class Migrator {
 
   /** The layers that the hive of the destination gets, whatever this run does with them. */
   private cellLayers(layers: readonly string[]): string[] {
-    return [...[...layers, ...this.left].sort(), ...this.skipped]
+    return [...this.fullLayers(layers), ...this.skipped]
+  }
+
+  private fullLayers(layers: readonly string[]): string[] {
+    return [...layers, ...this.left, ...this.kept].sort()
   }
 
   private summary(
@@ -333,6 +333,24 @@ export class Migrator {
     }
   }
 
+  /** Layers that `--layer` leaves for later must be migrated from the same state then. */
+  private needed(source: SourceCortex, layers: readonly string[]): NeededLayers {
+    const whole = [...layers, ...this.left]
+    return { whole, forms: readableLayers(source).filter((iden) => !whole.includes(iden)) }
+  }
+
+  /** Removes what only an unfinished run needs. What layers left for later continue from stays. */
+  private removeScratch(layers: readonly string[]): void {
+    const { migration } = cortexPaths(this.options.destDir)
+    const { build, runs, source, sourceOrigin, snapshot } = migration
+    const scratch =
+      this.left.length === 0
+        ? [snapshot, build, runs, source, sourceOrigin]
+        : [...layers, ...this.skipped].flatMap((iden) => [migration.buildOf(iden), migration.runsOf(iden)])
+    for (const path of scratch) rmSync(path, { recursive: true, force: true })
+    if (this.left.length === 0) clearParts(this.options.destDir)
+  }
+
   private async migrateLayers(
     source: SourceCortex,
     layers: readonly string[],
@@ -348,7 +366,7 @@ export class Migrator {
     if (works.size === 0) return []
     const layersDir = options.dryRun
       ? source.dir
-      : await snapshotIfLive(source.dir, layers, options, (text) => log('WARNING', text))
+      : await snapshotIfLive(source.dir, this.needed(source, layers), options, (text) => log('WARNING', text))
     const credits = makeCredits(options.memoryBytes)
     this.progress.watch(credits)
     this.progress.plan(plannedWork(layersDir, layers, options))

@@ -1,7 +1,17 @@
 import { countStorm, type SourceCortex } from '../source/cortex-dir.js'
 
+/** Layers that a run does not migrate, by why. */
+interface OtherLayers {
+  /** To skip, and empty in the destination. */
+  readonly skipped: readonly string[]
+  /** To skip, but finished by an earlier run. */
+  readonly kept: readonly string[]
+  /** Left for a later run. */
+  readonly left: readonly string[]
+}
+
 /** What the operator should know after the migration. */
-export function notesOf(source: SourceCortex, skipped: readonly string[], left: readonly string[]): string[] {
+export function notesOf(source: SourceCortex, { skipped, left, kept }: OtherLayers): string[] {
   const { triggers, crons, commands } = countStorm(source)
   const notes: string[] = []
   if (left.length > 0) {
@@ -12,6 +22,11 @@ export function notesOf(source: SourceCortex, skipped: readonly string[], left: 
   }
   for (const iden of skipped) {
     notes.push(`--skip-layer leaves layer ${iden} empty in the new Cortex: its views keep it`)
+  }
+  for (const iden of kept) {
+    notes.push(
+      `Layer ${iden} stays as an earlier run has migrated it: --skip-layer leaves only unfinished layers empty`,
+    )
   }
   if (triggers + crons + commands > 0) {
     const counts = `${triggers} triggers, ${crons} cron jobs, ${commands} commands and packages`

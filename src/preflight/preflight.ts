@@ -1,4 +1,5 @@
 import { MigrationError } from '../errors.js'
+import { finishedLayers } from '../inspect/dest-begun.js'
 import {
   type LayerFacts,
   readLayerFacts,
@@ -25,6 +26,8 @@ export interface Preflight {
   readonly layers: readonly string[]
   /** Idens of layers that `--layer` leaves as they are, sorted. */
   readonly left: readonly string[]
+  /** Idens of layers to skip that an earlier run has finished, and that stay as they are; sorted. */
+  readonly kept: readonly string[]
   /** Idens of layers that stay empty in the destination, as requested; sorted. */
   readonly skipped: readonly string[]
 }
@@ -45,15 +48,18 @@ export async function preflight(
   for (const check of Object.values(CHECKS)) findings.push(...(await check(facts)))
   const ofKind = (kind: KindedFinding['kind']) =>
     findings.filter((finding) => finding.kind === kind).map(({ text, hint }) => ({ text, hint }))
-  const skipped = skippedLayers(source, options)
+  const named = skippedLayers(source, options)
+  const kept = options.fromLast ? finishedLayers(options.destDir, named, options.ops) : []
+  const skipped = named.filter((iden) => !kept.includes(iden))
   const idens = facts.layers.map(({ iden }) => iden)
   const left = idens.filter((iden) => !isAsked(options, iden))
   return {
     problems: ofKind('problem'),
     warnings: ofKind('warning'),
-    notes: notesOf(source, skipped, left),
+    notes: notesOf(source, { skipped, left, kept }),
     layers: idens.filter((iden) => !left.includes(iden)),
     left,
+    kept,
     skipped,
   }
 }
@@ -65,7 +71,7 @@ function skippedLayers(source: SourceCortex, { skipLayers }: PreflightOptions): 
   return [...new Set(skipLayers)].filter(isNamed).sort()
 }
 
-const nothing = { problems: [], warnings: [], notes: [], layers: [], left: [], skipped: [] }
+const nothing = { problems: [], warnings: [], notes: [], layers: [], left: [], kept: [], skipped: [] }
 
 function isNewer({ dir }: SourceCortex, version: string, destDir: string): Finding {
   const isSwapped = is01xCortex(destDir)

@@ -227,11 +227,15 @@ class Verifier {
     return all.filter((iden) => onlyLayers.includes(iden))
   }
 
-  /** What the migration log and the reports must say about a layer. One that is not compared may not be migrated yet. */
+  /** What the migration log and the reports must say about a layer. One that is not compared may not be finished yet. */
   private facts(iden: string, isCompared: boolean): LayerFacts {
     const { srcDir } = this.options
     const { nextSplice, hasNodeData } = readLayerFacts({ iden, dir: cortexPaths(srcDir).layer(iden).dir })
-    const nodes = this.checkpoint('nodes', iden)
+    const finished = <Step extends keyof LayerCheckpoints>(step: Step) => {
+      const found = this.checkpoint(step, iden)
+      return isCompared || found?.isBuilt ? found : null
+    }
+    const nodes = finished('nodes')
     const isUnknown = !this.isOurs || this.areCheckpointsDamaged
     // If a layer has no node data, no checkpoint tells whether the operator asked for it.
     const withNodedata =
@@ -243,7 +247,7 @@ class Verifier {
       withNodedata,
       withSplices:
         isUnknown ||
-        (isCompared ? this.isMigrated('splices') : this.checkpoints.has(`splices/${iden}`)) ||
+        (isCompared ? this.isMigrated('splices') : finished('splices') !== null) ||
         this.isLogged('splices', 'error', iden),
       counts: this.counts.get(iden) ?? null,
     }

@@ -22,6 +22,7 @@ import { copyDirn } from '../step/dirn.js'
 import { writeOffsets, writeVersions } from '../step/reports.js'
 import { runCellSteps } from '../step/run-cell-steps.js'
 import type { Credits, PackedRecord } from '../thread/chunk-sender.js'
+import { emptySkipped } from './skipped-layers.js'
 
 /** Address space for the nexus log, which may grow as large as all layers. It costs no memory. */
 const NEXUS_MAP_BYTES = 2 ** 42
@@ -156,10 +157,18 @@ export class Writer {
   }
 
   /** Writes the files that other tools continue from: offsets of the splice logs, and versions. */
-  reports({ destDir, ops }: { destDir: string; ops: readonly MigrOp[] }): void {
+  reports({ destDir, ops, skipped }: { destDir: string; ops: readonly MigrOp[]; skipped: readonly string[] }): void {
     const context = { destDir, ops: new Set(ops), migrlog: this.migrationLog, log: this.log }
-    writeOffsets(context)
-    writeVersions(context)
+    const isUnfinished = (iden: string) =>
+      (this.checkpoints.get(`nodes/${iden}`) as { isBuilt?: boolean } | null)?.isBuilt === false
+    const isWhole = (iden: string) => !skipped.includes(iden) && !isUnfinished(iden)
+    writeOffsets(context, isWhole)
+    writeVersions(context, isWhole)
+  }
+
+  /** Removes what earlier runs left of layers that this run skips. */
+  emptySkipped({ destDir, layers }: { destDir: string; layers: readonly string[] }): void {
+    emptySkipped(destDir, layers, { log: this.migrationLog, checkpoints: this.checkpoints })
   }
 
   /** Creates the slabs that layers lack: Synapse needs all of them to open a layer. */

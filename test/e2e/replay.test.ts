@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { Report } from '../../src/report/report-schema.js'
-import { compareDumps, report } from '../support/compare.js'
+import { compareDumps, report, withoutCheckpoints } from '../support/compare.js'
 import { inconsistencies } from '../support/consistency.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { dumpCortex } from '../support/dump.js'
@@ -172,11 +172,6 @@ function replay(dest: string, ...more: string[]) {
 function same(dest: string, what: string, expected = made.expected): void {
   const { unexplained } = compareDumps(anyBatches(withoutCheckpoints(dumpCortex(dest))), anyBatches(expected))
   assert.equal(unexplained.length, 0, `${what}: ${report(unexplained)}`)
-}
-
-/** They hold the counts of partitions, of which a replay makes one. */
-function withoutCheckpoints(dump: string[]): string[] {
-  return dump.filter((line) => !line.startsWith('migration/checkpoints.lmdb'))
 }
 
 /** Node edits of the nexus log one by one: replayed ones follow the others, in batches of their own. */

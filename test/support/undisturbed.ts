@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { PieceSizes } from '../../src/migrate/options.js'
-import { compareDumps, report } from './compare.js'
+import { compareDumps, report, withoutCheckpoints } from './compare.js'
 import { unpack } from './cortex.js'
 import { dumpCortex } from './dump.js'
 import { type Run, type RunControls, type RunOptions, runMigrator, TINY } from './migrator.js'
@@ -94,15 +94,10 @@ export class Undisturbed {
 
   /** Demands the undisturbed result: every row of every slab, every file and no other. Removes the destination. */
   same(destDir: string, what: string): void {
-    const { unexplained } = compareDumps(steady(dumpCortex(destDir)), steady(this.expected))
+    const { unexplained } = compareDumps(withoutCheckpoints(dumpCortex(destDir)), withoutCheckpoints(this.expected))
     assert.equal(unexplained.length, 0, `${what}: ${report(unexplained)}`)
     rmSync(destDir, { recursive: true, force: true })
   }
-}
-
-/** All lines but those of checkpoints: where a run can go on depends on how its threads take turns. */
-function steady(dump: readonly string[]): string[] {
-  return dump.filter((line) => !line.startsWith('migration/checkpoints.lmdb\tcheckpoints\t'))
 }
 
 /** Fails unless a run that came to no end says why in sentences that an operator can use. */

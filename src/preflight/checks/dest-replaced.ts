@@ -11,12 +11,14 @@ export const destReplaced: Check = async (facts) => {
   // If no run may touch this destination at all, it does not matter what this run would replace.
   for (const check of [paths, destCortex]) if ((await check(facts)).length > 0) return []
   const { source, layers, options } = facts
-  const { destDir, ops, fromLast, restart, dryRun } = options
+  const { destDir, ops, fromLast, restart, dryRun, skipLayers } = options
   const begun = destBegun(
     source.dir,
     destDir,
     layers.map(({ iden }) => iden),
     ops,
+    // A resumed run keeps or drops its own unfinished work.
+    fromLast ? [] : skipLayers,
   )
   const found =
     refusal(destDir, begun, { fromLast, restart }) ??

@@ -50,6 +50,7 @@ class NexusComparison {
     const { source, dest } = this.input
     const before = SlabReader.exists(source) ? rowsOf(source) : new Map<string, Row>()
     const wanted = this.logged()
+    const longest = Math.max(0, ...this.input.nodeEdits.values())
     const found = new Map<string, Digest>()
     let next = before.size === 0 ? 0 : Math.max(...[...before.values()].map(({ key }) => int(key))) + 1
     const reserved: Row[] = []
@@ -68,7 +69,9 @@ class NexusComparison {
         reserved.push(row)
         continue
       }
-      if (batch === null || layer === undefined || !pyEquals(batch.user, layer.userIden) || int(row.key) !== next)
+      // What a run appends begins at the row that an earlier one had reserved.
+      const isNext = int(row.key) === next || (int(row.key) > next && int(row.key) < longest)
+      if (batch === null || layer === undefined || !pyEquals(batch.user, layer.userIden) || !isNext)
         this.differs('extra', row.key, null, row.value)
       else {
         const digest = found.get(layer.iden) ?? new Digest()
