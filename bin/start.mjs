@@ -13,6 +13,8 @@ export async function start(name) {
   }
   // A third of a short run is V8 compiling the same code for each thread; less of it is inlined for the same speed.
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=400')
+  // V8 of Node 20 optimizes code that most runs of it will not pay for: four times as much must run first (docs/decisions/0013).
+  if (major === 20) setFlagsFromString('--interrupt-budget=270000')
   try {
     await import(`../dist/src/bundle/${name}.js`)
   } catch (error) {
