@@ -57,13 +57,26 @@ export function onSignals(act: (signal: 'SIGINT' | 'SIGTERM') => void): () => vo
   return () => process.off('SIGINT', act).off('SIGTERM', act)
 }
 
-/** Keeps going when nobody reads the output any more, as in `| head`: the work matters more than its log. */
+/**
+ * Keeps going when nobody reads the output any more, as in `| head`, or its disk is full: the work matters more than
+ * its log. But standard output may be all that a command is for, so that what was lost on a disk is no success.
+ */
 export function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
+  // Nowhere is left to say it.
+  process.stderr.on('error', () => {})
+  let isSaid = false
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'EPIPE' || isSaid) return
+    isSaid = true
+    const failure = new MigrationError('ERR_DEST', `Cannot write to standard output: ${cause.message}`, {
+      cause,
+      hint: 'Free its disk or send the output elsewhere, then run the same command again',
     })
-  }
+    const exitCode = reportFailure(failure)
+    process.once('exit', (code) => {
+      if (code === ExitCode.ok) process.exitCode = exitCode
+    })
+  })
 }
 
 /** An exit code, and what it means for a command. */

@@ -26,6 +26,7 @@ export function statusText(destDir: string, status: OutsideStatus, nowMs: number
   const errors = result?.errors ?? run?.errors ?? null
   if (errors !== null)
     lines.push(`  ${errors === 0 ? 'no errors' : `errors: ${count(errors)}`}${state === 'ended' ? '' : ' so far'}`)
+  for (const what of result?.left_out ?? []) lines.push(`  left out, as asked: ${printable(what)}`)
   const failure = result?.failure ?? run?.failure ?? null
   if (failure !== null) {
     lines.push(`  stopped by: ${printable(failure.message)}`)

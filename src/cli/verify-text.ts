@@ -52,9 +52,10 @@ export function verifyJson(report: VerifyReport, limit: number): Json {
   }
 }
 
-function headLine({ srcDir, destDir, sample, elapsedMs }: VerifyReport): string {
-  const what = sample === null ? 'all of' : `${count(sample)} nodes of each layer of`
-  return `Compared ${what} ${destDir} with ${srcDir} in ${(elapsedMs / 1000).toFixed(1)} s`
+function headLine({ srcDir, destDir, sample, notCompared, elapsedMs }: VerifyReport): string {
+  const whole = notCompared.length === 0 ? 'all of ' : ''
+  const what = sample === null ? whole : `${count(sample)} nodes of each layer of `
+  return `Compared ${what}${destDir} with ${srcDir} in ${(elapsedMs / 1000).toFixed(1)} s`
 }
 
 function layerRows({ layers }: VerifyReport) {

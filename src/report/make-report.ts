@@ -10,8 +10,8 @@ import { type ErrorCode, errorKindInfo } from '../layout/error-record.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { SlabPrint } from '../layout/records.js'
 import { layerCheckpoint } from '../migrate/layer-checkpoint.js'
-import { MIGR_OPS } from '../step/context.js'
 import { count } from '../text/table.js'
+import { leftOut, optionList } from './left-out.js'
 import { nextSteps } from './next-steps.js'
 import { referenceDifferences } from './reference-differences.js'
 import type { Report } from './report-schema.js'
@@ -259,26 +259,6 @@ function blindSpots(last: RunRecord | undefined, verify: Report['verify'], sha25
     spots.push('Whether form values are normed and hash to their buid (--safety-off)')
   }
   return spots
-}
-
-/** What the options of a run kept it from migrating. */
-function leftOut(run: RunRecord): string[] {
-  const asked = optionList(run, 'migr-ops')
-  const skipped = optionList(run, 'skip-layer')
-  const only = optionList(run, 'layer')
-  const steps = MIGR_OPS.filter((step) => !asked.includes(step))
-  return [
-    ...(steps.length > 0 ? [`steps ${steps.join(', ')} (--migr-ops)`] : []),
-    ...(run.options.nodelim != null ? [`nodes from the ${run.options.nodelim}th of each layer on (--nodelim)`] : []),
-    ...(only.length > 0 ? [`all layers but ${only.join(', ')} (--layer)`] : []),
-    ...(skipped.length > 0 ? [`layers ${skipped.join(', ')} (--skip-layer)`] : []),
-    ...(run.options['map-partial'] === false ? ['what forks add to nodes of layers below (--no-map-partial)'] : []),
-  ]
-}
-
-function optionList(run: RunRecord | undefined, name: string): readonly string[] {
-  const value = run?.options[name]
-  return Array.isArray(value) ? value : []
 }
 
 function difference(source: number, dest: number) {

@@ -37,16 +37,11 @@ export function verdictOf(
     }
   }
   const seen = seenBy(verify)
-  if (exitCode === 8 || errorCount > 0) {
-    return {
-      status: 'incomplete',
-      exit_code: exitCode,
-      text: `The run finished; the migration log holds ${errors}. ${seen}`,
-    }
-  }
-  if (leftOut.length > 0) {
-    const text = `The run finished without errors; it was told to leave out ${leftOut.join('; ')}. ${seen}`
-    return { status: 'incomplete', exit_code: exitCode, text }
+  const hasErrors = exitCode === 8 || errorCount > 0
+  if (hasErrors || leftOut.length > 0) {
+    const ended = hasErrors ? `The run finished; the migration log holds ${errors}` : 'The run finished without errors'
+    const told = leftOut.length > 0 ? `; it was told to leave out ${leftOut.join('; ')}` : ''
+    return { status: 'incomplete', exit_code: exitCode, text: `${ended}${told}. ${seen}` }
   }
   return { status: 'complete', exit_code: exitCode, text: `The run finished without errors. ${seen}` }
 }

@@ -4,6 +4,7 @@ import { cortexPaths } from '../layout/paths.js'
 import { DirLock } from '../lock/dir-lock.js'
 import { type Identity, isNeighbor, isRunning, ownIdentity } from '../lock/identity.js'
 import { readLockFile } from '../lock/lock-file.js'
+import { leftOut } from '../report/left-out.js'
 import { type RunRecord, readRuns } from '../report/run-history.js'
 import { layerCounts, layerCountsOf } from './layer-counts.js'
 import { type RunStatus, runStatus } from './run-status.js'
@@ -35,6 +36,8 @@ export const outsideStatus = z.strictObject({
       failure: z.nullable(z.strictObject({ message: text, hint: z.nullable(text) })),
       errors: z.nullable(count),
       open_errors: z.nullable(count),
+      /** What its options kept it from migrating, in words. */
+      left_out: z.array(text),
       /** Null when it did not finish. */
       layers: z.nullable(z.array(z.strictObject({ iden: text, ...layerCounts }))),
       /** Whether `--verify` found no differences; null when it did not run. */
@@ -119,6 +122,7 @@ function resultOf(record: RunRecord): OutsideStatus['result'] {
     failure,
     errors: errorCount,
     open_errors: openErrorCount,
+    left_out: leftOut(record),
     layers: record.layers?.map((layer) => ({ iden: layer.iden, ...layerCountsOf(layer) })) ?? null,
     verify_ok: verify?.ok ?? null,
   }

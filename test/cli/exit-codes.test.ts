@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type StdioOptions, spawn, spawnSync } from 'node:child_process'
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { EXIT_MEANINGS, ExitCode } from '../../src/errors.js'
@@ -121,3 +121,19 @@ function removeRow(dest: string): void {
   const path = join(dest, 'layers', LAYER, 'layer_v2.lmdb')
   plant(path, [del('bybuid', rowsOf(path, 'bybuid')[0].key)])
 }
+
+test('a full disk below the output is said and no success, and one below the log ends nothing', () => {
+  const full = openSync('/dev/full', 'w')
+  const ended = (name: string, args: readonly string[], stdio: StdioOptions) => {
+    const { status, stderr } = spawnSync(process.execPath, [join(BIN, '..', name), ...args], { stdio, encoding: 'utf8' })
+    return [status, stderr]
+  }
+  const said = /^error: Cannot write to standard output: ENOSPC.*\nhint: Free its disk or send the output elsewhere.*\n$/
+  for (const [name, ...args] of [['synapse-migrator.mjs', 'completion', 'bash'], ['sync_020.mjs', '--help']]) {
+    const [status, stderr] = ended(name, args, ['ignore', full, 'pipe'])
+    assert.equal(status, ExitCode.dest, name)
+    assert.match(String(stderr), said, name)
+  }
+  assert.deepEqual(ended('migrate_020.mjs', ['--bogus'], ['ignore', 'pipe', full]), [ExitCode.usage, null])
+  closeSync(full)
+}) // biome-ignore format: a table

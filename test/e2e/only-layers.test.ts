@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { statusText } from '../../src/cli/status-text.js'
 import { type MigrateInput, migrate, preflight, type VerifyInput, verify } from '../../src/index.js'
+import { statusOf } from '../../src/status/outside-status.js'
 import { migrate as migrate020, tempDir, unpack } from '../support/cortex.js'
 import { runMigrator } from '../support/migrator.js'
 import { layerDigests } from '../support/row-digest.js'
@@ -56,7 +58,7 @@ test('--layer migrates these layers alone, says which it has not looked at, and 
   assert.deepEqual([all.differenceCount, all.notCompared], [0, []])
 })
 
-test('the summary, the report and verify of a run with --layer never claim that all of the Cortex is there', (t) => {
+test('the summary, the report, status and verify of a run with --layer never claim that all of the Cortex is there', async (t) => {
   const dir = tempDir(t)
   const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
   const dest = join(dir, 'dest')
@@ -69,5 +71,9 @@ test('the summary, the report and verify of a run with --layer never claim that 
   assert.match(stdout, /^No differences in what was compared/m)
   const report = JSON.parse(readFileSync(join(dest, 'migration', 'report.json'), 'utf8'))
   assert.equal(report.verdict.status, 'incomplete')
+  assert.match(report.verdict.text, /holds 1 error; it was told to leave out all layers but .* \(--layer\)/)
+  assert.doesNotMatch(stdout, /Compared all of/)
+  const said = statusText(dest, await statusOf(dest, () => {}), 0, (_, text) => text)
+  assert.match(said, /^ {2}left out, as asked: all layers but .* \(--layer\)$/m)
   assert.ok(report.not_looked_at.some((what: string) => what.includes(`all layers but ${first} (--layer)`)))
 })
