@@ -278,30 +278,53 @@ export class DbReader {
    * Keys that cut the tree into parts of similar size: separators of its branch pages, from as few levels as give
    * `atLeast` of them (all, if the tree has fewer). About the same number of pages lies between any two neighbors, so
    * this needs no assumption about how the keys are spread.
+   *
+   * @param parts returns only those that cut the tree into so many parts: all of them may be millions
    */
-  separators(atLeast: number): Uint8Array[] {
+  separators(atLeast: number, parts?: number): Uint8Array[] {
     if (this.record.root === NO_PAGE) return []
     let level = [this.record.root]
     let keys: Uint8Array[] = []
-    for (let depth = 1; depth < this.record.depth && keys.length < atLeast; depth++) {
+    for (let depth = 1; depth < this.record.depth; depth++) {
+      const total = level.reduce((sum, pgno) => sum + this.branch(pgno).count, -1)
+      const isLast = depth + 1 === this.record.depth || total >= atLeast
+      const isWanted = isLast && parts !== undefined ? everyNth(total, parts) : () => true
       const below: number[] = []
       const found: Uint8Array[] = []
       for (const [index, pgno] of level.entries()) {
-        if (index > 0) found.push(keys[index - 1])
-        const page = new Page(this.slab, this.slab.readPages(pgno, 1), 0)
-        if (!page.isBranch) throw this.slab.corrupt(`page ${pgno} is not a branch page`)
+        if (index > 0 && isWanted()) found.push(keys[index - 1])
+        const page = this.branch(pgno)
         for (let i = 0; i < page.count; i++) {
-          if (i > 0) found.push(page.key(i))
-          below.push(page.child(i))
+          if (i > 0 && isWanted()) found.push(page.key(i))
+          if (!isLast) below.push(page.child(i))
         }
       }
       keys = found
+      if (isLast) break
       level = below
     }
     return keys
+  }
+
+  private branch(pgno: number): Page {
+    const page = new Page(this.slab, this.slab.readPages(pgno, 1), 0)
+    if (!page.isBranch) throw this.slab.corrupt(`page ${pgno} is not a branch page`)
+    return page
   }
 }
 
 function dataFile(path: string): string {
   return atPath(path).kind === 'directory' ? join(path, 'data.mdb') : path
+}
+
+/** Tells of each of `total` items in turn whether it begins one of `parts` parts of similar size, the first one aside. */
+function everyNth(total: number, parts: number): () => boolean {
+  let item = 0
+  let part = 1
+  return () => {
+    const before = part
+    while (part < parts && Math.floor((part * total) / parts) === item) part++
+    item++
+    return part > before
+  }
 }

@@ -35,12 +35,11 @@ export function planPartitions(
   const count = Math.max(Math.ceil(total / each), LEAST_PER_WORKER * workers)
   // The larger database decides where to cut. Buids are hashes, so the cuts fit the other one as well.
   const largest = dbs[bytes.indexOf(Math.max(...bytes))]
-  const keys = largest.separators(count * 4).map((key) => key.subarray(0, BUID_BYTES))
   const borders: Uint8Array[] = []
-  for (let i = 1; i < count; i++) {
-    const key = keys[Math.floor((i * keys.length) / count)]
-    if (key !== undefined && (borders.length === 0 || Buffer.compare(borders[borders.length - 1], key) < 0))
-      borders.push(key)
+  for (const key of largest.separators(count * 4, count)) {
+    const border = key.slice(0, BUID_BYTES)
+    const last = borders.at(-1)
+    if (last === undefined || Buffer.compare(last, border) < 0) borders.push(border)
   }
   return borders
 }

@@ -12,11 +12,9 @@ export function planStarts(db: DbReader | undefined, pageSize: number, rangeByte
   if (db === undefined) return [0]
   const bytes = db.dataPages * pageSize
   const count = Math.ceil(bytes / rangeBytes)
-  const keys = db.separators(count * 4)
   const starts = [0]
-  for (let i = 1; i < count; i++) {
-    const key = keys[Math.floor((i * keys.length) / count)]
-    const offset = key?.length === 8 ? Number(Buffer.from(key).readBigUInt64BE()) : 0
+  for (const key of db.separators(count * 4, count)) {
+    const offset = key.length === 8 ? Number(Buffer.from(key).readBigUInt64BE()) : 0
     if (offset > starts[starts.length - 1]) starts.push(offset)
   }
   return starts

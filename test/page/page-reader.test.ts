@@ -229,6 +229,20 @@ test('DbReader.separators() are ascending keys that cut the rows into parts of s
     assert.ok(Math.max(...sizes.slice(0, -1)) <= 2 * Math.min(...sizes.slice(0, -1)), sizes.join(' '))
   }
   assert.deepEqual(slab.db('empty')?.separators(10), [])
+  for (const [atLeast, parts] of [
+    [1, 3],
+    [10, 4],
+    [1000, 7],
+    [1000, 1],
+    [1000, 1e4],
+  ]) {
+    const all = db?.separators(atLeast) ?? []
+    const places = Array.from({ length: parts - 1 }, (_, i) => {
+      return Math.floor(((i + 1) * all.length) / parts)
+    })
+    const wanted = [...new Set(places)].map((place) => all[place])
+    assert.deepEqual(db?.separators(atLeast, parts), wanted, `${parts} of ${atLeast}`)
+  }
   slab.close()
 })
 
