@@ -54,10 +54,15 @@ export async function runStream<Name extends keyof StreamTasks>(
   )
   placed.catch(() => {})
   const own = { stream, port: ports.task, credits }
-  const result =
+  const made =
     path === null
-      ? await pool.run(task, { ...input, ...own } as unknown as Parameters<Tasks[Name]>[0], [ports.task])
-      : await pool.run('sendStream', { path, ...own }, [ports.task])
+      ? pool.run(task, { ...input, ...own } as unknown as Parameters<Tasks[Name]>[0], [ports.task])
+      : pool.run('sendStream', { path, ...own }, [ports.task])
+  const result = await made.catch((error) => {
+    // Where both ends are still in this thread, nobody else closes them, and the process would not end.
+    for (const port of Object.values(ports)) port.close()
+    throw error
+  })
   const { pages } = await placed
   return { result: result as ReturnType<StreamTasks[Name]>, pageBytes: pages * PAGE_BYTES }
 }

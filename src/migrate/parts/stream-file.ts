@@ -30,7 +30,7 @@ type PackedBlock = Pick<PageChunk, 'pageCount' | 'firstPage' | 'fixups'> | Strea
 /**
  * A stream of finished pages in a file, on its way from the process that makes it to the one that places it. It holds
  * what a task would send to the writer thread: chunks of pages, then the end. Each has a digest, whose seed is the key
- * of the stream and the position, so that no file passes for another one.
+ * of the stream and the position, so that no file passes for another one. docs/format/parts.md has a drawing.
  */
 export class StreamFileWriter {
   private fd: number | null
