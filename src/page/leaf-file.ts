@@ -32,6 +32,8 @@ export function leafPath(dir: string): string {
  */
 export class LeafFile {
   private readonly fd: number
+  /** For `read()`: new buffers for hundreds of thousands of streams would pile up until V8 collects them. */
+  private room = Buffer.allocUnsafeSlow(0)
 
   /** @param end continue here and drop what comes after; 0 for a new file */
   constructor(
@@ -53,9 +55,14 @@ export class LeafFile {
     return place
   }
 
-  /** @throws {MigrationError} ERR_DEST when the file has changed since we wrote it */
+  /**
+   * A summary whose keys and pages are valid until the next call.
+   *
+   * @throws {MigrationError} ERR_DEST when the file has changed since we wrote it
+   */
   read(place: LeavesPlace): LeafSummary {
-    const bytes = readLeaves({ path: this.path, fd: this.fd }, place)
+    if (this.room.length < place.bytes) this.room = Buffer.allocUnsafeSlow(Math.max(place.bytes, 2 * this.room.length))
+    const bytes = readLeaves({ path: this.path, fd: this.fd }, place, this.room.subarray(0, place.bytes))
     if (bytes !== null) return unpacked(bytes)
     throw new MigrationError(
       'ERR_DEST',
@@ -78,8 +85,11 @@ export class LeafFile {
 }
 
 /** The bytes at a place, or null when they are not as they were written. */
-export function readLeaves(file: OpenFile, { at, bytes, digest }: LeavesPlace): Buffer | null {
-  const buf = Buffer.allocUnsafeSlow(bytes)
+export function readLeaves(
+  file: OpenFile,
+  { at, bytes, digest }: LeavesPlace,
+  buf = Buffer.allocUnsafeSlow(bytes),
+): Buffer<ArrayBuffer> | null {
   for (let done = 0; done < bytes; ) {
     const got = readAt(file, buf.subarray(done), bytes - done, at + done)
     if (got === 0) return null
@@ -103,21 +113,21 @@ function packed(summary: LeafSummary): Buffer {
   return Buffer.concat([bytesOf(head), bytesOf(keyEnds), bytesOf(pages), keys, lastKey])
 }
 
-function unpacked(bytes: Buffer): LeafSummary {
-  const take = (at: number, length: number) => new Uint8Array(bytes.subarray(at, at + length))
-  const head = new Float64Array(take(0, HEAD_BYTES).buffer)
+/** @param bytes at the start of their array, where numbers are aligned */
+function unpacked({ buffer, byteOffset }: Buffer<ArrayBuffer>): LeafSummary {
+  const head = new Float64Array(buffer, byteOffset, HEAD_NUMBERS)
   const [entries, droppedDups, overflowPages, pageCount, leaves, keyBytes, lastKeyBytes] = head
-  const pagesStart = HEAD_BYTES + 4 * leaves
-  const keysStart = pagesStart + 4 * leaves
+  const ends = byteOffset + HEAD_BYTES
+  const keys = ends + 8 * leaves
   return {
     entries,
     droppedDups,
     overflowPages,
     pageCount,
-    keyEnds: new Uint32Array(take(HEAD_BYTES, 4 * leaves).buffer),
-    pages: new Uint32Array(take(pagesStart, 4 * leaves).buffer),
-    keys: take(keysStart, keyBytes),
-    lastKey: take(keysStart + keyBytes, lastKeyBytes),
+    keyEnds: new Uint32Array(buffer, ends, leaves),
+    pages: new Uint32Array(buffer, ends + 4 * leaves, leaves),
+    keys: new Uint8Array(buffer, keys, keyBytes),
+    lastKey: new Uint8Array(buffer, keys + keyBytes, lastKeyBytes).slice(),
   }
 }
 
