@@ -96,7 +96,7 @@ test('verify finds what is changed in the files from which a sync starts', (t) =
   }
   const stranger = 'f'.repeat(32)
   const others = ['0fbc4c20f736e00c4e12db134feaf04c', '2509b8f52972b481ad6d8bd538faf9a1', 'b64b74b3527f791d064f62576bcb3042']
-  change('lyroffs.yaml', ['1394', '1393'], ['132', "'132'"], [/(0fbc\w+:\n +created: )\d/, '$19'], [others[2], stranger])
+  change('lyroffs.yaml', ['nextoffs: 1394', 'nextoffs: 1393'], ['nextoffs: 132', "nextoffs: '132'"], [/(0fbc\w+:\n +created: )\d/, '$19'], [others[2], stranger])
   change('migrvers.yaml', ['58', '57'], [LAYER, stranger], ['  nodedata:', '  other:'])
   assert.deepEqual(found(dest), [
     ...[LAYER, others[0], others[1]].map((iden) => `different migration/lyroffs.yaml layer ${iden}`),
