@@ -61,7 +61,7 @@ export class Checkpoints {
 
   /** Replaces a checkpoint and the notes of its streams; durable when it returns. */
   replace(key: string, checkpoint: object, streams: readonly StreamNote[]): void {
-    const gone = [...this.noted(key)].map((row) => row.key)
+    const gone = this.keysFrom(`${key}/`)
     this.slab.write(() => {
       for (const noted of gone) this.db.delete(noted)
       this.db.put(Buffer.from(key), sealed(checkpoint))
@@ -88,6 +88,17 @@ export class Checkpoints {
     return notes
   }
 
+  /** The keys that start with `prefix`, without their values: those of a large layer have hundreds of MB. */
+  private keysFrom(prefix: string): Uint8Array[] {
+    const start = Buffer.from(prefix)
+    const keys: Uint8Array[] = []
+    for (const key of this.db.keys(start)) {
+      if (!start.equals(key.subarray(0, start.length))) break
+      keys.push(key)
+    }
+    return keys
+  }
+
   private *noted(key: string, from = 0): Generator<Row> {
     const prefix = Buffer.from(`${key}/`)
     for (const row of this.db.rows(Buffer.from(streamKey(key, from)))) {
@@ -98,12 +109,7 @@ export class Checkpoints {
 
   /** Removes the checkpoints whose key starts with `prefix`. */
   clear(prefix: string): void {
-    const start = Buffer.from(prefix)
-    const gone: Uint8Array[] = []
-    for (const { key } of this.db.rows(start)) {
-      if (!start.equals(key.subarray(0, start.length))) break
-      gone.push(key)
-    }
+    const gone = this.keysFrom(prefix)
     this.slab.write(() => {
       for (const key of gone) this.db.delete(key)
     })

@@ -200,6 +200,11 @@ export class Db implements RowStore {
     return rowsOf(this.store, start)
   }
 
+  /** The keys of a db without duplicates in order, from `start` on. */
+  *keys(start: Uint8Array): Generator<Uint8Array> {
+    for (const key of this.store.getKeys({ start: asBuffer(start) })) yield new Uint8Array(key)
+  }
+
   /** The last row in key order, or undefined. */
   last(): Row | undefined {
     for (const { key, value } of this.store.getRange({ reverse: true, limit: 1 })) {
