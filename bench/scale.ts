@@ -8,7 +8,7 @@ import { parseBytes } from '../src/bytes/size-text.js'
 import { type DestFacts, readDest } from './dest-facts.js'
 import { machineText } from './machine.js'
 import { LAUNCHER, makeCortex, settle, warm } from './made-cortex.js'
-import { type Measured, measureProcess, seconds, tailOf } from './measured-process.js'
+import { cpuMs, type Measured, measureProcess, seconds, tailOf } from './measured-process.js'
 import { type PartitionPoint, partitionPoints, partitionsText } from './partition-scale.js'
 import { tableText } from './statistics.js'
 
@@ -29,8 +29,8 @@ const { values: args } = parseArgs({
     memory: { type: 'string' },
     /** Source bytes of a partition, one after the other: cuts a Cortex into as many as a large one has. One number of workers. */
     partition: { type: 'string', multiple: true },
-    /** With --partition: takes this Cortex instead of made ones. */
-    src: { type: 'string' },
+    /** Takes these Cortexes instead of made ones; with --partition one. */
+    src: { type: 'string', multiple: true },
     /** Where to work: about 8 KB a node. */
     dir: { type: 'string', default: tmpdir() },
     json: { type: 'string' },
@@ -52,15 +52,16 @@ try {
 
 async function sizes(): Promise<{ text: string; points: readonly Point[] }> {
   const points: Point[] = []
-  for (const nodes of numbersOf(args.nodes)) {
-    const src = made(nodes)
+  for (const given of args.src ?? numbersOf(args.nodes)) {
+    const src = typeof given === 'number' ? made(given) : given
+    if (src === given) warm(src)
     for (const workers of numbersOf(args.workers)) points.push(await fastest(src, workers))
   }
   return { text: `${pointsText(points)}\n\n${growthText(points)}`, points }
 }
 
 async function partitions(sizes: readonly string[]): Promise<{ text: string; points: readonly PartitionPoint[] }> {
-  const src = args.src ?? made(numbersOf(args.nodes)[0])
+  const src = args.src?.[0] ?? made(numbersOf(args.nodes)[0])
   if (args.src !== undefined) warm(src)
   const memoryBytes = args.memory === undefined ? undefined : parseBytes(args.memory)
   if (memoryBytes === null) throw new Error(`"${args.memory}" is no size of memory`)
@@ -98,13 +99,14 @@ async function fastest(src: string, workers: number): Promise<Point> {
 }
 
 function pointsText(points: readonly Point[]): string {
-  const head = ['nodes', 'workers', 'wall, s', 'CPU, s', 'k nodes/s', 'M rows/s', 'own MiB', 'RSS MiB']
+  const head = ['nodes', 'workers', 'wall, s', 'CPU, s', 'CPU, us/node', 'k nodes/s', 'M rows/s', 'own MiB', 'RSS MiB']
   const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0)
   const rows = points.map((point) => [
     String(point.nodes),
     String(point.workers),
     seconds(point.wallMs),
-    seconds(point.userMs + point.sysMs),
+    seconds(cpuMs(point)),
+    ((1000 * cpuMs(point)) / point.nodes).toFixed(1),
     (point.nodes / point.wallMs).toFixed(1),
     (point.rows / point.wallMs / 1000).toFixed(2),
     mib(point.peakOwnBytes),
