@@ -8,7 +8,7 @@ import { type KnownPlan, readPlan } from '../migrate/parts/parts-plan.js'
 import type { PartStep } from '../migrate/parts/pieces.js'
 import { planParts } from '../migrate/parts/plan-parts.js'
 import { finishLayer, makeCell, restOf, type StageRequest, type StageResult } from '../migrate/parts/stages.js'
-import { count } from '../text/table.js'
+import { count, counted } from '../text/table.js'
 import { stopOnSignals } from './exit.js'
 import { readModelFiles, shownModels } from './model-files.js'
 import type { ParsedFinish, ParsedPart, ParsedPlan, ParsedStep } from './part-options.js'
@@ -71,7 +71,7 @@ export function runStep(step: PartStep, parsed: ParsedStep): Promise<ExitCode> {
     })
     const what = `${step} ${part}/${parts} of layer ${id.iden}`
     const text = isMade
-      ? `Made ${what}: ${count(bytes)} bytes, ${count(errorCount)} ${errorCount === 1 ? 'error' : 'errors'}`
+      ? `Made ${what}: ${count(bytes)} bytes, ${counted(errorCount, 'error')}`
       : `There was nothing to do for ${what}: it is made`
     const elapsedMs = Date.now() - startedMs
     return { text, json: { step, layer: id.iden, part, parts, made: isMade, errorCount, bytes, elapsedMs } }
@@ -125,7 +125,7 @@ function stage(
     const text =
       summary === null
         ? `There was nothing to do for ${what}: it is done`
-        : `Did ${what}: ${count(errorCount)} ${errorCount === 1 ? 'error' : 'errors'}`
+        : `Did ${what}: ${counted(errorCount, 'error')}`
     const elapsedMs = Date.now() - startedMs
     return { text, json: { step, ...(layer !== null && { layer }), made: summary !== null, errorCount, elapsedMs } }
   })

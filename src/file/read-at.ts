@@ -6,6 +6,16 @@ export interface OpenFile {
   readonly fd: number
 }
 
+/** Fills a buffer from a position. Returns false when the file ends before. */
+export function readWhole(file: OpenFile, into: Uint8Array, position: number): boolean {
+  for (let done = 0; done < into.length; ) {
+    const got = readAt(file, into.subarray(done), into.length - done, position + done)
+    if (got === 0) return false
+    done += got
+  }
+  return true
+}
+
 /**
  * Reads from a position, or from where the last read ended. Adds the path to a system error: in a whole run nobody else
  * knows which file it was.

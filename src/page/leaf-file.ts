@@ -1,9 +1,9 @@
-import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { hexOf, xxh64 } from '../bytes/hash.js'
 import { assert, MigrationError } from '../errors.js'
-import { type OpenFile, readAt } from '../file/read-at.js'
-import { beforeWrite } from '../file/write-throttle.js'
+import { type OpenFile, readWhole } from '../file/read-at.js'
+import { writeAll } from '../file/write-all.js'
 import type { LeafSummary } from './page-chunk.js'
 
 /** Entries, dropped duplicates, overflow pages, pages, leaf pages, bytes of their keys, bytes of the last key. */
@@ -46,10 +46,7 @@ export class LeafFile {
 
   append(summary: LeafSummary): LeavesPlace {
     const bytes = packed(summary)
-    beforeWrite(bytes.length)
-    for (let done = 0; done < bytes.length; ) {
-      done += writeSync(this.fd, bytes, done, bytes.length - done, this.end + done)
-    }
+    writeAll(this.fd, bytes, this.end)
     const place = { at: this.end, bytes: bytes.length, digest: hexOf(xxh64(bytes)), entries: summary.entries }
     this.end += bytes.length
     return place
@@ -90,12 +87,7 @@ export function readLeaves(
   { at, bytes, digest }: LeavesPlace,
   buf = Buffer.allocUnsafeSlow(bytes),
 ): Buffer<ArrayBuffer> | null {
-  for (let done = 0; done < bytes; ) {
-    const got = readAt(file, buf.subarray(done), bytes - done, at + done)
-    if (got === 0) return null
-    done += got
-  }
-  return hexOf(xxh64(buf)) === digest ? buf : null
+  return readWhole(file, buf, at) && hexOf(xxh64(buf)) === digest ? buf : null
 }
 
 function packed(summary: LeafSummary): Buffer {

@@ -1,20 +1,10 @@
-import {
-  closeSync,
-  fdatasync,
-  fdatasyncSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { hexOf, Xxh64 } from '../bytes/hash.js'
 import { viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
-import { beforeWrite } from '../file/write-throttle.js'
+import { writeAll } from '../file/write-all.js'
 import { BranchBuilder } from './branch-builder.js'
 import { overflowPages } from './chunk-writer.js'
 import { FREE_TXN_ID, mapSizeFor, metaPages, noTree, packRecord, treeRecord } from './file-records.js'
@@ -303,13 +293,7 @@ export class SlabFileBuilder {
   }
 
   private write(bytes: Uint8Array, firstPage: number): void {
-    beforeWrite(bytes.length)
-    this.attempt(() => {
-      const position = firstPage * PAGE_BYTES
-      for (let done = 0; done < bytes.length; ) {
-        done += writeSync(this.fd, bytes, done, bytes.length - done, position + done)
-      }
-    })
+    this.attempt(() => writeAll(this.fd, bytes, firstPage * PAGE_BYTES))
   }
 
   private attempt(act: () => void): void {

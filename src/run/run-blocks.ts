@@ -2,7 +2,7 @@ import { closeSync, openSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
 import { xxh64 } from '../bytes/hash.js'
 import { MigrationError } from '../errors.js'
-import { readAt } from '../file/read-at.js'
+import { readWhole } from '../file/read-at.js'
 
 /** The first and last bytes of a run. */
 export const RUN_MAGIC = Buffer.from('SMRUN3\0\0')
@@ -84,10 +84,8 @@ export class RunReader {
     const fd = this.fd ?? openSync(this.path, 'r')
     const bytes = count * RUN_BLOCK_BYTES
     try {
-      for (let got = 0; got < bytes; ) {
-        const n = readAt({ path: this.path, fd }, buf.subarray(got), bytes - got, first * RUN_BLOCK_BYTES + got)
-        if (n === 0) throw this.damaged(`it ends before byte ${first * RUN_BLOCK_BYTES + bytes}`)
-        got += n
+      if (!readWhole({ path: this.path, fd }, buf.subarray(0, bytes), first * RUN_BLOCK_BYTES)) {
+        throw this.damaged(`it ends before byte ${first * RUN_BLOCK_BYTES + bytes}`)
       }
     } finally {
       if (this.fd === null) closeSync(fd)

@@ -1,4 +1,4 @@
-import { closeSync, fsync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsync, openSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr/pack'
@@ -7,7 +7,7 @@ import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
 import { NumberSet, roomyArray } from '../bytes/number-set.js'
 import { copySpan, viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
-import { beforeWrite } from '../file/write-throttle.js'
+import { writeAll } from '../file/write-all.js'
 import type { IndexRows } from '../translate/index-rows.js'
 import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './run-blocks.js'
 import { sortRows } from './sort-rows.js'
@@ -236,16 +236,15 @@ export class RunWriter {
       const start = i * CONTENT_BYTES
       putBlock(buf.subarray(start, start + CONTENT_BYTES), seed, first + i, blocks, i * RUN_BLOCK_BYTES)
     }
-    this.writeAll(blocks.subarray(0, count * RUN_BLOCK_BYTES))
+    this.writeBlocks(blocks.subarray(0, count * RUN_BLOCK_BYTES))
     buf.copyWithin(0, count * CONTENT_BYTES, this.used)
     this.flushed += count * CONTENT_BYTES
     this.used -= count * CONTENT_BYTES
   }
 
-  private writeAll(bytes: Uint8Array): void {
-    beforeWrite(bytes.length)
+  private writeBlocks(bytes: Uint8Array): void {
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done, bytes.length - done)
+      writeAll(this.fd, bytes)
     } catch (cause) {
       throw new MigrationError('ERR_DEST', `Cannot write run "${this.path}": ${(cause as Error).message}`, {
         cause,

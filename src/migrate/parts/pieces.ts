@@ -1,3 +1,4 @@
+import { hexBytes } from '../../bytes/hex.js'
 import { MERGE_STREAMS } from '../layer-merge.js'
 import type { StreamTasks } from '../stream-task.js'
 import type { MergeUnit, NodedataInput } from '../tasks/merge-runs.js'
@@ -49,7 +50,7 @@ export function pieceKey(task: keyof StreamTasks, input: object): bigint {
 
 /** Bytes may be a view of one class or another, which must not matter. */
 function hexOf(border: Uint8Array | number | null): string | number | null {
-  return border instanceof Uint8Array ? Buffer.from(border).toString('hex') : border
+  return border instanceof Uint8Array ? hexBytes(border) : border
 }
 
 /** The file of a piece in the directory of its part. */

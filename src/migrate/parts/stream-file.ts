@@ -1,10 +1,10 @@
-import { closeSync, fdatasync, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr/pack'
 import { xxh64 } from '../../bytes/hash.js'
 import { MigrationError } from '../../errors.js'
-import { type OpenFile, readAt } from '../../file/read-at.js'
-import { beforeWrite } from '../../file/write-throttle.js'
+import { type OpenFile, readWhole } from '../../file/read-at.js'
+import { writeAll } from '../../file/write-all.js'
 import type { LeafSummary, PageChunk } from '../../page/page-chunk.js'
 import type { PackedRecord } from '../../thread/chunk-sender.js'
 
@@ -82,7 +82,6 @@ export class StreamFileWriter {
     head.writeUInt32LE(pages.length, 4)
     head.writeBigUInt64LE(digestOf(packed, pages, this.key, this.blocks++), 8)
     for (const part of [head, packed, pages]) {
-      beforeWrite(part.length)
       writeAll(fd, part)
       this.written += part.length
     }
@@ -102,10 +101,10 @@ export function readStreamFile(path: string, take: (chunk: PageChunk) => void): 
     const key = readKey(file, size)
     let at = FILE_HEAD_BYTES
     for (let index = 0; ; index++) {
-      const head = readWhole(file, BLOCK_HEAD_BYTES, at, size)
+      const head = readPart(file, BLOCK_HEAD_BYTES, at, size)
       const [packedBytes, pageBytes] = [head.readUInt32LE(0), head.readUInt32LE(4)]
-      const packed = readWhole(file, packedBytes, at + BLOCK_HEAD_BYTES, size)
-      const bytes = readWhole(file, pageBytes, at + BLOCK_HEAD_BYTES + packedBytes, size)
+      const packed = readPart(file, packedBytes, at + BLOCK_HEAD_BYTES, size)
+      const bytes = readPart(file, pageBytes, at + BLOCK_HEAD_BYTES + packedBytes, size)
       if (digestOf(packed, bytes, key, index) !== head.readBigUInt64LE(8)) {
         throw damaged(path, `block ${index} has another checksum`)
       }
@@ -138,19 +137,15 @@ export function streamKey(...facts: readonly unknown[]): bigint {
 }
 
 function readKey(file: OpenFile, size: number): bigint {
-  const head = readWhole(file, FILE_HEAD_BYTES, 0, size)
+  const head = readPart(file, FILE_HEAD_BYTES, 0, size)
   if (!MAGIC.equals(head.subarray(0, MAGIC.length))) throw damaged(String(file.path), 'it does not start like one')
   return head.readBigUInt64LE(MAGIC.length)
 }
 
-function readWhole(file: OpenFile, bytes: number, at: number, size: number): Buffer {
+function readPart(file: OpenFile, bytes: number, at: number, size: number): Buffer {
   if (at + bytes > size) throw damaged(String(file.path), 'its end is missing')
   const buf = Buffer.allocUnsafeSlow(bytes)
-  for (let done = 0; done < bytes; ) {
-    const got = readAt(file, buf.subarray(done), bytes - done, at + done)
-    if (got === 0) throw damaged(String(file.path), 'its end is missing')
-    done += got
-  }
+  if (!readWhole(file, buf, at)) throw damaged(String(file.path), 'its end is missing')
   return buf
 }
 
@@ -179,8 +174,4 @@ function ownEnd({ summary, records, result }: StreamEnd): StreamEnd {
     }),
     result,
   }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done)
 }
