@@ -70,34 +70,39 @@ async function whileAsked(): Promise<void> {
  */
 async function copy({ source, registered }: SnapshotJob, dest: string): Promise<number | null> {
   // A reader registered in the source's own lock file: the writer then leaves our pages alone.
-  if (registered === true || isInUse(source)) return (await copyAndCompare(source, source, dest)) ?? countRows(dest)
-  // A directory of our own with a link to the data. LMDB puts its lock file there, so the source stays unchanged. It is
-  // next to the copy because nothing else may be writable: in containers, the root with /tmp is often read-only.
-  const own = join(dest, 'link')
-  mkdirSync(own, { recursive: true })
-  symlinkSync(resolve(source, 'data.mdb'), join(own, 'data.mdb'))
-  return copyAndCompare(source, own, dest)
-}
-
-/** The number of rows, on which both sides agree; null when someone wrote to the source in the meantime. */
-async function copyAndCompare(source: string, envPath: string, dest: string): Promise<number | null> {
+  const shared = registered === true || isInUse(source)
+  const envPath = shared ? source : linkTo(source, dest)
   const before = stateOf(source)
   try {
     await backup(source, envPath, dest)
   } catch (error) {
-    if (envPath !== source && stateOf(source)?.txnId !== before?.txnId) return null
+    if (!shared && stateOf(source)?.txnId !== before?.txnId) return null
     throw error
   }
   const after = stateOf(source)
-  if (before === null || after === null || before.txnId !== after.txnId) return null
+  const isSettled = before !== null && before.txnId === after?.txnId
+  if (!shared && !isSettled) return null
   const copied = readSettled(dest, entriesOf)
-  if (JSON.stringify([...copied]) !== JSON.stringify([...before.entries])) {
+  // A reader gets the newest commit whose writer has also told the lock file of it, and the writer syncs the meta page
+  // between the two: of a slab in use, the copy may be one commit older than the file, and soundness must do.
+  if (!shared && JSON.stringify([...copied]) !== JSON.stringify([...(before?.entries ?? [])])) {
     throw new MigrationError('ERR_SLAB_CORRUPT', `Cannot copy slab "${source}": the copy has other row counts`, {
       hint: 'the slab is damaged: restore it from a backup',
     })
   }
   refuseDamage(source, dest)
   return sum(copied)
+}
+
+/**
+ * A directory of our own with a link to the data. LMDB puts its lock file there, so the source stays unchanged. It is
+ * next to the copy because nothing else may be writable: in containers, the root with /tmp is often read-only.
+ */
+function linkTo(source: string, dest: string): string {
+  const own = join(dest, 'link')
+  mkdirSync(own, { recursive: true })
+  symlinkSync(resolve(source, 'data.mdb'), join(own, 'data.mdb'))
+  return own
 }
 
 /** LMDB copies pages unchecked, and opening a damaged copy may crash the process. */
@@ -131,10 +136,6 @@ function stateOf(path: string): { txnId: number; entries: Map<string, number> } 
     if (error instanceof MigrationError && error.code === 'ERR_SOURCE_CHANGED') return null
     throw error
   }
-}
-
-function countRows(path: string): number {
-  return sum(readSettled(path, entriesOf))
 }
 
 function entriesOf(slab: SlabReader): Map<string, number> {

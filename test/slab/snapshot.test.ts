@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +20,8 @@ import { SlabReader } from '../../src/page/page-reader.js'
 import { snapshotGroups, snapshotSlabs } from '../../src/slab/snapshot.js'
 import { tempDir, unpack } from '../support/cortex.js'
 
+/** MDB_txbody: two words of 4 bytes, and a mutex of 40 bytes (glibc and musl on 64 bits), or of 48 (glibc on arm64). */
+const TXN_ID_AT = process.arch === 'arm64' ? 56 : 48
 const slabModule = new URL('../../src/slab/slab.js', import.meta.url).href
 
 test('snapshotSlabs() copies all rows compactly and leaves the sources byte for byte as they were', async (t) => {
@@ -54,6 +66,29 @@ test('snapshotSlabs() takes one state of a slab that another process writes to',
   } finally {
     writer.kill()
     await new Promise((resolve) => writer.once('exit', resolve))
+  }
+})
+
+test('snapshotSlabs() copies a slab whose writer has written a meta page and still syncs it', async (t) => {
+  const dir = tempDir(t)
+  const source = join(dir, 'live.lmdb')
+  const code = `import { Slab } from ${JSON.stringify(slabModule)}
+    const slab = await Slab.open(${JSON.stringify(source)})
+    const db = slab.db('a')
+    for (let k = 0; k < 5; k++) slab.write(() => db.put(Buffer.from([k]), Buffer.alloc(1500)))
+    console.log('ready')
+    setInterval(() => undefined, 1000)`
+  const writer = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    await once(writer.stdout, 'data')
+    // The lock file is told last: LMDB's readers take the commit before.
+    const rows = countOfRows(source)
+    tellLockFile(join(source, 'lock.mdb'), (txnId) => txnId - 1n)
+    const [snapshot] = await snapshotSlabs([{ source, dest: join(dir, 'copy.lmdb') }])
+    assert.deepEqual([rows, snapshot.rows, countOfRows(snapshot.dest)], [5, 4, 4])
+  } finally {
+    writer.kill()
+    await once(writer, 'exit')
   }
 })
 
@@ -128,4 +163,18 @@ function allRows(slabPath: string): string[] {
   })
   slab.close()
   return rows
+}
+
+function countOfRows(slabPath: string): number {
+  return allRows(slabPath).length
+}
+
+/** Changes the id of the newest transaction in a lock file: behind magic, format and a mutex. */
+function tellLockFile(path: string, change: (txnId: bigint) => bigint): void {
+  const fd = openSync(path, 'r+')
+  const head = Buffer.alloc(64)
+  readSync(fd, head, 0, head.length, 0)
+  head.writeBigUInt64LE(change(head.readBigUInt64LE(TXN_ID_AT)), TXN_ID_AT)
+  writeSync(fd, head, TXN_ID_AT, 8, TXN_ID_AT)
+  closeSync(fd)
 }
