@@ -11,6 +11,7 @@ import { SlabFileBuilder } from '../page/slab-file-builder.js'
 import { ensureOptsYaml } from '../slab/opts-yaml.js'
 import { syncPath } from '../slab/write-whole.js'
 import { type Credits, type PackedRecord, release, type StreamMessage } from '../thread/chunk-sender.js'
+import { giveBack, noteOwner } from '../thread/page-buffers.js'
 
 /** Numbers from here on are for streams that the writer makes itself; tasks use lower ones. */
 const OWN_STREAMS = 2 ** 30
@@ -27,7 +28,7 @@ interface Stream {
   records: PackedRecord[]
   /** For a stream with numbered keys, the number of its first row; null while we do not know it. */
   keyBase: number | null
-  readonly waiting: PageChunk[]
+  readonly waiting: { readonly chunk: PageChunk; readonly thread: number }[]
   readonly finished: Promise<StreamResult>
   finish: (result: StreamResult) => void
   fail: (err: unknown) => void
@@ -67,8 +68,9 @@ export class SlabBuild {
       }, stream.fail)
     }
     port.on('message', (message: StreamMessage) => {
+      noteOwner(message)
       if (message.chunk !== null) {
-        stream.waiting.push(message.chunk)
+        stream.waiting.push({ chunk: message.chunk, thread: message.thread })
         // Chunks that we hold back must not use up the credits: the stream that they wait for needs some.
         release(credits, message.chunk.bytes.length)
       }
@@ -196,9 +198,10 @@ export class SlabBuild {
 
   private placeAll(id: number, stream: Stream, isNumbered: boolean): void {
     if (stream.keyBase === null) return
-    for (const chunk of stream.waiting) {
+    for (const { chunk, thread } of stream.waiting) {
       if (isNumbered) this.builder.place(id, chunk, stream.keyBase)
       else this.builder.place(id, chunk)
+      giveBack(thread, chunk.bytes)
     }
     stream.waiting.length = 0
     if (stream.summary === null) return

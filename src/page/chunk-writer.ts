@@ -3,10 +3,27 @@ import { PAGE_BYTES, PAGE_HEADER_BYTES, PageFlag } from './format.js'
 import type { NodePage } from './node-page.js'
 import type { PageChunk } from './page-chunk.js'
 
+/** Pages per chunk: enough to write at disk speed, few enough for dozens of builders at a time. */
+export const CHUNK_BYTES = 1 << 20
 const FIRST_CHUNK_BYTES = 1 << 16
 
-/** The first buffer of a stream that did not fill it. This thread's next stream starts with it. */
-let unused: Uint8Array<ArrayBuffer> | null = null
+/** As many as are on their way to the writer and back while it keeps up. */
+const MOST_UNUSED = 16
+/** Cleared buffers for the next pages of this thread. */
+const unused: Uint8Array<ArrayBuffer>[] = []
+
+/**
+ * Takes back a buffer whose pages have been written. A new one for each chunk costs a millisecond until the system has
+ * cleared it, and V8 would collect all garbage each time that 64 MiB of them are used up.
+ *
+ * @param used the part of the buffer that has pages
+ */
+export function reuseBuffer(used: Uint8Array<ArrayBuffer>): void {
+  if (unused.length === MOST_UNUSED) return
+  // We do not write pages as a whole: the space between their nodes must be zero.
+  used.fill(0)
+  unused.push(new Uint8Array(used.buffer))
+}
 
 /** Collects finished pages of a stream under relative numbers, and hands them on chunk by chunk. */
 export class ChunkWriter {
@@ -85,7 +102,7 @@ export class ChunkWriter {
     const need = pages * PAGE_BYTES
     if (this.used + need > this.bytes.length) {
       this.flush()
-      this.bytes = newBuffer(Math.max(this.nextBytes, need))
+      this.bytes = newBuffer(Math.max(this.nextBytes, need), Math.max(this.chunkBytes, need))
       this.nextBytes = Math.min(4 * this.nextBytes, this.chunkBytes)
       this.view = viewOf(this.bytes)
     }
@@ -97,19 +114,14 @@ export class ChunkWriter {
     return at
   }
 
-  /**
-   * Whether the stream was small enough to keep its buffer. Most streams of a large run are, and clearing memory is
-   * expensive.
-   */
+  /** Whether the stream was small enough to keep its buffer. Most streams of a large run are. */
   private isHardlyUsed(): boolean {
-    return this.bytes.length === FIRST_CHUNK_BYTES && 2 * this.used <= FIRST_CHUNK_BYTES
+    return this.bytes.length >= FIRST_CHUNK_BYTES && 2 * this.used <= FIRST_CHUNK_BYTES
   }
 
   private takeCopy(): Uint8Array<ArrayBuffer> {
     const copy = this.bytes.slice(0, this.used)
-    // We do not write pages as a whole: the space between their nodes must be zero.
-    this.bytes.fill(0, 0, this.used)
-    unused = this.bytes
+    reuseBuffer(this.bytes.subarray(0, this.used))
     return copy
   }
 
@@ -128,9 +140,8 @@ export function overflowPages(valueBytes: number): number {
   return Math.ceil((PAGE_HEADER_BYTES + valueBytes) / PAGE_BYTES)
 }
 
-function newBuffer(bytes: number): Uint8Array<ArrayBuffer> {
-  const kept = unused
-  if (kept === null || kept.length !== bytes) return new Uint8Array(bytes)
-  unused = null
-  return kept
+/** A cleared buffer of `bytes` or more. */
+function newBuffer(bytes: number, mostBytes: number): Uint8Array<ArrayBuffer> {
+  const at = unused.findLastIndex(({ length }) => length >= bytes && length <= mostBytes)
+  return at < 0 ? new Uint8Array(bytes) : unused.splice(at, 1)[0]
 }

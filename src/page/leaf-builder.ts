@@ -2,7 +2,7 @@ import { ByteListBuilder, grown } from '../bytes/byte-list.js'
 import { compareSpans, copySpan, keptViewOf, viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { BranchBuilder } from './branch-builder.js'
-import { ChunkWriter, overflowPages } from './chunk-writer.js'
+import { CHUNK_BYTES, ChunkWriter, overflowPages } from './chunk-writer.js'
 import {
   DB_RECORD_BYTES,
   MAX_KEY_BYTES,
@@ -19,8 +19,6 @@ import type { LeafBuilderMethods, LeafBuilderOptions, LeafSummary } from './page
 
 /** docs/decisions has measurements of other fills. */
 export const DEFAULT_FILL = 0.9
-/** Large enough to write at disk speed, small enough for dozens of builders at a time. */
-export const DEFAULT_CHUNK_BYTES = 1 << 20
 
 /**
  * LMDB leaves the dirty flag set in sub-pages. Without it, a later write would treat the sub-page as a page of its own,
@@ -63,7 +61,7 @@ export class LeafBuilder implements LeafBuilderMethods {
   private otherView = this.keyView
 
   constructor(options: LeafBuilderOptions) {
-    const { dupSort, fill = DEFAULT_FILL, chunkBytes = DEFAULT_CHUNK_BYTES, emit } = options
+    const { dupSort, fill = DEFAULT_FILL, chunkBytes = CHUNK_BYTES, emit } = options
     assert(fill > 0 && fill <= 1, () => `A fill of ${fill} is not above 0 and at most 1`)
     this.out = new ChunkWriter(Math.max(1, Math.floor(chunkBytes / PAGE_BYTES)) * PAGE_BYTES, emit)
     this.spare = spareRoom(fill)

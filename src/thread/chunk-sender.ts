@@ -1,21 +1,24 @@
-import type { MessagePort } from 'node:worker_threads'
+import type { MessagePort, Transferable } from 'node:worker_threads'
 import type { LeafSummary, PageChunk } from '../page/page-chunk.js'
+import { type BufferOwner, bufferOwner, takeBuffersBack } from './page-buffers.js'
 
 // When a thread transfers its first buffer, V8 discards all code that it optimized for buffers until then. So we
 // transfer one right away.
 structuredClone(new ArrayBuffer(1), { transfer: [new ArrayBuffer(1)] })
 
 /** What a task sends to the writer thread, each task through its own port. */
-export type StreamMessage =
-  | { readonly type: 'chunk'; readonly stream: number; readonly chunk: PageChunk }
-  | {
-      readonly type: 'end'
-      readonly stream: number
-      /** All pages of a small stream, or null. */
-      readonly chunk: PageChunk | null
-      readonly summary: LeafSummary
-      readonly records: PackedRecord[]
-    }
+export type StreamMessage = BufferOwner &
+  (
+    | { readonly type: 'chunk'; readonly stream: number; readonly chunk: PageChunk }
+    | {
+        readonly type: 'end'
+        readonly stream: number
+        /** All pages of a small stream, or null. */
+        readonly chunk: PageChunk | null
+        readonly summary: LeafSummary
+        readonly records: PackedRecord[]
+      }
+  )
 
 /** An error for the migration log. Its value is packed, because our value classes would not survive the transfer. */
 export interface PackedRecord {
@@ -72,8 +75,8 @@ export class ChunkSender {
 
   private post(chunk: PageChunk): void {
     this.take(chunk)
-    const message: StreamMessage = { type: 'chunk', stream: this.stream, chunk }
-    this.port.postMessage(message, [chunk.bytes.buffer, chunk.fixups.buffer])
+    this.message({ ...bufferOwner(), type: 'chunk', stream: this.stream, chunk })
+    takeBuffersBack()
   }
 
   /** Takes the chunk's bytes from the budget. */
@@ -97,9 +100,15 @@ export class ChunkSender {
   end(summary: LeafSummary, records: PackedRecord[]): void {
     const { held: chunk } = this
     if (chunk !== null) this.take(chunk)
-    const message: StreamMessage = { type: 'end', stream: this.stream, chunk, summary, records }
-    this.port.postMessage(message, chunk === null ? [] : [chunk.bytes.buffer, chunk.fixups.buffer])
+    this.message({ ...bufferOwner(), type: 'end', stream: this.stream, chunk, summary, records })
     this.port.close()
+  }
+
+  private message(message: StreamMessage): void {
+    const { chunk, returns } = message
+    const moved: Transferable[] = chunk === null ? [] : [chunk.bytes.buffer, chunk.fixups.buffer]
+    if (returns !== undefined) moved.push(returns)
+    this.port.postMessage(message, moved)
   }
 }
 
