@@ -3,6 +3,7 @@ import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import { readLayerFacts } from '../source/cortex-dir.js'
 import { isLayerMissing, layersBelow } from '../source/layers-below.js'
+import { firstUnstoredSplice } from '../source/stored-splices.js'
 import { warmFile } from '../source/warm-file.js'
 import { count } from '../text/table.js'
 import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
@@ -10,18 +11,23 @@ import { jobEvents, type LayerContext, type LayerCounts, type LogRow, recordRows
 
 /** Steps `nodes` and `nodedata` of a layer. */
 export async function migrateNodes(context: LayerContext): Promise<Partial<LayerCounts>> {
-  const { layer, options, threads, log } = context
+  const { layer, source, options, threads, log } = context
   const { iden, srcDir } = layer
   const layerDir = cortexPaths(srcDir).layer(iden).dir
   const { nextSplice } = readLayerFacts({ iden, dir: layerDir })
+  const nextOffset = nextSplice === null ? 0 : firstUnstoredSplice({ dir: srcDir, hive: source.hive }, iden, nextSplice)
   if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
+  else if (nextOffset < nextSplice) {
+    const text = `The nodes of layer ${iden} lack what its last splices did, or have changed since: a sync starts at splice ${count(nextOffset)} of ${count(nextSplice)}`
+    log('WARNING', text)
+  }
   await recordRows(
     threads.writer,
     // The version that we read the layer as. An older layer with nothing to change is not rewritten.
     ['nodes', 'vers', iden, [...SOURCE_LAYER_VERSION]],
-    ['nodes', 'nextoffs', iden, [nextSplice ?? 0, Date.now()]],
+    ['nodes', 'nextoffs', iden, [nextOffset, Date.now()]],
   )
-  log('INFO', `Saved splicelog next offset ${nextSplice ?? 0} for layer ${iden}`)
+  log('INFO', `Saved splicelog next offset ${nextOffset} for layer ${iden}`)
   if (options.srcDedicated) {
     for (const slab of ['layer', 'nodedata']) log('INFO', warmFile(join(layerDir, `${slab}.lmdb`, 'data.mdb')))
   }

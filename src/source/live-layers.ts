@@ -51,8 +51,8 @@ export async function snapshotIfLive(
     )
     return snapshotSlabs(paths.filter(([path]) => SlabReader.exists(path)).map(([source, dest]) => ({ source, dest })))
   }
-  // A sync continues where the copied splices end, so the Cortex must have committed their effects before we copy the
-  // nodes.
+  // A sync continues where the copied splices end, so the Cortex should have committed their effects before we copy the
+  // nodes. If it takes longer, firstUnstoredSplice() finds out.
   await copy(whole, ['splices'])
   await setTimeout(COMMIT_WAIT_MS)
   await copy(whole, ['layer', 'nodedata'])

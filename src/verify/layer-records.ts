@@ -12,6 +12,8 @@ export interface LayerFacts {
   readonly iden: string
   /** The first splice that is not in the migrated nodes; null without a log of splices. */
   readonly nextSplice: number | null
+  /** Where a sync starts. */
+  readonly nextOffset: number
   readonly withNodes: boolean
   readonly withNodedata: boolean
   readonly withSplices: boolean
@@ -66,10 +68,10 @@ function isErrorOf(layers: ReadonlySet<string>, migrop: string, bytes: Uint8Arra
 }
 
 function* expectedRows(layer: LayerFacts): Generator<[string, Value]> {
-  const { iden, nextSplice, withNodes, withNodedata, withSplices, counts } = layer
+  const { iden, nextSplice, nextOffset, withNodes, withNodedata, withSplices, counts } = layer
   if (withNodes) {
     yield [`nodes\0vers\0${iden}`, [...SOURCE_LAYER_VERSION]]
-    yield [`nodes\0nextoffs\0${iden}`, [nextSplice ?? 0, ANY_TIME]]
+    yield [`nodes\0nextoffs\0${iden}`, [nextOffset, ANY_TIME]]
     yield [`nodes\0prog\0${iden}`, ANY_TIME]
     if (counts !== null) yield* nodeCounts(iden, counts)
   }

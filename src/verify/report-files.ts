@@ -21,10 +21,10 @@ export interface ReportFilesOptions {
 /** Compares `migration/lyroffs.yaml`, where a sync starts, with the offsets of the source. */
 export function offsetsDifferences({ destDir, log, layers }: ReportFilesOptions): CellDifference[] {
   const expected = new Map<string, unknown>()
-  for (const { iden, nextSplice, withNodes } of layers) {
+  for (const { iden, nextOffset, withNodes } of layers) {
     if (!withNodes) continue
     const created = createdOf(log.get(`nodes\0nextoffs\0${iden}`))
-    expected.set(iden, { nextoffs: nextSplice ?? 0, ...(created === null ? {} : { created }) })
+    expected.set(iden, { nextoffs: nextOffset, ...(created === null ? {} : { created }) })
   }
   return fileDifferences(destDir, 'lyroffs.yaml', (found) => {
     const differences: RowDifference[] = []

@@ -18,6 +18,7 @@ import { isInUse } from '../slab/in-use.js'
 import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { isLayerMissing, layersBelow } from '../source/layers-below.js'
+import { firstUnstoredSplice } from '../source/stored-splices.js'
 import { modelKey } from '../stream/worker-state.js'
 import { inTurn } from '../thread/in-turn.js'
 import { TaskPool } from '../thread/task-pool.js'
@@ -197,7 +198,7 @@ class Verifier {
         destDir,
         cellGuid: source.cellGuid ?? '',
         layers: [...all, ...skipped],
-        layerFacts: all.map((iden) => this.facts(iden, compared.includes(iden))),
+        layerFacts: all.map((iden) => this.facts(source, iden, compared.includes(iden))),
         isOurs: this.isOurs,
         startedBy,
         nexusLayers: all.filter((iden) => this.checkpoints.has(`nexus/${iden}`)),
@@ -228,7 +229,7 @@ class Verifier {
   }
 
   /** What the migration log and the reports must say about a layer. One that is not compared may not be finished yet. */
-  private facts(iden: string, isCompared: boolean): LayerFacts {
+  private facts({ hive }: SourceCortex, iden: string, isCompared: boolean): LayerFacts {
     const { srcDir } = this.options
     const { nextSplice, hasNodeData } = readLayerFacts({ iden, dir: cortexPaths(srcDir).layer(iden).dir })
     const finished = <Step extends keyof LayerCheckpoints>(step: Step) => {
@@ -236,6 +237,7 @@ class Verifier {
       return isCompared || found?.isBuilt ? found : null
     }
     const nodes = finished('nodes')
+    const nextOffset = nextSplice === null ? 0 : firstUnstoredSplice({ dir: srcDir, hive }, iden, nextSplice)
     const isUnknown = !this.isOurs || this.areCheckpointsDamaged
     // If a layer has no node data, no checkpoint tells whether the operator asked for it.
     const withNodedata =
@@ -243,6 +245,7 @@ class Verifier {
     return {
       iden,
       nextSplice,
+      nextOffset,
       withNodes: isUnknown || nodes !== null,
       withNodedata,
       withSplices:

@@ -1,0 +1,140 @@
+import { buid as buidOf } from '../bytes/hash.js'
+import { hexBytes } from '../bytes/hex.js'
+import { decodeOr, encode, PackMap, type Value } from '../bytes/msgpack.js'
+import { cortexPaths } from '../layout/paths.js'
+import { type DbReader, SlabReader } from '../page/page-reader.js'
+import { readSettled } from '../slab/read-settled.js'
+import type { SourceCortex } from './cortex-dir.js'
+import { findNodeRows, spliceRows } from './source-dbs.js'
+
+/** How many of the last splices to look at. */
+const MOST_SPLICES = 100_000
+const SPLICES_AT_ONCE = 256
+
+/** What a splice did to a row of its node. */
+interface Effect {
+  readonly row: string
+  /** Null: the row is gone. */
+  readonly value: Value | null
+}
+
+/**
+ * The offset of the first splice whose effect the nodes of a layer lack, where a sync has to start; `nextSplice` when
+ * they have all. A Cortex commits nodes and splices separately, and a backup of one that runs copies them one after
+ * the other: nodes that were copied first lack what the last splices did. A row that has changed since its last splice
+ * counts as lacking too, as we cannot tell; pushing a stretch of the log again does no harm. Splices of users that the
+ * Cortex does not know tell nothing: it has not made them.
+ *
+ * @param nextSplice the offset of the next splice
+ */
+export function firstUnstoredSplice(
+  { dir, hive }: Pick<SourceCortex, 'dir' | 'hive'>,
+  iden: string,
+  nextSplice: number,
+): number {
+  const { slab } = cortexPaths(dir).layer(iden)
+  const users = new Set<unknown>(hive.children(['auth', 'users']))
+  if (!SlabReader.exists(slab('layer'))) return nextSplice
+  return readSettled(slab('splices'), (splices) =>
+    readSettled(slab('layer'), (layer) => {
+      const [log, nodes] = [spliceRows(splices), findNodeRows(layer)]
+      return log === undefined || nodes === undefined ? nextSplice : firstLacking(log, nodes, nextSplice, users)
+    }),
+  )
+}
+
+/** The same, for databases. */
+export function firstLacking(
+  log: Pick<DbReader, 'rows'>,
+  nodes: Pick<DbReader, 'get'>,
+  nextSplice: number,
+  users: ReadonlySet<unknown>,
+): number {
+  const changedLater = new Set<string>()
+  let first = nextSplice
+  for (const [offset, splice] of lastSplices(log, nextSplice)) {
+    const found = effectOf(splice, users)
+    if (found === null) continue
+    const { buid, effect } = found
+    const places = placesOf(buid, effect.row)
+    const isLast = !places.some((place) => changedLater.has(place))
+    changedLater.add(places[0])
+    if (!isLast) continue
+    const isStored = hasEffect(nodes, buid, effect)
+    // A row that is gone may never have been in this layer: only rows that are there prove that all before are.
+    if (isStored && effect.value !== null) break
+    if (!isStored) first = offset
+  }
+  return first
+}
+
+/** The last splices, newest first. */
+function* lastSplices(
+  log: Pick<DbReader, 'rows'>,
+  nextSplice: number,
+): Generator<[offset: number, splice: Value | undefined]> {
+  const least = Math.max(0, nextSplice - MOST_SPLICES)
+  for (let end = nextSplice; end > least; end -= SPLICES_AT_ONCE) {
+    const start = Math.max(least, end - SPLICES_AT_ONCE)
+    for (const { key, value } of [...log.rows(offsetKey(start), offsetKey(end))].reverse()) {
+      if (key.length === 8) yield [Number(Buffer.from(key).readBigUInt64BE()), decodeOr(undefined, value)]
+    }
+  }
+}
+
+/** Null when it is no splice of this Cortex. */
+function effectOf(
+  splice: Value | undefined,
+  users: ReadonlySet<unknown>,
+): { readonly buid: Uint8Array; readonly effect: Effect } | null {
+  if (!Array.isArray(splice) || !(splice[1] instanceof PackMap)) return null
+  const [type, info] = splice as [Value, PackMap]
+  const ndef = info.get('ndef')
+  if (!Array.isArray(ndef) || ndef.length !== 2 || !users.has(info.get('user'))) return null
+  const effect = rowOf(String(type), info, ndef)
+  return effect === null ? null : { buid: buidOf(ndef), effect }
+}
+
+function rowOf(type: string, info: PackMap, [form, formValue]: readonly Value[]): Effect | null {
+  const [valu, prop, tag] = ['valu', 'prop', 'tag'].map((name) => info.get(name) ?? null)
+  switch (type) {
+    case 'node:add':
+      return { row: `*${form}`, value: formValue }
+    case 'node:del':
+      return { row: `*${form}`, value: null }
+    case 'prop:set':
+      return { row: String(prop), value: valu }
+    case 'prop:del':
+      return { row: String(prop), value: null }
+    case 'tag:add':
+      return { row: `#${tag}`, value: valu }
+    case 'tag:del':
+      return { row: `#${tag}`, value: null }
+    case 'tag:prop:set':
+      return { row: `#${tag}:${prop}`, value: valu }
+    case 'tag:prop:del':
+      return { row: `#${tag}:${prop}`, value: null }
+    default:
+      return null
+  }
+}
+
+/** A row, and the tag that takes its tag props along when it goes. */
+function placesOf(buid: Uint8Array, row: string): string[] {
+  const colon = row.startsWith('#') ? row.indexOf(':') : -1
+  const rows = colon < 0 ? [row] : [row, row.slice(0, colon)]
+  return rows.map((name) => `${hexBytes(buid)}${name}`)
+}
+
+function hasEffect(nodes: Pick<DbReader, 'get'>, buid: Uint8Array, { row, value }: Effect): boolean {
+  const stored = nodes.get(Buffer.concat([buid, Buffer.from(row)]))
+  if (value === null || stored === undefined) return value === null && stored === undefined
+  const pair = decodeOr(undefined, stored)
+  return Array.isArray(pair) && Buffer.compare(encode(pair[0]), encode(value)) === 0
+}
+
+function offsetKey(offset: number): Uint8Array {
+  const key = Buffer.alloc(8)
+  key.writeBigUInt64BE(BigInt(offset))
+  return key
+}
