@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { readAcceptedErrors } from '../../src/dest/accepted-errors.js'
+import { readErrorRecords } from '../../src/dest/error-records.js'
+import { errorKindInfo } from '../../src/layout/error-record.js'
 import { migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { plant, rowsOf } from '../support/plant.js'
 
@@ -96,11 +99,17 @@ test('--accept-errors knows values of node data, splices, triggers and queues on
     assert.equal(migrate(...args).status, 8, name)
     const lines = synapseMigrator(['errors', dest, '--json']).stdout.split('\n').slice(0, -1)
     const file = join(dir, `errors-${i}.jsonl`)
+    const recorded = [...(readErrorRecords(dest) ?? [])]
+    const records = recorded.filter(({ code }) => errorKindInfo(code).isNote !== true)
+    assert.equal(records.length, lines.length, name)
     for (let left = 0; left < lines.length; left++) {
       writeFileSync(file, lines.filter((_, at) => at !== left).join('\n'))
-      const ended = synapseMigrator(['errors', dest, '--accept-errors', file, '--json'])
-      assert.deepEqual([ended.status, ended.stdout], [8, `${lines[left]}\n`], name)
+      const accepted = readAcceptedErrors(file)
+      const found = records.flatMap((record, at) => (accepted.covers(record) ? [] : [at]))
+      assert.deepEqual(found, [left], name)
     }
+    const ended = synapseMigrator(['errors', dest, '--accept-errors', file, '--json'])
+    assert.deepEqual([ended.status, ended.stdout], [8, `${lines.at(-1)}\n`], name)
     writeFileSync(file, lines.join('\n'))
     assert.equal(migrate(...args, '--from-last', '--accept-errors', file).status, 0, name)
   }
@@ -114,20 +123,17 @@ test('--accept-errors refuses a file that is not a list of errors with 3', (t) =
     writeFileSync(join(dir, name), content)
     return join(dir, name)
   }
+  const { status, stderr } = run(join(dir, 'none'))
+  assert.equal(status, 3, stderr)
+  assert.match(stderr, /^error: Cannot read accepted errors ".*": .*\nhint: Give a file that "synapse-migrator errors/)
   for (const file of [
-    join(dir, 'none'),
     written('text', 'buid NORM\n'),
     written('json', '{"a": 1}\n'),
     written('cut', '{"step": "nodes", "key'),
     written('map', Uint8Array.of(0x80)),
     written('list', Uint8Array.of(0x91, 0x01)),
   ]) {
-    const { status, stderr } = run(file)
-    assert.equal(status, 3, `${file}: ${stderr}`)
-    assert.match(
-      stderr,
-      /^error: Cannot read accepted errors ".*": .*\nhint: Give a file that "synapse-migrator errors/,
-    )
+    assert.throws(() => readAcceptedErrors(file), { code: 'ERR_CONFIG', message: /^Cannot read accepted errors / })
   }
   assert.equal(run(written('empty', '')).status, 0)
 })

@@ -2,11 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { compareDumps, report, withoutCheckpoints } from '../support/compare.js'
 import { inconsistencies } from '../support/consistency.js'
 import { migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { dumpCortex } from '../support/dump.js'
-import { runMigrator, TINY } from '../support/migrator.js'
 
 for (const name of ['before-0.1.0', '0.1.0', '0.1.31', '0.1.51']) {
   test(`migrate_020 migrates a Cortex of ${name} with all of its history, and verify finds no difference`, (t) => {
@@ -35,25 +33,4 @@ test('inspect and preflight say what of an old Cortex is changed', (t) => {
   const { status, stdout } = synapseMigrator(['preflight', '--src', src, '--dest', join(dir, 'dest')])
   assert.equal(status, 0, stdout)
   assert.match(stdout, /note: .*seen to meta:seen/)
-})
-
-test('a migration of an old Cortex that is killed continues with --from-last to the same result', async (t) => {
-  const dir = tempDir(t)
-  const srcDir = unpack('old/before-0.1.0.tar.gz', join(dir, 'src'))
-  const calm = join(dir, 'calm')
-  const options = { srcDir, pieces: { ...TINY, partitionBytes: 12_000 }, workers: 2 }
-  assert.ok((await runMigrator({ ...options, destDir: calm })).summary !== undefined)
-  const expected = dumpCortex(calm)
-  for (const line of ['Starting', 'Completed dirn copy', 'splices']) {
-    const destDir = join(dir, line.replaceAll(' ', '-'))
-    const killed = await runMigrator(
-      { ...options, destDir },
-      { onLog: (text, kill) => text.includes(line) && kill('SIGKILL') },
-    )
-    assert.equal(killed.signal, 'SIGKILL', killed.stderr)
-    const { summary, stderr } = await runMigrator({ ...options, destDir, fromLast: true })
-    assert.ok(summary !== undefined, stderr)
-    const { unexplained } = compareDumps(withoutCheckpoints(dumpCortex(destDir)), withoutCheckpoints(expected))
-    assert.equal(unexplained.length, 0, `killed at "${line}": ${report(unexplained)}`)
-  }
 })

@@ -1,31 +1,13 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import type { Report } from '../../src/report/report-schema.js'
-import { compareDumps, report, withoutCheckpoints } from '../support/compare.js'
 import { inconsistencies } from '../support/consistency.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { dumpCortex } from '../support/dump.js'
-import { parseItems } from '../support/node-edits.js'
-import { randomOf } from '../support/random.js'
-import { addUnknown, writeModel } from '../support/unknown-model.js'
-
-/** Replays that are killed; a release is tried with more. */
-const ROUNDS = Number(process.env.KILL_ROUNDS ?? 2)
-
-/** A Cortex with things of a custom module, and what becomes of it with and without the module's model; made once. */
-const made = (() => {
-  const dir = tempDir({ after })
-  const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
-  addUnknown(src)
-  const model = writeModel(dir)
-  const [without, withModel] = [join(dir, 'without'), join(dir, 'with')]
-  assert.equal(migrate('--src', src, '--dest', without, '--workers', '2').status, 8)
-  assert.equal(migrate('--src', src, '--dest', withModel, '--workers', '2', '--model', model).status, 8)
-  return { src, model, without, withModel, expected: withoutCheckpoints(dumpCortex(withModel)) }
-})()
+import { made, replay, same } from '../support/replayed.js'
+import { addUnknown } from '../support/unknown-model.js'
 
 test('errors --replay with the missing model makes the destination that a migration with it makes', (t) => {
   const dest = copyCortex(made.without, join(tempDir(t), 'dest'))
@@ -62,28 +44,6 @@ test('errors --replay with the missing model makes the destination that a migrat
   const resumed = migrate('--src', made.src, '--dest', dest, '--from-last', '--model', made.model)
   assert.equal(resumed.status, 8, resumed.stderr)
   same(dest, 'resumed')
-})
-
-test('errors --replay that is killed at any instant and run again makes the same, in the nexus log too', (t) => {
-  const dir = tempDir(t)
-  const logged = join(dir, 'logged')
-  const nexus = ['--src', made.src, '--add-mode', 'nexus']
-  assert.equal(migrate(...nexus, '--dest', logged).status, 8)
-  const expected = { plain: made.expected, logged: dumpOf(join(dir, 'with'), nexus) }
-  const seed = Number(process.env.KILL_SEED ?? Date.now() % 1e6)
-  const random = randomOf(seed)
-  let kills = 0
-  for (let round = 0; round < ROUNDS; round++) {
-    const kind = round % 2 === 0 ? 'plain' : 'logged'
-    const dest = copyCortex(kind === 'plain' ? made.without : logged, join(dir, `dest-${round}`))
-    // What it says tells where it is: twice it is killed somewhat after one of its lines.
-    const points = [25, 12].map((most) => ({ lines: 1 + random(most), delayMs: random(8) }))
-    for (const point of points) if (replayKilled(dest, point)) kills++
-    const { status, stderr } = replay(dest)
-    assert.equal(status, 0, stderr)
-    same(dest, `seed ${seed}, killed at ${JSON.stringify(points)}`, expected[kind])
-  }
-  assert.ok(kills >= ROUNDS, `only ${kills} replays were killed before they ended`)
 })
 
 test('errors --replay adds what it can, and says what is left', (t) => {
@@ -143,44 +103,4 @@ function reportOf(dest: string): Report {
 /** What a report counts by layer. */
 function countsOf({ layers }: Report) {
   return layers.map(({ iden, nodes, nodedata, splices, forms }) => ({ iden, nodes, nodedata, splices, forms }))
-}
-
-function dumpOf(dest: string, args: string[]): string[] {
-  assert.equal(migrate(...args, '--dest', dest, '--model', made.model).status, 8)
-  return withoutCheckpoints(dumpCortex(dest))
-}
-
-/** Starts a replay that kills itself; says whether it came to that. */
-function replayKilled(dest: string, kill: { lines: number; delayMs: number }): boolean {
-  const options = {
-    srcDir: made.src,
-    destDir: dest,
-    workers: 1,
-    memoryBytes: 1 << 27,
-    editBatchSize: 100,
-    batchNodes: 3,
-  }
-  const script = join(import.meta.dirname, '..', 'support', 'run-replay.js')
-  const { signal } = spawnSync(process.execPath, [script, JSON.stringify({ ...options, model: made.model, kill })])
-  return signal === 'SIGKILL'
-}
-
-function replay(dest: string, ...more: string[]) {
-  return synapseMigrator(['errors', dest, '--replay', '--src', made.src, '--model', made.model, ...more])
-}
-
-function same(dest: string, what: string, expected = made.expected): void {
-  const { unexplained } = compareDumps(anyBatches(withoutCheckpoints(dumpCortex(dest))), anyBatches(expected))
-  assert.equal(unexplained.length, 0, `${what}: ${report(unexplained)}`)
-}
-
-/** Node edits of the nexus log one by one: replayed ones follow the others, in batches of their own. */
-function anyBatches(dump: readonly string[]): string[] {
-  return dump.flatMap((line) => {
-    const found = /^(slabs\/nexus\.lmdb\tnexuslog\t)\["(?:[^"\\]|\\.)*",(\["\w+","edits",)(.*)\]$/.exec(line)
-    if (found === null) return [line]
-    const [, head, layer, rest] = found
-    const [edits] = parseItems(parseItems(`[${rest}`, 0).items[0], 0).items
-    return parseItems(edits, 0).items.map((edit) => `${head}${layer}${edit}`)
-  })
 }

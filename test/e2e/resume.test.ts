@@ -1,105 +1,15 @@
 import assert from 'node:assert/strict'
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { readCheckpoints } from '../../src/dest/checkpoints.js'
 import { MERGE_STREAMS } from '../../src/migrate/layer-merge.js'
 import { SlabReader } from '../../src/page/page-reader.js'
+import { calm, finish, PIECES } from '../support/calm-run.js'
 import { migrate, tempDir, unpack } from '../support/cortex.js'
 import { plantLock } from '../support/lock.js'
-import { type RunOptions, runInChild, runMigrator, TINY } from '../support/migrator.js'
-import { randomOf } from '../support/random.js'
+import { runInChild, runMigrator } from '../support/migrator.js'
 import { layerDigests } from '../support/row-digest.js'
-
-/** Kills of one test run; a release is tried with more. */
-const ROUNDS = process.env.KILL_ROUNDS
-/** So many rounds at most: then none of their kills falls where it should. */
-const MOST_ROUNDS = 24
-/** Reads one message per partition, so that kills fall between checkpoints. */
-const PIECES = { ...TINY, partitionBytes: 12_000 }
-
-/** A source and what an undisturbed run makes of it; made once. */
-const calm = (async () => {
-  const dir = tempDir({ after })
-  const srcDir = unpack('demo-cortex.tar.gz', join(dir, 'src'))
-  const destDir = join(dir, 'calm')
-  const startMs = Date.now()
-  const { summary, stderr } = await runMigrator({ srcDir, destDir, pieces: PIECES })
-  assert.ok(summary !== undefined, stderr)
-  return { srcDir, expected: layerDigests(destDir), wholeMs: Date.now() - startMs }
-})()
-
-async function finish(
-  options: RunOptions,
-  expected: object,
-  what: string,
-  env: NodeJS.ProcessEnv = {},
-): Promise<string> {
-  const { summary, stderr } = await runMigrator({ ...options, fromLast: true }, { env })
-  assert.ok(summary !== undefined, `${what}: ${stderr}`)
-  assert.deepEqual(layerDigests(options.destDir), expected, what)
-  return stderr
-}
-
-for (const [how, pieces, usual] of [
-  ['many pieces', PIECES, 6],
-  ['many pieces whose runs are merged in levels', { ...PIECES, fanIn: { atOnce: 3, most: 3 } }, 3],
-] as const) {
-  const kills = Number(ROUNDS ?? usual)
-  test(`a run of ${how} that is killed at ${kills} random instants resumes to the undisturbed result`, async (t) => {
-    const dir = tempDir(t)
-    const { srcDir, expected, wholeMs } = await calm
-    const seed = Number(process.env.KILL_SEED ?? Date.now() % 1e6)
-    const random = randomOf(seed)
-    let resumed = 0
-    // A machine is busier or quieter than when the undisturbed run was measured.
-    let spanMs = wholeMs
-    // Kills before the first checkpoint or behind the last one try nothing of a resume: more follow until one has hit.
-    for (let left = kills, round = 0; left > 0 || resumed === 0; round++) {
-      assert.ok(
-        round < Math.max(MOST_ROUNDS, 4 * kills),
-        `seed ${seed}: no kill of ${round} rounds fell into the middle of a layer`,
-      )
-      left = Math.max(left, 1)
-      const options = { srcDir, destDir: join(dir, `killed-${round}`), pieces }
-      const instants: number[] = []
-      let isTooLate = false
-      for (let i = 0; i < 3 && left > 0; i++, left--) {
-        // The time before the first partition is that of starting Node, half of a small run.
-        instants.push(Math.floor(spanMs * (0.3 + random(700) / 1000)))
-        const startMs = Date.now()
-        const { summary } = await runMigrator({ ...options, fromLast: i > 0 }, { killAfterMs: instants[i] })
-        if (summary === undefined) continue
-        isTooLate = true
-        if (i === 0) spanMs = Math.min(spanMs, Date.now() - startMs)
-      }
-      const log = await finish(options, expected, `seed ${seed}, kills at ${instants} ms`)
-      if (/Resuming nodes migration from partition [1-9]/.test(log)) resumed++
-      else spanMs *= isTooLate ? 0.8 : 1.25
-    }
-    t.diagnostic(`seed ${seed}: ${resumed} runs resumed a layer in the middle`)
-  })
-}
-
-test('a run that is killed at any of its log lines resumes to the undisturbed result', async (t) => {
-  const dir = tempDir(t)
-  const { srcDir, expected } = await calm
-  for (const [i, point] of [
-    'Starting node migration',
-    'Completed splice migration',
-    'Migrated .* nodes',
-    'Saved layer offsets',
-  ].entries()) {
-    const options = { srcDir, destDir: join(dir, `point-${i}`), pieces: PIECES }
-    const killed = await runMigrator(options, {
-      onLog: (text, kill) => {
-        if (new RegExp(point).test(text)) kill('SIGKILL')
-      },
-    })
-    assert.equal(killed.signal, 'SIGKILL', `${point} is never logged: ${killed.stderr}`)
-    await finish(options, expected, `killed at "${point}"`)
-  }
-})
 
 test('a resumed run translates a partition again that no checkpoint vouches for, though its merge has begun', async (t) => {
   const dir = tempDir(t)
