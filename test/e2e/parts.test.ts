@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { withDefaults } from '../../src/api/run-options.js'
@@ -13,6 +13,7 @@ import { plannedLayer, setDone } from '../../src/migrate/parts/parts-plan.js'
 import { PART_STEPS, type PartStep } from '../../src/migrate/parts/pieces.js'
 import { planParts } from '../../src/migrate/parts/plan-parts.js'
 import { finishLayer, restOf } from '../../src/migrate/parts/stages.js'
+import { streamKeyOf } from '../../src/migrate/parts/stream-file.js'
 import { walkSlab } from '../../src/page/page-walker.js'
 import { copyCortex, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
 import { TINY } from '../support/migrator.js'
@@ -94,6 +95,12 @@ test('a Cortex in parts, in any order, killed, twice at once: the same rows as o
   assert.equal(await finishLayer({ ...stage, options: host }, small), null)
   assert.equal((await make('splices', 2)).isMade, false)
 
+  // What is done must still be there.
+  const hive = join(destDir, 'slabs', 'cell.lmdb')
+  renameSync(hive, `${hive}.away`)
+  await refused(early(), 4, /not done yet, cell$/)
+  renameSync(`${hive}.away`, hive)
+
   const end = synapseMigrator(['part', 'finish', ...at, '--verify', '--accept-errors', 'all'])
   assert.equal(end.status, 0, end.stderr + end.stdout)
   assert.match(end.stdout, /^No differences in what was compared/m)
@@ -107,7 +114,7 @@ test('a Cortex in parts, in any order, killed, twice at once: the same rows as o
   )
 })
 
-test('parts look for forms in other layers, record errors, and a damaged stream is named by its path', async (t) => {
+test('parts look for forms in other layers, record errors, and damage is named by its path', async (t) => {
   const dir = tempDir(t)
   const srcDir = unpack('bad/orphanrows-mappartial/src.tar.gz', join(dir, 'src'))
   const whole = join(dir, 'whole')
@@ -123,11 +130,33 @@ test('parts look for forms in other layers, record errors, and a damaged stream 
       errors.push(made.errorCount)
     }
   }
+  // Stands for the cell.
+  cpSync(join(srcDir, 'slabs'), join(destDir, 'slabs'), { recursive: true })
   setDone(destDir, plan, 'cell', 0)
   const of = (step: string) => join(destDir, 'migration', 'parts', iden, `${step}-0001`)
+  const finish = () => finishLayer({ ...stage, options: host }, iden)
   const [stream] = readdirSync(of('splices')).filter((name) => name.endsWith('.stream'))
+  const [run] = readdirSync(of('extract'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.run'),
+  )
+  const merge = () => makePart({ id: { iden, step: 'merge', part: 1 }, parts: parts.merge, options: host, ...quiet })
+  renameSync(of('merge'), join(dir, 'merge'))
+  renameSync(join(of('extract'), run), join(dir, 'run'))
+  await refused(merge(), 6, /000000.run is gone$/, /remove the directory extract-0001 in that path/)
+  renameSync(join(dir, 'run'), join(of('extract'), run))
+  cpSync(of('splices'), of('merge'), { recursive: true })
+  await refused(finish(), 9, /it is part 1 of splices$/, /^Remove it, then make that part again$/)
+  writeFileSync(join(of('merge'), 'part'), '')
+  await refused(finish(), 6, /merge-0001": its record is not as it was written$/, /remove that directory/)
+  rmSync(of('merge'), { recursive: true })
+  renameSync(join(dir, 'merge'), of('merge'))
+  assert.throws(() => streamKeyOf(join(of('merge'), 'none.stream')), /it is gone$/)
+  const other = copyCortex(srcDir, join(dir, 'other'))
+  const [{ key }] = rowsOf(join(other, 'slabs', 'cell.lmdb'), 'hive')
+  plant(join(other, 'slabs', 'cell.lmdb'), [del('hive', key)])
+  await refused(finishLayer({ ...stage, options: { ...host, srcDir: other } }, iden), 9, /another cell.lmdb$/)
   writeFileSync(join(of('splices'), stream), Buffer.alloc(10), { flag: 'r+' })
-  await refused(finishLayer({ ...stage, options: host }, iden), 6, /Cannot read stream ".*splices-0001\/000000.stream"/)
+  await refused(finish(), 6, /Cannot read stream ".*splices-0001\/000000.stream"/)
   rmSync(of('splices'), { recursive: true })
   await makePart({ id: { iden, step: 'splices', part: 1 }, parts: parts.splices, options: host, ...quiet })
   const again: ChildPart = { srcDir, destDir, iden, part: null, dieAt: { phase: 'verify', done: 0 } }

@@ -16,10 +16,19 @@ import { layerNodes } from '../nodes-step.js'
 import type { MigrateOptions } from '../options.js'
 import type { ProgressEvent } from '../progress.js'
 import { layerSplices } from '../splices-step.js'
-import { makePartDir, type PartId, type PartRecord, readPart, requireParts, runPathsOf, runsName } from './part-dirs.js'
+import {
+  makePartDir,
+  type PartId,
+  type PartRecord,
+  partError,
+  readPart,
+  requireParts,
+  runPathsOf,
+  runsName,
+} from './part-dirs.js'
 import { PartWriter } from './part-writer.js'
 import { isDone, optionsOf, type PlannedLayer, plannedLayer, readPlan } from './parts-plan.js'
-import { assertPlanned, layerSource, MOST_PARTS } from './plan-parts.js'
+import { assertCell, assertPlanned, layerSource, MOST_PARTS } from './plan-parts.js'
 
 /** What a part needs to know besides the plan. `options` are those of this host: its paths, workers and memory. */
 export interface PartRequest {
@@ -62,6 +71,7 @@ export async function makePart({ id, parts, options: host, log, show, command }:
   const options: MigrateOptions = { ...host, ...optionsOf(plan), pieces: planned.pieces }
   const source = readSource(srcDir, destDir, srcDir)
   const model = { ...cortexModel(source, options.modelFiles).model, now: plan.now }
+  assertCell(source.dir, plan)
   assertPlanned(layerSource(source, iden, model, options), planned)
   const known = readPart(destDir, plan, id)
   if (known !== null) return { ...known, isMade: false }
@@ -93,7 +103,7 @@ export async function makePart({ id, parts, options: host, log, show, command }:
   } catch (error) {
     // Whoever has finished the layer in the meantime had this part of another process, and has cleared up.
     if (isDone(destDir, plan, iden)) return { bytes: 0, errorCount: 0, isMade: false }
-    throw runError(error, options)
+    throw partError(runError(error, options), destDir, iden)
   } finally {
     await pool.close()
   }

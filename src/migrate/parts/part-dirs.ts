@@ -20,7 +20,7 @@ export interface PartId {
 }
 
 /** What a part has left, beside its streams. */
-export interface PartRecord {
+export interface PartRecord extends PartId {
   /** The fingerprint of the plan. */
   readonly plan: string
   readonly share: Share
@@ -33,19 +33,54 @@ export interface PartRecord {
 const RECORD = 'part'
 const PART_DIGITS = 4
 
-/** Null when the part is not made yet. @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when it is of another plan */
+/**
+ * Null when the part is not made yet.
+ *
+ * @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when it is of another plan or another part, ERR_DEST when it is damaged
+ */
 export function readPart(destDir: string, { fingerprint }: KnownPlan, id: PartId): PartRecord | null {
-  const path = join(partDir(destDir, id), RECORD)
-  if (!existsSync(path)) return null
-  const record = unsealed(path, readFileSync(path)) as PartRecord
-  if (record.plan === fingerprint) return record
+  const dir = partDir(destDir, id)
+  const record = readRecord(dir)
+  if (record === null) return null
+  if (record.plan !== fingerprint) {
+    throw new MigrationError('ERR_CHECKPOINT_MISMATCH', `Cannot use "${dir}": it was made for another plan`, {
+      hint: 'Remove it, then make that part again',
+    })
+  }
+  if (record.iden === id.iden && record.step === id.step && record.part === id.part) return record
   throw new MigrationError(
     'ERR_CHECKPOINT_MISMATCH',
-    `Cannot use "${partDir(destDir, id)}": it was made for another plan`,
+    `Cannot use "${dir}": it is part ${record.part} of ${record.step}`,
     {
       hint: 'Remove it, then make that part again',
     },
   )
+}
+
+function readRecord(dir: string): PartRecord | null {
+  const path = join(dir, RECORD)
+  if (!existsSync(path)) return null
+  try {
+    return unsealed(path, readFileSync(path)) as PartRecord
+  } catch (cause) {
+    throw new MigrationError('ERR_DEST', `Cannot read part "${dir}": its record is not as it was written`, {
+      cause,
+      hint: 'Check the disk, remove that directory, and make the part again',
+    })
+  }
+}
+
+/** Damage of what parts have left is cured by making one part again, whatever the error says of a migration. */
+export function partError(error: unknown, destDir: string, iden: string): unknown {
+  if (!(error instanceof MigrationError) || error.code !== 'ERR_DEST') return error
+  const { message } = error
+  const at = message.indexOf(join(cortexPaths(destDir).migration.partsOf(iden), '/'))
+  const name = at < 0 ? undefined : /(?:extract|merge|splices)-\d{4}(?=\/)/.exec(message.slice(at))?.[0]
+  if (name === undefined) return error
+  return new MigrationError('ERR_DEST', message, {
+    cause: error,
+    hint: `Check the disk, remove the directory ${name} in that path, and make that part again`,
+  })
 }
 
 /**
@@ -57,13 +92,13 @@ export function readPart(destDir: string, { fingerprint }: KnownPlan, id: PartId
 export async function makePartDir(
   destDir: string,
   id: PartId,
-  make: (dir: string) => Promise<PartRecord>,
+  make: (dir: string) => Promise<Omit<PartRecord, keyof PartId>>,
 ): Promise<{ readonly record: PartRecord; readonly isFirst: boolean }> {
   const dir = partDir(destDir, id)
   const own = `${dir}.${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
   mkdirSync(own, { recursive: true, mode: 0o700 })
   try {
-    const record = await make(own)
+    const record: PartRecord = { ...(await make(own)), iden: id.iden, step: id.step, part: id.part }
     writeFileSync(join(own, RECORD), sealed(record), { flag: 'wx', mode: 0o600 })
     syncTree(own)
     return { record, isFirst: named(own, dir) }
@@ -95,7 +130,7 @@ export function requireParts(
   { iden, parts }: PlannedLayer,
   steps: readonly PartStep[],
   { doing, command }: { readonly doing: string; readonly command: (id: PartId) => string },
-): (PartId & PartRecord)[] {
+): PartRecord[] {
   const { partsOf } = cortexPaths(destDir).migration
   // Asks a server of files what there is now, rather than what it said before.
   if (existsSync(partsOf(iden))) readdirSync(partsOf(iden))
@@ -110,11 +145,11 @@ export function requireParts(
       hint: `Run them first: ${missing.map(command).join('; ')}`,
     })
   }
-  return found.flatMap(({ id, record }) => (record === null ? [] : [{ ...id, ...record }]))
+  return found.flatMap(({ record }) => (record === null ? [] : [record]))
 }
 
 /** The runs that all extract parts have left, in the order of their partitions. */
-export function runPathsOf(destDir: string, parts: readonly (PartId & PartRecord)[]): string[] {
+export function runPathsOf(destDir: string, parts: readonly PartRecord[]): string[] {
   return parts.flatMap((part) => part.runs.map((run) => join(partDir(destDir, part), run)))
 }
 
@@ -122,7 +157,7 @@ export function runPathsOf(destDir: string, parts: readonly (PartId & PartRecord
 export function madeParts(
   destDir: string,
   { plan }: PlannedLayer,
-  parts: readonly (PartId & PartRecord)[],
+  parts: readonly PartRecord[],
 ): { readonly made: MadeParts; readonly store: StreamStore } {
   const byStep = new Map(PART_STEPS.map((step) => [step, parts.filter((part) => part.step === step)]))
   const store: StreamStore = {

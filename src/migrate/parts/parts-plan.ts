@@ -4,7 +4,7 @@ import { hexOf, xxh64 } from '../../bytes/hash.js'
 import { sealed, unsealed } from '../../dest/checkpoints.js'
 import { MigrationError } from '../../errors.js'
 import { cortexPaths } from '../../layout/paths.js'
-import type { NodesFingerprint, SplicesFingerprint } from '../../layout/records.js'
+import type { NodesFingerprint, SlabPrint, SplicesFingerprint } from '../../layout/records.js'
 import { type ModelFile, modelFileJson, parseModelFile } from '../../model/model-file.js'
 import { writeWhole } from '../../slab/write-whole.js'
 import type { LayerPlan } from '../layer-plan.js'
@@ -12,7 +12,7 @@ import type { MigrateOptions, PieceSizes } from '../options.js'
 import type { PartStep } from './pieces.js'
 
 /** Raise this when the plan or what parts leave changes. */
-const PLAN_SCHEMA = 1
+const PLAN_SCHEMA = 2
 
 /** The options that rows depend on. Only `plan` takes them; all other commands read them here. */
 export interface PlannedOptions
@@ -41,6 +41,8 @@ export interface PartsPlan {
   readonly schema: number
   /** The time that values of the model may depend on. */
   readonly now: number
+  /** Prints of the slabs of the source that do not belong to a layer, by name. */
+  readonly cell: Readonly<Record<string, SlabPrint>>
   readonly options: PlannedOptions
   readonly partBytes: number
   readonly layers: readonly PlannedLayer[]
@@ -88,7 +90,7 @@ export function readPlan(destDir: string): KnownPlan {
     })
   }
   const bytes = readFileSync(path)
-  const plan = unsealed(path, bytes) as PartsPlan
+  const plan = unsealedPlan(path, bytes)
   if (plan.schema === PLAN_SCHEMA) return { ...plan, fingerprint: hexOf(xxh64(bytes)) }
   throw new MigrationError(
     'ERR_CHECKPOINT_MISMATCH',
@@ -97,6 +99,17 @@ export function readPlan(destDir: string): KnownPlan {
       hint: 'Another version of this program has made it: use that one, or plan again with --restart',
     },
   )
+}
+
+function unsealedPlan(path: string, bytes: Uint8Array): PartsPlan {
+  try {
+    return unsealed(path, bytes) as PartsPlan
+  } catch (cause) {
+    throw new MigrationError('ERR_CHECKPOINT_MISMATCH', `Cannot read plan "${path}": it is not as it was written`, {
+      cause,
+      hint: 'It was edited or damaged: plan again with --restart, which removes what parts have made',
+    })
+  }
 }
 
 /** @throws {MigrationError} ERR_PREFLIGHT when the plan has no such layer */

@@ -1,8 +1,10 @@
 import { assert, MigrationError } from '../../errors.js'
 import { cortexPaths } from '../../layout/paths.js'
+import type { SlabPrint } from '../../layout/records.js'
 import type { Log } from '../../log.js'
 import type { ModelData } from '../../model/model.js'
 import { SlabReader } from '../../page/page-reader.js'
+import { slabPrint } from '../../page/slab-print.js'
 import { preflight } from '../../preflight/preflight.js'
 import { refusal } from '../../preflight/refusal.js'
 import { readSource, type SourceCortex } from '../../source/cortex-dir.js'
@@ -13,13 +15,14 @@ import { partitionBytesOf, planPartitions } from '../../source/partitions.js'
 import { findNodeRows, nodedataRows, spliceRows } from '../../source/source-dbs.js'
 import { planStarts } from '../../source/splice-ranges.js'
 import { planUpgrade } from '../../upgrade/upgrade-source.js'
-import { checkpointDiffers } from '../checkpoint-differs.js'
+import { checkpointDiffers, isSameSlab } from '../checkpoint-differs.js'
 import { type LayerNodesSource, nodesFingerprint, splicesFingerprint } from '../layer-plan.js'
 import type { MigrateOptions, PieceSizes } from '../options.js'
 import { takeRunLock } from '../run-lock.js'
 import {
   isPlanned,
   type KnownPlan,
+  type PartsPlan,
   type PlannedLayer,
   type PlannedOptions,
   plannedOptions,
@@ -27,6 +30,8 @@ import {
   writePlan,
 } from './parts-plan.js'
 
+/** Slabs of the cell that steps read. */
+export const CELL_SLABS = ['cell', 'queues'] as const
 /** More parts would leave more runs than the merge reads at once. */
 export const MOST_PARTS = 512
 /** Pieces per part, at least, so that its workers all have something to do. */
@@ -54,6 +59,23 @@ export function layerSource(
     withNodedata: true,
     nodelim: null,
   }
+}
+
+/** @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when hive, queues or triggers are not those of the plan */
+export function assertCell(srcDir: string, { cell }: PartsPlan): void {
+  const now = cellPrints(srcDir)
+  const other = CELL_SLABS.filter((slab) => !isSameSlab(cell[slab] ?? null, now[slab] ?? null))
+  if (other.length === 0) return
+  const list = other.map((slab) => `${slab}.lmdb`).join(', another ')
+  throw new MigrationError('ERR_CHECKPOINT_MISMATCH', `Cannot use "${srcDir}": the plan is for another ${list}`, {
+    hint: 'Give the source of the plan, or plan again with --restart',
+  })
+}
+
+function cellPrints(srcDir: string): Record<string, SlabPrint> {
+  const { slab } = cortexPaths(srcDir)
+  const there = CELL_SLABS.filter((name) => SlabReader.exists(slab(name)))
+  return Object.fromEntries(there.map((name) => [name, slabPrint(slab(name))]))
 }
 
 /** @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when the source or the options are not those of the plan */
@@ -90,6 +112,7 @@ export async function planParts(
   const { model } = cortexModel(source, options.modelFiles)
   const layers = found.layers.map((iden) => layerSource(source, iden, model, options))
   if (known !== null) {
+    assertCell(source.dir, known)
     assertSamePlan(known, layers, plannedOptions(options, modelNames), partBytes, destDir)
     return { plan: known, isNew: false }
   }
@@ -98,6 +121,7 @@ export async function planParts(
   try {
     const plan = {
       now: model.now,
+      cell: cellPrints(source.dir),
       options: plannedOptions(options, modelNames),
       partBytes,
       layers: layers.map((layer) => planLayer(layer, options, partBytes)),

@@ -1,15 +1,17 @@
 import { MigrationError } from '../../errors.js'
+import { cortexPaths } from '../../layout/paths.js'
 import type { Log } from '../../log.js'
+import { SlabReader } from '../../page/page-reader.js'
 import { readSource } from '../../source/cortex-dir.js'
 import { cortexModel } from '../../source/cortex-model.js'
 import { Migrator, type Stage } from '../migrator.js'
 import type { MigrateOptions } from '../options.js'
 import type { Progress } from '../progress.js'
 import type { MigrateSummary } from '../summary.js'
-import { madeParts, type PartId, removeParts, requireParts } from './part-dirs.js'
+import { madeParts, type PartId, partError, removeParts, requireParts } from './part-dirs.js'
 import { doneErrors, isDone, type KnownPlan, optionsOf, plannedLayer, readPlan, setDone } from './parts-plan.js'
 import { PART_STEPS } from './pieces.js'
-import { assertPlanned, layerSource } from './plan-parts.js'
+import { assertCell, assertPlanned, CELL_SLABS, layerSource } from './plan-parts.js'
 
 const CELL = 'cell'
 
@@ -36,7 +38,7 @@ export type StageResult = MigrateSummary | null
 /** Does all that comes before the layers: files, hive, users, queues, triggers, cron jobs. */
 export async function makeCell(request: StageRequest): Promise<StageResult> {
   const { plan, options } = planned(request)
-  if (isDone(options.destDir, plan, CELL)) return null
+  if (isStageDone(options, plan, CELL)) return null
   // `plan` has agreed to what this replaces.
   const summary = await run(request, { ...options, restart: true, workers: 1 }, { of: 'cell' })
   setDone(options.destDir, plan, CELL, summary.errorCount)
@@ -52,7 +54,10 @@ export async function finishLayer(request: StageRequest, iden: string): Promise<
   requireStages(request, plan, [CELL], `finish layer ${iden}`)
   const parts = requireParts(destDir, plan, layer, PART_STEPS, { doing: 'finish', command: request.command })
   const stage: Stage = { of: 'layer', ...madeParts(destDir, layer, parts) }
-  const summary = await run(request, { ...options, onlyLayers: [iden], fromLast: true, pieces: layer.pieces }, stage)
+  const layerOptions = { ...options, onlyLayers: [iden], fromLast: true, pieces: layer.pieces }
+  const summary = await run(request, layerOptions, stage).catch((error) => {
+    throw partError(error, destDir, iden)
+  })
   setDone(destDir, plan, iden, summary.errorCount)
   removeParts(destDir, iden)
   return summary
@@ -78,22 +83,32 @@ function planned({ options: host }: Pick<StageRequest, 'options'>): { plan: Know
   const options = { ...host, ...optionsOf(plan) }
   const source = readSource(srcDir, destDir, srcDir)
   const { model } = cortexModel(source, options.modelFiles)
+  assertCell(source.dir, plan)
   for (const layer of plan.layers) assertPlanned(layerSource(source, layer.iden, model, options), layer)
   return { plan, options }
 }
 
 function requireStages(
-  { options: { destDir }, command }: Pick<StageRequest, 'options' | 'command'>,
+  { options, command }: Pick<StageRequest, 'options' | 'command'>,
   plan: KnownPlan,
   stages: readonly string[],
   doing: string,
 ): void {
-  const open = stages.filter((stage) => !isDone(destDir, plan, stage))
+  const open = stages.filter((stage) => !isStageDone(options, plan, stage))
   if (open.length === 0) return
   const list = open.map((stage) => (stage === CELL ? CELL : `layer ${stage}`)).join(', ')
   throw new MigrationError('ERR_PREFLIGHT', `Cannot ${doing}: not done yet, ${list}`, {
     hint: `Run first: ${open.map(command).join('; ')}`,
   })
+}
+
+/** The cell counts only as long as its slabs are there. Layers have checkpoints, by which `finish` makes them again. */
+function isStageDone({ srcDir, destDir }: MigrateOptions, plan: KnownPlan, stage: string): boolean {
+  const [source, dest] = [srcDir, destDir].map(cortexPaths)
+  const isThere = CELL_SLABS.every(
+    (slab) => !SlabReader.exists(source.slab(slab)) || SlabReader.exists(dest.slab(slab)),
+  )
+  return isDone(destDir, plan, stage) && (stage !== CELL || isThere)
 }
 
 function run({ log, progress, begin }: StageRequest, options: MigrateOptions, stage: Stage): Promise<MigrateSummary> {

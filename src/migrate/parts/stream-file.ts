@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fstatSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fdatasync, fstatSync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr/pack'
 import { xxh64 } from '../../bytes/hash.js'
@@ -123,6 +123,7 @@ export function readStreamFile(path: string, take: (chunk: PageChunk) => void): 
 
 /** Which piece of work a stream file is. @throws {MigrationError} ERR_DEST when it is no such file */
 export function streamKeyOf(path: string): bigint {
+  if (!existsSync(path)) throw damaged(path, 'it is gone')
   const file: OpenFile = { path, fd: openSync(path, 'r') }
   try {
     return readKey(file, fstatSync(file.fd).size)
