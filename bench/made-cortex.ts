@@ -6,11 +6,19 @@ import { fileURLToPath } from 'node:url'
 const GENERATOR = fileURLToPath(new URL('./synthetic-layer.js', import.meta.url))
 export const LAUNCHER = fileURLToPath(new URL('../../bin/migrate_020.mjs', import.meta.url))
 
+/** What the benchmarks let choose of a made-up Cortex. */
+export interface CortexSize {
+  readonly nodes: number
+  readonly seed: number
+  readonly forms?: string | undefined
+  readonly forks?: string | undefined
+}
+
 /** Makes a Cortex in a process of its own, whose memory is then free again, and reads it into the page cache. */
-export function makeCortex(dir: string, options: { nodes: number; seed: number; forms: string | undefined }): void {
+export function makeCortex(dir: string, options: CortexSize): void {
   const startedMs = Date.now()
   const args = [GENERATOR, dir, '--nodes', String(options.nodes), '--seed', String(options.seed)]
-  if (options.forms !== undefined) args.push('--forms', options.forms)
+  for (const name of ['forms', 'forks'] as const) if (options[name] !== undefined) args.push(`--${name}`, options[name])
   const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
   if (status !== 0) throw new Error(`Cannot make ${options.nodes} nodes in "${dir}"`)
   warm(dir)

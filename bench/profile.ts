@@ -52,6 +52,7 @@ const { values: args } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** As synthetic-layer takes it. */
     forms: { type: 'string' },
+    forks: { type: 'string' },
     /** Takes this Cortex instead of a made one. */
     src: { type: 'string' },
     /** Partitions and splice ranges of 8 MiB to work on. */
@@ -66,7 +67,8 @@ post('Profiler.enable')
 post('Profiler.setSamplingInterval', { interval: INTERVAL_US })
 try {
   const src = args.src ?? join(dir, 'src')
-  if (args.src === undefined) makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed), forms: args.forms })
+  if (args.src === undefined)
+    makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed), forms: args.forms, forks: args.forks })
   else warm(src)
   const profiles = new Map<Stage, Profile>()
   const sample = sampleWork(src, {

@@ -25,6 +25,7 @@ const { values: args } = parseArgs({
     runs: { type: 'string', default: '2' },
     seed: { type: 'string', default: '1' },
     forms: { type: 'string' },
+    forks: { type: 'string' },
     /** Of ours, like 512M. */
     memory: { type: 'string' },
     /** Source bytes of a partition, one after the other: cuts a Cortex into as many as a large one has. One number of workers. */
@@ -73,7 +74,7 @@ async function partitions(sizes: readonly string[]): Promise<{ text: string; poi
 function made(nodes: number): string {
   const src = join(dir, 'src')
   rmSync(src, { recursive: true, force: true })
-  makeCortex(src, { nodes, seed: Number(args.seed), forms: args.forms })
+  makeCortex(src, { nodes, seed: Number(args.seed), forms: args.forms, forks: args.forks })
   return src
 }
 

@@ -1,6 +1,8 @@
-// Makes a Cortex of 0.1.x with any number of made-up nodes: `node dist/bench/synthetic-layer.js DIR --nodes N [--seed S] [--forms N|all] [--no-splices]`
+// Makes a Cortex of 0.1.x with any number of made-up nodes:
+// `node dist/bench/synthetic-layer.js DIR --nodes N [--seed S] [--forms N|all] [--forks N] [--no-splices]`
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { hash } from 'node:crypto'
+import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -13,7 +15,7 @@ import { SlabFileBuilder } from '../src/page/slab-file-builder.js'
 import { Slab } from '../src/slab/slab.js'
 import { indexOf } from './old-index.js'
 import { RowScratch } from './row-scratch.js'
-import { LEAST_FORMS, MORE_TAG_PROPS, type SyntheticNode, SyntheticNodes } from './synthetic-nodes.js'
+import { type LayerNodes, LEAST_FORMS, MORE_TAG_PROPS, type SyntheticNode, SyntheticNodes } from './synthetic-nodes.js'
 
 /** An empty Cortex made by 0.1.58: test/oracle/make_empty_cortex.py. */
 const TEMPLATE = fileURLToPath(new URL('../../test/fixtures/empty-cortex.tar.gz', import.meta.url))
@@ -36,18 +38,23 @@ export interface SyntheticOptions {
   readonly seed?: number
   /** How many forms: 15 that make up a usual Cortex, and others of the model, up to "all", in equal parts. */
   readonly forms?: number | 'all'
+  /** How many views are forks of the main one, each with a layer that changes a tenth of its nodes. */
+  readonly forks?: number
   readonly splices?: boolean
 }
 
 export interface SyntheticCortex {
+  /** The layer of the main view. */
   readonly layer: string
+  /** The layers of forks, and how many nodes each changes. */
+  readonly forks: Readonly<Record<string, number>>
   readonly forms: Readonly<Record<string, number>>
-  /** Rows of the layer's main dbs. */
+  /** Rows of the main view's layer. */
   readonly rows: { readonly bybuid: number; readonly splices: number; readonly nodedata: number }
 }
 
 /**
- * Writes a Cortex directory of 0.1.x: one layer, its cell from a template. The same options make the same bytes. Pages lie in key
+ * Writes a Cortex directory of 0.1.x: one layer and those of forks, the cell from a template. The same options make the same bytes. Pages lie in key
  * order, while those of a slab that grew lie scattered: where reading is bound by a disk, real slabs read slower.
  */
 export async function makeSyntheticCortex(dir: string, options: SyntheticOptions): Promise<SyntheticCortex> {
@@ -59,15 +66,38 @@ export async function makeSyntheticCortex(dir: string, options: SyntheticOptions
   const nodes = new SyntheticNodes(options.nodes, options.seed ?? 1, options.forms)
   const forms = Object.fromEntries(nodes.forms().map((form) => [form, nodes.countOf(form)]))
 
-  const layerDir = join(dir, 'layers', layer)
   const buids = allBuids(nodes)
-  const rows = {
+  const withSplices = options.splices ?? true
+  const rows = writeSlabs(join(dir, 'layers', layer), nodes, buids, { user, withSplices })
+  const forks: Record<string, number> = {}
+  for (let fork = 0; fork < (options.forks ?? 0); fork++) {
+    const iden = hash('md5', `layer ${fork}`, 'hex')
+    cpSync(join(dir, 'layers', layer), join(dir, 'layers', iden), { recursive: true, filter: (path) => !isSlab(path) })
+    const forked = nodes.fork(fork)
+    writeSlabs(join(dir, 'layers', iden), forked, buids, { user, withSplices })
+    forks[iden] = forked.count
+  }
+  const withMoreTagProps = (options.forms ?? LEAST_FORMS) !== LEAST_FORMS
+  await writeCell(join(dir, 'slabs', 'cell.lmdb'), { forms, withMoreTagProps, layer, forks: Object.keys(forks) })
+  return { layer, forks, forms, rows }
+}
+
+function isSlab(path: string): boolean {
+  return path.endsWith('.lmdb')
+}
+
+/** Writes the slabs of a layer, and returns how many rows their main dbs have. */
+function writeSlabs(
+  layerDir: string,
+  nodes: LayerNodes,
+  buids: Buids,
+  { user, withSplices }: { user: string; withSplices: boolean },
+): SyntheticCortex['rows'] {
+  return {
     bybuid: writeLayer(join(layerDir, 'layer.lmdb'), nodes, buids),
     nodedata: writeNodeData(join(layerDir, 'nodedata.lmdb'), nodes, buids, user),
-    splices: writeSplices(join(layerDir, 'splices.lmdb'), nodes, user, options.splices ?? true),
+    splices: writeSplices(join(layerDir, 'splices.lmdb'), nodes, user, withSplices),
   }
-  await writeCell(join(dir, 'slabs', 'cell.lmdb'), forms, (options.forms ?? LEAST_FORMS) !== LEAST_FORMS)
-  return { layer, forms, rows }
 }
 
 /** All buids end to end by number, and the numbers in the order of buids. */
@@ -95,7 +125,7 @@ function allBuids(nodes: SyntheticNodes): Buids {
   return { bytes, order }
 }
 
-function writeLayer(path: string, nodes: SyntheticNodes, buids: Buids): number {
+function writeLayer(path: string, nodes: LayerNodes, buids: Buids): number {
   const slab = new SlabWriter(path)
   const rows = writeByBuid(slab, nodes, buids)
   writeByProp(slab, nodes, buids)
@@ -107,9 +137,10 @@ function writeLayer(path: string, nodes: SyntheticNodes, buids: Buids): number {
   return rows
 }
 
-function writeByBuid(slab: SlabWriter, nodes: SyntheticNodes, { bytes, order }: Buids): number {
+function writeByBuid(slab: SlabWriter, nodes: LayerNodes, { bytes, order }: Buids): number {
   const db = slab.db('bybuid', false)
   for (const number of order) {
+    if (!nodes.has(number)) continue
     const rows = propRows(nodes.node(number))
     rows.sort((a, b) => (a.text < b.text ? -1 : 1))
     for (const { text, valu, index } of rows) {
@@ -124,7 +155,7 @@ function writeByBuid(slab: SlabWriter, nodes: SyntheticNodes, { bytes, order }: 
 }
 
 /** Form by form, prop by prop: only the rows of one form are held. */
-function writeByProp(slab: SlabWriter, nodes: SyntheticNodes, { bytes }: Buids): void {
+function writeByProp(slab: SlabWriter, nodes: LayerNodes, { bytes }: Buids): void {
   const db = slab.db('byprop', true)
   for (const form of nodes.forms()) {
     const bags = new Map<string, RowBag>()
@@ -139,9 +170,9 @@ function writeByProp(slab: SlabWriter, nodes: SyntheticNodes, { bytes }: Buids):
   db.close()
 }
 
-function writeUniversal(slab: SlabWriter, nodes: SyntheticNodes, { bytes }: Buids): void {
+function writeUniversal(slab: SlabWriter, nodes: LayerNodes, { bytes }: Buids): void {
   const bags = new Map<string, RowBag>()
-  for (let number = 0; number < nodes.count; number++) {
+  for (const number of nodes.numbers()) {
     const buid = bytes.subarray(32 * number, 32 * number + 32)
     for (const { text, index } of propRows(nodes.node(number))) {
       const isUniversal = text.startsWith('.') || (text.startsWith('#') && !isTagProp(text))
@@ -153,10 +184,10 @@ function writeUniversal(slab: SlabWriter, nodes: SyntheticNodes, { bytes }: Buid
   db.close()
 }
 
-function writeTagProps(slab: SlabWriter, nodes: SyntheticNodes, { bytes }: Buids): void {
+function writeTagProps(slab: SlabWriter, nodes: LayerNodes, { bytes }: Buids): void {
   const abrvs = new Map<string, Buffer>()
   const dbs = ['by_tp_pi', 'by_tp_tpi', 'by_tp_ftpi'].map((name) => ({ name, bags: new Map<string, RowBag>() }))
-  for (let number = 0; number < nodes.count; number++) {
+  for (const number of nodes.numbers()) {
     const { form, tagProp } = nodes.node(number)
     if (tagProp === null) continue
     const { tag, name: own, kind, valu } = tagProp
@@ -187,12 +218,12 @@ function writeTagProps(slab: SlabWriter, nodes: SyntheticNodes, { bytes }: Buids
   ])
 }
 
-function writeNodeData(path: string, nodes: SyntheticNodes, { bytes, order }: Buids, user: string): number {
+function writeNodeData(path: string, nodes: LayerNodes, { bytes, order }: Buids, user: string): number {
   const slab = new SlabWriter(path)
   const byBuid = slab.db('bybuid', false)
   const byName = slab.db('byname', false)
   for (const number of order) {
-    if (!nodes.hasData(number)) continue
+    if (!nodes.has(number) || !nodes.hasData(number)) continue
     const [start, end] = [32 * number, 32 * number + 32]
     byBuid.key().raw(bytes, start, end).ascii(DATA_NAME)
     byBuid.value().mapHead(3).pack('user').pack(user).pack('time').pack(nodes.created(number)).pack('data')
@@ -214,12 +245,12 @@ function writeNodeData(path: string, nodes: SyntheticNodes, { bytes, order }: Bu
 }
 
 /** What 0.1.58 logs when nodes are added one after the other: the node with its props at once, then tag by tag. */
-function writeSplices(path: string, nodes: SyntheticNodes, user: string, wanted: boolean): number {
+function writeSplices(path: string, nodes: LayerNodes, user: string, wanted: boolean): number {
   const slab = new SlabWriter(path)
   const db = slab.db('splices', false)
   let offset = 0
-  for (let number = 0; wanted && number < nodes.count; number++) {
-    const { form, valu, props, tags, tagProp, created } = nodes.node(number)
+  for (const number of wanted ? nodes.numbers() : []) {
+    const { form, valu, props, tags, tagProp, created, isPartial } = nodes.node(number)
     let time = created
     const log = (type: string, ...info: [string, Value][]) => {
       db.key().int64(offset++)
@@ -236,7 +267,7 @@ function writeSplices(path: string, nodes: SyntheticNodes, user: string, wanted:
       row.pack('time').pack(time).pack('user').pack(user).pack('prov').pack(PROV)
       db.put()
     }
-    log('node:add')
+    if (!isPartial) log('node:add')
     for (const prop of props) log('prop:set', ['prop', prop.name], ['valu', prop.valu])
     for (const [tag, times] of tags) {
       time++
@@ -252,21 +283,36 @@ function writeSplices(path: string, nodes: SyntheticNodes, user: string, wanted:
   return rows
 }
 
-/** Writes the counts of forms, and the tag props that the template has not. */
-async function writeCell(
-  path: string,
-  forms: Readonly<Record<string, number>>,
-  withMoreTagProps: boolean,
-): Promise<void> {
+interface CellFacts {
+  readonly forms: Readonly<Record<string, number>>
+  readonly withMoreTagProps: boolean
+  readonly layer: string
+  readonly forks: readonly string[]
+}
+
+/** Writes the counts of forms, the tag props that the template has not, and the views that are forks. */
+async function writeCell(path: string, { forms, withMoreTagProps, layer, forks }: CellFacts): Promise<void> {
   const slab = await Slab.open(path)
   const db = slab.db('form:counts')
   const hive = slab.db('hive')
+  const set = (path: string[], valu: Value) => hive.put(Buffer.from(path.join('\0')), encode(valu))
   slab.write(() => {
     for (const [form, count] of Object.entries(forms)) db.put(Buffer.from(form), int64(count))
-    if (!withMoreTagProps) return
-    for (const [name, type] of MORE_TAG_PROPS) {
-      const path = ['cortex', 'model', 'tagprops', name].join('\0')
-      hive.put(Buffer.from(path), encode([name, [type, new PackMap([])], new PackMap([])]))
+    for (const [name, type] of withMoreTagProps ? MORE_TAG_PROPS : []) {
+      set(['cortex', 'model', 'tagprops', name], [name, [type, new PackMap([])], new PackMap([])])
+    }
+    for (const iden of forks) {
+      const view = hash('md5', `view of ${iden}`, 'hex')
+      set(['auth', 'authgates', view], 'view')
+      for (const [name, valu] of [
+        ['name', '??'],
+        ['owner', 'root'],
+        ['type', 'lmdb'],
+      ]) {
+        set(['cortex', 'layers', iden, name], valu)
+      }
+      set(['cortex', 'views', view, 'layers'], [iden, layer])
+      set(['cortex', 'views', view, 'owner'], 'root')
     }
   })
   await slab.close()
@@ -279,8 +325,8 @@ interface PropRow {
   readonly index: Uint8Array | Uint8Array[]
 }
 
-function propRows({ form, kind, valu, props, tags, tagProp }: SyntheticNode): PropRow[] {
-  const rows: PropRow[] = [{ text: `*${form}`, valu, index: indexOf(kind, valu) }]
+function propRows({ form, kind, valu, props, tags, tagProp, isPartial }: SyntheticNode): PropRow[] {
+  const rows: PropRow[] = isPartial ? [] : [{ text: `*${form}`, valu, index: indexOf(kind, valu) }]
   for (const prop of props) rows.push({ text: prop.name, valu: prop.valu, index: indexOf(prop.kind, prop.valu) })
   for (const [tag, times] of tags) {
     const index = times === null ? NO_TIMES_INDEX : indexOf('ival', times)
@@ -451,11 +497,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       nodes: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '1' },
       forms: { type: 'string', default: String(LEAST_FORMS) },
+      forks: { type: 'string', default: '0' },
       'no-splices': { type: 'boolean', default: false },
     },
   })
   const { nodes, seed } = values
   const forms = values.forms === 'all' ? ('all' as const) : Number(values.forms)
-  const options = { nodes: Number(nodes), seed: Number(seed), forms, splices: !values['no-splices'] }
+  const splices = !values['no-splices']
+  const options = { nodes: Number(nodes), seed: Number(seed), forms, forks: Number(values.forks), splices }
   console.log(JSON.stringify(await makeSyntheticCortex(positionals[0], options)))
 }

@@ -14,6 +14,21 @@ export interface SyntheticNode {
   /** A tag with a tag prop. */
   readonly tagProp: (SyntheticProp & { readonly tag: string }) | null
   readonly created: number
+  /** Of a layer above others: its form and what else it has lie below. */
+  readonly isPartial: boolean
+}
+
+/** The nodes of one layer, each known by a number. */
+export interface LayerNodes {
+  readonly count: number
+  forms(): string[]
+  /** Numbers of all nodes, or of those of a form, in order. */
+  numbers(): Iterable<number>
+  numbersOf(form: string): Iterable<number>
+  has(number: number): boolean
+  node(number: number): SyntheticNode
+  hasData(number: number): boolean
+  created(number: number): number
 }
 
 /** Forms and how many of 100 nodes have each: what an intelligence shop's Cortex is made of. */
@@ -68,8 +83,11 @@ export const MORE_TAG_PROPS: readonly (readonly [name: string, type: string, kin
 /** The forms of which a Cortex has at least some. */
 export const LEAST_FORMS = SHARES.length + 1
 
+/** How many nodes of the layer below are one that a fork has changed. */
+const NODES_PER_FORKED = 10
+
 /** The nodes of a made-up Cortex: each is a function of the seed and its number alone, so nothing has to be kept. */
-export class SyntheticNodes {
+export class SyntheticNodes implements LayerNodes {
   readonly tags: readonly string[]
   private readonly parents: ReadonlyMap<string, readonly string[]>
   private readonly formOfSlot: string[] = []
@@ -124,6 +142,14 @@ export class SyntheticNodes {
     return this.counts.get(form) ?? 0
   }
 
+  *numbers(): Generator<number> {
+    for (let number = 0; number < this.count; number++) yield number
+  }
+
+  has(): boolean {
+    return true
+  }
+
   /** Numbers of the nodes of a form. */
   *numbersOf(form: string): Generator<number> {
     if (form === TAG_FORM) {
@@ -155,7 +181,7 @@ export class SyntheticNodes {
     const tags = tagged ? this.tagsOf(random, created) : []
     const tagProp = tags.length > 0 && random(4, 10) === 0 ? this.tagProp(tags[tags.length - 1][0], random) : null
     const kind = this.more(form)?.kindOf(form) ?? PRIMARY_KINDS[form] ?? 'str'
-    return { form, kind, valu: this.primary(form, rank), props, tags, tagProp, created }
+    return { form, kind, valu: this.primary(form, rank), props, tags, tagProp, created, isPartial: false }
   }
 
   created(number: number): number {
@@ -165,6 +191,32 @@ export class SyntheticNodes {
   /** Whether the node has node data. */
   hasData(number: number): boolean {
     return scramble(this.seed, number, 6) % 50 === 0
+  }
+
+  /** What an analyst has added to a tenth of the nodes in a fork: when they were seen, and tags. */
+  fork(fork: number): LayerNodes {
+    const has = (number: number) => scramble(this.seed, number, 100 + fork) % NODES_PER_FORKED === 0
+    const chosen = [...this.numbers()].filter(has)
+    return {
+      count: chosen.length,
+      forms: () => this.forms().filter((form) => [...this.numbersOf(form)].some(has)),
+      numbers: () => chosen,
+      numbersOf: (form) => [...this.numbersOf(form)].filter(has),
+      has,
+      node: (number) => this.forked(number, fork),
+      hasData: () => false,
+      created: (number) => this.created(number),
+    }
+  }
+
+  private forked(number: number, fork: number): SyntheticNode {
+    const node = this.node(number)
+    const created = node.created + this.count * 7
+    const random = (salt: number, limit: number) => scramble(this.seed, number, 100 * (fork + 2) + salt) % limit
+    const seen: SyntheticProp = { name: '.seen', kind: 'ival', valu: [created - random(2, 1e9), created + 1] }
+    const tags = this.tags.length > 0 && node.form !== TAG_FORM ? this.tagsOf(random, created) : []
+    const tagProp = tags.length > 0 && random(4, 10) === 0 ? this.tagProp(tags[tags.length - 1][0], random) : null
+    return { ...node, props: [seen], tags, tagProp, created, isPartial: true }
   }
 
   private place(number: number): [form: string, rank: number] {

@@ -16,6 +16,7 @@ Runs migrate_020 of Synapse 0.2.0rc18 and ours in turns on one 0.1.x Cortex and 
   --nodes N      make a Cortex of N nodes (250000)
   --seed S       its seed (1)
   --forms N      with N forms, or all (15)
+  --forks N      with N forks, each of which changes a tenth of the nodes (0)
   --src DIR      take this Cortex instead
   --runs N       pairs of runs (3)
   --ops LIST     of all, nodes, splices; several by comma (all)
@@ -50,6 +51,7 @@ const { values: args } = parseArgs({
     nodes: { type: 'string', default: '250000' },
     seed: { type: 'string', default: '1' },
     forms: { type: 'string' },
+    forks: { type: 'string' },
     src: { type: 'string' },
     runs: { type: 'string', default: '3' },
     ops: { type: 'string', default: 'all' },
@@ -252,7 +254,7 @@ function takeSource(dir: string): string {
     return args.src
   }
   const src = join(dir, 'src')
-  makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed), forms: args.forms })
+  makeCortex(src, { nodes: Number(args.nodes), seed: Number(args.seed), forms: args.forms, forks: args.forks })
   return src
 }
 

@@ -12,7 +12,7 @@ const NODES = 2000
 test('makeSyntheticCortex() makes what 0.1.58 opens and lifts by every index, and rc18 migrates without an error', async (t) => {
   const dir = tempDir(t)
   const src = join(dir, 'src')
-  const { forms, layer, rows } = await makeSyntheticCortex(src, { nodes: NODES })
+  const { forms, forks, layer, rows } = await makeSyntheticCortex(src, { nodes: NODES, forks: 1 })
 
   const opened = JSON.parse(python('01x', 'lift_nodes.py', copyCortex(src, join(dir, 'opened'))))
   assert.deepEqual(opened.lost, [])
@@ -21,7 +21,7 @@ test('makeSyntheticCortex() makes what 0.1.58 opens and lifts by every index, an
   assert.deepEqual(opened.counts, forms)
 
   const dest = join(dir, 'dest')
-  const tool = ['-m', 'synapse.tools.migrate_020', '--src', src, '--dest', dest]
+  const tool = ['-m', 'synapse.tools.migrate_020', '--src', src, '--dest', dest, '--map-partial']
   python('rc18', ...tool)
   python('rc18', ...tool, '--dump-errors')
   const migration = join(dest, 'migration')
@@ -30,6 +30,10 @@ test('makeSyntheticCortex() makes what 0.1.58 opens and lifts by every index, an
     dumped.map((name) => decode(readFileSync(join(migration, name)))),
     [[]],
   )
+  for (const [fork, changed] of Object.entries(forks)) {
+    const partial = walkSlab(join(dest, 'layers', fork, 'layer_v2.lmdb'))
+    assert.ok((partial.dbs.get('bybuid')?.entries ?? 0) >= changed)
+  }
   const log = walkSlab(join(dest, 'layers', layer, 'nodeedits.lmdb'))
   assert.deepEqual(log.complaints, [])
   assert.ok((log.dbs.get('nodeedits')?.entries ?? 0) >= NODES, 'an edit for each node at least')

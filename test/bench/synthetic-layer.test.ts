@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeSyntheticCortex } from '../../bench/synthetic-layer.js'
 import { sampleWork } from '../../src/forecast/sample-work.js'
+import { migrate } from '../../src/index.js'
 import { walkSlab } from '../../src/page/page-walker.js'
 import { tempDir } from '../support/fixture.js'
 
@@ -44,4 +45,14 @@ test('makeSyntheticCortex() with all forms makes nodes of 220 forms, which migra
   assert.equal(Object.keys(forms).length, 220)
   const { workload, nodes } = sampleWork(src, { dir, parts: 100, workers: 1, memoryBytes: 2 ** 30 })
   assert.deepEqual([nodes, workload.nodes], [NODES, NODES])
+})
+
+test('makeSyntheticCortex() with forks makes layers of partial nodes, which migrate whole with those below', async () => {
+  const [srcDir, destDir] = [join(dir, 'f'), join(dir, 'f-dest')]
+  const { layer, forks } = await makeSyntheticCortex(srcDir, { nodes: NODES, forks: 2 })
+  const { layers } = await migrate({ srcDir, destDir, workers: 1 })
+  const migrated = Object.fromEntries(layers.map((summary) => [summary.iden, summary.migrated]))
+  assert.deepEqual(migrated, { [layer]: NODES, ...forks })
+  assert.ok(layers.every(({ errorCount, spliceErrors, nodeEdits }) => errorCount + spliceErrors === 0 && nodeEdits > 0))
+  assert.ok(Object.values(forks).every((changed) => changed > NODES / 20 && changed < NODES / 5))
 })
