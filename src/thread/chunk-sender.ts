@@ -1,10 +1,7 @@
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import type { LeafSummary, PageChunk } from '../page/page-chunk.js'
+import './before-code.js'
 import { type BufferOwner, bufferOwner, takeBuffersBack } from './page-buffers.js'
-
-// When a thread transfers its first buffer, V8 discards all code that it optimized for buffers until then. So we
-// transfer one right away.
-structuredClone(new ArrayBuffer(1), { transfer: [new ArrayBuffer(1)] })
 
 /** What a task sends to the writer thread, each task through its own port. */
 export type StreamMessage = BufferOwner &
