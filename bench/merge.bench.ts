@@ -48,6 +48,7 @@ function makeRuns(): string[] {
       otherLayerPaths: [],
       knownForms: [],
       ...range,
+      borders: [],
       checks: true,
       mapPartial: false,
       isLayerMissing: false,

@@ -21,6 +21,15 @@ export class NumberSet {
     return this.list.slice(0, this.size)
   }
 
+  addAll({ list, size }: NumberSet): void {
+    for (let i = 0; i < size; i++) this.add(list[i])
+  }
+
+  /** The member that came after `i` others. */
+  at(i: number): number {
+    return this.list[i]
+  }
+
   clear(): void {
     for (let i = 0; i < this.size; i++) this.isIn[this.list[i]] = 0
     this.size = 0

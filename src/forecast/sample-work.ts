@@ -151,6 +151,7 @@ function sampleNodes(layer: Layer, model: ModelData, dir: string, options: Sampl
       otherLayerPaths: [],
       knownForms: [],
       ...chosen[index],
+      borders: [],
       checks: true,
       mapPartial: false,
       isLayerMissing: false,

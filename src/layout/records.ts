@@ -3,7 +3,7 @@ import en from 'zod/v4/locales/en.js'
 import type { StreamState } from '../page/page-chunk.js'
 
 /** Raise this when partitions, runs or checkpoints of nodes change: we then do not resume older runs. */
-export const NODES_SCHEMA = 9
+export const NODES_SCHEMA = 10
 /** Like NODES_SCHEMA, for splices. */
 export const SPLICES_SCHEMA = 7
 
@@ -55,6 +55,8 @@ export const nodesCheckpoint = z.strictObject({
   fingerprint: nodesFingerprint,
   /** The buids that separate partitions. */
   borders: z.readonly(z.array(bytes)),
+  /** How many consecutive partitions a task translates. */
+  perTask: z.int().check(z.positive()),
   nodelim: z.nullable(count),
   unitBytes: z.optional(count),
   fanIn: z.optional(z.strictObject({ atOnce: count, most: count })),
@@ -75,8 +77,9 @@ export const splicesCheckpoint = z.strictObject({
   built,
 })
 
-/** Counts of one extracted partition. */
+/** Counts of the partitions that a task extracted. */
 export const nodeCounts = z.strictObject({
+  /** The first of them. */
   partition: count,
   /** Rows of the source's `bybuid` and of its node data in the range. */
   sourceRows: count,
@@ -159,7 +162,7 @@ const byteList = z.strictObject({ bytes, ends: numbers })
 const int32s = z.instanceof(Int32Array)
 const positions = z.instanceof(Float64Array)
 
-/** The result of a run; see `RunFooter` for each field. */
+/** The end of a file of runs; see `RunFooter` for each field. */
 export const runFooter = z.strictObject({
   propNames: byteList,
   tagNames: byteList,
@@ -167,6 +170,7 @@ export const runFooter = z.strictObject({
   sections: z.record(
     z.string(),
     z.strictObject({
+      runEnds: int32s,
       a: int32s,
       b: int32s,
       counts: int32s,
@@ -177,7 +181,7 @@ export const runFooter = z.strictObject({
       blockKeys: byteList,
     }),
   ),
-  nodedata: z.strictObject({ start: count, end: count, count }),
+  nodedata: z.strictObject({ names: int32s, starts: positions, ends: positions, counts: int32s }),
 })
 
 export type SlabPrint = z.infer<typeof slabPrint>

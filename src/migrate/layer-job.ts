@@ -68,7 +68,7 @@ export interface Noted {
   readonly stream: number
   /** How many of its errors are in the migration log once it is committed. */
   readonly errors: number
-  /** The partition that it made, whose run it vouches for as well. */
+  /** The first partition that it made; it vouches for the file with their runs as well. */
   readonly partition: number | null
   /** The merged run that it vouches for. */
   readonly run: RunId | null

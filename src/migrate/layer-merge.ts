@@ -54,7 +54,7 @@ export class LayerMerge {
     private readonly events: LayerMergeEvents,
   ) {}
 
-  /** Adds the run of one or more finished partitions to the plan. */
+  /** Adds the runs of a file to the plan. `partition` is that of the first one. */
   add(partition: number, runPath: string): void {
     const footer = readRunFooter(runPath)
     if (footer === null) {
@@ -66,7 +66,7 @@ export class LayerMerge {
   /**
    * Merges all partitions and completes both slabs in their build directories.
    *
-   * @param args.bybuid streams of the partitions, in order
+   * @param args.bybuid streams of the tasks that translated partitions, in order
    * @param args.made streams of an earlier run that need not be made again
    * @param args.forms node counts by form
    * @param args.runs merged runs, in order: they are long, so each task takes more of them; null for the runs that were

@@ -4,10 +4,10 @@ import { setImmediate } from 'node:timers/promises'
 import { cortexPaths } from '../layout/paths.js'
 import type { NodesCheckpoint, NodesStream } from '../layout/records.js'
 import { SlabReader } from '../page/page-reader.js'
-import type { FanIn } from '../run/run-levels.js'
+import { FAN_IN, type FanIn } from '../run/run-levels.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
-import { planPartitions, rangesOf } from '../source/partitions.js'
+import { type BuidRange, partitionsPerTask, planPartitions, rangesOf } from '../source/partitions.js'
 import { nodedataRows, nodeRows } from '../source/source-dbs.js'
 import type { GroupCommit } from '../thread/in-turn.js'
 import { type JobEvents, LayerJob, type Noted, type Saved } from './layer-job.js'
@@ -55,12 +55,13 @@ export interface LayerNodesResult {
   readonly nodedataElapsedMs: number
 }
 
+/** The partitions that a task has translated. */
 interface Partition {
   readonly stream: number
   readonly counts: NodeExtractCounts
 }
 
-/** A partition that no checkpoint vouches for yet, with the bytes of its pages and its run. */
+/** Partitions that no checkpoint vouches for yet, with the bytes of their pages and runs. */
 interface Extracted extends Partition {
   readonly bytes: number
 }
@@ -76,7 +77,7 @@ export class LayerNodes {
   private readonly nodedataPath: string
   /** The name of the nodes' slab at the writer. */
   private readonly slab: string
-  /** The stream of each translated partition. */
+  /** The stream of translated partitions, by the first one of each task. */
   private readonly done = new Map<number, number>()
   private readonly totals = new NodeTotals()
   private readonly job: LayerJob<'nodes'>
@@ -87,6 +88,7 @@ export class LayerNodes {
   private merged: ReadonlySet<number> = new Set()
   private streams = 0
   private totalRows = 0
+  private sourceBytes = 0
 
   constructor(
     private readonly options: LayerNodesOptions,
@@ -130,7 +132,7 @@ export class LayerNodes {
     } as const
     this.job = new LayerJob(kind, threads, events)
     this.merge = new LayerMerge(iden, slabs, this.job, events)
-    this.runs = this.runsOf(1, undefined)
+    this.runs = this.runsOf(1, undefined, 1)
   }
 
   async run(): Promise<LayerNodesResult> {
@@ -149,13 +151,15 @@ export class LayerNodes {
       const borders = saved?.head.borders ?? plan.borders
       const unitBytes = saved === null ? this.options.pieces.unitBytes : saved.head.unitBytes
       const fanIn = saved === null ? this.options.pieces.fanIn : saved.head.fanIn
+      const perTask = saved?.head.perTask ?? this.perTask(borders, fanIn)
       const { nodelim, made } = this.options
       const parts = made?.plan.parts
-      const head = { fingerprint: plan.fingerprint, borders, nodelim, unitBytes, fanIn, parts, isBuilt: false }
-      const ranges = rangesOf(borders, plan.end)
-      this.runs = this.runsOf(ranges.length, fanIn)
+      const { fingerprint, end } = plan
+      const head = { fingerprint, borders, perTask, nodelim, unitBytes, fanIn, parts, isBuilt: false }
+      const ranges = rangesOf(borders, end)
+      this.runs = this.runsOf(ranges.length, fanIn, perTask)
       if (!this.options.dryRun) await this.begin(saved, head)
-      const commits = await this.extractAll(ranges, nodedata)
+      const commits = await this.extractAll(ranges, perTask, nodedata)
       if (!plan.isLimited) this.checkRowCounts(layer, nodedata)
       layer.assertUnchanged()
       nodedata?.assertUnchanged()
@@ -196,10 +200,11 @@ export class LayerNodes {
     const layer = SlabReader.open(this.layerPath)
     const nodedata = this.openNodedata()
     try {
-      const runs = new LayerRuns(dir, share.end - share.first, fanIn, this.job.key, this.job.threads, share.first)
+      const { key, threads } = this.job
+      const runs = new LayerRuns(dir, share.end - share.first, fanIn, 1, key, threads, share.first)
       this.runs = runs
       this.totalRows = nodeRows(layer).entries + (nodedataRows(nodedata)?.entries ?? 0)
-      const commits = await this.extractAll(rangesOf(borders, null), nodedata, share)
+      const commits = await this.extractAll(rangesOf(borders, null), 1, nodedata, share)
       await commits.drain()
       await runs.drain()
       layer.assertUnchanged()
@@ -237,6 +242,7 @@ export class LayerNodes {
     const end = options.nodelim === null ? null : nthNode(bybuid, options.nodelim)
     const data = nodedataRows(nodedata)
     this.totalRows = bybuid.entries + (data?.entries ?? 0)
+    this.sourceBytes = (bybuid.dataPages + (data?.dataPages ?? 0)) * layer.pageSize
     return {
       end,
       isLimited: end !== null,
@@ -249,6 +255,18 @@ export class LayerNodes {
         }),
       fingerprint: nodesFingerprint(options),
     }
+  }
+
+  /** How many partitions a task translates. Each piece of a part has a stream of its own. */
+  private perTask(borders: readonly Uint8Array[], fanIn: FanIn = FAN_IN): number {
+    const { made, pieces } = this.options
+    if (made !== null) return 1
+    const { workers } = this.job.threads.pool
+    return partitionsPerTask(this.sourceBytes, borders.length + 1, {
+      workers,
+      atOnce: fanIn.atOnce,
+      taskBytes: pieces.taskBytes,
+    })
   }
 
   private async begin(saved: Saved<'nodes'> | null, head: NodesCheckpoint): Promise<void> {
@@ -271,18 +289,19 @@ export class LayerNodes {
     await ready
     if (saved === null) return
     this.events.info(
-      `Resuming nodes migration from partition ${this.done.size} of ${head.borders.length + 1} for layer ${this.options.iden}`,
+      `Resuming nodes migration from partition ${this.done.size * head.perTask} of ${head.borders.length + 1} for layer ${this.options.iden}`,
     )
   }
 
-  /** Takes over a finished partition of an earlier run; parts of the merge have no counts. */
+  /** Takes over finished partitions of an earlier run; parts of the merge have no counts. */
   private takeNote({ stream, counts }: NodesStream): void {
     if (counts !== undefined) this.take(stream, counts)
   }
 
   /** Returns when all partitions are translated. The last ones may not be committed yet. */
   private async extractAll(
-    ranges: readonly { start: Uint8Array | null; end: Uint8Array | null }[],
+    ranges: readonly BuidRange[],
+    perTask: number,
     nodedata: SlabReader | null,
     share?: Share,
   ): Promise<Pick<GroupCommit<unknown>, 'room' | 'drain'>> {
@@ -303,9 +322,10 @@ export class LayerNodes {
     this.showProgress()
     const deferred: Extracted[] = []
     const own = ranges.map((_, index) => index).slice(share?.first, share?.end)
-    const open = own.filter((index) => !this.done.has(index))
-    await job.each(open, [commits, runs], async (index) => {
-      const partition = await this.extract(index, ranges[index], [], nodedata !== null)
+    const open = own.filter((index, i) => i % perTask === 0 && !this.done.has(index))
+    const rangesFrom = (first: number) => ranges.slice(first, first + perTask)
+    await job.each(open, [commits, runs], async (first) => {
+      const partition = await this.extract(first, rangesFrom(first), [], nodedata !== null)
       // Parts have looked for these forms already.
       const isUnresolved = mapPartial && made === null && partition.counts.unresolved.length > 0
       if (isUnresolved) deferred.push(partition)
@@ -319,33 +339,34 @@ export class LayerNodes {
       )
       await job.threads.writer.call('drop', { slab, streams: deferred.map(({ stream }) => stream) })
       await job.each(deferred, [commits, runs], async ({ counts: { partition, unresolved } }) => {
-        finished(await this.extract(partition, ranges[partition], formsOf(forms, unresolved), nodedata !== null))
+        finished(await this.extract(partition, rangesFrom(partition), formsOf(forms, unresolved), nodedata !== null))
       })
     }
     return commits
   }
 
   private async extract(
-    index: number,
-    range: { start: Uint8Array | null; end: Uint8Array | null },
+    first: number,
+    ranges: readonly BuidRange[],
     knownForms: readonly (readonly [string, string])[],
     withNodedata: boolean,
   ): Promise<Extracted> {
     const { options } = this
-    const runPath = options.dryRun ? null : this.runPath(index)
+    const runPath = options.dryRun ? null : this.runPath(first)
     const stream = this.streams++
     const place = { slab: this.slab, stream }
     const { result: counts, pageBytes } = await this.job.stream(place, 'extractNodes', {
       layer: options.iden,
-      partition: index,
+      partition: first,
       layerPath: this.layerPath,
       nodedataPath: withNodedata ? this.nodedataPath : null,
       otherLayerPaths: options.mapPartial
         ? options.otherLayers.map((iden) => cortexPaths(options.srcDir).layer(iden).slab('layer'))
         : [],
       knownForms,
-      start: range.start,
-      end: range.end,
+      start: ranges[0].start,
+      end: ranges[ranges.length - 1].end,
+      borders: ranges.slice(1).flatMap(({ start }) => start ?? []),
       checks: options.checks,
       mapPartial: options.mapPartial,
       isLayerMissing: options.isLayerMissing,
@@ -385,16 +406,16 @@ export class LayerNodes {
     }
   }
 
-  /** Takes note of a translated partition. */
+  /** Takes note of translated partitions. */
   private take(stream: number, counts: NodeExtractCounts): void {
     this.done.set(counts.partition, stream)
     this.totals.add(counts)
   }
 
-  private runsOf(partitions: number, fanIn: FanIn | undefined): Runs {
+  private runsOf(partitions: number, fanIn: FanIn | undefined, perTask: number): Runs {
     const { made } = this.options
     if (made !== null) return new PartRuns(made.runPaths)
-    return new LayerRuns(this.runsDir, partitions, fanIn, this.job.key, this.job.threads)
+    return new LayerRuns(this.runsDir, partitions, fanIn, perTask, this.job.key, this.job.threads)
   }
 
   private showProgress(): void {

@@ -45,7 +45,7 @@ export class PartRuns implements Runs {
 }
 
 /**
- * The sorted runs of a layer. In a large layer, they are merged in levels while its partitions are still being
+ * The sorted runs of a layer. Those of a task's partitions are in one file, named after the first. In a large layer, they are merged in levels while its partitions are still being
  * translated, whenever enough consecutive ones are ready. A merged run becomes durable, and gets into the checkpoint,
  * before the runs that it replaces are removed.
  */
@@ -59,8 +59,10 @@ export class LayerRuns {
 
   constructor(
     private readonly dir: string,
-    partitions: number,
+    private readonly partitions: number,
     fanIn: FanIn | undefined,
+    /** How many partitions a task translates. */
+    private readonly perTask: number,
     private readonly key: string,
     private readonly threads: StreamThreads,
     /** The first of these partitions: a part of a layer has others. */
@@ -75,20 +77,26 @@ export class LayerRuns {
     return this.levels.top > 0
   }
 
-  /** The run of a partition. */
+  /** The file with the run of a partition. */
   pathOf(partition: number): string {
     return this.path(this.leaf(partition))
   }
 
   private path({ level, index }: RunId): string {
-    const name = String(index).padStart(6, '0')
-    return join(this.dir, level === 0 ? `${name}.run` : `${level}-${name}.run`)
+    const name = (number: number) => String(number).padStart(6, '0')
+    if (level > 0) return join(this.dir, `${level}-${name(index)}.run`)
+    return join(this.dir, `${name(index - (index % this.perTask))}.run`)
   }
 
-  /** The runs of the last merge, in order. */
+  /** The files of these runs; those of partitions share some. */
+  private files(runs: readonly RunId[]): string[] {
+    return [...new Set(runs.map((run) => this.path(run)))]
+  }
+
+  /** The files with the runs of the last merge, in order. */
   last(): string[] {
     const level = this.levels.top
-    return Array.from({ length: this.levels.count(level) }, (_, index) => this.path({ level, index }))
+    return this.files(Array.from({ length: this.levels.count(level) }, (_, index) => ({ level, index })))
   }
 
   /** The runs that streams vouch for, except those merged into others, which may be gone. */
@@ -115,12 +123,20 @@ export class LayerRuns {
     for (const { run } of streams) if (run !== null && !this.isCovered(run)) this.finished(run)
   }
 
-  /** Adds the run of a partition that the checkpoint vouches for, and starts merges that are due. */
+  /**
+   * Adds the runs of a task that the checkpoint vouches for, and starts merges that are due.
+   *
+   * @param partition the first one of the task
+   */
   add(partition: number): void {
-    const run = this.leaf(partition)
-    // This partition was translated again, but its run is already part of a merged one.
-    if (this.isCovered(run)) this.remove([run])
-    else this.finished(run)
+    const { level, index: first } = this.leaf(partition)
+    // These partitions were translated again, but their runs are already part of a merged one.
+    if (this.isCovered({ level, index: first })) {
+      this.remove([{ level, index: first }])
+      return
+    }
+    const end = Math.min(first + this.perTask, this.partitions)
+    for (let index = first; index < end; index++) this.finished({ level, index })
   }
 
   /** Waits while the merges are behind, so that runs do not pile up. */
@@ -140,7 +156,7 @@ export class LayerRuns {
     return { level: 0, index: partition - this.firstPartition }
   }
 
-  /** The run of a stream; parts of the last merge have none. */
+  /** The run of a stream, or its first one; parts of the last merge have none. */
   private runOf({ run, partition }: Noted): RunId | null {
     return run ?? (partition === null ? null : this.leaf(partition))
   }
@@ -157,7 +173,7 @@ export class LayerRuns {
   }
 
   private async merge(run: RunId): Promise<void> {
-    const paths = this.levels.members(run).map((member) => this.path(member))
+    const paths = this.files(this.levels.members(run))
     const { bytes } = await this.threads.pool.run('mergeRunFiles', { paths, outPath: this.path(run) })
     this.commits.add(run, bytes)
     await this.commits.drain()
@@ -176,7 +192,7 @@ export class LayerRuns {
   }
 
   private remove(runs: readonly RunId[]): void {
-    for (const run of runs) rmSync(this.path(run), { force: true })
+    for (const path of this.files(runs)) rmSync(path, { force: true })
   }
 
   /** Whether a merged run contains it. */

@@ -14,6 +14,8 @@ export const DEFAULT_EDIT_BATCH_SIZE = 100
 export interface PieceSizes {
   /** Source bytes per partition of nodes. */
   readonly partitionBytes?: number
+  /** Source bytes of the partitions that one task translates. */
+  readonly taskBytes?: number
   /** Bytes per merge task. */
   readonly unitBytes?: number
   /** How many runs to merge at once. */

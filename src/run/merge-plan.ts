@@ -20,7 +20,7 @@ export function longUnitBytes(runs: number): number {
   return Math.max(UNIT_BYTES, runs * LONG_UNIT_BLOCKS * MERGED_BLOCK_BYTES)
 }
 
-/** Where a run has its node data, and the layer's rank for each rank of the run. */
+/** Where a run has its node data, and the layer's rank for the number of each name. */
 export interface NodedataSpan extends NodedataPlace {
   readonly abrvs: Float64Array
 }
@@ -31,7 +31,8 @@ interface PlannedRun {
   readonly path: string
   readonly sections: Readonly<Record<IndexDb, PlannedSection>>
   readonly nodedata: { readonly start: number; readonly end: number }
-  readonly props: Int32Array
+  /** The plan's number of the name that a number of node data stands for. */
+  readonly dataNames: Int32Array
 }
 
 /** What we keep of a section. Only numbers, because a layer may have thousands of groups in hundreds of runs. */
@@ -41,6 +42,8 @@ interface PlannedSection {
   readonly counts: Int32Array
   /** Where the rows of each group start, and finally where those of the last group end. */
   readonly bounds: Float64Array
+  /** The group at which the section starts in its file, which is what `blockGroup` counts. */
+  readonly first: number
   readonly blocks: Pick<RunSection, 'blockGroup' | 'blockStart' | 'blockKeys'>
 }
 
@@ -71,15 +74,22 @@ export class MergePlan {
   private readonly union = new RunNamesUnion()
   private readonly groups = new Map<IndexDb, Groups>(INDEX_DBS.map((db) => [db, new Groups()]))
 
-  /** @param footer the footer of the run file at `path` */
+  /**
+   * Adds the runs of a file.
+   *
+   * @param partition that of its first run
+   * @param footer the footer of the file at `path`
+   */
   add(partition: number, path: string, footer: RunFooter): void {
     const numbers = this.union.add(footer)
-    const props = numbers.prop
-    const section = (db: IndexDb) =>
-      plannedSection(footer.sections[db], this.groupsOf(db), numbers[keyOf(db)[0]], props)
-    const sections = perDb(INDEX_DBS, section)
-    const { start, end } = footer.nodedata
-    this.runs.push({ partition, path, sections, nodedata: { start, end }, props })
+    const { names, starts, ends } = footer.nodedata
+    const dataNames = names.map((rank) => numbers.prop[rank])
+    starts.forEach((start, run) => {
+      const section = (db: IndexDb) =>
+        plannedSection(footer.sections[db], run, this.groupsOf(db), numbers[keyOf(db)[0]], numbers.prop)
+      const sections = perDb(INDEX_DBS, section)
+      this.runs.push({ partition, path, sections, nodedata: { start, end: ends[run] }, dataNames })
+    })
   }
 
   /** All names of the layer in order. A name's index is its abbreviation, however the layer was partitioned. */
@@ -121,8 +131,8 @@ export class MergePlan {
     const ranks = this.union.ranks('prop')
     return this.runsInOrder()
       .filter(({ nodedata }) => nodedata.end > nodedata.start)
-      .map(({ path, nodedata: { start, end }, props }) => {
-        return { path, start, end, abrvs: Float64Array.from(props, (id) => ranks[id]) }
+      .map(({ path, nodedata: { start, end }, dataNames }) => {
+        return { path, start, end, abrvs: Float64Array.from(dataNames, (id) => ranks[id]) }
       })
   }
 
@@ -130,6 +140,7 @@ export class MergePlan {
     return this.groups.get(db) as Groups
   }
 
+  /** The runs of a file were added in order, and stay so. */
   private runsInOrder(): PlannedRun[] {
     return [...this.runs].sort((x, y) => x.partition - y.partition)
   }
@@ -152,13 +163,25 @@ interface RankedGroups {
   readonly second: Int32Array
 }
 
-function plannedSection(section: RunSection, groups: Groups, first: Int32Array, second: Int32Array): PlannedSection {
-  const { a, b, counts, starts, ends, blockGroup, blockStart, blockKeys } = section
-  const bounds = new Float64Array(a.length + 1)
-  bounds.set(starts)
-  if (ends.length > 0) bounds[a.length] = ends[a.length - 1]
-  const ids = a.map((_, i) => groups.add(first[a[i]], b[i] < 0 ? -1 : second[b[i]], ends[i] - starts[i]))
-  return { groups: ids, counts, bounds, blocks: { blockGroup, blockStart, blockKeys } }
+function plannedSection(
+  section: RunSection,
+  run: number,
+  groups: Groups,
+  firstNames: Int32Array,
+  secondNames: Int32Array,
+): PlannedSection {
+  const { runEnds, a, b, counts, starts, ends, blockGroup, blockStart, blockKeys } = section
+  const first = run === 0 ? 0 : runEnds[run - 1]
+  const length = runEnds[run] - first
+  const ids = new Int32Array(length)
+  const bounds = new Float64Array(length + 1)
+  for (let i = 0, at = first; i < length; i++, at++) {
+    ids[i] = groups.add(firstNames[a[at]], b[at] < 0 ? -1 : secondNames[b[at]], ends[at] - starts[at])
+    bounds[i] = starts[at]
+    bounds[i + 1] = ends[at]
+  }
+  const own = counts.subarray(first, first + length)
+  return { groups: ids, counts: own, bounds, first, blocks: { blockGroup, blockStart, blockKeys } }
 }
 
 /** Where each run has rows of a database's groups. */
@@ -221,8 +244,8 @@ function groupUnit(places: Places, { order, first, second }: RankedGroups): Merg
 function rangeUnits(places: Places, ranked: RankedGroups, most: number): (() => MergeUnit)[] {
   const [group] = ranked.order
   const keys: Uint8Array[] = []
-  places.forEach(group, (_, { blocks }, index) => {
-    const [start, end] = blocksOf(blocks, index)
+  places.forEach(group, (_, { blocks, first: before }, index) => {
+    const [start, end] = blocksOf(blocks, before + index)
     for (let block = start; block < end; block++) keys.push(itemOf(blocks.blockKeys, block))
   })
   keys.sort(Buffer.compare)
@@ -245,9 +268,9 @@ function rangeUnit(
 ): MergeUnit {
   const parts: MergePart[] = []
   const none = new Int32Array(0)
-  places.forEach(group, (run, { bounds, blocks }, index) => {
+  places.forEach(group, (run, { bounds, blocks, first: before }, index) => {
     const { blockStart, blockKeys } = blocks
-    const [firstBlock, endBlock] = blocksOf(blocks, index)
+    const [firstBlock, endBlock] = blocksOf(blocks, before + index)
     const isBelow = (block: number, border: Uint8Array) => Buffer.compare(itemOf(blockKeys, block), border) < 0
     // Rows with equal index bytes may start in the block before the first block that starts with them.
     const firstNotBelow = (start: number, border: Uint8Array) => {
@@ -268,7 +291,7 @@ function rangeUnit(
   return { a: Float64Array.of(first[group]), b: Float64Array.of(second[group]), parts, range: { gte, lt } }
 }
 
-/** The blocks of group `index` of its section: the first one, and the one after the last. */
+/** The blocks of group `index` of a file's section: the first one, and the one after the last. */
 function blocksOf({ blockGroup }: PlannedSection['blocks'], index: number): [start: number, end: number] {
   let start = 0
   let high = blockGroup.length

@@ -15,16 +15,22 @@ import { readRunFooter } from './run-footer.js'
 export const MERGED_BLOCK_BYTES = 1 << 18
 
 export interface MergeFilesInput {
-  /** In partition order. */
+  /** Files of one or more runs, in partition order. */
   readonly paths: readonly string[]
   readonly outPath: string
 }
 
-/** A run to merge, with the merged run's rank for each of its ranks. */
+/** A file of runs, with the merged run's rank for each of its ranks. */
 interface Input {
   readonly path: string
   readonly footer: RunFooter
   readonly ranks: NameNumbers
+}
+
+/** A run to merge: which one of its file. */
+interface InputRun {
+  readonly input: Input
+  readonly index: number
 }
 
 /**
@@ -47,32 +53,38 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
     }
     return { path, footer, ranks }
   })
+  const runs = inputs.flatMap((input) => Array.from(input.footer.nodedata.counts, (_, index) => ({ input, index })))
   const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
-  mergeSections(inputs, run)
-  const start = run.position
-  let count = 0
-  for (const { path, footer, ranks } of inputs) {
-    if (footer.nodedata.count === 0) continue
-    eachNodedata(
-      { path, start: footer.nodedata.start, end: footer.nodedata.end },
-      (buf, buid, rank, valueStart, end) => {
-        run.nodedata(buf, buid, ranks.prop[rank], buf.subarray(valueStart, end))
-        count++
-      },
-    )
+  mergeSections(runs, run)
+  for (const { input, index } of runs) {
+    const { path, footer, ranks } = input
+    const { names, starts, ends, counts } = footer.nodedata
+    if (counts[index] === 0) continue
+    eachNodedata({ path, start: starts[index], end: ends[index] }, (buf, buid, name, valueStart, end) => {
+      run.nodedata(buf, buid, ranks.prop[names[name]], buf.subarray(valueStart, end))
+    })
   }
-  return run.finish({ ...union.sorted(), nodedata: { start, end: run.position, count } })
+  run.endRun()
+  const names = union.sorted()
+  return run.finish(
+    names,
+    Int32Array.from(names.propNames.ends, (_, rank) => rank),
+    null,
+  )
 }
 
 /** Sections come in the same order in all runs, so one reader per run goes through all of them. */
-function mergeSections(inputs: readonly Input[], run: RunWriter): void {
-  const readBytes = readBytesFor(inputs.length)
-  const readers = inputs.map(({ path, footer }) => {
-    return new SegmentReader({ path, start: RUN_MAGIC.length, end: footer.nodedata.start }, readBytes)
+function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
+  const readBytes = readBytesFor(runs.length)
+  const readers = runs.map(({ input: { path, footer }, index }) => {
+    const { starts, ends } = footer.nodedata
+    const start = index === 0 ? RUN_MAGIC.length : ends[index - 1]
+    return new SegmentReader({ path, start, end: starts[index] }, readBytes)
   })
   const emit = ({ buf, view, keyStart, keyEnd }: SegmentReader) => run.sortedRow(buf, view, keyStart, keyEnd)
   for (const db of INDEX_DBS) {
-    const { pairs, lists } = groupsOf(inputs, db)
+    run.beginSection(db)
+    const { pairs, lists, firsts } = groupsOf(runs, db)
     const { ends, list, index } = bucketsOf(lists, pairs.size)
     const order = new Int32Array(pairs.size).map((_, group) => group)
     order.sort((x, y) => pairs.a[x] - pairs.a[y] || pairs.b[x] - pairs.b[y])
@@ -81,26 +93,36 @@ function mergeSections(inputs: readonly Input[], run: RunWriter): void {
       const own: SegmentReader[] = []
       for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
         const reader = readers[list[place]]
-        const { starts, counts } = inputs[list[place]].footer.sections[db]
-        assert(reader.position === starts[index[place]], () => `run "${inputs[list[place]].path}" is in another order`)
-        reader.take(counts[index[place]])
+        const { path, footer } = runs[list[place]].input
+        const { starts, counts } = footer.sections[db]
+        const at = firsts[list[place]] + index[place]
+        assert(reader.position === starts[at], () => `run "${path}" is in another order`)
+        reader.take(counts[at])
         own.push(reader)
       }
       mergeRows(own, emit)
       run.endGroup()
     }
-    run.endSection(db)
+    run.endSection()
   }
   for (const reader of readers) reader.close()
 }
 
-/** The groups of a section in all runs, and for each run the numbers of its own groups. */
-function groupsOf(inputs: readonly Input[], db: IndexDb): { pairs: PairIndex; lists: Int32Array[] } {
+/** The groups of a section in all runs; and for each run the numbers of its groups, and which one of its file is first. */
+function groupsOf(
+  runs: readonly InputRun[],
+  db: IndexDb,
+): { pairs: PairIndex; lists: Int32Array[]; firsts: readonly number[] } {
   const pairs = new PairIndex()
-  const lists = inputs.map(({ footer, ranks }) => {
+  const firsts = runs.map(({ input, index }) => (index === 0 ? 0 : input.footer.sections[db].runEnds[index - 1]))
+  const lists = runs.map(({ input: { footer, ranks }, index }, run) => {
     const first = ranks[keyOf(db)[0]]
-    const { a, b } = footer.sections[db]
-    return a.map((rank, i) => pairs.id(first[rank], b[i] < 0 ? -1 : ranks.prop[b[i]]))
+    const { a, b, runEnds } = footer.sections[db]
+    const numbers = new Int32Array(runEnds[index] - firsts[run])
+    for (let i = 0, at = firsts[run]; i < numbers.length; i++, at++) {
+      numbers[i] = pairs.id(first[a[at]], b[at] < 0 ? -1 : ranks.prop[b[at]])
+    }
+    return numbers
   })
-  return { pairs, lists }
+  return { pairs, lists, firsts }
 }

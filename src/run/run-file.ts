@@ -21,9 +21,11 @@ const BLOCK_BYTES = 1 << 16
 const sync = promisify(fsync)
 const packr = new Packr({ structuredClone: true })
 
-/** Rows of one destination database in a run, by group. Groups are sorted by `a`, then `b`. */
+/** Rows of one destination database in the runs of a file, by run and group. */
 export interface RunSection {
-  /** The group's abbreviations as ranks within this run: the first and the second (-1: none). */
+  /** For each run, where its groups end in the arrays below. The groups of a run are sorted by `a`, then `b`. */
+  readonly runEnds: Int32Array
+  /** The group's abbreviations as ranks within this file: the first and the second (-1: none). */
   readonly a: Int32Array
   readonly b: Int32Array
   readonly counts: Int32Array
@@ -36,17 +38,33 @@ export interface RunSection {
   readonly blockKeys: ByteList
 }
 
+/** Node data of the runs of a file. */
+export interface RunNodedata {
+  /** The rank of each name, by the number that rows have. */
+  readonly names: Int32Array
+  /** For each run, where its rows start and end, and how many there are. */
+  readonly starts: Float64Array
+  readonly ends: Float64Array
+  readonly counts: Int32Array
+}
+
 /**
- * What a partition leaves on disk: the sorted index rows of its nodes for every destination database, and the names
- * that its ranks stand for. A row is `u16 length, index bytes, buid`; a row of node data is
- * `buid, u32 rank, u32 length, value`. docs/format/sorted-run.md has a drawing.
+ * What the partitions of a task leave on disk: for each the sorted index rows of its nodes for every destination
+ * database, a run; and for all together the names that ranks stand for. A row is `u16 length, index bytes, buid`; a row
+ * of node data is `buid, u32 number of the name, u32 length, value`. docs/format/sorted-run.md has a drawing.
  */
 export interface RunFooter {
   readonly propNames: ByteList
   readonly tagNames: ByteList
   readonly tagPropNames: ByteList
   readonly sections: Readonly<Record<string, RunSection>>
-  readonly nodedata: { readonly start: number; readonly end: number; readonly count: number }
+  readonly nodedata: RunNodedata
+}
+
+/** For each group of a database, the ranks of its names; `second` is null if keys have only one. */
+export interface GroupRanks {
+  readonly first: Int32Array
+  readonly second: Int32Array | null
 }
 
 /** Rows to be written in another order, and their bytes and buids as words. */
@@ -74,7 +92,8 @@ function newBuffers(): WriteBuffers {
 }
 
 /**
- * Writes a run. The file gets its name only when it is complete. Before a checkpoint vouches for it, call `syncRuns()`.
+ * Writes a file of runs, one after the other. The file gets its name only when it is complete. Before a checkpoint
+ * vouches for it, call `syncRuns()`.
  */
 export class RunWriter {
   private readonly fd: number
@@ -86,8 +105,13 @@ export class RunWriter {
   private used = 0
   /** Content bytes written so far, in whole blocks. */
   private flushed = 0
-  private readonly sections: Record<string, RunSection> = {}
+  private readonly drafts = new Map<string, SectionDraft>()
   private draft = new SectionDraft()
+  private readonly dataStarts: number[] = []
+  private readonly dataEnds: number[] = []
+  private readonly dataCounts: number[] = []
+  private dataStart = RUN_MAGIC.length
+  private dataCount = 0
   /** Where the last entry point of the current group is. */
   private block = 0
   private groupRows = 0
@@ -107,13 +131,13 @@ export class RunWriter {
   }
 
   /**
-   * Sorts and writes the rows of one database.
+   * Sorts and writes the rows of one database in this run.
    *
-   * @param first rank of each group's first abbreviation
-   * @param second rank of its second one, or null if keys have only one
+   * @param ranks of the names within this run
    * @param buids 32 bytes for each owner number
    */
-  section(name: string, rows: IndexRows, first: Int32Array, second: Int32Array | null, buids: Uint8Array): void {
+  section(name: string, rows: IndexRows, { first, second }: GroupRanks, buids: Uint8Array): void {
+    this.beginSection(name)
     usedGroups.clear()
     rows.addGroups(usedGroups)
     const used = usedGroups.numbers()
@@ -125,12 +149,19 @@ export class RunWriter {
     const source = { rows, view: viewOf(rows.bytes), buids: viewOf(buids) }
     let start = 0
     for (const [rank, group] of used.entries()) {
-      this.beginGroup(first[group], secondOf(group))
+      // The ranks within the file are known when all of its names are.
+      this.beginGroup(group, -1)
       this.sortedRows(source, order, start, ends[rank])
       this.endGroup()
       start = ends[rank]
     }
-    this.endSection(name)
+    this.endSection()
+  }
+
+  /** Begins a section with sorted rows. Each run has all sections, in the same order. */
+  beginSection(name: string): void {
+    this.draft = this.drafts.get(name) ?? new SectionDraft()
+    this.drafts.set(name, this.draft)
   }
 
   /** Begins the next group of a section with sorted rows; `b` is -1 if keys have only one abbreviation. */
@@ -161,24 +192,51 @@ export class RunWriter {
   }
 
   /** Ends a section after its groups. */
-  endSection(name: string): void {
-    this.sections[name] = this.draft.pack()
-    this.draft = new SectionDraft()
+  endSection(): void {
+    this.draft.endRun()
+    this.dataStart = this.position
   }
 
-  /** Writes a value of node data; they come in order of buid and rank. */
-  nodedata(buids: Uint8Array, buidStart: number, rank: number, value: Uint8Array): void {
+  /** Writes a value of node data, after all sections; they come in order of buid and of the rank of the name. */
+  nodedata(buids: Uint8Array, buidStart: number, name: number, value: Uint8Array): void {
     const head = Buffer.allocUnsafe(40)
     head.set(buids.subarray(buidStart, buidStart + 32))
-    head.writeUInt32LE(rank, 32)
+    head.writeUInt32LE(name, 32)
     head.writeUInt32LE(value.length, 36)
     this.write(head, 0, 40)
     this.write(value, 0, value.length)
+    this.dataCount++
   }
 
-  /** Writes the footer and gives the file its name. */
-  finish(footer: Omit<RunFooter, 'sections'>): { bytes: number } {
-    const packed = packr.pack({ ...footer, sections: this.sections })
+  /** Ends a run. */
+  endRun(): void {
+    this.dataStarts.push(this.dataStart)
+    this.dataEnds.push(this.position)
+    this.dataCounts.push(this.dataCount)
+    this.dataCount = 0
+  }
+
+  /**
+   * Writes the footer and gives the file its name.
+   *
+   * @param dataNames the rank of each name of node data
+   * @param ranksOf ranks within this file of the groups that `section()` wrote; null when groups have their ranks
+   */
+  finish(
+    names: Pick<RunFooter, 'propNames' | 'tagNames' | 'tagPropNames'>,
+    dataNames: Int32Array,
+    ranksOf: ((name: string) => GroupRanks) | null,
+  ): { bytes: number } {
+    const nodedata: RunNodedata = {
+      names: dataNames,
+      starts: Float64Array.from(this.dataStarts),
+      ends: Float64Array.from(this.dataEnds),
+      counts: Int32Array.from(this.dataCounts),
+    }
+    const sections = Object.fromEntries(
+      Array.from(this.drafts, ([name, draft]) => [name, draft.pack(ranksOf === null ? null : ranksOf(name))]),
+    )
+    const packed = packr.pack({ ...names, sections, nodedata })
     const footerStart = this.position
     this.write(packed, 0, packed.length)
     // The trailer must end the last block.
@@ -254,8 +312,9 @@ export class RunWriter {
   }
 }
 
-/** The part of the footer for the current section. */
+/** The part of the footer for a section. */
 class SectionDraft {
+  private readonly runEnds: number[] = []
   private readonly a: number[] = []
   private readonly b: number[] = []
   private readonly counts: number[] = []
@@ -283,10 +342,18 @@ class SectionDraft {
     this.counts.push(rows)
   }
 
-  pack(): RunSection {
+  endRun(): void {
+    this.runEnds.push(this.a.length)
+  }
+
+  /** @param ranks of the groups whose numbers are in `a`; null when `a` and `b` are ranks */
+  pack(ranks: GroupRanks | null): RunSection {
+    const { a } = this
+    const second = ranks === null ? null : ranks.second
     return {
-      a: Int32Array.from(this.a),
-      b: Int32Array.from(this.b),
+      runEnds: Int32Array.from(this.runEnds),
+      a: ranks === null ? Int32Array.from(a) : Int32Array.from(a, (group) => ranks.first[group]),
+      b: second === null ? Int32Array.from(this.b) : Int32Array.from(a, (group) => second[group]),
       counts: Int32Array.from(this.counts),
       starts: Float64Array.from(this.starts),
       ends: Float64Array.from(this.ends),

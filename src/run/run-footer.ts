@@ -7,7 +7,7 @@ import { type RunFooter, TRAILER_BYTES } from './run-file.js'
 const packr = new Packr({ structuredClone: true })
 
 /**
- * Reads the footer of a complete run; null when there is no such file.
+ * Reads the footer of a complete file of runs; null when there is no such file.
  *
  * @throws {MigrationError} ERR_DEST when it has changed since we wrote it
  */

@@ -14,6 +14,12 @@ const LEAST_PER_WORKER = 4
 /** A smaller layer is a single partition. */
 const SMALL_BYTES = 1 << 20
 
+/** A half-open range of buids; null means unbounded. */
+export interface BuidRange {
+  readonly start: Uint8Array | null
+  readonly end: Uint8Array | null
+}
+
 /**
  * Cuts the buid key space at existing keys, so it does not matter how they are spread.
  *
@@ -53,11 +59,26 @@ export function partitionBytesOf(
   return Math.min(most, mostPartitionBytes(workers, memoryBytes))
 }
 
+/**
+ * How many consecutive partitions a task takes: where memory or a test allows small ones only, a message, a file and a
+ * checkpoint for each would cost more than its rows.
+ *
+ * @param partitions how many there are, of `bytes` of the source in total
+ * @param atOnce how many runs are merged at once: a task must not leave some for one merge and some for the next
+ */
+export function partitionsPerTask(
+  bytes: number,
+  partitions: number,
+  { workers, atOnce, taskBytes }: { workers: number; atOnce: number; taskBytes: number | undefined },
+): number {
+  const most = taskBytes ?? Math.min(USUAL_PARTITION_BYTES, bytes / (LEAST_PER_WORKER * workers))
+  const wanted = Math.min(atOnce, Math.floor((most * partitions) / Math.max(1, bytes)))
+  for (let count = wanted; count > 1; count--) if (atOnce % count === 0) return count
+  return 1
+}
+
 /** Half-open ranges between the borders. */
-export function rangesOf(
-  borders: readonly Uint8Array[],
-  end: Uint8Array | null,
-): { start: Uint8Array | null; end: Uint8Array | null }[] {
+export function rangesOf(borders: readonly Uint8Array[], end: Uint8Array | null): BuidRange[] {
   const inside = end === null ? borders : borders.filter((border) => Buffer.compare(border, end) < 0)
   const edges = [null, ...inside, end]
   return edges.slice(0, -1).map((start, i) => ({ start, end: edges[i + 1] }))

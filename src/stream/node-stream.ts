@@ -99,8 +99,9 @@ export class NodeStream {
     this.shortKey = shortKey
   }
 
-  /** Goes to the rows of `[start, end)`; null means unbounded. */
+  /** Goes to the rows of `[start, end)`; null means unbounded. Owners are numbered from 0 again. */
   seek(start: Uint8Array | null, end: Uint8Array | null): void {
+    this.owners = 0
     this.nodeRows.seek(start, end)
     this.dataRows.seek(start, end)
     this.hasLast = false

@@ -2,10 +2,16 @@ import { ByteIndex } from '../bytes/byte-index.js'
 import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '../bytes/byte-list.js'
 import { type NumberSet, roomyArray } from '../bytes/number-set.js'
 
+/** Names in byte order, and the rank of each number that stands for one of them. */
+export interface NameRanks {
+  readonly rank: Int32Array
+  readonly sorted: ByteList
+}
+
 /**
- * Names of one abbreviation namespace, numbered in the order in which a worker thread meets them. At the end of a
- * partition `ranks()` renumbers its names in byte order. As every partition does this, ranks of a partition map to
- * those of the layer in the same order, and sorted rows stay sorted.
+ * Names of one abbreviation namespace, numbered in the order in which a worker thread meets them. At the end of a run
+ * `ranks()` renumbers its names in byte order. As every run does this, its ranks map to those of the task and of the
+ * layer in the same order, and sorted rows stay sorted.
  */
 export class NameTable {
   private readonly index = new ByteIndex()
@@ -32,13 +38,12 @@ export class NameTable {
   }
 
   /**
-   * Renumbers the names of a partition in byte order. Costs nothing for the names of other partitions: a table outlives
-   * partitions and layers.
+   * Renumbers some names in byte order. Costs nothing for the others: a table outlives partitions and layers.
    *
-   * @param used the numbers of its names
+   * @param used the numbers of these names
    * @returns the rank of each of these numbers, until the next call; and the names in byte order
    */
-  ranks(used: NumberSet): { rank: Int32Array; sorted: ByteList } {
+  ranks(used: NumberSet): NameRanks {
     const { list } = this.index
     const order = used.numbers()
     sortByBytes(order, list)

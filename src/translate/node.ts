@@ -9,7 +9,7 @@ import { ARRAY, arraySpans, isKnownStorType, StorType, StorTypeError, writeIndex
 import { checkNdef } from './check-ndef.js'
 import { FormPlan, PropPlan, type ValuePlan } from './form-plan.js'
 import { IndexRows } from './index-rows.js'
-import { NameTable } from './name-table.js'
+import { type NameRanks, NameTable } from './name-table.js'
 import { buidRepr, type NodeFailure, Rejected, reject, rowRepr } from './node-failure.js'
 import { Flag, NodeRows } from './node-rows.js'
 import { packedName, RowKind, type SourceNode, strictText } from './source-node.js'
@@ -34,6 +34,31 @@ export interface GroupName {
   readonly name: Uint8Array
 }
 
+/** Names in byte order, and for each database the ranks of each group's names among them. */
+export interface Ranks {
+  readonly names: Readonly<Record<KeyName, NameRanks>>
+  of(db: IndexDb): { readonly first: Int32Array; readonly second: Int32Array | null }
+}
+
+/** Numbers of names, and of pairs of names, that rows use. */
+class UsedNames {
+  readonly prop = new NumberSet()
+  readonly tag = new NumberSet()
+  readonly tagProp = new NumberSet()
+  readonly tagForms = new NumberSet()
+
+  clear(): void {
+    for (const set of [this.prop, this.tag, this.tagProp, this.tagForms]) set.clear()
+  }
+
+  addAll({ prop, tag, tagProp, tagForms }: UsedNames): void {
+    this.prop.addAll(prop)
+    this.tag.addAll(tag)
+    this.tagProp.addAll(tagProp)
+    this.tagForms.addAll(tagForms)
+  }
+}
+
 /**
  * Translates 0.1.x nodes to 0.2.x rows. Computes all rows of a node before it keeps any: `translate()` leaves either
  * all `bybuid` rows of the node in `rows` and all its index rows in the tables, or none.
@@ -42,7 +67,7 @@ export class NodeTranslator {
   readonly propNames = new NameTable()
   readonly tagNames = new NameTable()
   readonly tagPropNames = new NameTable()
-  /** The index rows of the partition. Their groups stand for names; see `groupNames()`. */
+  /** The index rows of the run. Their groups stand for names; see `groupNames()`. */
   readonly indexes: Readonly<Record<NodeIndexDb, IndexRows>> = {
     byprop: new IndexRows(),
     byarray: new IndexRows(),
@@ -66,9 +91,10 @@ export class NodeTranslator {
   }
   /** Groups of keys with two names: `a` is the number of the tag, `b` that of the form. */
   private readonly tagForms = new PairIndex()
-  /** For `ranks()`: what the partition uses of the tables, and the ranks of the two names of each used group. */
-  private readonly used = { prop: new NumberSet(), tag: new NumberSet(), tagProp: new NumberSet() }
-  private readonly usedTagForms = new NumberSet()
+  /** What the run, and all runs of the task, use of the tables. */
+  private readonly used = new UsedNames()
+  private readonly usedByTask = new UsedNames()
+  /** For `ranksOf()`: the ranks of the two names of each used group. */
   private tagRanks = new Int32Array(0)
   private formRanks = new Int32Array(0)
   private readonly plans = new Map<string, FormPlan>()
@@ -89,12 +115,18 @@ export class NodeTranslator {
     private readonly options: NodeTranslatorOptions,
   ) {}
 
-  /** Starts another partition. Keeps what it learned about forms, props and tags. */
+  /** Starts another task. Keeps what it learned about forms, props and tags. */
   reset(): void {
-    for (const rows of this.tables) rows.reset(0, 0)
+    this.nextRun()
+    this.usedByTask.clear()
     this.formCounts.clear()
     this.keptValues = 0
     this.typedTagProps = 0
+  }
+
+  /** Forgets the rows so far: the next ones are another run. */
+  nextRun(): void {
+    for (const rows of this.tables) rows.reset(0, 0)
   }
 
   /** The names at the start of the keys of a group, in key order. */
@@ -109,33 +141,44 @@ export class NodeTranslator {
   }
 
   /**
-   * The names that the partition uses, each table in byte order; and for each database the ranks of each group's names.
+   * The ranks of the names that the rows of a run use.
    *
    * @param rows the rows of all index databases
-   * @returns ranks of what these rows use, until the next call
+   * @returns valid until the next call
    */
-  ranks(rows: Readonly<Record<IndexDb, IndexRows>>) {
-    const { prop, tag, tagProp } = this.nameTables
-    const { used, usedTagForms } = this
-    const { size, a, b } = this.tagForms
-    for (const set of [used.prop, used.tag, used.tagProp, usedTagForms]) set.clear()
+  ranks(rows: Readonly<Record<IndexDb, IndexRows>>): Ranks {
+    const { used, usedByTask } = this
+    const { a, b } = this.tagForms
+    used.clear()
     for (const db of INDEX_DBS) {
       const [kind, second] = keyOf(db)
-      rows[db].addGroups(second === undefined ? used[kind] : usedTagForms)
+      rows[db].addGroups(second === undefined ? used[kind] : used.tagForms)
     }
-    const groups = usedTagForms.numbers()
-    for (const group of groups) {
-      used.tag.add(a[group])
-      used.prop.add(b[group])
+    for (let i = 0; i < used.tagForms.size; i++) {
+      used.tag.add(a[used.tagForms.at(i)])
+      used.prop.add(b[used.tagForms.at(i)])
     }
+    usedByTask.addAll(used)
+    return this.ranksOf(used)
+  }
+
+  /** The ranks of the names that all runs of the task use. Those of a run are in the same order. */
+  taskRanks(): Ranks {
+    return this.ranksOf(this.usedByTask)
+  }
+
+  private ranksOf(used: UsedNames): Ranks {
+    const { prop, tag, tagProp } = this.nameTables
+    const { size, a, b } = this.tagForms
     const names = { prop: prop.ranks(used.prop), tag: tag.ranks(used.tag), tagProp: tagProp.ranks(used.tagProp) }
     this.tagRanks = roomyArray(this.tagRanks, size)
     this.formRanks = roomyArray(this.formRanks, size)
-    for (const group of groups) {
-      this.tagRanks[group] = names.tag.rank[a[group]]
-      this.formRanks[group] = names.prop.rank[b[group]]
-    }
     const pairs = { first: this.tagRanks, second: this.formRanks }
+    for (let i = 0; i < used.tagForms.size; i++) {
+      const group = used.tagForms.at(i)
+      pairs.first[group] = names.tag.rank[a[group]]
+      pairs.second[group] = names.prop.rank[b[group]]
+    }
     const of = (db: IndexDb) => {
       const [kind, second] = keyOf(db)
       return second === undefined ? { first: names[kind].rank, second: null } : pairs

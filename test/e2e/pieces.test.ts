@@ -17,11 +17,12 @@ test('a migration gives the same bytes in every database, however it is cut and 
   assert.ok(Object.keys(expected).length >= 12)
   for (const [workers, memoryBytes, pieces] of [
     [1, 1 << 27, TINY],
-    [2, 1 << 25, TINY],
+    // A task takes one partition, or many.
+    [2, 1 << 25, { ...TINY, taskBytes: 1 }],
     [8, 1 << 25, { partitionBytes: 20_000, unitBytes: 100_000, rangeBytes: 8192 }],
     // Runs are merged in several levels.
     [2, 1 << 25, { ...TINY, fanIn: { atOnce: 2, most: 1 } }],
-    [3, 1 << 27, { ...TINY, fanIn: { atOnce: 5, most: 6 } }],
+    [3, 1 << 27, { ...TINY, taskBytes: 1 << 20, fanIn: { atOnce: 5, most: 6 } }],
     // Less than one chunk may be on its way at a time: every task waits for the writer, again and again.
     [8, 8, TINY],
   ] as const) {

@@ -11,7 +11,7 @@ import { randomOf } from '../support/random.js'
 const MOST_ROUNDS = 24
 for (const [how, pieces, usual] of [
   ['many pieces', PIECES, 6],
-  ['many pieces whose runs are merged in levels', { ...PIECES, fanIn: { atOnce: 3, most: 3 } }, 3],
+  ['many pieces whose runs are merged in levels', { ...PIECES, taskBytes: 25_000, fanIn: { atOnce: 4, most: 3 } }, 3],
 ] as const) {
   const kills = isFull ? 100 : usual
   test(`a run of ${how} that is killed at ${kills} random instants resumes to the undisturbed result`, async (t) => {

@@ -34,32 +34,44 @@ function textOf(abrv: number, index: Uint8Array, owner: number): string {
   return `${String(abrv).padStart(4, '0')} ${Buffer.from(index).toString('hex')} ${owner}`
 }
 
-/** Writes runs, with a value of node data for each row; returns their paths. */
-function written(runs: readonly TestRun[], blockBytes: number): string[] {
+/** Writes runs, with a value of node data for each row, some to each file; returns the paths of the files. */
+function written(runs: readonly TestRun[], blockBytes: number, perFile = 1): string[] {
   const buids = buidsOf(Math.max(1, ...runs.flatMap(({ rows }) => rows.map(({ owner }) => owner + 1))))
-  return runs.map(({ names, rows }) => {
+  const none = { first: new Int32Array(0), second: null }
+  return Array.from({ length: Math.ceil(runs.length / perFile) }, (_, file) => {
     const path = join(dir, `${files++}.run`)
-    const sorted = [...names].sort()
-    const ranks = Int32Array.from(names, (name) => sorted.indexOf(name))
+    const own = runs.slice(file * perFile, (file + 1) * perFile)
+    const names = [...new Set(own.flatMap((run) => run.names))]
     const run = new RunWriter(path, blockBytes)
-    const none = new Int32Array(0)
-    run.section('byprop', indexRows(rows), ranks, null, buids)
-    run.section('byarray', indexRows([]), none, null, buids)
-    run.section('bytag', indexRows(rows), ranks, ranks, buids)
-    run.section('bytagprop', indexRows(rows.slice(0, 3)), ranks, null, buids)
-    run.section('dataname', indexRows([]), none, null, buids)
-    const start = run.position
-    for (const { group, owner } of rows) run.nodedata(buids, owner * 32, ranks[group], Buffer.from(`value ${owner}`))
-    const propNames = byteListOf(sorted.map((name) => Buffer.from(name)))
-    const nodedata = { start, end: run.position, count: rows.length }
-    run.finish({ propNames, tagNames: propNames, tagPropNames: propNames, nodedata })
+    for (const { names: used, rows: list } of own) {
+      const ranks = ranksAmong(names, used)
+      const rows = list.map((row) => ({ ...row, group: names.indexOf(used[row.group]) }))
+      run.section('byprop', indexRows(rows), { first: ranks, second: null }, buids)
+      run.section('byarray', indexRows([]), none, buids)
+      run.section('bytag', indexRows(rows), { first: ranks, second: ranks }, buids)
+      run.section('bytagprop', indexRows(rows.slice(0, 3)), { first: ranks, second: null }, buids)
+      run.section('dataname', indexRows([]), none, buids)
+      for (const { group, owner } of rows) run.nodedata(buids, owner * 32, group, Buffer.from(`value ${owner}`))
+      run.endRun()
+    }
+    const all = ranksAmong(names, names)
+    const propNames = byteListOf([...names].sort().map((name) => Buffer.from(name)))
+    run.finish({ propNames, tagNames: propNames, tagPropNames: propNames }, all, (db) => {
+      return { first: all, second: db === 'bytag' ? all : null }
+    })
     return path
   })
 }
 
+/** The place of each name among those that are used, in byte order. */
+function ranksAmong(names: readonly string[], used: readonly string[]): Int32Array {
+  const sorted = [...used].sort()
+  return Int32Array.from(names, (name) => sorted.indexOf(name))
+}
+
 /** Runs are added from the last to the first: the plan must not depend on it. */
-function planOf(runs: readonly TestRun[], blockBytes: number): MergePlan {
-  return planOfFiles(written(runs, blockBytes))
+function planOf(runs: readonly TestRun[], blockBytes: number, perFile = 1): MergePlan {
+  return planOfFiles(written(runs, blockBytes, perFile))
 }
 
 function planOfFiles(paths: readonly string[]): MergePlan {
@@ -86,8 +98,8 @@ function merged(unit: MergeUnit): string[] {
   return texts
 }
 
-function check(runs: readonly TestRun[], unitBytes: number, blockBytes: number): MergeUnit[] {
-  const plan = planOf(runs, blockBytes)
+function check(runs: readonly TestRun[], unitBytes: number, blockBytes: number, perFile = 1): MergeUnit[] {
+  const plan = planOf(runs, blockBytes, perFile)
   const abrvOf = new Map(itemsOf(plan.names().propNames).map((name, abrv) => [Buffer.from(name).toString(), abrv]))
   const rows = runs.flatMap(({ names: own, rows: list }) => {
     return list.map(({ group, index, owner }) => ({ abrv: abrvOf.get(own[group]) ?? -1, index, owner }))
@@ -124,14 +136,15 @@ const runs = fc
     )
   })
 
-test('MergePlan.units() and mergeRows() give what sorting all rows gives, whatever the sizes of units and blocks', () => {
+test('MergePlan.units() and mergeRows() give what sorting all rows gives, whatever the sizes of units, blocks and files', () => {
   fc.assert(
     fc.property(
       runs,
       fc.constantFrom(1, 50, 200, 1000, 1 << 24),
       fc.constantFrom(1, 100, 1 << 16),
-      (list, unit, block) => {
-        check(list, unit, block)
+      fc.integer({ min: 1, max: 3 }),
+      (list, unit, block, perFile) => {
+        check(list, unit, block, perFile)
       },
     ),
     { numRuns: 150, seed: 3 },
@@ -154,10 +167,13 @@ function contentOf(plan: MergePlan): object {
   }
 }
 
+const small = fc.integer({ min: 1, max: 4 })
+
 test('runs that mergeRunFiles() has merged, in one level or in two, lead to the very rows of those that it was given', () => {
   fc.assert(
-    fc.property(runs, fc.integer({ min: 1, max: 4 }), fc.constantFrom(1, 100, 1 << 16), (list, fanIn, block) => {
-      const paths = written(list, block)
+    fc.property(runs, small, fc.constantFrom(1, 100, 1 << 16), small, (list, fanIn, block, perFile) => {
+      const paths = written(list, block, perFile)
+      assert.deepEqual(contentOf(planOfFiles(paths)), contentOf(planOf(list, block)), 'several runs in a file')
       const expected = contentOf(planOfFiles(paths))
       let level = paths
       for (const depth of [1, 2]) {
@@ -250,7 +266,12 @@ test('MergePlan.names() is in byte order, and nodedata() leads from the names of
   const section = emptySection()
   const sections = Object.fromEntries(INDEX_DBS.map((db) => [db, section]))
   for (const [partition, list] of lists.entries()) {
-    const nodedata = { start: 0, end: 1, count: 1 }
+    const nodedata = {
+      names: Int32Array.from(list, (_, rank) => rank),
+      starts: Float64Array.of(0),
+      ends: Float64Array.of(1),
+      counts: Int32Array.of(1),
+    }
     const names = { propNames: byteListOf(list), tagNames: NO_NAMES, tagPropNames: NO_NAMES }
     plan.add(partition, `${partition}`, { ...names, sections, nodedata })
   }
@@ -272,6 +293,7 @@ function emptySection(): RunSection {
   const none = new Int32Array(0)
   const nowhere = new Float64Array(0)
   return {
+    runEnds: Int32Array.of(0),
     a: none,
     b: none,
     counts: none,

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { SlabReader } from '../../src/page/page-reader.js'
-import { planPartitions, rangesOf } from '../../src/source/partitions.js'
+import { partitionsPerTask, planPartitions, rangesOf } from '../../src/source/partitions.js'
 import { buildSlab, type Row } from '../page/built-slab.js'
 import { tempDir } from '../support/fixture.js'
 
@@ -108,6 +108,26 @@ test('planPartitions() keeps a node with thousands of rows in one partition', ()
     const counts = rowsPerRange(slab, plan(slab, { workers: 2, memoryBytes: 1 << 30, partitionBytes: 4096 }))
     assert.ok(counts.some((count) => count > 5000))
   })
+})
+
+test('partitionsPerTask() gives a task 8 MiB of small partitions, as many as are merged at once, and leaves work for all', () => {
+  const MIB = 1 << 20
+  const of = (bytes: number, partitionBytes: number, atOnce = 256, workers = 2, taskBytes?: number) =>
+    partitionsPerTask(bytes, Math.ceil(bytes / partitionBytes), { workers, atOnce, taskBytes })
+  assert.equal(of(1000 * MIB, 8 * MIB), 1)
+  assert.equal(of(1000 * MIB, 20 * MIB), 1)
+  assert.equal(of(1000 * MIB, MIB), 8)
+  assert.equal(of(1000 * MIB, MIB / 64), 256)
+  // What a task leaves goes to one merge.
+  assert.deepEqual(
+    [10, 7, 3, 2, 1].map((atOnce) => of(1000 * MIB, MIB, atOnce)),
+    [5, 7, 3, 2, 1],
+  )
+  assert.equal(of(16 * MIB, MIB), 2)
+  assert.equal(of(16 * MIB, MIB, 256, 8), 1)
+  assert.equal(of(16 * MIB, MIB, 256, 8, 4 * MIB), 4)
+  assert.equal(of(16 * MIB, MIB, 256, 2, 1), 1)
+  assert.equal(partitionsPerTask(0, 1, { workers: 2, atOnce: 256, taskBytes: undefined }), 1)
 })
 
 test('rangesOf() makes half-open ranges that follow each other, up to an end', () => {

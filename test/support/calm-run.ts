@@ -5,8 +5,8 @@ import { tempDir, unpack } from './cortex.js'
 import { type RunOptions, runMigrator, TINY } from './migrator.js'
 import { layerDigests } from './row-digest.js'
 
-/** Reads one message per partition, so that kills fall between checkpoints. */
-export const PIECES = { ...TINY, partitionBytes: 12_000 }
+/** A task for each partition, so that kills fall between checkpoints. */
+export const PIECES = { ...TINY, partitionBytes: 12_000, taskBytes: 1 }
 
 /** A source and what an undisturbed run makes of it; made once. */
 export const calm = (async () => {

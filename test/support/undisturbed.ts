@@ -15,7 +15,7 @@ const LIMIT_MS = 120_000
 const GENERATOR = fileURLToPath(new URL('../../bench/synthetic-layer.js', import.meta.url))
 const PIECES = { ...TINY, partitionBytes: 12_000 }
 /** Runs are merged in levels, as those of a layer of more than 512 partitions are. */
-const LEVELS = { ...PIECES, fanIn: { atOnce: 3, most: 4 } }
+const LEVELS = { ...PIECES, taskBytes: 25_000, fanIn: { atOnce: 4, most: 4 } }
 
 /** Cortexes that are small and have, between them, everything that takes a way of its own. */
 export type CortexName = 'demo-cortex' | 'bad/splices-old' | 'made'

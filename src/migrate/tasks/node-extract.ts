@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BUID_BYTES } from '../../bytes/buid.js'
-import { INDEX_DBS } from '../../layout/dest-dbs.js'
+import { INDEX_DBS, type IndexDb } from '../../layout/dest-dbs.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
 import type { LeafSummary } from '../../page/page-chunk.js'
 import { RunWriter } from '../../run/run-file.js'
@@ -13,19 +13,23 @@ import { IndexRows } from '../../translate/index-rows.js'
 import type { NodeTranslator } from '../../translate/node.js'
 
 export interface NodeExtractInput extends NodeSource {
+  /** The first of the partitions. */
   readonly partition: number
   /** Half-open range of buids; null means unbounded. */
   readonly start: Uint8Array | null
   readonly end: Uint8Array | null
-  /** Where to write the sorted index rows; null to keep nothing. */
+  /** The borders between its partitions. */
+  readonly borders: readonly Uint8Array[]
+  /** Where to write the sorted index rows, a run for each partition; null to keep nothing. */
   readonly runPath: string | null
   readonly stream: number
   readonly port: MessagePort
   readonly credits: Credits
 }
 
-/** What a partition's run file says besides its rows: all that the coordinator needs once the file is on disk. */
+/** What a file of runs says besides its rows: all that the coordinator needs once the file is on disk. */
 export interface NodeExtractCounts {
+  /** The first partition. */
   readonly partition: number
   /** Rows of the source's `bybuid` and of its node data in the range. */
   readonly sourceRows: number
@@ -55,11 +59,12 @@ export interface NodeExtractCounts {
 }
 
 /**
- * Reads a range of buids from the source, translates its nodes and node data, sends the finished `bybuid` pages to the
- * writer, and writes the sorted rows of all other databases to a run file.
+ * Reads consecutive partitions from the source, translates their nodes and node data, sends the finished `bybuid` pages
+ * to the writer, and writes the sorted rows of all other databases to a file, a run for each partition. Only the rows of
+ * one partition are in memory.
  */
 export function extractNodes(input: NodeExtractInput): NodeExtractCounts {
-  return new NodeExtract(input).run()
+  return new NodeExtract(input).extract()
 }
 
 class NodeExtract {
@@ -69,7 +74,9 @@ class NodeExtract {
   private readonly builder: LeafBuilder
   private readonly sender: ChunkSender
   private readonly records: PackedRecord[] = []
+  private readonly run: RunWriter | null
   private readonly data = new NodedataRows()
+  private nodedataCount = 0
   private readonly forms = new FormCounts()
   private nodes = 0
   private migrated = 0
@@ -83,21 +90,26 @@ class NodeExtract {
     this.stream = new NodeStream(input, this.translator, (step, key, value) => this.shortKey(step, key, value))
     this.sender = new ChunkSender(input.port, input.stream, input.credits)
     this.builder = new LeafBuilder({ dupSort: false, emit: (chunk) => this.sender.send(chunk) })
+    this.run = input.runPath === null ? null : new RunWriter(input.runPath)
   }
 
-  run(): NodeExtractCounts {
-    const stream = this.stream
-    stream.seek(this.input.start, this.input.end)
-    this.readAll()
+  extract(): NodeExtractCounts {
+    const { stream, input } = this
+    const edges = [input.start, ...input.borders, input.end]
+    for (let i = 0; i + 1 < edges.length; i++) {
+      stream.seek(edges[i], edges[i + 1])
+      this.readAll()
+      this.endPartition()
+    }
     const { entries } = this.finish()
     return {
-      partition: this.input.partition,
+      partition: input.partition,
       sourceRows: stream.nodeRows.rows,
       nodedataRows: stream.dataRows.rows,
       nodes: this.nodes,
       migrated: this.migrated,
       reduced: this.reduced,
-      nodedataMigrated: this.data.count,
+      nodedataMigrated: this.nodedataCount,
       errorCount: this.errors,
       partialNodes: this.partial,
       keptValues: this.translator.keptValues,
@@ -153,34 +165,38 @@ class NodeExtract {
     this.records.push(shortKeyRecord(this.input.layer, step, key, value))
   }
 
-  private finish(): LeafSummary {
-    const input = this.input
-    const translator = this.translator
+  /** Writes the run of a partition. */
+  private endPartition(): void {
+    const { translator, data, run } = this
     const { buids } = this.stream
-    const data = this.data
+    this.nodedataCount += data.count
+    if (run !== null) {
+      const rows = { ...translator.indexes, dataname: data.names }
+      const ranks = translator.ranks(rows)
+      for (const db of INDEX_DBS) run.section(db, rows[db], ranks.of(db), buids)
+      const { owners, groups } = data.names
+      for (const i of data.order(ranks.names.prop.rank)) {
+        run.nodedata(buids, owners[i] * BUID_BYTES, data.numberOf(groups[i]), data.values[i])
+      }
+      run.endRun()
+    }
+    translator.nextRun()
+    data.nextRun()
+  }
+
+  private finish(): LeafSummary {
+    const { translator, data, run } = this
     const summary = this.builder.finish()
-    if (input.runPath === null) {
-      this.sender.end(summary, this.records)
-      return summary
+    if (run !== null) {
+      const { names, of } = translator.taskRanks()
+      const { prop, tag, tagProp } = names
+      const lists = { propNames: prop.sorted, tagNames: tag.sorted, tagPropNames: tagProp.sorted }
+      run.finish(
+        lists,
+        Int32Array.from(data.numbered, (name) => prop.rank[name]),
+        (db) => of(db as IndexDb),
+      )
     }
-    const rows = { ...translator.indexes, dataname: data.names }
-    const ranks = translator.ranks(rows)
-    const { prop, tag, tagProp } = ranks.names
-    const run = new RunWriter(input.runPath)
-    for (const db of INDEX_DBS) {
-      const { first, second } = ranks.of(db)
-      run.section(db, rows[db], first, second, buids)
-    }
-    const start = run.position
-    for (const i of data.order(prop.rank)) {
-      run.nodedata(buids, data.names.owners[i] * BUID_BYTES, prop.rank[data.names.groups[i]], data.values[i])
-    }
-    run.finish({
-      propNames: prop.sorted,
-      tagNames: tag.sorted,
-      tagPropNames: tagProp.sorted,
-      nodedata: { start, end: run.position, count: data.count },
-    })
     this.sender.end(summary, this.records)
     return summary
   }
@@ -191,6 +207,9 @@ class NodedataRows {
   /** One row without index bytes for each value; its group is the name. */
   readonly names = new IndexRows(1 << 6, 0)
   readonly values: Uint8Array[] = []
+  /** The names of the task, by the number that its rows have. */
+  readonly numbered: number[] = []
+  private readonly numbers = new Map<number, number>()
 
   get count(): number {
     return this.values.length
@@ -206,5 +225,18 @@ class NodedataRows {
     const order = this.values.map((_, i) => i)
     const { owners, groups } = this.names
     return order.sort((a, b) => owners[a] - owners[b] || rank[groups[a]] - rank[groups[b]])
+  }
+
+  numberOf(name: number): number {
+    const known = this.numbers.get(name)
+    if (known !== undefined) return known
+    const number = this.numbered.push(name) - 1
+    this.numbers.set(name, number)
+    return number
+  }
+
+  nextRun(): void {
+    this.names.reset(0, 0)
+    this.values.length = 0
   }
 }
