@@ -37,7 +37,9 @@ export class ByteListBuilder {
     if (need > this.bytes.length) {
       this.bytes = grown(this.bytes, new Uint8Array(Math.max(need, 2 * this.bytes.length)))
     }
-    this.bytes.set(buf.subarray(start, end), at)
+    // Most are short, and `set()` takes a view, an object, of each.
+    const { bytes } = this
+    for (let from = start, to = at; from < end; from++, to++) bytes[to] = buf[from]
     this.ends[this.count++] = need
   }
 

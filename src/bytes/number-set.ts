@@ -21,6 +21,15 @@ export class NumberSet {
     return this.list.slice(0, this.size)
   }
 
+  has(number: number): boolean {
+    return this.isIn[number] === 1
+  }
+
+  hasAll({ list, size }: NumberSet): boolean {
+    for (let i = 0; i < size; i++) if (!this.has(list[i])) return false
+    return true
+  }
+
   addAll({ list, size }: NumberSet): void {
     for (let i = 0; i < size; i++) this.add(list[i])
   }

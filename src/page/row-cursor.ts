@@ -66,6 +66,11 @@ export class RowCursor {
     return Uint8Array.prototype.slice.call(this.valueBuf, this.valueStart, this.valueEnd)
   }
 
+  /** Whether there is a row: false before the first `seek()` and behind the last row. */
+  get isOnRow(): boolean {
+    return this.leaf !== null
+  }
+
   /**
    * Goes to the first row whose key is >= `gte`; null: to the first row of all.
    *

@@ -165,7 +165,7 @@ function takeBuffer(bytes: number): ReadBuffer {
 export function mergeRows(readers: readonly SegmentReader[], emit: (reader: SegmentReader) => void): void {
   const open = readers.filter((reader) => reader.next())
   if (open.length === 0) return
-  const tree = new LoserTree(open)
+  tree.start(open)
   while (tree.openCount > 1) {
     const reader = open[tree.winner]
     emit(reader)
@@ -185,26 +185,39 @@ export function mergeRows(readers: readonly SegmentReader[], emit: (reader: Segm
 
 /** A tournament of readers: the winner, and at each inner node the reader that lost there. */
 class LoserTree {
-  winner: number
-  openCount: number
-  private readonly losers: Int32Array
+  winner = 0
+  openCount = 0
+  private count = 0
+  private readers: readonly SegmentReader[] = []
+  private losers = new Int32Array(0)
+  private winners = new Int32Array(0)
   /** The code of each reader's row; that of a loser is relative to the row that it lost to. */
-  private readonly codes: Float64Array
+  private codes = new Float64Array(0)
 
-  constructor(private readonly readers: readonly SegmentReader[]) {
+  /** Begins with each reader's first row. */
+  start(readers: readonly SegmentReader[]): void {
     const count = readers.length
     this.openCount = count
-    this.losers = new Int32Array(count)
-    this.codes = Float64Array.from(readers, ({ view, keyStart, keyEnd }) => codeAt(view, keyStart, keyEnd, 0))
+    this.count = count
+    this.readers = readers
+    if (count > this.losers.length) {
+      this.losers = new Int32Array(2 * count)
+      this.winners = new Int32Array(4 * count)
+      this.codes = new Float64Array(2 * count)
+    }
     // Nodes 1 to count-1 are inner nodes, count to 2*count-1 are the readers.
-    const winners = new Int32Array(2 * count)
-    for (let r = 0; r < count; r++) winners[count + r] = r
+    const { winners, losers, codes } = this
+    for (let r = 0; r < count; r++) {
+      const { view, keyStart, keyEnd } = readers[r]
+      codes[r] = codeAt(view, keyStart, keyEnd, 0)
+      winners[count + r] = r
+    }
     for (let node = count - 1; node >= 1; node--) {
       const a = winners[2 * node]
       const b = winners[2 * node + 1]
       const isFirst = this.isBefore(a, b)
       winners[node] = isFirst ? a : b
-      this.losers[node] = isFirst ? b : a
+      losers[node] = isFirst ? b : a
     }
     this.winner = winners[1]
   }
@@ -220,7 +233,7 @@ class LoserTree {
     const { losers, codes } = this
     let best = this.winner
     codes[best] = code
-    for (let node = (best + losers.length) >> 1; node >= 1; node >>= 1) {
+    for (let node = (best + this.count) >> 1; node >= 1; node >>= 1) {
       const other = losers[node]
       if (!this.isBefore(other, best)) continue
       losers[node] = best
@@ -253,6 +266,9 @@ class LoserTree {
     return codeOfA < codeOfB
   }
 }
+
+/** The merge of this thread: groups may have few rows, so each uses the arrays of the one before. */
+const tree = new LoserTree()
 
 /** The code of a reader's row after a row with the index `view[start, end)`, with which it shares the first words. */
 function codeAfter(view: DataView, start: number, end: number, reader: SegmentReader, words: number): number {

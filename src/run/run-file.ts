@@ -133,7 +133,7 @@ export class RunWriter {
   /**
    * Sorts and writes the rows of one database in this run.
    *
-   * @param ranks of the names within this run
+   * @param ranks of the names within this run, or within more than it has
    * @param buids 32 bytes for each owner number
    */
   section(name: string, rows: IndexRows, { first, second }: GroupRanks, buids: Uint8Array): void {

@@ -99,12 +99,23 @@ export class NodeStream {
     this.shortKey = shortKey
   }
 
-  /** Goes to the rows of `[start, end)`; null means unbounded. Owners are numbered from 0 again. */
-  seek(start: Uint8Array | null, end: Uint8Array | null): void {
+  /**
+   * Goes to the rows of `[start, end)`; null means unbounded.
+   *
+   * @param last where `goOn()` will come to at most
+   */
+  seek(start: Uint8Array | null, end: Uint8Array | null, last = end): void {
+    this.nodeRows.seek(start, end, last)
+    this.dataRows.seek(start, end, last)
     this.owners = 0
-    this.nodeRows.seek(start, end)
-    this.dataRows.seek(start, end)
     this.hasLast = false
+  }
+
+  /** Goes on where the range ended, up to another end. Nodes are numbered from 0 again. */
+  goOn(end: Uint8Array | null): void {
+    this.nodeRows.goOn(end)
+    this.dataRows.goOn(end)
+    this.owners = 0
   }
 
   /** Goes to the next node. @throws {MigrationError} when the source is damaged */

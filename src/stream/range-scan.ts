@@ -19,9 +19,16 @@ export class RangeScan {
     return this.openCursor
   }
 
-  seek(start: Uint8Array | null, end: Uint8Array | null): void {
+  /** @param last where `goOn()` will come to at most */
+  seek(start: Uint8Array | null, end: Uint8Array | null, last = end): void {
     this.end = end
-    this.isOpen = this.openCursor?.seek(start, end) === true && this.isWithin()
+    this.isOpen = this.openCursor?.seek(start, last) === true && this.isWithin()
+  }
+
+  /** Goes on where the range ended, up to another end. */
+  goOn(end: Uint8Array | null): void {
+    this.end = end
+    this.isOpen = this.openCursor?.isOnRow === true && this.isWithin()
   }
 
   next(): boolean {

@@ -9,7 +9,7 @@ import { ARRAY, arraySpans, isKnownStorType, StorType, StorTypeError, writeIndex
 import { checkNdef } from './check-ndef.js'
 import { FormPlan, PropPlan, type ValuePlan } from './form-plan.js'
 import { IndexRows } from './index-rows.js'
-import { type NameRanks, NameTable } from './name-table.js'
+import { NameTable } from './name-table.js'
 import { buidRepr, type NodeFailure, Rejected, reject, rowRepr } from './node-failure.js'
 import { Flag, NodeRows } from './node-rows.js'
 import { packedName, RowKind, type SourceNode, strictText } from './source-node.js'
@@ -32,12 +32,6 @@ export interface NodeTranslatorOptions {
 export interface GroupName {
   readonly kind: KeyName
   readonly name: Uint8Array
-}
-
-/** Names in byte order, and for each database the ranks of each group's names among them. */
-export interface Ranks {
-  readonly names: Readonly<Record<KeyName, NameRanks>>
-  of(db: IndexDb): { readonly first: Int32Array; readonly second: Int32Array | null }
 }
 
 /** Numbers of names, and of pairs of names, that rows use. */
@@ -94,7 +88,7 @@ export class NodeTranslator {
   /** What the run, and all runs of the task, use of the tables. */
   private readonly used = new UsedNames()
   private readonly usedByTask = new UsedNames()
-  /** For `ranksOf()`: the ranks of the two names of each used group. */
+  /** The ranks of the two names of each used group. */
   private tagRanks = new Int32Array(0)
   private formRanks = new Int32Array(0)
   private readonly plans = new Map<string, FormPlan>()
@@ -141,13 +135,14 @@ export class NodeTranslator {
   }
 
   /**
-   * The ranks of the names that the rows of a run use.
+   * The order of the names that the rows of a run use.
    *
    * @param rows the rows of all index databases
-   * @returns valid until the next call
+   * @returns the places of names and groups among those of the run, and maybe of others; valid until the next call
    */
-  ranks(rows: Readonly<Record<IndexDb, IndexRows>>): Ranks {
+  order(rows: Readonly<Record<IndexDb, IndexRows>>) {
     const { used, usedByTask } = this
+    const { prop, tag, tagProp } = this.nameTables
     const { a, b } = this.tagForms
     used.clear()
     for (const db of INDEX_DBS) {
@@ -159,31 +154,34 @@ export class NodeTranslator {
       used.prop.add(b[used.tagForms.at(i)])
     }
     usedByTask.addAll(used)
-    return this.ranksOf(used)
+    const places = { prop: prop.order(used.prop), tag: tag.order(used.tag), tagProp: tagProp.order(used.tagProp) }
+    return { prop: places.prop, of: this.groupRanks(places, used.tagForms) }
   }
 
-  /** The ranks of the names that all runs of the task use. Those of a run are in the same order. */
-  taskRanks(): Ranks {
-    return this.ranksOf(this.usedByTask)
-  }
-
-  private ranksOf(used: UsedNames): Ranks {
+  /** The names that all runs of the task use, in byte order, and the ranks of names and groups. */
+  ranks() {
     const { prop, tag, tagProp } = this.nameTables
-    const { size, a, b } = this.tagForms
+    const { usedByTask: used } = this
     const names = { prop: prop.ranks(used.prop), tag: tag.ranks(used.tag), tagProp: tagProp.ranks(used.tagProp) }
+    const ranks = { prop: names.prop.rank, tag: names.tag.rank, tagProp: names.tagProp.rank }
+    return { names, of: this.groupRanks(ranks, used.tagForms) }
+  }
+
+  /** The ranks of each group's names, given those of names. */
+  private groupRanks(ranks: Readonly<Record<KeyName, Int32Array>>, tagForms: NumberSet) {
+    const { size, a, b } = this.tagForms
     this.tagRanks = roomyArray(this.tagRanks, size)
     this.formRanks = roomyArray(this.formRanks, size)
     const pairs = { first: this.tagRanks, second: this.formRanks }
-    for (let i = 0; i < used.tagForms.size; i++) {
-      const group = used.tagForms.at(i)
-      pairs.first[group] = names.tag.rank[a[group]]
-      pairs.second[group] = names.prop.rank[b[group]]
+    for (let i = 0; i < tagForms.size; i++) {
+      const group = tagForms.at(i)
+      pairs.first[group] = ranks.tag[a[group]]
+      pairs.second[group] = ranks.prop[b[group]]
     }
-    const of = (db: IndexDb) => {
+    return (db: IndexDb) => {
       const [kind, second] = keyOf(db)
-      return second === undefined ? { first: names[kind].rank, second: null } : pairs
+      return second === undefined ? { first: ranks[kind], second: null } : pairs
     }
-    return { names, of }
   }
 
   /** How many names it remembers. */

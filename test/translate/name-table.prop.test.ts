@@ -7,7 +7,7 @@ import { NameTable } from '../../src/translate/name-table.js'
 
 const name = fc.uint8Array({ minLength: 1, maxLength: 3 })
 
-test('NameTable.ranks() ranks the names of one partition after another, as a table of its own would', () => {
+test('NameTable.order() and ranks() rank the names of one task after another, as a table of its own would', () => {
   fc.assert(
     fc.property(fc.array(fc.array(name, { maxLength: 80 }), { maxLength: 6 }), (partitions) => {
       const table = new NameTable()
@@ -16,8 +16,17 @@ test('NameTable.ranks() ranks the names of one partition after another, as a tab
         used.clear()
         const ids = names.map((bytes) => table.id(bytes))
         for (const id of ids) used.add(id)
-        const { rank, sorted } = table.ranks(used)
         const inOrder = [...new Set(names.map((bytes) => Buffer.from(bytes).toString('latin1')))].sort()
+        const textOf = (id: number) => Buffer.from(table.name(id)).toString('latin1')
+        // Some of them first, as the runs of a task do.
+        for (const some of [ids.slice(0, 9), ids.slice(5, 30), ids]) {
+          const run = new NumberSet()
+          for (const id of some) run.add(id)
+          const place = table.order(run)
+          const texts = [...run.numbers()].sort((a, b) => place[a] - place[b]).map(textOf)
+          assert.deepEqual(texts, [...texts].sort())
+        }
+        const { rank, sorted } = table.ranks(used)
         assert.deepEqual(
           Array.from(sorted.ends, (_, place) => Buffer.from(itemOf(sorted, place)).toString('latin1')),
           inOrder,

@@ -95,9 +95,12 @@ class NodeExtract {
 
   extract(): NodeExtractCounts {
     const { stream, input } = this
-    const edges = [input.start, ...input.borders, input.end]
-    for (let i = 0; i + 1 < edges.length; i++) {
-      stream.seek(edges[i], edges[i + 1])
+    const [first, ...others] = [...input.borders, input.end]
+    stream.seek(input.start, first, input.end)
+    this.readAll()
+    this.endPartition()
+    for (const end of others) {
+      stream.goOn(end)
       this.readAll()
       this.endPartition()
     }
@@ -172,10 +175,10 @@ class NodeExtract {
     this.nodedataCount += data.count
     if (run !== null) {
       const rows = { ...translator.indexes, dataname: data.names }
-      const ranks = translator.ranks(rows)
-      for (const db of INDEX_DBS) run.section(db, rows[db], ranks.of(db), buids)
+      const { prop, of } = translator.order(rows)
+      for (const db of INDEX_DBS) run.section(db, rows[db], of(db), buids)
       const { owners, groups } = data.names
-      for (const i of data.order(ranks.names.prop.rank)) {
+      for (const i of data.order(prop)) {
         run.nodedata(buids, owners[i] * BUID_BYTES, data.numberOf(groups[i]), data.values[i])
       }
       run.endRun()
@@ -188,7 +191,7 @@ class NodeExtract {
     const { translator, data, run } = this
     const summary = this.builder.finish()
     if (run !== null) {
-      const { names, of } = translator.taskRanks()
+      const { names, of } = translator.ranks()
       const { prop, tag, tagProp } = names
       const lists = { propNames: prop.sorted, tagNames: tag.sorted, tagPropNames: tagProp.sorted }
       run.finish(
