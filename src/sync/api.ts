@@ -229,6 +229,7 @@ export interface NotLookedAt {
     | 'new_layers'
     | 'other_connections'
     | 'lost_splices'
+    | 'triggers'
   /** A sentence. */
   readonly text: string
 }
@@ -290,9 +291,10 @@ export interface SyncService {
    * Waits until all layers are in sync at one moment, and nothing is left that could go away on its own. Then look at
    * the blockers.
    *
+   * @param isEnd whether the sync ends then: also waits until the destination has surely committed everything
    * @throws {MigrationError} when a layer has stopped instead
    */
-  untilCaughtUp(): Promise<SyncState>
+  untilCaughtUp(isEnd?: boolean): Promise<SyncState>
   /** Ends the service: pushes or gives back what is pending. Keeps `syncing`, so that the next process continues. */
   close(): Promise<void>
 }

@@ -7,14 +7,19 @@ export interface Unseen {
   readonly links: readonly { readonly connectedAt: number | null; readonly isChanged: boolean }[]
   /** Layers whose destination does not say how long its log of node edits is. */
   readonly blindLayers: readonly string[]
+  /** Whether a command holds migration mode off. */
+  readonly isModeOff: boolean
   /** Why we could not look for something; null when we could. */
   readonly troubles: readonly (readonly [key: NotLookedAt['key'], text: string | null])[]
 }
 
+const TRIGGERS_ON =
+  'A command holds migration mode off: what triggers and cron jobs of the destination have made of synced changes is not seen'
+
 /**
  * What the verdict "safe to cut over" does not cover, one sentence each. All interfaces of the service use these texts.
  */
-export function notLookedAt({ links, blindLayers, troubles }: Unseen): NotLookedAt[] {
+export function notLookedAt({ links, blindLayers, isModeOff, troubles }: Unseen): NotLookedAt[] {
   const found: [NotLookedAt['key'], string | null][] = [
     splicesSeen(links),
     ['node_data', 'Node data is not looked at: no release of 0.1.x logs its changes'],
@@ -23,6 +28,7 @@ export function notLookedAt({ links, blindLayers, troubles }: Unseen): NotLooked
       'Nodes are not compared with each other: what others have changed at the destination is not seen, nor that a destination that is newer than 2.8, or was upgraded meanwhile, was put back to a backup and then changed',
     ],
     ['edit_log', blindText(blindLayers)],
+    ['triggers', isModeOff ? TRIGGERS_ON : null],
     ...troubles.map(([key, text]): [NotLookedAt['key'], string | null] => [key, text]),
   ]
   // Several layers may have the same trouble.

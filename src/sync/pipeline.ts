@@ -131,6 +131,7 @@ export class LayerSyncs implements SyncService {
       layers,
       unanswered,
       isLookedFor,
+      override: store.migrationModeOverride(),
       others: [...this.unsynced.blockers, ...this.others.blockers(this.ground.clock.elapsed())],
     })
     const unseen = this.notLookedAt()
@@ -222,7 +223,7 @@ export class LayerSyncs implements SyncService {
     }
   }
 
-  async untilCaughtUp(): Promise<SyncState> {
+  async untilCaughtUp(isEnd = false): Promise<SyncState> {
     await this.resumeOrder
     await this.last
     const layers = [...this.layers.values()]
@@ -235,7 +236,8 @@ export class LayerSyncs implements SyncService {
       const state = await this.ask()
       const failure = layers.map((layer) => layer.failure).find((each) => each !== null)
       if (failure) throw failure
-      if (state.blockers.every(({ passes }) => !passes)) return state
+      const isDurable = !isEnd || !state.canCutover || layers.every((layer) => layer.isSettled)
+      if (state.blockers.every(({ passes }) => !passes) && isDurable) return state
       await this.ground.clock.sleep(CAUGHT_UP_MS, NEVER)
     }
   }
@@ -387,6 +389,7 @@ export class LayerSyncs implements SyncService {
     return notLookedAt({
       links: layers.map((layer) => layer.sourceLink),
       blindLayers: layers.filter((layer) => layer.isBlind).map(({ iden }) => iden),
+      isModeOff: this.parts.store.migrationModeOverride() === false,
       troubles: [
         ['new_layers', this.unsynced.trouble],
         ['other_connections', this.others.trouble],

@@ -11,13 +11,22 @@ export interface VerdictParts {
   readonly others: readonly Blocker[]
   /** Whether we have looked for layers, views and connections since the question. */
   readonly isLookedFor: boolean
+  /** Whether a command holds migration mode on or off. */
+  readonly override: boolean | null
 }
 
 /** The reasons not to cut over yet; none when it is safe. All interfaces of the service give this one answer. */
-export function blockersOf({ syncing, layers, unanswered, others, isLookedFor }: VerdictParts): Blocker[] {
+export function blockersOf({ syncing, layers, unanswered, others, isLookedFor, override }: VerdictParts): Blocker[] {
   if (layers.length === 0) return [lasting('No layer was ever started')]
   const blockers: Blocker[] = []
   if (!syncing) blockers.push(lasting('The sync is stopped'))
+  if (override === true) {
+    blockers.push(
+      lasting(
+        'A command holds migration mode on, so triggers and cron jobs of the destination would stay off: migrsync.migrationmode.auto switches them on with the end of the sync',
+      ),
+    )
+  }
   blockers.push(...others)
   const notes = new Map<string, { readonly blocker: Blocker; readonly names: string[] }>()
   for (const layer of layers) {

@@ -112,7 +112,8 @@ test('what is read again, as the destination has lost it, is no sign that splice
 
 test('that no splice has come is said of the time since which all layers are connected', () => {
   const links = [1_000_000, 2_000_000, null].map((connectedAt) => ({ connectedAt, isChanged: false }))
-  const textOf = (each: typeof links) => notLookedAt({ links: each, blindLayers: [], troubles: [] })[0].text
+  const textOf = (each: typeof links) =>
+    notLookedAt({ links: each, blindLayers: [], isModeOff: false, troubles: [] })[0].text
   assert.match(textOf(links), /none has come since 1970\/01\/01 00:33:20/)
   const changed = links.map((link) => ({ ...link, isChanged: link.connectedAt !== null }))
   assert.match(textOf(changed), /since 1970\/01\/01 00:16:40/)
@@ -232,6 +233,31 @@ test('untilCaughtUp() wants all layers in sync at the same moment', async () => 
   const state = await bench.run(done)
   assert.equal(state.canCutover, true)
   assert.deepEqual(bench.values(), [1, 2, 3])
+})
+
+test('untilCaughtUp() waits until the destination has surely committed all, when the sync ends then', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  bench.add(A, asn(1))
+  await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual([bench.values(), bench.store.settledOffset(A)], [[1], 0])
+  assert.equal((await bench.run(bench.service.untilCaughtUp(true))).canCutover, true)
+  assert.equal(bench.store.settledOffset(A), 1)
+})
+
+test('migration mode that a command holds on keeps from cutting over, and one that is held off is told', async () => {
+  const bench = new Bench()
+  await bench.start([A, 0])
+  await bench.run(bench.service.enableMigrationMode())
+  const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
+  assert.equal(canCutover, false)
+  assert.match(cutoverBlockers.join(), /^A command holds migration mode on, so triggers and cron jobs .* stay off/)
+  await bench.run(bench.service.disableMigrationMode())
+  const held = await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual([held.canCutover, held.unseen.some(({ key }) => key === 'triggers')], [true, true])
+  await bench.run(bench.service.automaticMigrationMode())
+  const free = await bench.run(bench.service.untilCaughtUp())
+  assert.deepEqual([free.canCutover, free.unseen.some(({ key }) => key === 'triggers')], [true, false])
 })
 
 test('untilCaughtUp() ends with what waiting does not cure', async () => {

@@ -68,6 +68,12 @@ export class LayerSync {
     return this.isRunning && run?.pusher.isCompared === true && (run.pipe.marks.last.index ?? 0) === 0
   }
 
+  /** Whether all that the destination has acknowledged is surely on its disk. */
+  get isSettled(): boolean {
+    const frontier = this.run?.pipe.frontier
+    return frontier !== undefined && frontier.settled === frontier.pushed
+  }
+
   isPolledSince(askedAt: number): boolean {
     const { reader, pusher } = this.run ?? {}
     // While the destination is away, that alone blocks the cut-over.
