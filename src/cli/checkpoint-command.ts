@@ -14,7 +14,8 @@ const CODES = { 0: 'done', 4: 'there are no checkpoints' }
 interface Checkpoint {
   readonly fingerprint?: Readonly<Record<string, unknown>>
   /** Borders between partitions of nodes, or first offsets of ranges of splices. */
-  readonly borders?: readonly unknown[]
+  readonly borders?: { readonly ends: Uint32Array }
+  readonly perTask?: number
   readonly starts?: readonly unknown[]
   readonly nodelim?: number | null
   readonly isBuilt?: boolean
@@ -122,8 +123,8 @@ async function requireCheckpoints(dest: string): Promise<void> {
 }
 
 function shown(key: string, checkpoint: Checkpoint, streams: readonly Stream[]): Shown {
-  const { fingerprint = {}, borders, starts, isBuilt, nodelim = null } = checkpoint
-  const parts = borders === undefined ? (starts?.length ?? null) : borders.length + 1
+  const { fingerprint = {}, borders, perTask = 1, starts, isBuilt, nodelim = null } = checkpoint
+  const parts = borders === undefined ? (starts?.length ?? null) : Math.ceil((borders.ends.length + 1) / perTask)
   const done = streams.flatMap(({ counts }) => (counts === undefined ? [] : [counts]))
   return {
     step: key.slice(0, key.indexOf('/')),

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
 import en from 'zod/v4/locales/en.js'
+import type { ByteList } from '../bytes/byte-list.js'
 import type { StreamState } from '../page/page-chunk.js'
 
 /** Raise this when partitions, runs or checkpoints of nodes change: we then do not resume older runs. */
-export const NODES_SCHEMA = 10
+export const NODES_SCHEMA = 11
 /** Like NODES_SCHEMA, for splices. */
 export const SPLICES_SCHEMA = 7
 
@@ -13,6 +14,8 @@ z.config(en())
 const count = z.int().check(z.nonnegative())
 const bytes: z.ZodMiniType<Uint8Array> = z.instanceof(Uint8Array)
 const numbers = z.instanceof(Uint32Array)
+/** Byte strings end to end. */
+const byteList: z.ZodMiniType<ByteList> = z.strictObject({ bytes: z.instanceof(Uint8Array), ends: numbers })
 /** An XXH64 in hex. */
 const digest = z.string().check(z.regex(/^[0-9a-f]{16}$/))
 const countByName = z.readonly(z.array(z.readonly(z.tuple([z.string(), count]))))
@@ -54,7 +57,7 @@ const built = z.optional(z.record(z.string(), slabPrint))
 export const nodesCheckpoint = z.strictObject({
   fingerprint: nodesFingerprint,
   /** The buids that separate partitions. */
-  borders: z.readonly(z.array(bytes)),
+  borders: byteList,
   /** How many consecutive partitions a task translates. */
   perTask: z.int().check(z.positive()),
   nodelim: z.nullable(count),
@@ -158,7 +161,6 @@ export const splicesStream = z.strictObject({ stream: count, ...place, counts: s
 /** What the writer reads of a finished stream: where its pages are. */
 export const placedStream = z.object({ stream: count, slab: z.string(), state: streamState })
 
-const byteList = z.strictObject({ bytes, ends: numbers })
 const int32s = z.instanceof(Int32Array)
 const positions = z.instanceof(Float64Array)
 

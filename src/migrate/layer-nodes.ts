@@ -1,13 +1,14 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { byteListOf } from '../bytes/byte-list.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { NodesCheckpoint, NodesStream } from '../layout/records.js'
 import { SlabReader } from '../page/page-reader.js'
 import { FAN_IN, type FanIn } from '../run/run-levels.js'
 import { nthNode } from '../source/node-limit.js'
 import { findForms } from '../source/partial-forms.js'
-import { type BuidRange, partitionsPerTask, planPartitions, rangesOf } from '../source/partitions.js'
+import { Partitions, partitionsPerTask, planPartitions } from '../source/partitions.js'
 import { nodedataRows, nodeRows } from '../source/source-dbs.js'
 import type { GroupCommit } from '../thread/in-turn.js'
 import { type JobEvents, LayerJob, type Noted, type Saved } from './layer-job.js'
@@ -17,7 +18,7 @@ import { LayerRuns, PartRuns, type Runs } from './layer-runs.js'
 import { NodeTotals } from './node-totals.js'
 import type { PieceSizes } from './options.js'
 import type { StreamThreads } from './stream-task.js'
-import type { NodeExtractCounts } from './tasks/node-extract.js'
+import type { NodeExtractCounts, NodeExtractInput } from './tasks/node-extract.js'
 
 export interface LayerNodesOptions extends LayerNodesSource {
   /** What other processes have made of the layer; null when this one does all of it. */
@@ -151,15 +152,15 @@ export class LayerNodes {
       const borders = saved?.head.borders ?? plan.borders
       const unitBytes = saved === null ? this.options.pieces.unitBytes : saved.head.unitBytes
       const fanIn = saved === null ? this.options.pieces.fanIn : saved.head.fanIn
-      const perTask = saved?.head.perTask ?? this.perTask(borders, fanIn)
+      const perTask = saved?.head.perTask ?? this.perTask(borders.ends.length + 1, fanIn)
       const { nodelim, made } = this.options
       const parts = made?.plan.parts
       const { fingerprint, end } = plan
       const head = { fingerprint, borders, perTask, nodelim, unitBytes, fanIn, parts, isBuilt: false }
-      const ranges = rangesOf(borders, end)
-      this.runs = this.runsOf(ranges.length, fanIn, perTask)
+      const partitions = new Partitions(borders, end)
+      this.runs = this.runsOf(partitions.count, fanIn, perTask)
       if (!this.options.dryRun) await this.begin(saved, head)
-      const commits = await this.extractAll(ranges, perTask, nodedata)
+      const commits = await this.extractAll(partitions, perTask, nodedata)
       if (!plan.isLimited) this.checkRowCounts(layer, nodedata)
       layer.assertUnchanged()
       nodedata?.assertUnchanged()
@@ -204,7 +205,7 @@ export class LayerNodes {
       const runs = new LayerRuns(dir, share.end - share.first, fanIn, 1, key, threads, share.first)
       this.runs = runs
       this.totalRows = nodeRows(layer).entries + (nodedataRows(nodedata)?.entries ?? 0)
-      const commits = await this.extractAll(rangesOf(borders, null), 1, nodedata, share)
+      const commits = await this.extractAll(new Partitions(byteListOf(borders), null), 1, nodedata, share)
       await commits.drain()
       await runs.drain()
       layer.assertUnchanged()
@@ -246,23 +247,24 @@ export class LayerNodes {
     return {
       end,
       isLimited: end !== null,
-      borders:
+      borders: byteListOf(
         options.made?.plan.borders ??
-        planPartitions(data === undefined ? [bybuid] : [bybuid, data], layer.pageSize, {
-          workers: this.job.threads.pool.workers,
-          memoryBytes: options.memoryBytes,
-          partitionBytes: options.pieces.partitionBytes,
-        }),
+          planPartitions(data === undefined ? [bybuid] : [bybuid, data], layer.pageSize, {
+            workers: this.job.threads.pool.workers,
+            memoryBytes: options.memoryBytes,
+            partitionBytes: options.pieces.partitionBytes,
+          }),
+      ),
       fingerprint: nodesFingerprint(options),
     }
   }
 
   /** How many partitions a task translates. Each piece of a part has a stream of its own. */
-  private perTask(borders: readonly Uint8Array[], fanIn: FanIn = FAN_IN): number {
+  private perTask(partitions: number, fanIn: FanIn = FAN_IN): number {
     const { made, pieces } = this.options
     if (made !== null) return 1
     const { workers } = this.job.threads.pool
-    return partitionsPerTask(this.sourceBytes, borders.length + 1, {
+    return partitionsPerTask(this.sourceBytes, partitions, {
       workers,
       atOnce: fanIn.atOnce,
       taskBytes: pieces.taskBytes,
@@ -289,7 +291,7 @@ export class LayerNodes {
     await ready
     if (saved === null) return
     this.events.info(
-      `Resuming nodes migration from partition ${this.done.size * head.perTask} of ${head.borders.length + 1} for layer ${this.options.iden}`,
+      `Resuming nodes migration from partition ${this.done.size * head.perTask} of ${head.borders.ends.length + 1} for layer ${this.options.iden}`,
     )
   }
 
@@ -300,7 +302,7 @@ export class LayerNodes {
 
   /** Returns when all partitions are translated. The last ones may not be committed yet. */
   private async extractAll(
-    ranges: readonly BuidRange[],
+    partitions: Partitions,
     perTask: number,
     nodedata: SlabReader | null,
     share?: Share,
@@ -321,11 +323,15 @@ export class LayerNodes {
     // Show at once what an earlier run did: it says nothing about the speed of this one.
     this.showProgress()
     const deferred: Extracted[] = []
-    const own = ranges.map((_, index) => index).slice(share?.first, share?.end)
-    const open = own.filter((index, i) => i % perTask === 0 && !this.done.has(index))
-    const rangesFrom = (first: number) => ranges.slice(first, first + perTask)
-    await job.each(open, [commits, runs], async (first) => {
-      const partition = await this.extract(first, rangesFrom(first), [], nodedata !== null)
+    const open: number[] = []
+    const { first, end } = share ?? { first: 0, end: partitions.count }
+    for (let index = first; index < end; index += perTask) if (!this.done.has(index)) open.push(index)
+    const ofTask = (index: number): Pick<NodeExtractInput, 'partition' | 'start' | 'end' | 'borders'> => {
+      const behind = index + perTask
+      return { partition: index, ...partitions.range(index, behind), borders: partitions.within(index, behind) }
+    }
+    await job.each(open, [commits, runs], async (index) => {
+      const partition = await this.extract(ofTask(index), [], nodedata !== null)
       // Parts have looked for these forms already.
       const isUnresolved = mapPartial && made === null && partition.counts.unresolved.length > 0
       if (isUnresolved) deferred.push(partition)
@@ -339,34 +345,30 @@ export class LayerNodes {
       )
       await job.threads.writer.call('drop', { slab, streams: deferred.map(({ stream }) => stream) })
       await job.each(deferred, [commits, runs], async ({ counts: { partition, unresolved } }) => {
-        finished(await this.extract(partition, rangesFrom(partition), formsOf(forms, unresolved), nodedata !== null))
+        finished(await this.extract(ofTask(partition), formsOf(forms, unresolved), nodedata !== null))
       })
     }
     return commits
   }
 
   private async extract(
-    first: number,
-    ranges: readonly BuidRange[],
+    range: Pick<NodeExtractInput, 'partition' | 'start' | 'end' | 'borders'>,
     knownForms: readonly (readonly [string, string])[],
     withNodedata: boolean,
   ): Promise<Extracted> {
     const { options } = this
-    const runPath = options.dryRun ? null : this.runPath(first)
+    const runPath = options.dryRun ? null : this.runPath(range.partition)
     const stream = this.streams++
     const place = { slab: this.slab, stream }
     const { result: counts, pageBytes } = await this.job.stream(place, 'extractNodes', {
       layer: options.iden,
-      partition: first,
       layerPath: this.layerPath,
       nodedataPath: withNodedata ? this.nodedataPath : null,
       otherLayerPaths: options.mapPartial
         ? options.otherLayers.map((iden) => cortexPaths(options.srcDir).layer(iden).slab('layer'))
         : [],
       knownForms,
-      start: ranges[0].start,
-      end: ranges[ranges.length - 1].end,
-      borders: ranges.slice(1).flatMap(({ start }) => start ?? []),
+      ...range,
       checks: options.checks,
       mapPartial: options.mapPartial,
       isLayerMissing: options.isLayerMissing,

@@ -1,4 +1,5 @@
 import { BUID_BYTES } from '../bytes/buid.js'
+import { type ByteList, byteListOf, itemOf } from '../bytes/byte-list.js'
 import type { DbReader } from '../page/page-reader.js'
 import { mostPartitionBytes } from './memory-plan.js'
 
@@ -79,7 +80,42 @@ export function partitionsPerTask(
 
 /** Half-open ranges between the borders. */
 export function rangesOf(borders: readonly Uint8Array[], end: Uint8Array | null): BuidRange[] {
-  const inside = end === null ? borders : borders.filter((border) => Buffer.compare(border, end) < 0)
-  const edges = [null, ...inside, end]
-  return edges.slice(0, -1).map((start, i) => ({ start, end: edges[i + 1] }))
+  const partitions = new Partitions(byteListOf(borders), end)
+  return Array.from({ length: partitions.count }, (_, index) => partitions.range(index, index + 1))
+}
+
+/** Partitions by number. A large layer has so many that borders as objects would take more memory than what they say. */
+export class Partitions {
+  readonly count: number
+
+  /** @param end where the last one ends; borders from there on do not count */
+  constructor(
+    private readonly borders: ByteList,
+    private readonly end: Uint8Array | null,
+  ) {
+    let count = borders.ends.length
+    while (end !== null && count > 0 && Buffer.compare(itemOf(borders, count - 1), end) >= 0) count--
+    this.count = count + 1
+  }
+
+  /** The range of the partitions from `first` to before `end`. */
+  range(first: number, end: number): BuidRange {
+    const last = Math.min(end, this.count)
+    return {
+      start: first === 0 ? null : this.border(first - 1),
+      end: last === this.count ? this.end : this.border(last - 1),
+    }
+  }
+
+  /** The borders within that range. */
+  within(first: number, end: number): Uint8Array[] {
+    const inside: Uint8Array[] = []
+    for (let border = first; border < Math.min(end, this.count) - 1; border++) inside.push(this.border(border))
+    return inside
+  }
+
+  /** A copy: a view would take the borders of all along when it goes to another thread. */
+  private border(index: number): Uint8Array {
+    return itemOf(this.borders, index).slice()
+  }
 }
