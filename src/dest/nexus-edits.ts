@@ -67,7 +67,7 @@ function* each(buids: readonly Uint8Array[], edits: (buid: Uint8Array) => Genera
 function* nodeEdits(layer: SlabReader, only: Uint8Array | null = null): Generator<Value> {
   const cursor = layer.db('bybuid')?.cursor()
   if (cursor === undefined) return
-  let more = cursor.seek(only)
+  let more = cursor.seek(only, only)
   while (more) {
     const buid = cursor.key().slice(0, BUID_BYTES)
     if (only !== null && Buffer.compare(buid, only) !== 0) return

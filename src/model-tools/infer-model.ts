@@ -93,7 +93,7 @@ class NodeFinder {
 
   has(form: string, valu: Value): boolean {
     const key = Buffer.concat([buid([form, valu]), Buffer.from(`*${form}`)])
-    return this.cursors.some((cursor) => cursor.seek(key) && Buffer.compare(cursor.key(), key) === 0)
+    return this.cursors.some((cursor) => cursor.seek(key, key) && Buffer.compare(cursor.key(), key) === 0)
   }
 }
 

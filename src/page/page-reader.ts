@@ -250,7 +250,7 @@ export class DbReader {
     lt: Uint8Array | null = null,
   ): Generator<{ key: Uint8Array; value: Uint8Array }> {
     const cursor = this.cursor()
-    for (let more = cursor.seek(gte); more; more = cursor.next()) {
+    for (let more = cursor.seek(gte, lt); more; more = cursor.next()) {
       const key = cursor.key()
       if (lt !== null && Buffer.compare(key, lt) >= 0) return
       yield { key, value: cursor.value() }
@@ -260,7 +260,7 @@ export class DbReader {
   /** The value of a key (the first one if it has several), or undefined. */
   get(key: Uint8Array): Uint8Array | undefined {
     const cursor = this.cursor()
-    return cursor.seek(key) && Buffer.compare(cursor.key(), key) === 0 ? cursor.value() : undefined
+    return cursor.seek(key, key) && Buffer.compare(cursor.key(), key) === 0 ? cursor.value() : undefined
   }
 
   /** Whether there is a row with exactly this key and value. */

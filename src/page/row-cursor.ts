@@ -36,6 +36,8 @@ export class RowCursor {
   valueEnd = 0
   nodeFlags = 0
 
+  /** The last branch page of each level, by its number: lookups of keys near each other share most of the way down. */
+  private readonly lastBranches: { pgno: number; page: Page }[] = []
   private readonly branches: Page[] = []
   private readonly branchIndex: number[] = []
   private leaf: Page | null = null
@@ -74,7 +76,8 @@ export class RowCursor {
   /**
    * Goes to the first row whose key is >= `gte`; null: to the first row of all.
    *
-   * @param lt where the caller will stop: we read no pages after it ahead of time, but the caller may go on
+   * @param lt where the caller will stop: we read no pages after it ahead of time, but the caller may go on. To look up
+   *   a single key, give it here too: else each lookup reads a whole window.
    */
   seek(gte: Uint8Array | null, lt: Uint8Array | null = null): boolean {
     this.lt = lt
@@ -91,7 +94,7 @@ export class RowCursor {
 
   /** Looks for the row with exactly this key and value. You cannot use the cursor afterwards. */
   seekRow(key: Uint8Array, value: Uint8Array): boolean {
-    if (!this.seek(key) || compareBytes(this.buf, this.keyStart, this.keyEnd, key) !== 0) return false
+    if (!this.seek(key, key) || compareBytes(this.buf, this.keyStart, this.keyEnd, key) !== 0) return false
     if (this.dups !== null) return this.dups.has(value)
     return compareBytes(this.valueBuf, this.valueStart, this.valueEnd, value) === 0
   }
@@ -119,14 +122,14 @@ export class RowCursor {
   private descend(root: number, choose: (page: Page) => number): void {
     this.branches.length = 0
     this.branchIndex.length = 0
-    let page = this.pageAt(root)
+    let page = this.record.depth > 1 ? this.branchAt(0, root) : this.pageAt(root)
     while (page.isBranch) {
       if (this.branches.length >= MAX_DEPTH)
         throw this.slab.corrupt(`the tree of page ${root} is deeper than ${MAX_DEPTH}`)
       const index = choose(page)
       this.branches.push(page)
       this.branchIndex.push(index)
-      page = this.childAt(page, index)
+      page = this.childAt(page, index, this.branches.length)
     }
     this.leaf = page
   }
@@ -141,12 +144,12 @@ export class RowCursor {
     const before = this.leaf as Page
     this.lastKey = before.count === 0 ? empty : before.key(before.count - 1)
     this.branchIndex[level]++
-    let page = this.childAt(this.branches[level], this.branchIndex[level])
+    let page = this.childAt(this.branches[level], this.branchIndex[level], level + 1)
     for (level++; level < this.branches.length; level++) {
       if (!page.isBranch) throw this.slab.corrupt('leaves lie at different depths')
       this.branches[level] = page
       this.branchIndex[level] = 0
-      page = this.childAt(page, 0)
+      page = this.childAt(page, 0, level + 1)
     }
     if (page.isBranch) throw this.slab.corrupt('leaves lie at different depths')
     this.leaf = page
@@ -158,7 +161,8 @@ export class RowCursor {
     return true
   }
 
-  private childAt(branch: Page, index: number): Page {
+  private childAt(branch: Page, index: number, level: number): Page {
+    if (level < this.record.depth - 1) return this.branchAt(level, branch.child(index))
     const page = this.windowPage(branch, index)
     if (this.reused === null || !page.isBranch) return page
     // The leaves below it will overwrite the buffer.
@@ -184,6 +188,14 @@ export class RowCursor {
     this.windowStart = pgno
     this.windowCount = count
     return new Page(this.slab, this.window, 0)
+  }
+
+  private branchAt(level: number, pgno: number): Page {
+    const last = this.lastBranches[level]
+    if (last?.pgno === pgno) return last.page
+    const page = this.pageAt(pgno)
+    this.lastBranches[level] = { pgno, page }
+    return page
   }
 
   private pageAt(pgno: number): Page {
@@ -263,7 +275,7 @@ class Dups {
 
   has(value: Uint8Array): boolean {
     const { tree, page } = this
-    if (tree !== null) return tree.seek(value) && compareBytes(tree.buf, tree.keyStart, tree.keyEnd, value) === 0
+    if (tree !== null) return tree.seek(value, value) && compareBytes(tree.buf, tree.keyStart, tree.keyEnd, value) === 0
     if (page === null) return false
     const index = page.firstAtOrAbove(value)
     return index < page.count && Buffer.compare(page.key(index), value) === 0

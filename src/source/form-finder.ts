@@ -30,7 +30,7 @@ export class FormFinder {
   find(buid: Uint8Array): string | null {
     this.seekKey.set(buid)
     for (const cursor of this.cursors) {
-      if (!cursor.seek(this.seekKey) || cursor.keyEnd - cursor.keyStart <= 33) continue
+      if (!cursor.seek(this.seekKey, this.seekKey) || cursor.keyEnd - cursor.keyStart <= 33) continue
       const key = Buffer.from(
         cursor.buf.buffer,
         cursor.buf.byteOffset + cursor.keyStart,

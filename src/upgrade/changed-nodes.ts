@@ -122,7 +122,7 @@ export class NodeRows {
     const cursor = this.cursor
     const rows: OldRow[] = []
     if (cursor === null) return rows
-    for (let more = cursor.seek(buid); more && compareToBuid(cursor, buid) === 0; more = cursor.next()) {
+    for (let more = cursor.seek(buid, buid); more && compareToBuid(cursor, buid) === 0; more = cursor.next()) {
       rows.push({ name: cursor.key().subarray(BUID_BYTES), value: cursor.value() })
     }
     return rows

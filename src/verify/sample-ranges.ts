@@ -11,7 +11,8 @@ export function sampleRanges(bybuid: DbReader, nodes: number, random = Math.rand
   const cursor = bybuid.cursor()
   const chosen = new Map<string, Uint8Array>()
   for (let i = 0; i < nodes; i++) {
-    let more = cursor.seek(starts[Math.floor(random() * starts.length)])
+    const start = starts[Math.floor(random() * starts.length)]
+    let more = cursor.seek(start, start)
     let buid = more ? buidOf(cursor.key()) : null
     let steps = Math.floor(random() * MOST_STEPS)
     while (more && steps > 0) {

@@ -134,24 +134,30 @@ test('RowCursor reads no pages ahead that lie behind where the caller will stop'
   const slab = SlabReader.open(built)
   const db = slab.db('plain') as DbReader
   assert.ok(db.record.leafPages > 20)
-  let pages = 0
-  const counted = {
-    pageSize: slab.pageSize,
-    readPages: (pgno: number, count: number) => {
-      pages += count
-      return slab.readPages(pgno, count)
-    },
-    corrupt: (found: string) => slab.corrupt(found),
-  }
-  const cursor = new RowCursor(counted, db.record)
+  const { file, pages } = counting(slab)
+  const cursor = new RowCursor(file, db.record)
   const [from, to] = [plain[40].key, plain[41].key]
   assert.ok(cursor.seek(from, to))
   // The way down, and no leaf but the one that was asked for.
-  assert.equal(pages, db.record.depth)
+  assert.equal(pages(), db.record.depth)
   // Who goes on all the same misses nothing.
   let rows = 1
   while (cursor.next()) rows++
   assert.equal(rows, plain.length - 40)
+  slab.close()
+})
+
+test('RowCursor reads one leaf for a key that is looked up, and branch pages that the last lookup went through once', () => {
+  const slab = SlabReader.open(built)
+  const db = slab.db('plain') as DbReader
+  assert.ok(db.record.depth > 1)
+  const { file, pages } = counting(slab)
+  const cursor = new RowCursor(file, db.record)
+  for (const { key, value } of plain) {
+    assert.ok(cursor.seek(key, key))
+    assert.deepEqual([Buffer.from(cursor.key()), Buffer.from(cursor.value())], [Buffer.from(key), Buffer.from(value)])
+  }
+  assert.ok(pages() <= db.record.leafPages + db.record.branchPages, `${pages()} pages`)
   slab.close()
 })
 
@@ -261,3 +267,17 @@ test('SlabReader says which file it is that the system refuses to read: of a who
   assert.throws(() => slab.readPages(2, 1), refused)
   assert.throws(() => slab.assertUnchanged(), refused)
 })
+
+/** A slab, and how many pages were read of it so far. */
+function counting(slab: SlabReader) {
+  let pages = 0
+  const file = {
+    pageSize: slab.pageSize,
+    readPages: (pgno: number, count: number) => {
+      pages += count
+      return slab.readPages(pgno, count)
+    },
+    corrupt: (found: string) => slab.corrupt(found),
+  }
+  return { file, pages: () => pages }
+}
