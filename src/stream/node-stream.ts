@@ -100,14 +100,14 @@ export class NodeStream {
   }
 
   /**
-   * Goes to the rows of `[start, end)`; null means unbounded.
+   * Goes to the rows of `[start, end)`; null means unbounded. The numbers of nodes go on from those before: their rows may
+   * still be looked at.
    *
    * @param last where `goOn()` will come to at most
    */
   seek(start: Uint8Array | null, end: Uint8Array | null, last = end): void {
     this.nodeRows.seek(start, end, last)
     this.dataRows.seek(start, end, last)
-    this.owners = 0
     this.hasLast = false
   }
 
