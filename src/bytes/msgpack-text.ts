@@ -29,22 +29,31 @@ function isAscii(buf: Uint8Array, start: number, end: number): boolean {
   return asciiEnd(buf, start, end) === end
 }
 
-// Most values come from the same page as the one before, so we keep the last view.
+// Most values come from the same pages, or from the one other buffer that a caller takes in turn. So we keep two views: making
+// one costs more than reading most texts.
 let viewed: Uint8Array = new Uint8Array(0)
 let view = new DataView(viewed.buffer)
+let viewedBefore = viewed
+let viewBefore = view
 
 /** The position of the first non-ASCII byte, or `end`. Reads four bytes at a time, as most text is ASCII. */
 export function asciiEnd(buf: Uint8Array, start: number, end: number): number {
   let i = start
   if (end - start >= 8) {
-    if (buf !== viewed) {
-      viewed = buf
-      view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength)
-    }
+    if (buf !== viewed) takeView(buf)
     for (const last = end - 4; i <= last; i += 4) if ((view.getInt32(i, true) & 0x80808080) !== 0) break
   }
   while (i < end && buf[i] < 0x80) i++
   return i
+}
+
+function takeView(buf: Uint8Array): void {
+  const other = viewBefore
+  const isOther = buf === viewedBefore
+  viewedBefore = viewed
+  viewBefore = view
+  viewed = buf
+  view = isOther ? other : new DataView(buf.buffer, buf.byteOffset, buf.byteLength)
 }
 
 /** 'wtf8' when there are surrogates; 'raw' when JavaScript would join two of them into one character. */

@@ -49,6 +49,14 @@ export class Page {
     return Uint8Array.prototype.slice.call(this.buf, start, start + readU16(this.buf, start - 2))
   }
 
+  /** Copies a key, which is shorter than a page. Returns its length. */
+  copyKey(index: number, to: Uint8Array): number {
+    const start = this.node(index) + NODE_HEADER_BYTES
+    const length = readU16(this.buf, start - 2)
+    for (let i = 0; i < length; i++) to[i] = this.buf[start + i]
+    return length
+  }
+
   child(index: number): number {
     return readU48(this.buf, this.node(index))
   }
@@ -80,14 +88,14 @@ export class Page {
     return this.slab.corrupt(`page ${readU48(this.buf, this.at)}: ${found}`)
   }
 
-  compareKey(index: number, key: Uint8Array): number {
+  compareKey(index: number, key: Uint8Array, keyBytes = key.length): number {
     const start = this.node(index) + NODE_HEADER_BYTES
     const length = readU16(this.buf, start - 2)
-    const shared = Math.min(length, key.length)
+    const shared = Math.min(length, keyBytes)
     for (let i = 0; i < shared; i++) {
       const diff = this.buf[start + i] - key[i]
       if (diff !== 0) return diff
     }
-    return length - key.length
+    return length - keyBytes
   }
 }

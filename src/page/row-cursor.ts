@@ -48,8 +48,9 @@ export class RowCursor {
   private dups: Dups | null = null
   /** The caller does not want rows from here on. */
   private lt: Uint8Array | null = null
-  /** The last key of the previous leaf. */
+  /** `lastKey[0, lastKeyBytes)` is the last key of the previous leaf. */
   private lastKey: Uint8Array = empty
+  private lastKeyBytes = 0
 
   constructor(
     private readonly slab: PageFile,
@@ -142,7 +143,8 @@ export class RowCursor {
       return false
     }
     const before = this.leaf as Page
-    this.lastKey = before.count === 0 ? empty : before.key(before.count - 1)
+    if (this.lastKey.length === 0) this.lastKey = new Uint8Array(this.slab.pageSize)
+    this.lastKeyBytes = before.count === 0 ? 0 : before.copyKey(before.count - 1, this.lastKey)
     this.branchIndex[level]++
     let page = this.childAt(this.branches[level], this.branchIndex[level], level + 1)
     for (level++; level < this.branches.length; level++) {
@@ -157,7 +159,8 @@ export class RowCursor {
     if (page.count === 0) throw this.slab.corrupt('a leaf page is empty')
     // This way we read each leaf once, wherever damaged page numbers lead: no tree is endless, and no page shows up
     // twice.
-    if (page.compareKey(0, this.lastKey) <= 0) throw page.corrupt('its keys do not follow those of the page before')
+    if (page.compareKey(0, this.lastKey, this.lastKeyBytes) <= 0)
+      throw page.corrupt('its keys do not follow those of the page before')
     return true
   }
 

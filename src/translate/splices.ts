@@ -431,9 +431,10 @@ export class SpliceTranslator {
     let pos = NODE_EDIT_HEAD_BYTES + this.formBytes + MOST_ARRAY_HEAD_BYTES
     pos = putArrayHeadBefore(buf, pos, this.editCount)
     pos -= this.formBytes
-    buf.set(this.edited.buf.subarray(this.formOffset, this.formOffset + this.formBytes), pos)
+    const { edited, formOffset, formBytes } = this
+    for (let i = 0; i < formBytes; i++) buf[pos + i] = edited.buf[formOffset + i]
     pos -= 32
-    buf.set(this.buids.get(this.edited.buf, this.edited.length), pos)
+    this.buids.put(edited.buf, edited.length, buf, pos)
     buf[--pos] = 0x20
     buf[--pos] = 0xc4
     buf[--pos] = 0x93

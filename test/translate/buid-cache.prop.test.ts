@@ -24,16 +24,22 @@ const value: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
 test('BuidCache gives the buid of every ndef, of equal slots too, from one reused buffer', () => {
   const cache = new BuidCache()
   const shared = Buffer.alloc(1 << 12)
+  const got = (length: number) => {
+    const out = Buffer.alloc(40)
+    cache.put(shared, length, out, 4)
+    return out.subarray(4, 36)
+  }
   fc.assert(
     fc.property(fc.array(value, { minLength: 1, maxLength: 30 }), (items) => {
       for (const item of [...items, ...items]) {
         const raw = encode(['test:form', item])
         if (raw.length > shared.length) continue
         shared.set(raw)
-        assert.deepEqual(Buffer.from(cache.get(shared, raw.length)), Buffer.from(buid(['test:form', item])))
+        assert.deepEqual(got(raw.length), Buffer.from(buid(['test:form', item])))
       }
     }),
   )
   const long = Buffer.from('92a9696e65743a69707634cd0005', 'hex')
-  assert.deepEqual(Buffer.from(cache.get(long, long.length)), Buffer.from(buid(['inet:ipv4', 5])))
+  shared.set(long)
+  assert.deepEqual(got(long.length), Buffer.from(buid(['inet:ipv4', 5])))
 })
