@@ -9,7 +9,9 @@ import { findNodeRows, spliceRows } from './source-dbs.js'
 
 /** How many of the last splices to look at. */
 const MOST_SPLICES = 100_000
-const SPLICES_AT_ONCE = 256
+const SPLICES_AT_ONCE = 1_024
+/** So many rows must prove that the nodes have all splices before. */
+const PROOFS = 8
 
 /** What a splice did to a row of its node. */
 interface Effect {
@@ -52,34 +54,64 @@ export function firstLacking(
 ): number {
   const changedLater = new Set<string>()
   let first = nextSplice
-  for (const [offset, splice] of lastSplices(log, nextSplice)) {
-    const found = effectOf(splice, users)
-    if (found === null) continue
-    const { buid, effect } = found
-    const places = placesOf(buid, effect.row)
-    const isLast = !places.some((place) => changedLater.has(place))
-    changedLater.add(places[0])
-    if (!isLast) continue
-    const isStored = hasEffect(nodes, buid, effect)
-    // A row that is gone may never have been in this layer: only rows that are there prove that all before are.
-    if (isStored && effect.value !== null) break
-    if (!isStored) first = offset
+  let proofs = 0
+  for (const [changes, before] of lastChanges(log, nextSplice, users)) {
+    const times = new Map<string, number>()
+    for (const { places } of [...changes, ...before]) times.set(places[0], (times.get(places[0]) ?? 0) + 1)
+    for (const { offset, buid, effect, places } of changes) {
+      const isLast = !places.some((place) => changedLater.has(place))
+      changedLater.add(places[0])
+      if (!isLast) continue
+      if (!hasEffect(nodes, buid, effect)) {
+        first = offset
+        proofs = 0
+        continue
+      }
+      // A row that is gone may never have been in this layer, and one that changes often may have had this value before.
+      if (effect.value !== null && times.get(places[0]) === 1 && ++proofs === PROOFS) return first
+    }
   }
   return first
 }
 
-/** The last splices, newest first. */
-function* lastSplices(
+interface Change {
+  readonly offset: number
+  readonly buid: Uint8Array
+  readonly effect: Effect
+  /** The row, and the tag that takes its tag props along when it goes. */
+  readonly places: readonly string[]
+}
+
+/** What the last splices did, newest first, some at a time, each time with those before. */
+function* lastChanges(
   log: Pick<DbReader, 'rows'>,
   nextSplice: number,
-): Generator<[offset: number, splice: Value | undefined]> {
+  users: ReadonlySet<unknown>,
+): Generator<readonly [changes: readonly Change[], before: readonly Change[]]> {
   const least = Math.max(0, nextSplice - MOST_SPLICES)
-  for (let end = nextSplice; end > least; end -= SPLICES_AT_ONCE) {
-    const start = Math.max(least, end - SPLICES_AT_ONCE)
-    for (const { key, value } of [...log.rows(offsetKey(start), offsetKey(end))].reverse()) {
-      if (key.length === 8) yield [Number(Buffer.from(key).readBigUInt64BE()), decodeOr(undefined, value)]
-    }
+  const read = (end: number) => changesOf(log, Math.max(least, end - SPLICES_AT_ONCE), end, users)
+  let changes = read(nextSplice)
+  for (let end = nextSplice - SPLICES_AT_ONCE; end > least - SPLICES_AT_ONCE; end -= SPLICES_AT_ONCE) {
+    const before = end > least ? read(end) : []
+    yield [changes, before]
+    changes = before
   }
+}
+
+function changesOf(
+  log: Pick<DbReader, 'rows'>,
+  start: number,
+  end: number,
+  users: ReadonlySet<unknown>,
+): readonly Change[] {
+  const changes: Change[] = []
+  for (const { key, value } of log.rows(offsetKey(start), offsetKey(end))) {
+    const found = effectOf(decodeOr(undefined, value), users)
+    if (found === null || key.length !== 8) continue
+    const offset = Number(Buffer.from(key).readBigUInt64BE())
+    changes.push({ ...found, offset, places: placesOf(found.buid, found.effect.row) })
+  }
+  return changes.reverse()
 }
 
 /** Null when it is no splice of this Cortex. */
@@ -119,7 +151,6 @@ function rowOf(type: string, info: PackMap, [form, formValue]: readonly Value[])
   }
 }
 
-/** A row, and the tag that takes its tag props along when it goes. */
 function placesOf(buid: Uint8Array, row: string): string[] {
   const colon = row.startsWith('#') ? row.indexOf(':') : -1
   const rows = colon < 0 ? [row] : [row, row.slice(0, colon)]

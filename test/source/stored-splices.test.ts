@@ -64,11 +64,17 @@ test('the last splice of each row tells whether the nodes have it', () => {
   assert.equal(startOf([added, ['node:del', {}]], {}), 2)
   assert.equal(startOf([added, ['node:del', {}]], node), 1)
 
+  // A row that was set back has its value in older nodes too, and proves nothing of the splices between.
+  const reset = ['prop:set', { prop: 'asn', valu: 8 }] as const
+  const rows = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`p${i}`, i]))
+  const before = Object.keys(rows).map((prop, i) => ['prop:set', { prop, valu: i }] as const)
+  assert.equal(startOf([added, ...before, set, tag, reset, set], { ...node, ...rows, asn: 7 }), 12)
+
   // Splices of somebody else, or none at all.
   assert.equal(startOf([added, ['prop:set', { prop: 'asn', valu: 7, user: 'ff' }]], node), 2)
   assert.equal(startOf([added, ['foo:bar', {}]], node), 2)
   // More than are read at once.
-  const many = Array.from({ length: 600 }, (_, i) => ['prop:set', { prop: `p${i}`, valu: i }] as const)
+  const many = Array.from({ length: 3_000 }, (_, i) => ['prop:set', { prop: `p${i}`, valu: i }] as const)
   assert.equal(startOf([added, ...many], node), 1)
 })
 
