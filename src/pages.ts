@@ -4,6 +4,7 @@
  *
  * @module
  */
+export type { ByteList } from './bytes/byte-list.js'
 export type { DbRecord } from './page/format.js'
 export { type DbReader, SlabReader } from './page/page-reader.js'
 export { type SlabWalk, type TreeCounts, walkSlab } from './page/page-walker.js'

@@ -247,14 +247,14 @@ export class LayerNodes {
     return {
       end,
       isLimited: end !== null,
-      borders: byteListOf(
-        options.made?.plan.borders ??
-          planPartitions(data === undefined ? [bybuid] : [bybuid, data], layer.pageSize, {
-            workers: this.job.threads.pool.workers,
-            memoryBytes: options.memoryBytes,
-            partitionBytes: options.pieces.partitionBytes,
-          }),
-      ),
+      borders:
+        options.made === null
+          ? planPartitions(data === undefined ? [bybuid] : [bybuid, data], layer.pageSize, {
+              workers: this.job.threads.pool.workers,
+              memoryBytes: options.memoryBytes,
+              partitionBytes: options.pieces.partitionBytes,
+            })
+          : byteListOf(options.made.plan.borders),
       fingerprint: nodesFingerprint(options),
     }
   }

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { type ByteList, ByteListBuilder, itemOf, startOf } from '../bytes/byte-list.js'
 import { MigrationError } from '../errors.js'
 import { atPath, isThere, readHint, whyUnreadable } from '../file/at-path.js'
 import { type OpenFile, readAt } from '../file/read-at.js'
@@ -281,21 +282,20 @@ export class DbReader {
    *
    * @param parts returns only those that cut the tree into so many parts: all of them may be millions
    */
-  separators(atLeast: number, parts?: number): Uint8Array[] {
-    if (this.record.root === NO_PAGE) return []
-    let level = [this.record.root]
-    let keys: Uint8Array[] = []
+  separatorList(atLeast: number, parts?: number): ByteList {
+    let level = this.record.root === NO_PAGE ? [] : [this.record.root]
+    let keys = new ByteListBuilder()
     for (let depth = 1; depth < this.record.depth; depth++) {
       const total = level.reduce((sum, pgno) => sum + this.branch(pgno).count, -1)
       const isLast = depth + 1 === this.record.depth || total >= atLeast
       const isWanted = isLast && parts !== undefined ? everyNth(total, parts) : () => true
       const below: number[] = []
-      const found: Uint8Array[] = []
+      const found = new ByteListBuilder()
       for (const [index, pgno] of level.entries()) {
-        if (index > 0 && isWanted()) found.push(keys[index - 1])
+        if (index > 0 && isWanted()) found.add(keys.bytes, startOf(keys, index - 1), keys.ends[index - 1])
         const page = this.branch(pgno)
         for (let i = 0; i < page.count; i++) {
-          if (i > 0 && isWanted()) found.push(page.key(i))
+          if (i > 0 && isWanted()) page.addKey(i, found)
           if (!isLast) below.push(page.child(i))
         }
       }
@@ -303,7 +303,13 @@ export class DbReader {
       if (isLast) break
       level = below
     }
-    return keys
+    return keys.pack()
+  }
+
+  /** The same as objects, for a few. */
+  separators(atLeast: number): Uint8Array[] {
+    const list = this.separatorList(atLeast)
+    return Array.from(list.ends, (_, index) => itemOf(list, index).slice())
   }
 
   private branch(pgno: number): Page {

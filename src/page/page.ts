@@ -1,3 +1,4 @@
+import type { ByteListBuilder } from '../bytes/byte-list.js'
 import type { MigrationError } from '../errors.js'
 import { NODE_HEADER_BYTES, PAGE_HEADER_BYTES, PageFlag, readU16, readU48 } from './format.js'
 
@@ -55,6 +56,12 @@ export class Page {
     const length = readU16(this.buf, start - 2)
     for (let i = 0; i < length; i++) to[i] = this.buf[start + i]
     return length
+  }
+
+  /** Adds a copy of the key to a list. */
+  addKey(index: number, list: ByteListBuilder): void {
+    const start = this.node(index) + NODE_HEADER_BYTES
+    list.add(this.buf, start, start + readU16(this.buf, start - 2))
   }
 
   child(index: number): number {

@@ -1,5 +1,5 @@
 import { BUID_BYTES } from '../bytes/buid.js'
-import { type ByteList, byteListOf, itemOf } from '../bytes/byte-list.js'
+import { type ByteList, ByteListBuilder, byteListOf, itemOf } from '../bytes/byte-list.js'
 import type { DbReader } from '../page/page-reader.js'
 import { mostPartitionBytes } from './memory-plan.js'
 
@@ -34,21 +34,22 @@ export function planPartitions(
     memoryBytes,
     partitionBytes,
   }: { workers: number; memoryBytes: number; partitionBytes?: number | undefined },
-): Uint8Array[] {
+): ByteList {
   const bytes = dbs.map(({ dataPages }) => dataPages * pageSize)
   const total = bytes.reduce((sum, n) => sum + n, 0)
-  if (partitionBytes === undefined && total < SMALL_BYTES) return []
+  if (partitionBytes === undefined && total < SMALL_BYTES) return byteListOf([])
   const each = partitionBytes ?? partitionBytesOf(total, { workers, memoryBytes })
   const count = Math.max(Math.ceil(total / each), LEAST_PER_WORKER * workers)
   // The larger database decides where to cut. Buids are hashes, so the cuts fit the other one as well.
   const largest = dbs[bytes.indexOf(Math.max(...bytes))]
-  const borders: Uint8Array[] = []
-  for (const key of largest.separators(count * 4, count)) {
-    const border = key.slice(0, BUID_BYTES)
-    const last = borders.at(-1)
-    if (last === undefined || Buffer.compare(last, border) < 0) borders.push(border)
+  const keys = largest.separatorList(count * 4, count)
+  const borders = new ByteListBuilder()
+  for (let i = 0; i < keys.ends.length; i++) {
+    const border = itemOf(keys, i).subarray(0, BUID_BYTES)
+    if (borders.count > 0 && Buffer.compare(itemOf(borders, borders.count - 1), border) >= 0) continue
+    borders.add(border, 0, border.length)
   }
-  return borders
+  return borders.pack()
 }
 
 /** Source bytes of one partition of a layer of `bytes`. */
@@ -79,8 +80,8 @@ export function partitionsPerTask(
 }
 
 /** Half-open ranges between the borders. */
-export function rangesOf(borders: readonly Uint8Array[], end: Uint8Array | null): BuidRange[] {
-  const partitions = new Partitions(byteListOf(borders), end)
+export function rangesOf(borders: ByteList, end: Uint8Array | null): BuidRange[] {
+  const partitions = new Partitions(borders, end)
   return Array.from({ length: partitions.count }, (_, index) => partitions.range(index, index + 1))
 }
 

@@ -1,3 +1,5 @@
+import { startOf } from '../bytes/byte-list.js'
+import { viewOf } from '../bytes/spans.js'
 import type { DbReader } from '../page/page-reader.js'
 
 /** Source bytes per range. The writer may have to hold the pages of all ranges in progress. */
@@ -13,8 +15,11 @@ export function planStarts(db: DbReader | undefined, pageSize: number, rangeByte
   const bytes = db.dataPages * pageSize
   const count = Math.ceil(bytes / rangeBytes)
   const starts = [0]
-  for (const key of db.separators(count * 4, count)) {
-    const offset = key.length === 8 ? Number(Buffer.from(key).readBigUInt64BE()) : 0
+  const keys = db.separatorList(count * 4, count)
+  const view = viewOf(keys.bytes)
+  for (let i = 0; i < keys.ends.length; i++) {
+    const at = startOf(keys, i)
+    const offset = keys.ends[i] - at === 8 ? Number(view.getBigUint64(at)) : 0
     if (offset > starts[starts.length - 1]) starts.push(offset)
   }
   return starts

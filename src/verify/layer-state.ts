@@ -1,3 +1,4 @@
+import type { ByteList } from '../bytes/byte-list.js'
 import { INDEX_DBS, type IndexDb, perDb } from '../layout/dest-dbs.js'
 import type { LayerNodesResult } from '../migrate/layer-nodes.js'
 import { addTable, type DigestTable, emptyTable } from '../stream/row-digest.js'
@@ -63,7 +64,7 @@ export interface LayerState {
   differenceCount: number
   isCountExact: boolean
   readonly walked: Set<string>
-  borders: Uint8Array[] | null
+  borders: ByteList | null
   /** Ranges of nodes compared so far, and their totals. */
   readonly ranges: Set<number>
   totals: Totals | null

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { byteListOf } from '../../src/bytes/byte-list.js'
 import { type DbReader, SlabReader } from '../../src/page/page-reader.js'
 import { RowCursor } from '../../src/page/row-cursor.js'
 import { unpack } from '../support/cortex.js'
@@ -247,7 +248,7 @@ test('DbReader.separators() are ascending keys that cut the rows into parts of s
       return Math.floor(((i + 1) * all.length) / parts)
     })
     const wanted = [...new Set(places)].map((place) => all[place])
-    assert.deepEqual(db?.separators(atLeast, parts), wanted, `${parts} of ${atLeast}`)
+    assert.deepEqual(db?.separatorList(atLeast, parts), byteListOf(wanted), `${parts} of ${atLeast}`)
   }
   slab.close()
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { type ByteList, byteListOf } from '../../src/bytes/byte-list.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { partitionsPerTask, planPartitions, rangesOf } from '../../src/source/partitions.js'
 import { buildSlab, type Row } from '../page/built-slab.js'
@@ -29,7 +30,7 @@ function withBybuid(rows: readonly Row[], check: (slab: SlabReader) => void): vo
 }
 
 /** Counts the rows of each range, and makes sure that each row is in one of them and each node in one only. */
-function rowsPerRange(slab: SlabReader, borders: readonly Uint8Array[]): number[] {
+function rowsPerRange(slab: SlabReader, borders: ByteList): number[] {
   const db = slab.db('bybuid')
   assert.ok(db !== undefined)
   const seen = new Set<string>()
@@ -51,7 +52,7 @@ function rowsPerRange(slab: SlabReader, borders: readonly Uint8Array[]): number[
   return counts
 }
 
-function plan(slab: SlabReader, options: Parameters<typeof planPartitions>[2]): Uint8Array[] {
+function plan(slab: SlabReader, options: Parameters<typeof planPartitions>[2]): ByteList {
   const db = slab.db('bybuid')
   assert.ok(db !== undefined)
   return planPartitions([db], slab.pageSize, options)
@@ -77,8 +78,8 @@ test('planPartitions() makes more partitions of less memory, and enough for all 
   withBybuid(nodeRows(9000, '', 120), (slab) => {
     const large = plan(slab, { workers: 2, memoryBytes: 1 << 30 })
     const small = plan(slab, { workers: 8, memoryBytes: 1 << 25 })
-    assert.ok(large.length >= 6 && large.length < 12, `${large.length}`)
-    assert.ok(small.length >= 30, `${small.length}`)
+    assert.ok(large.ends.length >= 6 && large.ends.length < 12, `${large.ends.length}`)
+    assert.ok(small.ends.length >= 30, `${small.ends.length}`)
     rowsPerRange(slab, large)
     rowsPerRange(slab, small)
   })
@@ -87,11 +88,11 @@ test('planPartitions() makes more partitions of less memory, and enough for all 
 test('planPartitions() leaves small layers whole', () => {
   for (const nodes of [0, 1, 10, 100]) {
     withBybuid(nodeRows(nodes), (slab) => {
-      assert.deepEqual(plan(slab, { workers: 4, memoryBytes: 1 << 30 }), [])
+      assert.deepEqual(plan(slab, { workers: 4, memoryBytes: 1 << 30 }), byteListOf([]))
       for (const partitionBytes of [1, 100, 4096]) {
         const borders = plan(slab, { workers: 4, memoryBytes: 1 << 30, partitionBytes })
         rowsPerRange(slab, borders)
-        assert.ok(borders.length < Math.max(1, nodes))
+        assert.ok(borders.ends.length < Math.max(1, nodes))
       }
     })
   }
@@ -132,17 +133,17 @@ test('partitionsPerTask() gives a task 8 MiB of small partitions, as many as are
 
 test('rangesOf() makes half-open ranges that follow each other, up to an end', () => {
   const [a, b, c] = [1, 2, 3].map((n) => Uint8Array.of(n))
-  assert.deepEqual(rangesOf([], null), [{ start: null, end: null }])
-  assert.deepEqual(rangesOf([], b), [{ start: null, end: b }])
-  assert.deepEqual(rangesOf([a, b, c], null), [
+  assert.deepEqual(rangesOf(byteListOf([]), null), [{ start: null, end: null }])
+  assert.deepEqual(rangesOf(byteListOf([]), b), [{ start: null, end: b }])
+  assert.deepEqual(rangesOf(byteListOf([a, b, c]), null), [
     { start: null, end: a },
     { start: a, end: b },
     { start: b, end: c },
     { start: c, end: null },
   ])
-  assert.deepEqual(rangesOf([a, b, c], b), [
+  assert.deepEqual(rangesOf(byteListOf([a, b, c]), b), [
     { start: null, end: a },
     { start: a, end: b },
   ])
-  assert.deepEqual(rangesOf([a], new Uint8Array(0)), [{ start: null, end: new Uint8Array(0) }])
+  assert.deepEqual(rangesOf(byteListOf([a]), new Uint8Array(0)), [{ start: null, end: new Uint8Array(0) }])
 })

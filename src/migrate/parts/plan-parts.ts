@@ -1,3 +1,4 @@
+import { itemOf } from '../../bytes/byte-list.js'
 import { assert, MigrationError } from '../../errors.js'
 import { cortexPaths } from '../../layout/paths.js'
 import type { SlabPrint } from '../../layout/records.js'
@@ -176,13 +177,13 @@ function planLayer(layer: LayerNodesSource, options: MigrateOptions, partBytes: 
     const partitionBytes = pieces.partitionBytes ?? each
     const borders = planPartitions(dbs, pageSize, { ...options, workers: 1, partitionBytes })
     const starts = splices === null ? [] : planStarts(history, pageSize, pieces.rangeBytes)
-    const parts = partsOf(nodeBytes, partBytes, borders.length + 1)
+    const parts = partsOf(nodeBytes, partBytes, borders.ends.length + 1)
     return {
       iden: layer.iden,
       sourceBytes: nodeBytes + spliceBytes,
       nodes: nodesFingerprint(layer),
       splices: splices === null ? null : splicesFingerprint(layer),
-      plan: { borders: borders.map((border) => new Uint8Array(border)), starts, parts },
+      plan: { borders: Array.from(borders.ends, (_, i) => itemOf(borders, i).slice()), starts, parts },
       pieces,
       parts: {
         extract: parts,
