@@ -11,6 +11,7 @@ import { finishLayer, makeCell, restOf, type StageRequest, type StageResult } fr
 import { count, counted } from '../text/table.js'
 import { stopOnSignals } from './exit.js'
 import { readModelFiles, shownModels } from './model-files.js'
+import { packageVersion } from './package-version.js'
 import type { ParsedFinish, ParsedPart, ParsedPlan, ParsedStep } from './part-options.js'
 import { printJson } from './print-json.js'
 import { ProgressScreen } from './progress-screen.js'
@@ -44,7 +45,7 @@ export function runPlan(parsed: ParsedPlan): Promise<ExitCode> {
       safetyOff: parsed.safetyOff ?? false,
       restart: parsed.restart ?? false,
     }
-    const asked = { partBytes: parsed.partBytes, modelNames: shownModels(parsed.model) }
+    const asked = { version: packageVersion(), partBytes: parsed.partBytes, modelNames: shownModels(parsed.model) }
     const { plan } = await planParts(options, asked, log)
     return { text: planText(plan, parsed), json: planJson(plan, parsed) }
   })
@@ -63,6 +64,7 @@ export function runStep(step: PartStep, parsed: ParsedStep): Promise<ExitCode> {
     const startedMs = Date.now()
     const { isMade, bytes, errorCount } = await makePart({
       id,
+      version: packageVersion(),
       parts,
       options: hostOptions(parsed),
       log,
@@ -106,7 +108,7 @@ export function runFinish(parsed: ParsedFinish): Promise<ExitCode> {
       ...(verbose !== undefined && { verbose }),
     },
     [],
-    (options) => restOf({ options, command }),
+    (options) => restOf({ version: packageVersion(), options, command }),
   )
 }
 
@@ -119,7 +121,14 @@ function stage(
   return running(parsed, async ({ log, screen, begin }) => {
     const startedMs = Date.now()
     const options = hostOptions(parsed)
-    const summary = await act({ options, log, progress: screen, begin, command: commandOf(parsed) })
+    const summary = await act({
+      version: packageVersion(),
+      options,
+      log,
+      progress: screen,
+      begin,
+      command: commandOf(parsed),
+    })
     const errorCount = summary?.errorCount ?? 0
     const what = layer === null ? step : `${step} of layer ${layer}`
     const text =

@@ -25,7 +25,7 @@ export function notLookedAt({ links, blindLayers, isModeOff, troubles }: Unseen)
     ['node_data', 'Node data is not looked at: no release of 0.1.x logs its changes'],
     [
       'equality',
-      'Nodes are not compared with each other: what others have changed at the destination is not seen, nor that a destination that is newer than 2.8, or was upgraded meanwhile, was put back to a backup and then changed',
+      'Nodes are not compared with each other: what others have changed at the destination is not seen, nor that a destination that is newer than 2.8, or was upgraded meanwhile, was put back to a backup and then changed, nor that an offsets file of another migration skips props and tags that the destination lacks',
     ],
     ['edit_log', blindText(blindLayers)],
     ['triggers', isModeOff ? TRIGGERS_ON : null],

@@ -4,6 +4,7 @@ import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { withDefaults } from '../../src/api/run-options.js'
+import { packageVersion } from '../../src/cli/package-version.js'
 import { readErrorRecords } from '../../src/dest/error-records.js'
 import { MigrationError } from '../../src/errors.js'
 import { migrate } from '../../src/index.js'
@@ -22,9 +23,10 @@ import { layerDigests } from '../support/row-digest.js'
 import type { ChildPart } from '../support/run-part.js'
 
 const machine = { workers: 1, memoryBytes: 1 << 27 }
-const quiet = { log: () => {}, show: () => {}, command: ({ step, part }: PartId) => `${step} ${part}` }
-const stage = { log: () => {}, progress: { show: () => {} }, begin: () => {}, command: String }
-const asked = { partBytes: 1 << 17, modelNames: [] }
+const version = packageVersion()
+const quiet = { version, log: () => {}, show: () => {}, command: ({ step, part }: PartId) => `${step} ${part}` }
+const stage = { version, log: () => {}, progress: { show: () => {} }, begin: () => {}, command: String }
+const asked = { version, partBytes: 1 << 17, modelNames: [] }
 // Runs are merged in several levels, also within a part.
 const pieces = { ...TINY, fanIn: { atOnce: 2, most: 1 } }
 
@@ -46,6 +48,11 @@ test('a Cortex in parts, in any order, killed, twice at once: the same rows as o
     planParts({ ...options, safetyOff: true }, asked, () => {}),
     9,
     /other options \(safetyOff\)/,
+  )
+  await refused(
+    planParts(options, { ...asked, version: '0.0.0' }, () => {}),
+    9,
+    /version \S+ has made it, this is 0\.0\.0$/,
   )
   const { parts } = plannedLayer(plan, large)
   assert.deepEqual(parts, { extract: 2, merge: 2, splices: 3 })
@@ -89,7 +96,7 @@ test('a Cortex in parts, in any order, killed, twice at once: the same rows as o
   const finished = synapseMigrator(['part', 'finish', ...at, '--layer', large])
   assert.equal(finished.status, 0, finished.stderr)
   assert.match(finished.stdout, /^Did finish of layer \w{32}: 0 errors$/m)
-  const early = async () => restOf({ options: host, command: (what) => `finish ${what}` })
+  const early = async () => restOf({ version, options: host, command: (what) => `finish ${what}` })
   await refused(early(), 4, new RegExp(`not done yet, layer ${small}$`), new RegExp(`^Run first: finish ${small}$`))
   assert.notEqual(await finishLayer({ ...stage, options: host }, small), null)
   assert.equal(await finishLayer({ ...stage, options: host }, small), null)

@@ -2,6 +2,7 @@
 // the destination once. The argument is JSON of a ChildPart; ends with the exit code of the command.
 import { withDefaults } from '../../src/api/run-options.js'
 import { reportFailure } from '../../src/cli/exit.js'
+import { packageVersion } from '../../src/cli/package-version.js'
 import { makePart } from '../../src/migrate/parts/make-part.js'
 import type { PartId } from '../../src/migrate/parts/part-dirs.js'
 import { finishLayer } from '../../src/migrate/parts/stages.js'
@@ -23,9 +24,11 @@ const show = ({ phase, done }: ProgressEvent) => {
   if (phase === dieAt.phase && done >= dieAt.done) process.kill(process.pid, 'SIGKILL')
 }
 const command = () => ''
+const version = packageVersion()
 try {
-  if (part === null) await finishLayer({ options, log: () => {}, progress: { show }, begin: () => {}, command }, iden)
-  else await makePart({ ...part, options, log: () => {}, show, command })
+  if (part === null)
+    await finishLayer({ version, options, log: () => {}, progress: { show }, begin: () => {}, command }, iden)
+  else await makePart({ ...part, version, options, log: () => {}, show, command })
 } catch (error) {
   process.exitCode = reportFailure(error)
 }

@@ -27,12 +27,14 @@ import {
   runsName,
 } from './part-dirs.js'
 import { PartWriter } from './part-writer.js'
-import { isDone, optionsOf, type PlannedLayer, plannedLayer, readPlan } from './parts-plan.js'
+import { assertVersion, isDone, optionsOf, type PlannedLayer, plannedLayer, readPlan } from './parts-plan.js'
 import { assertCell, assertPlanned, layerSource, MOST_PARTS } from './plan-parts.js'
 
 /** What a part needs to know besides the plan. `options` are those of this host: its paths, workers and memory. */
 export interface PartRequest {
   readonly id: PartId
+  /** The version of this program. */
+  readonly version: string
   /** How many parts there are, as the caller believes. */
   readonly parts: number
   readonly options: MigrateOptions
@@ -54,10 +56,19 @@ export interface PartResult extends Pick<PartRecord, 'bytes' | 'errorCount'> {
  * @throws {MigrationError} ERR_PREFLIGHT when something must be made before, ERR_CHECKPOINT_MISMATCH when the source is
  *   not the one of the plan
  */
-export async function makePart({ id, parts, options: host, log, show, command }: PartRequest): Promise<PartResult> {
+export async function makePart({
+  id,
+  version,
+  parts,
+  options: host,
+  log,
+  show,
+  command,
+}: PartRequest): Promise<PartResult> {
   const { srcDir, destDir } = host
   const { iden, step, part } = id
   const plan = readPlan(destDir)
+  assertVersion(destDir, plan, version)
   const planned = plannedLayer(plan, iden)
   if (planned.parts[step] !== parts || part < 1 || part > parts) {
     throw new MigrationError(

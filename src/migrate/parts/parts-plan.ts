@@ -39,6 +39,8 @@ export interface PlannedLayer {
 /** What all commands of a migration in parts have to agree on: `<dest>/migration/parts/plan`. */
 export interface PartsPlan {
   readonly schema: number
+  /** The version of this program that has made it. All others must be the same. */
+  readonly version: string
   /** The time that values of the model may depend on. */
   readonly now: number
   /** Prints of the slabs of the source that do not belong to a layer, by name. */
@@ -75,6 +77,16 @@ export function writePlan(destDir: string, plan: Omit<PartsPlan, 'schema'>): Kno
   mkdirSync(parts, { recursive: true, mode: 0o700 })
   writeWhole(planPath(destDir), sealed({ ...plan, schema: PLAN_SCHEMA }))
   return readPlan(destDir)
+}
+
+/** @throws {MigrationError} ERR_CHECKPOINT_MISMATCH when another version of this program has made the plan */
+export function assertVersion(destDir: string, plan: PartsPlan, version: string): void {
+  if (plan.version === version) return
+  throw new MigrationError(
+    'ERR_CHECKPOINT_MISMATCH',
+    `Cannot use the plan for parts in "${destDir}": version ${plan.version} has made it, this is ${version}`,
+    { hint: 'Use the same version on all machines, or plan again with --restart' },
+  )
 }
 
 export function isPlanned(destDir: string): boolean {

@@ -21,6 +21,7 @@ import { type LayerNodesSource, nodesFingerprint, splicesFingerprint } from '../
 import type { MigrateOptions, PieceSizes } from '../options.js'
 import { takeRunLock } from '../run-lock.js'
 import {
+  assertVersion,
   isPlanned,
   type KnownPlan,
   type PartsPlan,
@@ -89,13 +90,18 @@ export function assertPlanned(layer: LayerNodesSource, planned: PlannedLayer): v
  * Plans a migration in parts, or checks that an earlier plan is for the same source and options.
  *
  * @param options of the migration; `restart` replaces an earlier plan
+ * @param of.version of this program
  * @param of.partBytes source bytes of a part
  * @param of.modelNames what the operator calls the model files
  * @returns the plan, and whether it is a new one
  */
 export async function planParts(
   options: MigrateOptions,
-  { partBytes, modelNames }: { readonly partBytes: number; readonly modelNames: readonly string[] },
+  {
+    version,
+    partBytes,
+    modelNames,
+  }: { readonly version: string; readonly partBytes: number; readonly modelNames: readonly string[] },
   log: Log,
 ): Promise<{ readonly plan: KnownPlan; readonly isNew: boolean }> {
   const { srcDir, destDir, restart } = options
@@ -113,6 +119,7 @@ export async function planParts(
   const { model } = cortexModel(source, options.modelFiles)
   const layers = found.layers.map((iden) => layerSource(source, iden, model, options))
   if (known !== null) {
+    assertVersion(destDir, known, version)
     assertCell(source.dir, known)
     assertSamePlan(known, layers, plannedOptions(options, modelNames), partBytes, destDir)
     return { plan: known, isNew: false }
@@ -121,6 +128,7 @@ export async function planParts(
   const lock = await takeRunLock(destDir, (text) => log('WARNING', text))
   try {
     const plan = {
+      version,
       now: model.now,
       cell: cellPrints(source.dir),
       options: plannedOptions(options, modelNames),

@@ -9,7 +9,16 @@ import type { MigrateOptions } from '../options.js'
 import type { Progress } from '../progress.js'
 import type { MigrateSummary } from '../summary.js'
 import { madeParts, type PartId, partError, removeParts, requireParts } from './part-dirs.js'
-import { doneErrors, isDone, type KnownPlan, optionsOf, plannedLayer, readPlan, setDone } from './parts-plan.js'
+import {
+  assertVersion,
+  doneErrors,
+  isDone,
+  type KnownPlan,
+  optionsOf,
+  plannedLayer,
+  readPlan,
+  setDone,
+} from './parts-plan.js'
 import { PART_STEPS } from './pieces.js'
 import { assertCell, assertPlanned, CELL_SLABS, layerSource } from './plan-parts.js'
 
@@ -23,6 +32,8 @@ export interface PlannedRun {
 
 /** A stage that has the destination to itself. `options` are those of this host: its paths, workers and memory. */
 export interface StageRequest {
+  /** The version of this program. */
+  readonly version: string
   readonly options: MigrateOptions
   readonly log: Log
   readonly progress: Progress
@@ -68,7 +79,7 @@ export async function finishLayer(request: StageRequest, iden: string): Promise<
  *
  * @throws {MigrationError} ERR_PREFLIGHT when a layer is not finished
  */
-export function restOf(request: Pick<StageRequest, 'options' | 'command'>): PlannedRun {
+export function restOf(request: Pick<StageRequest, 'version' | 'options' | 'command'>): PlannedRun {
   const { plan, options } = planned(request)
   const idens = plan.layers.map(({ iden }) => iden)
   requireStages(request, plan, [CELL, ...idens], `finish "${options.destDir}"`)
@@ -77,9 +88,13 @@ export function restOf(request: Pick<StageRequest, 'options' | 'command'>): Plan
 }
 
 /** Checks the source, and returns the options of the plan. */
-function planned({ options: host }: Pick<StageRequest, 'options'>): { plan: KnownPlan; options: MigrateOptions } {
+function planned({ version, options: host }: Pick<StageRequest, 'version' | 'options'>): {
+  plan: KnownPlan
+  options: MigrateOptions
+} {
   const { srcDir, destDir } = host
   const plan = readPlan(destDir)
+  assertVersion(destDir, plan, version)
   const options = { ...host, ...optionsOf(plan) }
   const source = readSource(srcDir, destDir, srcDir)
   const { model } = cortexModel(source, options.modelFiles)
