@@ -70,6 +70,11 @@ test('the last splice of each row tells whether the nodes have it', () => {
   const before = Object.keys(rows).map((prop, i) => ['prop:set', { prop, valu: i }] as const)
   assert.equal(startOf([added, ...before, set, tag, reset, set], { ...node, ...rows, asn: 7 }), 12)
 
+  // After a bulk delete it does not look at rows without end.
+  const gone = Array.from({ length: 2_001 }, (_, i) => ['prop:del', { prop: `p${i}`, valu: i }] as const)
+  assert.equal(startOf([added, ...gone.slice(2)], {}), 0)
+  assert.equal(startOf([added, ...gone], {}), 2_002)
+
   // Splices of somebody else, or none at all.
   assert.equal(startOf([added, ['prop:set', { prop: 'asn', valu: 7, user: 'ff' }]], node), 2)
   assert.equal(startOf([added, ['foo:bar', {}]], node), 2)
