@@ -20,11 +20,18 @@ export interface PartitionPoint extends Measured, DestFacts {
   readonly writtenBytes: number
 }
 
+interface Setting {
+  readonly workers: number
+  readonly memoryBytes: number | undefined
+  /** How many bytes of partitions a task takes; undefined: as usual. */
+  readonly taskBytes: number | undefined
+}
+
 /** Migrates a Cortex with partitions of each size in turn: small ones stand for those of a large layer. */
 export async function partitionPoints(
   src: string,
   dir: string,
-  options: { sizes: readonly string[]; workers: number; memoryBytes: number | undefined; runs: number },
+  options: Setting & { sizes: readonly string[]; runs: number },
 ): Promise<PartitionPoint[]> {
   const best = new Map<string, PartitionPoint>()
   for (let run = 0; run < options.runs; run++) {
@@ -61,14 +68,15 @@ async function measured(
   src: string,
   dir: string,
   size: string,
-  { workers, memoryBytes }: { workers: number; memoryBytes: number | undefined },
+  { workers, memoryBytes, taskBytes }: Setting,
 ): Promise<PartitionPoint> {
   const partitionBytes = parseBytes(size)
   if (partitionBytes === null) throw new Error(`"${size}" is no size of a partition`)
   const destDir = join(dir, 'dest')
   const logPath = join(dir, 'run.log')
   const memory = memoryBytes === undefined ? {} : { memoryBytes }
-  const input = { srcDir: src, destDir, workers, ...memory, pieces: { partitionBytes } }
+  const task = taskBytes === undefined ? {} : { taskBytes }
+  const input = { srcDir: src, destDir, workers, ...memory, pieces: { partitionBytes, ...task } }
   rmSync(destDir, { recursive: true, force: true })
   settle()
   const found = await measureProcess([process.execPath, CHILD, JSON.stringify(input)], { logPath })

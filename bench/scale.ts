@@ -30,6 +30,8 @@ const { values: args } = parseArgs({
     memory: { type: 'string' },
     /** Source bytes of a partition, one after the other: cuts a Cortex into as many as a large one has. One number of workers. */
     partition: { type: 'string', multiple: true },
+    /** Source bytes of the partitions that a task takes; 1: a task for each partition. */
+    task: { type: 'string' },
     /** Takes these Cortexes instead of made ones; with --partition one. */
     src: { type: 'string', multiple: true },
     /** Where to work: about 8 KB a node. */
@@ -66,8 +68,9 @@ async function partitions(sizes: readonly string[]): Promise<{ text: string; poi
   if (args.src !== undefined) warm(src)
   const memoryBytes = args.memory === undefined ? undefined : parseBytes(args.memory)
   if (memoryBytes === null) throw new Error(`"${args.memory}" is no size of memory`)
+  const taskBytes = args.task === undefined ? undefined : Number(parseBytes(args.task))
   const workers = numbersOf(args.workers).at(-1) ?? 1
-  const points = await partitionPoints(src, dir, { sizes, workers, memoryBytes, runs: Number(args.runs) })
+  const points = await partitionPoints(src, dir, { sizes, workers, memoryBytes, taskBytes, runs: Number(args.runs) })
   return { text: partitionsText(points), points }
 }
 
