@@ -54,10 +54,11 @@ function pagesOf(rows: number, valueBytes: number): PageChunk[] {
 function fill(rows: number, valueBytes: number, emit: (chunk: PageChunk) => void): LeafSummary {
   const builder = new LeafBuilder({ dupSort: false, emit })
   const key = Buffer.alloc(8)
-  const value = Buffer.alloc(valueBytes, 0xee)
+  const value = Buffer.alloc(50 * valueBytes, 0xee)
   for (let row = 0; row < rows; row++) {
     key.writeUInt32BE(row, 4)
-    builder.add(key, 0, 8, value, 0, valueBytes)
+    // Some go on pages of their own.
+    builder.add(key, 0, 8, value, 0, row % 100 === 99 ? value.length : valueBytes)
   }
   return builder.finish()
 }
