@@ -12,7 +12,7 @@ const MOST_SPLICES = 100_000
 const SPLICES_AT_ONCE = 1_024
 /** So many rows must prove that the nodes have all splices before. */
 const PROOFS = 8
-/** Rows that are as their last splice left them: each may cost a read of a slow disk, as after a bulk delete. */
+/** Rows that lack nothing: each may cost a read of a slow disk, as after a bulk delete. */
 const MOST_ROWS = 2_000
 
 /** What a splice did to a row of its node. */
@@ -20,14 +20,17 @@ interface Effect {
   readonly row: string
   /** Null: the row is gone. */
   readonly value: Value | null
+  /** What it was before, if anything; in a fork it may have been in a layer below. */
+  readonly before: Value | null
 }
 
 /**
  * The offset of the first splice whose effect the nodes of a layer lack, where a sync has to start; `nextSplice` when
  * they have all. A Cortex commits nodes and splices separately, and a backup of one that runs copies them one after
- * the other: nodes that were copied first lack what the last splices did. A row that has changed since its last splice
- * counts as lacking too, as we cannot tell; pushing a stretch of the log again does no harm. Splices of users that the
- * Cortex does not know tell nothing: it has not made them.
+ * the other: nodes that were copied first lack what the last splices did. A row lacks a splice when it is as it was
+ * before, or not there. With any other value it tells nothing: it has changed since without a splice, as with splices
+ * switched off, and pushing the older value would undo that. Splices of users that the Cortex does not know tell nothing
+ * either: it has not made them.
  *
  * @param nextSplice the offset of the next splice
  */
@@ -55,6 +58,8 @@ export function firstLacking(
   users: ReadonlySet<unknown>,
 ): number {
   const changedLater = new Set<string>()
+  /** Rows that are not as their last splice left them, but may be as an earlier one did. */
+  const odd = new Map<string, Value>()
   let first = nextSplice
   let proofs = 0
   let rows = 0
@@ -62,18 +67,23 @@ export function firstLacking(
     const times = new Map<string, number>()
     for (const { places } of [...changes, ...before]) times.set(places[0], (times.get(places[0]) ?? 0) + 1)
     for (const { offset, buid, effect, places } of changes) {
+      const [row] = places
       const isLast = !places.some((place) => changedLater.has(place))
-      changedLater.add(places[0])
-      if (!isLast) continue
-      if (!hasEffect(nodes, buid, effect)) {
+      changedLater.add(row)
+      const stored = isLast ? storedValue(nodes, buid, effect.row) : odd.get(row)
+      if (stored === undefined) continue
+      const isDone = isSame(stored, effect.value)
+      if (stored === null ? !isDone : isSame(stored, effect.before) || (isDone && !isLast)) {
         first = offset
         proofs = 0
         rows = 0
+        odd.delete(row)
         continue
       }
-      if (++rows === MOST_ROWS) return first
+      if (isLast && ++rows === MOST_ROWS) return first
+      if (!isDone) odd.set(row, stored as Value)
       // A row that is gone may never have been in this layer, and one that changes often may have had this value before.
-      if (effect.value !== null && times.get(places[0]) === 1 && ++proofs === PROOFS) return first
+      else if (stored !== null && times.get(row) === 1 && ++proofs === PROOFS) return first
     }
   }
   return first
@@ -133,24 +143,24 @@ function effectOf(
 }
 
 function rowOf(type: string, info: PackMap, [form, formValue]: readonly Value[]): Effect | null {
-  const [valu, prop, tag] = ['valu', 'prop', 'tag'].map((name) => info.get(name) ?? null)
+  const [valu, prop, tag, oldv, curv] = ['valu', 'prop', 'tag', 'oldv', 'curv'].map((name) => info.get(name) ?? null)
   switch (type) {
     case 'node:add':
-      return { row: `*${form}`, value: formValue }
+      return { row: `*${form}`, value: formValue, before: null }
     case 'node:del':
-      return { row: `*${form}`, value: null }
+      return { row: `*${form}`, value: null, before: formValue }
     case 'prop:set':
-      return { row: String(prop), value: valu }
+      return { row: String(prop), value: valu, before: oldv }
     case 'prop:del':
-      return { row: String(prop), value: null }
+      return { row: String(prop), value: null, before: valu }
     case 'tag:add':
-      return { row: `#${tag}`, value: valu }
+      return { row: `#${tag}`, value: valu, before: oldv }
     case 'tag:del':
-      return { row: `#${tag}`, value: null }
+      return { row: `#${tag}`, value: null, before: valu }
     case 'tag:prop:set':
-      return { row: `#${tag}:${prop}`, value: valu }
+      return { row: `#${tag}:${prop}`, value: valu, before: curv }
     case 'tag:prop:del':
-      return { row: `#${tag}:${prop}`, value: null }
+      return { row: `#${tag}:${prop}`, value: null, before: valu }
     default:
       return null
   }
@@ -162,11 +172,15 @@ function placesOf(buid: Uint8Array, row: string): string[] {
   return rows.map((name) => `${hexBytes(buid)}${name}`)
 }
 
-function hasEffect(nodes: Pick<DbReader, 'get'>, buid: Uint8Array, { row, value }: Effect): boolean {
+/** Null when there is no such row. */
+function storedValue(nodes: Pick<DbReader, 'get'>, buid: Uint8Array, row: string): Value | null {
   const stored = nodes.get(Buffer.concat([buid, Buffer.from(row)]))
-  if (value === null || stored === undefined) return value === null && stored === undefined
-  const pair = decodeOr(undefined, stored)
-  return Array.isArray(pair) && Buffer.compare(encode(pair[0]), encode(value)) === 0
+  const pair = stored === undefined ? undefined : decodeOr(undefined, stored)
+  return Array.isArray(pair) ? pair[0] : null
+}
+
+function isSame(a: Value | null, b: Value | null): boolean {
+  return Buffer.compare(encode(a), encode(b)) === 0
 }
 
 function offsetKey(offset: number): Uint8Array {

@@ -43,7 +43,7 @@ test('the last splice of each row tells whether the nodes have it', () => {
   const ever: Value = [null, null]
   const node = { '*inet:ipv4': 1 }
   const added = ['node:add', {}] as const
-  const set = ['prop:set', { prop: 'asn', valu: 7 }] as const
+  const set = ['prop:set', { prop: 'asn', valu: 7, oldv: 6 }] as const
   const unset = ['prop:del', { prop: 'asn', valu: 7 }] as const
   const tag = ['tag:add', { tag: 'a.b', valu: ever, oldv: null }] as const
   const untag = ['tag:del', { tag: 'a.b', valu: ever }] as const
@@ -51,7 +51,7 @@ test('the last splice of each row tells whether the nodes have it', () => {
   const all = [added, set, tag, tagProp]
   assert.equal(startOf(all, {}), 0)
   assert.equal(startOf(all, node), 1)
-  assert.equal(startOf(all, { ...node, asn: 6 }), 1)
+  assert.equal(startOf(all, { ...node, asn: 6, '#a.b': ever, '#a.b:score': 3 }), 1)
   assert.equal(startOf(all, { ...node, asn: 7 }), 2)
   assert.equal(startOf(all, { ...node, asn: 7, '#a.b': ever }), 3)
   assert.equal(startOf(all, { ...node, asn: 7, '#a.b': ever, '#a.b:score': 3 }), 4)
@@ -63,6 +63,14 @@ test('the last splice of each row tells whether the nodes have it', () => {
   assert.equal(startOf([added, tag, tagProp, untag], node), 4)
   assert.equal(startOf([added, ['node:del', {}]], {}), 2)
   assert.equal(startOf([added, ['node:del', {}]], node), 1)
+
+  // Older by more than one splice of the row.
+  const more = [8, 9].map((valu) => ['prop:set', { prop: 'asn', valu, oldv: valu - 1 }] as const)
+  assert.equal(startOf([added, set, tag, ...more], { ...node, asn: 7, '#a.b': ever }), 3)
+  // What has changed without a splice since is not set back to what its last splice says.
+  assert.equal(startOf([added, set, ...more], { ...node, asn: 100 }), 4)
+  assert.equal(startOf([added, set, unset], { ...node, asn: 100 }), 3)
+  assert.equal(startOf([added, tag], { ...node, '#a.b': [1, 2] }), 2)
 
   // A row that was set back has its value in older nodes too, and proves nothing of the splices between.
   const reset = ['prop:set', { prop: 'asn', valu: 8 }] as const
