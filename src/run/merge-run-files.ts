@@ -84,6 +84,7 @@ function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
   const emit = ({ buf, view, keyStart, keyEnd }: SegmentReader) => run.sortedRow(buf, view, keyStart, keyEnd)
   for (const db of INDEX_DBS) {
     run.beginSection(db)
+    const sections = runs.map(({ input }) => input.footer.sections[db])
     const { pairs, lists, firsts } = groupsOf(runs, db)
     const { ends, list, index } = bucketsOf(lists, pairs.size)
     const order = new Int32Array(pairs.size).map((_, group) => group)
@@ -93,10 +94,10 @@ function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
       const own: SegmentReader[] = []
       for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
         const reader = readers[list[place]]
-        const { path, footer } = runs[list[place]].input
-        const { starts, counts } = footer.sections[db]
+        const { starts, counts } = sections[list[place]]
         const at = firsts[list[place]] + index[place]
-        assert(reader.position === starts[at], () => `run "${path}" is in another order`)
+        // The text of `assert()` is a function: not one for each group of each run.
+        if (reader.position !== starts[at]) assert(false, () => `run "${reader.path}" is in another order`)
         reader.take(counts[at])
         own.push(reader)
       }

@@ -75,6 +75,10 @@ export class SegmentReader {
     this.run = new RunReader(segment.path)
   }
 
+  get path(): string {
+    return this.segment.path
+  }
+
   /** Where the next row starts in the content of the run. */
   get position(): number {
     return this.bufPosition + this.at
