@@ -5,7 +5,7 @@ import { after, test } from 'node:test'
 import { readCheckpoints } from '../../src/dest/checkpoints.js'
 import { alterValue } from '../support/alter-value.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
-import { type RunOptions, runMigrator, TINY } from '../support/migrator.js'
+import { PIECES, type RunOptions, runMigrator } from '../support/migrator.js'
 import { layerDigests } from '../support/row-digest.js'
 
 const SLABS = [
@@ -13,7 +13,6 @@ const SLABS = [
   ['nodedata', 'bybuid'],
   ['splices', 'splices'],
 ] as const
-const PIECES = { ...TINY, partitionBytes: 12_000 }
 
 /** A migration that was killed when partitions and ranges of the largest layer were done, and one that came to its end. */
 const made = (async () => {

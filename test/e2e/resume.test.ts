@@ -5,10 +5,10 @@ import { test } from 'node:test'
 import { readCheckpoints } from '../../src/dest/checkpoints.js'
 import { MERGE_STREAMS } from '../../src/migrate/layer-merge.js'
 import { SlabReader } from '../../src/page/page-reader.js'
-import { calm, finish, PIECES } from '../support/calm-run.js'
+import { calm, finish } from '../support/calm-run.js'
 import { migrate, tempDir, unpack } from '../support/cortex.js'
 import { plantLock } from '../support/lock.js'
-import { runInChild, runMigrator } from '../support/migrator.js'
+import { PIECES, runInChild, runMigrator } from '../support/migrator.js'
 import { layerDigests } from '../support/row-digest.js'
 
 test('a resumed run translates a partition again that no checkpoint vouches for, though its merge has begun', async (t) => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { calm, finish, PIECES } from '../support/calm-run.js'
+import { calm, finish } from '../support/calm-run.js'
 import { isFull } from '../support/campaign.js'
 import { tempDir } from '../support/cortex.js'
-import { runMigrator } from '../support/migrator.js'
+import { PIECES, runMigrator } from '../support/migrator.js'
 import { randomOf } from '../support/random.js'
 
 /** So many rounds at most: then none of their kills falls where it should. */

@@ -2,11 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { tempDir, unpack } from './cortex.js'
-import { type RunOptions, runMigrator, TINY } from './migrator.js'
+import { PIECES, type RunOptions, runMigrator } from './migrator.js'
 import { layerDigests } from './row-digest.js'
-
-/** A task for each partition, so that kills fall between checkpoints. */
-export const PIECES = { ...TINY, partitionBytes: 12_000, taskBytes: 1 }
 
 /** A source and what an undisturbed run makes of it; made once. */
 export const calm = (async () => {

@@ -8,6 +8,9 @@ const script = join(import.meta.dirname, 'run-migrator.js')
 /** Cuts the small bundled Cortex into as many pieces as a large one has. */
 export const TINY = { partitionBytes: 4096, unitBytes: 2048, rangeBytes: 4096 }
 
+/** A message for each partition, so that kills fall between checkpoints. */
+export const PIECES = { ...TINY, partitionBytes: 12_000, taskBytes: 1 }
+
 export type RunOptions = Partial<MigrateOptions> & { readonly srcDir: string; readonly destDir: string }
 
 export interface Run {
