@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { compareDumps, report, withoutCheckpoints } from '../support/compare.js'
 import { migrate, tempDir, unpack } from '../support/cortex.js'
 import { dumpCortex } from '../support/dump.js'
@@ -13,20 +13,20 @@ function same(dest: string, expected: string[], what: string): void {
   assert.equal(unexplained.length, 0, `${what}: ${report(unexplained)}`)
 }
 
-test('migrate_020 gives the same result again: run twice, after --nodelim, with any number of workers', (t) => {
-  const dir = tempDir(t)
+/** A source and what a run makes of it; made once. */
+const made = (() => {
+  const dir = tempDir({ after })
   const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
-  const first = join(dir, 'first')
-  migrate('--src', src, '--dest', first, '--workers', '1')
-  const expected = dumpCortex(first)
-  assert.equal(migrate('--src', src, '--dest', first, '--restart').status, 8)
-  same(first, expected, 'run twice')
-  for (const workers of ['2', '4']) {
-    const dest = join(dir, `workers-${workers}`)
-    migrate('--src', src, '--dest', dest, '--workers', workers)
-    same(dest, expected, `${workers} workers`)
-  }
-  const limited = join(dir, 'limited')
+  const dest = join(dir, 'dest')
+  migrate('--src', src, '--dest', dest)
+  return { src, dest, expected: dumpCortex(dest) }
+})()
+
+test('migrate_020 gives the same result again: run twice, and after --nodelim', (t) => {
+  const { src, dest, expected } = made
+  assert.equal(migrate('--src', src, '--dest', dest, '--restart').status, 8)
+  same(dest, expected, 'run twice')
+  const limited = join(tempDir(t), 'limited')
   migrate('--src', src, '--dest', limited, '--nodelim', '50')
   assert.ok(dumpCortex(limited).length < expected.length)
   migrate('--src', src, '--dest', limited, '--from-last')
@@ -34,16 +34,12 @@ test('migrate_020 gives the same result again: run twice, after --nodelim, with 
 })
 
 test('migrate_020 --migr-ops: one step after the other gives the result of a whole run', (t) => {
-  const dir = tempDir(t)
-  const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
-  const whole = join(dir, 'whole')
-  migrate('--src', src, '--dest', whole)
-  const dest = join(dir, 'steps')
+  const dest = join(tempDir(t), 'steps')
   for (const op of OPS) {
-    const { status, stderr } = migrate('--src', src, '--dest', dest, '--migr-ops', op)
+    const { status, stderr } = migrate('--src', made.src, '--dest', dest, '--migr-ops', op)
     assert.ok(status === 0 || status === 8, `${op}: ${stderr}`)
   }
-  same(dest, dumpCortex(whole), 'one step after the other')
+  same(dest, made.expected, 'one step after the other')
 })
 
 test('migrate_020 makes a destination of the reference again with --restart only, and keeps none of its errors', (t) => {
