@@ -45,9 +45,9 @@ export class PartRuns implements Runs {
 }
 
 /**
- * The sorted runs of a layer. Those of a task's partitions are in one file, named after the first. In a large layer, they are merged in levels while its partitions are still being
- * translated, whenever enough consecutive ones are ready. A merged run becomes durable, and gets into the checkpoint,
- * before the runs that it replaces are removed.
+ * The sorted runs of a layer. Those of a task's partitions are in one file, named after the first. In a large layer,
+ * they are merged in levels while its partitions are still being translated, whenever enough consecutive ones are ready.
+ * A merged run becomes durable, and gets into the checkpoint, before the runs that it replaces are removed.
  */
 export class LayerRuns {
   private readonly levels: RunLevels
