@@ -290,9 +290,10 @@ export class LayerNodes {
     }
     await ready
     if (saved === null) return
-    this.events.info(
-      `Resuming nodes migration from partition ${this.done.size * head.perTask} of ${head.borders.ends.length + 1} for layer ${this.options.iden}`,
-    )
+    const partitions = head.borders.ends.length + 1
+    // The last task may have fewer.
+    const done = Math.min(this.done.size * head.perTask, partitions)
+    this.events.info(`Resuming nodes migration from partition ${done} of ${partitions} for layer ${this.options.iden}`)
   }
 
   /** Takes over finished partitions of an earlier run; parts of the merge have no counts. */

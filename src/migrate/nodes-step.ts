@@ -18,7 +18,7 @@ export async function migrateNodes(context: LayerContext): Promise<Partial<Layer
   const nextOffset = nextSplice === null ? 0 : firstUnstoredSplice({ dir: srcDir, hive: source.hive }, iden, nextSplice)
   if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
   else if (nextOffset < nextSplice) {
-    const text = `The nodes of layer ${iden} lack what its last splices did, or have changed since: a sync starts at splice ${count(nextOffset)} of ${count(nextSplice)}`
+    const text = `The nodes of layer ${iden} lack what its last splices did: a sync starts at splice ${count(nextOffset)} of ${count(nextSplice)}`
     log('WARNING', text)
   }
   await recordRows(

@@ -12,12 +12,12 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { readCheckpoints } from '../../src/dest/checkpoints.js'
 import { leafPath } from '../../src/page/leaf-file.js'
 import { SlabReader } from '../../src/page/page-reader.js'
 import { alterByte, alterValue } from '../support/alter-value.js'
-import { tempDir, unpack } from '../support/cortex.js'
+import { calm } from '../support/calm-run.js'
 import { runMigrator, TINY } from '../support/migrator.js'
 import { layerDigests } from '../support/row-digest.js'
 
@@ -32,11 +32,7 @@ interface Noted {
 
 /** A migration that was killed while it merged a layer; what it had written, and what it must come to. */
 const made = (async () => {
-  const dir = tempDir({ after })
-  const srcDir = unpack('demo-cortex.tar.gz', join(dir, 'src'))
-  const calm = join(dir, 'calm')
-  const whole = await runMigrator({ srcDir, destDir: calm, pieces: PIECES })
-  assert.ok(whole.summary !== undefined, whole.stderr)
+  const { dir, srcDir, expected } = await calm
   for (let parts = 8; ; parts++) {
     const killed = join(dir, `killed-${parts}`)
     const { signal, stderr } = await runMigrator(
@@ -64,7 +60,7 @@ const made = (async () => {
       killed,
       iden: key.slice('nodes/'.length),
       noted: streams as Noted[],
-      expected: layerDigests(calm),
+      expected,
     }
   }
 })()

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { cpSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { readCheckpoints } from '../../src/dest/checkpoints.js'
 import { alterValue } from '../support/alter-value.js'
-import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
+import { calm } from '../support/calm-run.js'
+import { copyCortex, migrate, synapseMigrator, tempDir } from '../support/cortex.js'
 import { PIECES, type RunOptions, runMigrator } from '../support/migrator.js'
 import { layerDigests } from '../support/row-digest.js'
 
@@ -16,11 +17,7 @@ const SLABS = [
 
 /** A migration that was killed when partitions and ranges of the largest layer were done, and one that came to its end. */
 const made = (async () => {
-  const dir = tempDir({ after })
-  const srcDir = unpack('demo-cortex.tar.gz', join(dir, 'src'))
-  const calm = join(dir, 'calm')
-  const whole = await runMigrator({ srcDir, destDir: calm, pieces: PIECES })
-  assert.ok(whole.summary !== undefined, whole.stderr)
+  const { dir, srcDir, destDir: whole, expected } = await calm
   const killed = join(dir, 'killed')
   const { signal } = await runMigrator(
     { srcDir, destDir: killed, pieces: PIECES, workers: 1 },
@@ -35,7 +32,7 @@ const made = (async () => {
   const begun = [...readCheckpoints(killed)].filter(([, { streams }]) => streams.length > 0)
   const iden = begun.find(([key]) => key.startsWith('nodes/'))?.[0].slice('nodes/'.length)
   assert.ok(iden !== undefined, 'no partition was done')
-  return { dir, srcDir, calm, killed, iden, expected: layerDigests(calm) }
+  return { dir, srcDir, whole, killed, iden, expected }
 })()
 
 function options(srcDir: string, destDir: string): RunOptions {
@@ -43,12 +40,12 @@ function options(srcDir: string, destDir: string): RunOptions {
 }
 
 test('--from-last refuses a backup of which one value differs, with transaction and counts the same, and names its slab', async (t) => {
-  const { srcDir, killed, calm, iden } = await made
+  const { srcDir, killed, whole, iden } = await made
   const dir = tempDir(t)
   for (const [slab, db] of SLABS) {
     for (const [what, from] of [
       ['killed', killed],
-      ['finished', calm],
+      ['finished', whole],
     ] as const) {
       // Splices are done long before the nodes of a killed run.
       const backup = copyCortex(srcDir, join(dir, `${what}-${slab}`))

@@ -10,6 +10,7 @@ import { walkSlab } from '../../src/page/page-walker.js'
 import type { VerifyReport } from '../../src/verify/report.js'
 import { verifyMigration } from '../../src/verify/verifier.js'
 import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
+import { demo } from '../support/nexus-demo.js'
 import { randomOf } from '../support/random.js'
 
 const LAYER = '0b4eb4d9fb9d979464a52b2b803afb03'
@@ -18,15 +19,6 @@ const META_FIELDS = [Meta.freeDb, Meta.txnId] as const
 
 /** More rounds try more bits, in the same order. */
 const ROUNDS = Number(process.env.DAMAGE_ROUNDS ?? 1)
-
-/** The demo Cortex and what becomes of it, made once; tests change copies. */
-const demo = (() => {
-  const dir = tempDir({ after })
-  const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
-  const dest = join(dir, 'dest')
-  assert.equal(migrate('--src', src, '--dest', dest, '--workers', '2', '--add-mode', 'nexus').status, 8)
-  return { src, dest }
-})()
 
 /** Every slab that a migration leaves, and that verify looks at. */
 const slabsOf = (dest: string) => {

@@ -135,8 +135,7 @@ test('RowCursor reads no pages ahead that lie behind where the caller will stop'
   const slab = SlabReader.open(built)
   const db = slab.db('plain') as DbReader
   assert.ok(db.record.leafPages > 20)
-  const { file, pages } = counting(slab)
-  const cursor = new RowCursor(file, db.record)
+  const { cursor, pages } = counting(slab, db)
   const [from, to] = [plain[40].key, plain[41].key]
   assert.ok(cursor.seek(from, to))
   // The way down, and no leaf but the one that was asked for.
@@ -152,8 +151,7 @@ test('RowCursor reads one leaf for a key that is looked up, and branch pages tha
   const slab = SlabReader.open(built)
   const db = slab.db('plain') as DbReader
   assert.ok(db.record.depth > 1)
-  const { file, pages } = counting(slab)
-  const cursor = new RowCursor(file, db.record)
+  const { cursor, pages } = counting(slab, db)
   for (const { key, value } of plain) {
     assert.ok(cursor.seek(key, key))
     assert.deepEqual([Buffer.from(cursor.key()), Buffer.from(cursor.value())], [Buffer.from(key), Buffer.from(value)])
@@ -269,8 +267,8 @@ test('SlabReader says which file it is that the system refuses to read: of a who
   assert.throws(() => slab.assertUnchanged(), refused)
 })
 
-/** A slab, and how many pages were read of it so far. */
-function counting(slab: SlabReader) {
+/** A cursor, and how many pages it has read so far. */
+function counting(slab: SlabReader, { record }: DbReader) {
   let pages = 0
   const file = {
     pageSize: slab.pageSize,
@@ -280,5 +278,5 @@ function counting(slab: SlabReader) {
     },
     corrupt: (found: string) => slab.corrupt(found),
   }
-  return { file, pages: () => pages }
+  return { cursor: new RowCursor(file, record), pages: () => pages }
 }

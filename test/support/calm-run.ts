@@ -13,7 +13,7 @@ export const calm = (async () => {
   const startMs = Date.now()
   const { summary, stderr } = await runMigrator({ srcDir, destDir, pieces: PIECES })
   assert.ok(summary !== undefined, stderr)
-  return { srcDir, expected: layerDigests(destDir), wholeMs: Date.now() - startMs }
+  return { dir, srcDir, destDir, expected: layerDigests(destDir), wholeMs: Date.now() - startMs }
 })()
 
 /** Continues a run that was killed, and expects what the undisturbed one made. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { decode, encode, PackMap, type Value } from '../../src/bytes/msgpack.js'
 import { readMigrationLog } from '../../src/dest/migration-log.js'
 import { cortexPaths } from '../../src/layout/paths.js'
@@ -13,18 +13,10 @@ import type { MigrOp } from '../../src/step/context.js'
 import { CELL_STEPS } from '../../src/step/steps.js'
 import { type CellSlabName, cellRows } from '../../src/verify/cell-rows.js'
 import { expectedCell } from '../../src/verify/expected-cell.js'
-import { copyCortex, migrate, synapseMigrator, tempDir, unpack } from '../support/cortex.js'
+import { copyCortex, migrate, synapseMigrator, tempDir } from '../support/cortex.js'
+import { demo } from '../support/nexus-demo.js'
 import { del, type Plant, plant, put, rowsOf } from '../support/plant.js'
 import { verify } from '../support/verify.js'
-
-/** The demo Cortex and what becomes of it, made once; tests change copies. */
-const demo = (() => {
-  const dir = tempDir({ after })
-  const src = unpack('demo-cortex.tar.gz', join(dir, 'src'))
-  const dest = join(dir, 'dest')
-  assert.equal(migrate('--src', src, '--dest', dest, '--workers', '2', '--add-mode', 'nexus').status, 8)
-  return { src, dest }
-})()
 
 test('verify misses the numbers of queues', (t) => {
   const dest = copyCortex(demo.dest, join(tempDir(t), 'dest'))
