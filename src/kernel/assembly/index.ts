@@ -1,0 +1,2 @@
+// The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
+export { allocate, release } from './memory'

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
+
+/** What src/kernel/assembly exports. Addresses are offsets into `memory`. */
+export interface KernelExports {
+  readonly memory: WebAssembly.Memory
+  allocate(bytes: number): number
+  release(at: number): void
+}
+
+/** How the module gets to threads that start later. */
+const SHARED = 'synapse-migrator:kernel'
+
+/**
+ * The part of the program that is WebAssembly: what is done for each row of large layers, on memory of its own. Each
+ * thread has one instance, but all share its machine code, while each compiles JavaScript for itself.
+ */
+export class Kernel {
+  readonly calls: KernelExports
+  private bytes: Uint8Array<ArrayBuffer>
+  private words: DataView<ArrayBuffer>
+
+  constructor(module: WebAssembly.Module) {
+    const instance = new WebAssembly.Instance(module, { env: { abort } })
+    this.calls = instance.exports as unknown as KernelExports
+    this.bytes = new Uint8Array(this.calls.memory.buffer)
+    this.words = new DataView(this.calls.memory.buffer)
+  }
+
+  /** Its memory. Ask again after each call that may allocate: growing gives it another buffer. */
+  get mem(): Uint8Array<ArrayBuffer> {
+    if (this.bytes.length === 0) this.look()
+    return this.bytes
+  }
+
+  get view(): DataView<ArrayBuffer> {
+    if (this.bytes.length === 0) this.look()
+    return this.words
+  }
+
+  private look(): void {
+    this.bytes = new Uint8Array(this.calls.memory.buffer)
+    this.words = new DataView(this.calls.memory.buffer)
+  }
+}
+
+let own: Kernel | null = null
+
+/** The kernel of this thread. */
+export function kernel(): Kernel {
+  own ??= new Kernel(kernelModule())
+  return own
+}
+
+/** Compiles the module if no thread has done so. Call it before you start threads: they then share the code. */
+export function kernelModule(): WebAssembly.Module {
+  const shared = getEnvironmentData(SHARED)
+  if (shared instanceof WebAssembly.Module) return shared
+  const module = new WebAssembly.Module(readFileSync(new URL('./data/kernel.wasm', import.meta.url)))
+  setEnvironmentData(SHARED, module as never)
+  return module
+}
+
+function abort(): never {
+  throw new Error('The kernel has come to a state that it must not have')
+}
