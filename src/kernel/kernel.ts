@@ -6,6 +6,8 @@ export interface KernelExports {
   readonly memory: WebAssembly.Memory
   allocate(bytes: number): number
   release(at: number): void
+  /** Writes the SHA-256 of `[from, from + bytes)` to `out`. */
+  sha256(out: number, from: number, bytes: number): void
 }
 
 /** How the module gets to threads that start later. */

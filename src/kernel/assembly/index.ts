@@ -1,2 +1,3 @@
 // The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
 export { allocate, release } from './memory'
+export { sha256 } from './sha256'
