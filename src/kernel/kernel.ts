@@ -6,8 +6,18 @@ export interface KernelExports {
   readonly memory: WebAssembly.Memory
   allocate(bytes: number): number
   release(at: number): void
+  addRow(pages: number, key: number, keyBytes: number, value: number, valueBytes: number): number
+  newPages(dupSort: boolean, spare: number): number
+  finishPages(pages: number): void
+  freePages(pages: number): void
   /** Writes the SHA-256 of `[from, from + bytes)` to `out`. */
   sha256(out: number, from: number, bytes: number): void
+}
+
+/** Takes what a builder of pages has finished (src/kernel/assembly/env.ts). */
+export interface PageSink {
+  putPage(page: number, refs: number, refCount: number, isLeaf: number): number
+  putRun(value: number, valueBytes: number): number
 }
 
 /** How the module gets to threads that start later. */
@@ -19,11 +29,16 @@ const SHARED = 'synapse-migrator:kernel'
  */
 export class Kernel {
   readonly calls: KernelExports
+  /** Of each open builder of pages, by its address. */
+  readonly sinks = new Map<number, PageSink>()
   private bytes: Uint8Array<ArrayBuffer>
   private words: DataView<ArrayBuffer>
 
   constructor(module: WebAssembly.Module) {
-    const instance = new WebAssembly.Instance(module, { env: { abort } })
+    const putPage = (pages: number, page: number, refs: number, refCount: number, isLeaf: number) =>
+      this.sinkOf(pages).putPage(page, refs, refCount, isLeaf)
+    const putRun = (pages: number, value: number, valueBytes: number) => this.sinkOf(pages).putRun(value, valueBytes)
+    const instance = new WebAssembly.Instance(module, { env: { abort, putPage, putRun } })
     this.calls = instance.exports as unknown as KernelExports
     this.bytes = new Uint8Array(this.calls.memory.buffer)
     this.words = new DataView(this.calls.memory.buffer)
@@ -38,6 +53,10 @@ export class Kernel {
   get view(): DataView<ArrayBuffer> {
     if (this.bytes.length === 0) this.look()
     return this.words
+  }
+
+  private sinkOf(pages: number): PageSink {
+    return this.sinks.get(pages) ?? abort()
   }
 
   private look(): void {

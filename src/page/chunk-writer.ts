@@ -1,6 +1,5 @@
 import { viewOf } from '../bytes/spans.js'
 import { PAGE_BYTES, PAGE_HEADER_BYTES, PageFlag } from './format.js'
-import type { NodePage } from './node-page.js'
 import type { PageChunk } from './page-chunk.js'
 
 /** Pages per chunk: enough to write at disk speed, few enough for dozens of builders at a time. */
@@ -9,20 +8,15 @@ const FIRST_CHUNK_BYTES = 1 << 16
 
 /** As many as are on their way to the writer and back while it keeps up. */
 const MOST_UNUSED = 16
-/** Cleared buffers for the next pages of this thread. */
+/** Buffers for the next pages of this thread, with leftovers of earlier ones. */
 const unused: Uint8Array<ArrayBuffer>[] = []
 
 /**
  * Takes back a buffer whose pages have been written. A new one for each chunk costs a millisecond until the system has
  * cleared it, and V8 would collect all garbage each time that 64 MiB of them are used up.
- *
- * @param used the part of the buffer that has pages
  */
 export function reuseBuffer(used: Uint8Array<ArrayBuffer>): void {
-  if (unused.length === MOST_UNUSED) return
-  // We do not write pages as a whole: the space between their nodes must be zero.
-  used.fill(0)
-  unused.push(new Uint8Array(used.buffer))
+  if (unused.length < MOST_UNUSED) unused.push(new Uint8Array(used.buffer))
 }
 
 /** Collects finished pages of a stream under relative numbers, and hands them on chunk by chunk. */
@@ -47,26 +41,31 @@ export class ChunkWriter {
     this.fixups = new Uint32Array(64)
   }
 
-  /** @param refs positions of relative page numbers within the page */
-  putLeaf(page: NodePage, refs: readonly number[] = []): number {
-    const start = this.put(page, PageFlag.leaf)
-    for (let i = 0; i < refs.length; i++) this.addFixup(start + refs[i])
-    return this.pageCount - 1
-  }
-
-  putBranch(page: NodePage): number {
-    const start = this.put(page, PageFlag.branch)
-    for (let i = 0; i < page.count; i++) this.addFixup(start + page.node(i))
+  /**
+   * Puts a finished page, all but its number, and returns the number.
+   *
+   * @param refs view of the positions of relative page numbers within the page, as `u16` at `[refsAt, …)`
+   */
+  putPage(page: Uint8Array, refs: DataView, refsAt: number, refCount: number): number {
+    const at = this.reserve(1)
+    this.bytes.set(page, at)
+    this.number(at, this.pageCount - 1)
+    for (let i = 0; i < refCount; i++) this.addFixup(at + refs.getUint16(refsAt + 2 * i, true))
     return this.pageCount - 1
   }
 
   /** Puts a value on overflow pages and returns the number of the first one. */
-  putRun(buf: Uint8Array, start: number, end: number): number {
-    const pages = overflowPages(end - start)
+  putRun(value: Uint8Array): number {
+    const pages = overflowPages(value.length)
     const at = this.reserve(pages)
-    this.view.setUint16(at + 10, PageFlag.overflow, true)
-    this.view.setUint32(at + 12, pages, true)
-    this.bytes.set(buf.subarray(start, end), at + PAGE_HEADER_BYTES)
+    const { bytes, view } = this
+    const end = at + PAGE_HEADER_BYTES + value.length
+    bytes.fill(0, at, at + PAGE_HEADER_BYTES)
+    view.setUint16(at + 10, PageFlag.overflow, true)
+    view.setUint32(at + 12, pages, true)
+    bytes.set(value, at + PAGE_HEADER_BYTES)
+    bytes.fill(0, end, this.used)
+    this.number(at, this.pageCount - pages)
     return this.pageCount - pages
   }
 
@@ -87,17 +86,7 @@ export class ChunkWriter {
     this.emit(chunk)
   }
 
-  private put(page: NodePage, flags: number): number {
-    const at = this.reserve(1)
-    this.bytes.set(page.bytes.subarray(PAGE_HEADER_BYTES, page.lower), at + PAGE_HEADER_BYTES)
-    this.bytes.set(page.bytes.subarray(page.upper), at + page.upper)
-    this.view.setUint16(at + 10, flags, true)
-    this.view.setUint16(at + 12, page.lower, true)
-    this.view.setUint16(at + 14, page.upper, true)
-    return at
-  }
-
-  /** Reserves consecutive pages, with the number of the first one written. All of them must end up in one chunk. */
+  /** Reserves consecutive pages, all of them in one chunk. */
   private reserve(pages: number): number {
     const need = pages * PAGE_BYTES
     if (this.used + need > this.bytes.length) {
@@ -108,10 +97,13 @@ export class ChunkWriter {
     }
     const at = this.used
     this.used += need
-    this.view.setUint32(at, this.pageCount, true)
-    this.addFixup(at)
     this.pageCount += pages
     return at
+  }
+
+  private number(at: number, page: number): void {
+    this.view.setUint32(at, page, true)
+    this.addFixup(at)
   }
 
   /** Whether the stream was small enough to keep its buffer. Most streams of a large run are. */
@@ -121,7 +113,7 @@ export class ChunkWriter {
 
   private takeCopy(): Uint8Array<ArrayBuffer> {
     const copy = this.bytes.slice(0, this.used)
-    reuseBuffer(this.bytes.subarray(0, this.used))
+    reuseBuffer(this.bytes)
     return copy
   }
 
@@ -140,7 +132,7 @@ export function overflowPages(valueBytes: number): number {
   return Math.ceil((PAGE_HEADER_BYTES + valueBytes) / PAGE_BYTES)
 }
 
-/** A cleared buffer of `bytes` or more. */
+/** A buffer of `bytes` or more. */
 function newBuffer(bytes: number, mostBytes: number): Uint8Array<ArrayBuffer> {
   const at = unused.findLastIndex(({ length }) => length >= bytes && length <= mostBytes)
   return at < 0 ? new Uint8Array(bytes) : unused.splice(at, 1)[0]

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { freeOpenBuilders } from '../page/leaf-builder.js'
 import { toWire, type Wire } from './wire-error.js'
 
 /**
@@ -17,6 +18,7 @@ export function overWire<Input, Output>(task: (input: Input) => Output): (input:
     try {
       return { ok: task(input) }
     } catch (error) {
+      freeOpenBuilders()
       return { error: toWire(error) }
     }
   }

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { MigrationError } from '../../src/errors.js'
+import { kernel } from '../../src/kernel/kernel.js'
 import type { PageChunk } from '../../src/page/page-chunk.js'
 import { walkSlab } from '../../src/page/page-walker.js'
+import { overWire } from '../../src/thread/over-wire.js'
 import { tempDir } from '../support/fixture.js'
-import { buildSlab, buildStream, type Row, readRows, rowText } from './built-slab.js'
+import { buildSlab, buildStream, numbered, type Row, readRows, rowText } from './built-slab.js'
 
 const dir = tempDir()
 let slabs = 0
@@ -99,6 +101,33 @@ test('LeafBuilder refuses rows out of order, equal keys of a plain db, and sizes
   refuses([{ key: new Uint8Array(512), value: new Uint8Array(1) }], false, /a key has 512 bytes/)
   refuses([{ key: new Uint8Array(1), value: new Uint8Array(512) }], true, /a duplicate has 512 bytes/)
   refuses([row([1], [])], true, /a duplicate has 0 bytes/)
+})
+
+test('LeafBuilder frees its memory in the kernel when it has finished, and when its task has failed, and others go on', async () => {
+  const pages = () => {
+    const all: Buffer[] = []
+    buildStream(numbered(0, 300), false, ({ bytes }) => all.push(Buffer.from(bytes)), { chunkBytes: 4096 })
+    return Buffer.concat(all)
+  }
+  const dups = dupRows(1000, 40)
+  const failing = {
+    'a row is out of order': overWire(() => buildStream([...dups, dups[0]], true, () => {})),
+    'the writer is gone': overWire(() =>
+      buildStream(dups, true, () => {
+        throw new Error('gone')
+      }),
+    ),
+  }
+  const wanted = pages()
+  for (const [what, task] of Object.entries(failing)) {
+    assert.ok('error' in (await task(undefined)), what)
+    const { length } = kernel().mem
+    for (let i = 0; i < 100; i++) await task(undefined)
+    for (let i = 0; i < 100; i++) buildStream(dups, true, () => {})
+    assert.deepEqual(pages(), wanted, what)
+    assert.equal(kernel().mem.length, length, what)
+  }
+  assert.equal(kernel().sinks.size, 0)
 })
 
 test('LeafBuilder hands on chunks of the size asked for, and a larger one for a larger value', () => {

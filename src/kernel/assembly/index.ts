@@ -1,3 +1,4 @@
 // The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
+export { addRow, finishPages, freePages, newPages } from './leaf-pages'
 export { allocate, release } from './memory'
 export { sha256 } from './sha256'
