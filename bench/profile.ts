@@ -26,7 +26,7 @@ const PARTS: readonly (readonly [part: string, name: RegExp, file: RegExp])[] = 
   ['sort', /^/, /run\/sort-rows/],
   ['sort', /^sort$/, /^$/],
   ['write runs', /^/, /run\/run-file/],
-  ['merge', /^/, /run\/merger|tasks\/merge-runs/],
+  ['merge', /^/, /run\/run-merge|tasks\/merge-runs/],
   ['build pages', /^/, /src\/page\//],
   ['translate', /^/, /src\/translate\//],
   ['translate', /^/, /span-map/],

@@ -10,6 +10,11 @@ export interface KernelExports {
   newPages(dupSort: boolean, spare: number): number
   finishPages(pages: number): void
   freePages(pages: number): void
+  newMerge(readers: number): number
+  takeRange(merge: number, gte: number, gteBytes: number, lt: number, ltBytes: number): void
+  mergeToPages(merge: number, readers: number, pages: number, prefix: number, prefixBytes: number): number
+  mergeToRows(merge: number, readers: number, blockBytes: number): void
+  freeMerge(merge: number): void
   /** Writes the SHA-256 of `[from, from + bytes)` to `out`. */
   sha256(out: number, from: number, bytes: number): void
 }
@@ -18,6 +23,13 @@ export interface KernelExports {
 export interface PageSink {
   putPage(page: number, refs: number, refCount: number, isLeaf: number): number
   putRun(value: number, valueBytes: number): number
+}
+
+/** What a merge of runs needs (src/kernel/assembly/env.ts). */
+export interface MergeHost {
+  refill(reader: number): number
+  takeRows(rows: number, bytes: number, count: number): void
+  enterRow(key: number, keyBytes: number): void
 }
 
 /** How the module gets to threads that start later. */
@@ -31,6 +43,8 @@ export class Kernel {
   readonly calls: KernelExports
   /** Of each open builder of pages, by its address. */
   readonly sinks = new Map<number, PageSink>()
+  /** Of each merge of runs, by its address. */
+  readonly merges = new Map<number, MergeHost>()
   private bytes: Uint8Array<ArrayBuffer>
   private words: DataView<ArrayBuffer>
 
@@ -38,8 +52,12 @@ export class Kernel {
     const putPage = (pages: number, page: number, refs: number, refCount: number, isLeaf: number) =>
       this.sinkOf(pages).putPage(page, refs, refCount, isLeaf)
     const putRun = (pages: number, value: number, valueBytes: number) => this.sinkOf(pages).putRun(value, valueBytes)
-    const instance = new WebAssembly.Instance(module, { env: { abort, putPage, putRun } })
-    this.calls = instance.exports as unknown as KernelExports
+    const refill = (merge: number, reader: number) => this.hostOf(merge).refill(reader)
+    const takeRows = (merge: number, rows: number, bytes: number, count: number) =>
+      this.hostOf(merge).takeRows(rows, bytes, count)
+    const enterRow = (merge: number, key: number, keyBytes: number) => this.hostOf(merge).enterRow(key, keyBytes)
+    const env = { abort, putPage, putRun, refill, takeRows, enterRow }
+    this.calls = new WebAssembly.Instance(module, { env }).exports as unknown as KernelExports
     this.bytes = new Uint8Array(this.calls.memory.buffer)
     this.words = new DataView(this.calls.memory.buffer)
   }
@@ -57,6 +75,10 @@ export class Kernel {
 
   private sinkOf(pages: number): PageSink {
     return this.sinks.get(pages) ?? abort()
+  }
+
+  private hostOf(merge: number): MergeHost {
+    return this.merges.get(merge) ?? abort()
   }
 
   private look(): void {

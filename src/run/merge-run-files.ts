@@ -2,12 +2,12 @@ import { bucketsOf } from '../bytes/buckets.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { assert } from '../errors.js'
 import { INDEX_DBS, type IndexDb, keyOf } from '../layout/dest-dbs.js'
-import { mergeRows, readBytesFor, SegmentReader } from './merger.js'
 import { type NameNumbers, RunNamesUnion } from './name-union.js'
 import { eachNodedata } from './nodedata-rows.js'
 import { damagedRun, RUN_MAGIC } from './run-blocks.js'
 import { type RunFooter, RunWriter } from './run-file.js'
 import { readRunFooter } from './run-footer.js'
+import { RunMerge } from './run-merge.js'
 
 /**
  * The distance between entry points of a merged run: the run is long, and the coordinator keeps all of them in memory.
@@ -54,7 +54,7 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
     return { path, footer, ranks }
   })
   const runs = inputs.flatMap((input) => Array.from(input.footer.nodedata.counts, (_, index) => ({ input, index })))
-  const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
+  const run = new RunWriter(outPath)
   mergeSections(runs, run)
   for (const { input, index } of runs) {
     const { path, footer, ranks } = input
@@ -73,40 +73,43 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   )
 }
 
-/** Sections come in the same order in all runs, so one reader per run goes through all of them. */
+/** Sections come in the same order in all runs, so one segment per run goes through all of them. */
 function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
-  const readBytes = readBytesFor(runs.length)
-  const readers = runs.map(({ input: { path, footer }, index }) => {
-    const { starts, ends } = footer.nodedata
-    const start = index === 0 ? RUN_MAGIC.length : ends[index - 1]
-    return new SegmentReader({ path, start, end: starts[index] }, readBytes)
-  })
-  const emit = ({ buf, view, keyStart, keyEnd }: SegmentReader) => run.sortedRow(buf, view, keyStart, keyEnd)
-  for (const db of INDEX_DBS) {
-    run.beginSection(db)
-    const sections = runs.map(({ input }) => input.footer.sections[db])
-    const { pairs, lists, firsts } = groupsOf(runs, db)
-    const { ends, list, index } = bucketsOf(lists, pairs.size)
-    const order = new Int32Array(pairs.size).map((_, group) => group)
-    order.sort((x, y) => pairs.a[x] - pairs.a[y] || pairs.b[x] - pairs.b[y])
-    for (const group of order) {
-      run.beginGroup(pairs.a[group], pairs.b[group])
-      const own: SegmentReader[] = []
-      for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
-        const reader = readers[list[place]]
-        const { starts, counts } = sections[list[place]]
-        const at = firsts[list[place]] + index[place]
-        // The text of `assert()` is a function: not one for each group of each run.
-        if (reader.position !== starts[at]) assert(false, () => `run "${reader.path}" is in another order`)
-        reader.take(counts[at])
-        own.push(reader)
-      }
-      mergeRows(own, emit)
-      run.endGroup()
-    }
-    run.endSection()
+  const merge = new RunMerge(
+    runs.map(({ input: { path, footer }, index }) => {
+      const { starts, ends } = footer.nodedata
+      return { path, start: index === 0 ? RUN_MAGIC.length : ends[index - 1], end: starts[index] }
+    }),
+  )
+  try {
+    for (const db of INDEX_DBS) mergeSection(db, runs, merge, run)
+  } finally {
+    merge.close()
   }
-  for (const reader of readers) reader.close()
+}
+
+function mergeSection(db: IndexDb, runs: readonly InputRun[], merge: RunMerge, run: RunWriter): void {
+  run.beginSection(db)
+  const sections = runs.map(({ input }) => input.footer.sections[db])
+  const { pairs, lists, firsts } = groupsOf(runs, db)
+  const { ends, list, index } = bucketsOf(lists, pairs.size)
+  const order = new Int32Array(pairs.size).map((_, group) => group)
+  order.sort((x, y) => pairs.a[x] - pairs.a[y] || pairs.b[x] - pairs.b[y])
+  for (const group of order) {
+    run.beginGroup(pairs.a[group], pairs.b[group])
+    for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
+      const { starts, counts } = sections[list[place]]
+      const at = firsts[list[place]] + index[place]
+      // The text of `assert()` is a function: not one for each group of each run.
+      if (merge.position(list[place]) !== starts[at]) {
+        assert(false, () => `run "${runs[list[place]].input.path}" is in another order`)
+      }
+      merge.take(list[place], counts[at])
+    }
+    merge.toRows(run, MERGED_BLOCK_BYTES)
+    run.endGroup()
+  }
+  run.endSection()
 }
 
 /** The groups of a section in all runs; and for each run the numbers of its groups, and which one of its file is first. */

@@ -10,6 +10,7 @@ import { assert, MigrationError } from '../errors.js'
 import { writeAll } from '../file/write-all.js'
 import type { IndexRows } from '../translate/index-rows.js'
 import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './run-blocks.js'
+import type { GroupRows } from './run-merge.js'
 import { sortRows } from './sort-rows.js'
 
 export const TRAILER_BYTES = 24
@@ -95,7 +96,7 @@ function newBuffers(): WriteBuffers {
  * Writes a file of runs, one after the other. The file gets its name only when it is complete. Before a checkpoint
  * vouches for it, call `syncRuns()`.
  */
-export class RunWriter {
+export class RunWriter implements GroupRows {
   private readonly fd: number
   private readonly seed: bigint
   private readonly buffers = unused.pop() ?? newBuffers()
@@ -116,7 +117,7 @@ export class RunWriter {
   private block = 0
   private groupRows = 0
 
-  /** @param blockBytes the distance between entry points of a group */
+  /** @param blockBytes the distance between entry points of a group that `section()` writes */
   constructor(
     private readonly path: string,
     private readonly blockBytes = BLOCK_BYTES,
@@ -170,19 +171,12 @@ export class RunWriter {
     this.groupRows = 0
   }
 
-  /** The next row of the group: `buf[keyStart, keyEnd)` is the index; the next 32 bytes are the buid. */
-  sortedRow(buf: Buffer, view: DataView, keyStart: number, keyEnd: number): void {
-    const length = keyEnd - keyStart
-    this.enter(buf, keyStart, keyEnd)
-    if (this.used + length + 34 > BUFFER_BYTES) this.flush()
-    this.view.setUint16(this.used, length, true)
-    copySpan(this.buf, this.view, this.used + 2, buf, view, keyStart, keyEnd + 32)
-    this.used += length + 34
+  rows(bytes: Uint8Array, count: number): void {
+    this.write(bytes, 0, bytes.length)
+    this.groupRows += count
   }
 
-  /** Records an entry point before a row with the index `buf[start, end)`, if one is due. */
-  private enter(buf: Uint8Array, start: number, end: number): void {
-    if (this.groupRows++ > 0 && this.position - this.block < this.blockBytes) return
+  entry(buf: Uint8Array, start: number, end: number): void {
     this.block = this.position
     this.draft.entry(this.block, buf, start, end)
   }
@@ -264,7 +258,9 @@ export class RunWriter {
       const row = order[place]
       const index = starts[row]
       const length = lengths[row]
-      this.enter(bytes, index, index + length)
+      if (this.groupRows++ === 0 || this.position - this.block >= this.blockBytes) {
+        this.entry(bytes, index, index + length)
+      }
       if (this.used + length + 34 > BUFFER_BYTES) this.flush()
       const at = this.used
       view.setUint16(at, length, true)

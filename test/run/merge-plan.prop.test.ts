@@ -3,17 +3,21 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type ByteList, byteListOf, itemOf } from '../../src/bytes/byte-list.js'
+import { NullPort } from '../../src/forecast/null-port.js'
+import { kernel } from '../../src/kernel/kernel.js'
 import { INDEX_DBS } from '../../src/layout/dest-dbs.js'
-import { groupReaders, type MergeUnit } from '../../src/migrate/tasks/merge-runs.js'
+import { eachGroup, type MergeUnit, mergeRuns } from '../../src/migrate/tasks/merge-runs.js'
 import { MergePlan } from '../../src/run/merge-plan.js'
 import { mergeRunFiles } from '../../src/run/merge-run-files.js'
-import { mergeRows, SegmentReader } from '../../src/run/merger.js'
 import { eachNodedata } from '../../src/run/nodedata-rows.js'
 import { type RunSection, RunWriter } from '../../src/run/run-file.js'
 import { readRunFooter } from '../../src/run/run-footer.js'
+import { RunMerge } from '../../src/run/run-merge.js'
+import { overWire } from '../../src/thread/over-wire.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
 import { anyIndex, buidsOf, indexRows, type TestRow } from './index-rows.js'
+import { mergedRows } from './merged-rows.js'
 
 const dir = tempDir()
 const NO_NAMES = byteListOf([])
@@ -87,14 +91,11 @@ function planOfFiles(paths: readonly string[]): MergePlan {
 /** What a worker makes of a unit, as rows in the order in which they come. */
 function merged(unit: MergeUnit): string[] {
   const texts: string[] = []
-  const readers = unit.parts.map((part) => new SegmentReader(part))
-  const readersOf = groupReaders(unit, readers)
-  for (let group = 0; group < unit.a.length; group++) {
-    mergeRows(readersOf(group), ({ buf, keyStart, keyEnd }) => {
-      texts.push(textOf(unit.a[group], buf.subarray(keyStart, keyEnd), buf.readUInt32BE(keyEnd)))
-    })
-  }
-  for (const reader of readers) reader.close()
+  const merge = new RunMerge(unit.parts)
+  eachGroup(unit, merge, (group) => {
+    for (const { index, owner } of mergedRows(merge).rows) texts.push(textOf(unit.a[group], index, owner))
+  })
+  merge.close()
   return texts
 }
 
@@ -136,7 +137,7 @@ const runs = fc
     )
   })
 
-test('MergePlan.units() and mergeRows() give what sorting all rows gives, whatever the sizes of units, blocks and files', () => {
+test('MergePlan.units() and RunMerge give what sorting all rows gives, whatever the sizes of units, blocks and files', () => {
   fc.assert(
     fc.property(
       runs,
@@ -243,7 +244,7 @@ test('MergePlan.units() takes small groups together and leaves out what no run h
   assert.deepEqual(check([{ names: ['a'], rows: [] }], 1 << 20, 1 << 16), [])
 })
 
-test('mergeRows() gives rows of equal index in the order of the runs', () => {
+test('RunMerge gives rows of equal index in the order of the runs', () => {
   const bytes = Uint8Array.of(9)
   const list = [0, 1, 2, 3, 4].map((run) => ({
     names: ['a'],
@@ -254,6 +255,47 @@ test('mergeRows() gives rows of equal index in the order of the runs', () => {
     .flatMap((unit) => merged(unit()))
     .map((text) => Number(text.split(' ')[2]))
   assert.deepEqual(owners, [...Array(15).keys()])
+})
+
+test('RunMerge.toRows() asks for an entry point before the first row of a group and after each so many bytes', () => {
+  const paths = written(
+    largeRuns(3, 4000, (random) => random(500)),
+    1 << 16,
+  )
+  const units = planOfFiles(paths)
+    .units('byprop')
+    .map((unit) => unit())
+  const merge = new RunMerge(units[0].parts)
+  eachGroup(units[0], merge, () => {
+    const { rows, entries } = mergedRows(merge, 1000)
+    assert.ok(entries.length > 5)
+    // Rows of 8 bytes of index take 42 bytes: the 24th ends a block.
+    assert.deepEqual(
+      entries.map(({ owner }) => owner),
+      Array.from({ length: Math.ceil(rows.length / 24) }, (_, i) => 24 * i),
+    )
+    for (const { index: key, owner } of entries) assert.deepEqual(key, rows[owner].index)
+  })
+  merge.close()
+})
+
+test('mergeRuns() says which row LMDB would refuse, and the thread goes on', async () => {
+  const rows = [0, 1].map((owner) => ({ group: owner, owner, index: Uint8Array.of(7, owner) }))
+  const unit = planOf([{ names: ['a', 'b'], rows }], 1 << 16).units('byprop')[0]()
+  const long = { group: 0, owner: 0, index: new Uint8Array(504) }
+  const longUnit = planOf([{ names: ['a'], rows: [long] }], 1 << 16).units('byprop')[0]()
+  const run = (input: MergeUnit) => overWire(mergeRuns)({ ...input, ...new NullPort().input() })
+  const messageOf = async (input: MergeUnit) => {
+    const wire = await run(input)
+    return 'error' in wire ? wire.error.message : ''
+  }
+  assert.match(
+    await messageOf({ ...unit, a: Float64Array.of(1, 0) }),
+    /key 00000000000000000701 is out of order, last key is 00000000000000010700$/,
+  )
+  assert.match(await messageOf(longUnit), /a key has 512 bytes, expected 1 to 511$/)
+  assert.deepEqual([kernel().sinks.size, kernel().merges.size], [0, 0])
+  assert.deepEqual(await run(unit), { ok: { rows: 2 } })
 })
 
 test('MergePlan.names() is in byte order, and nodedata() leads from the names of a run to it', () => {

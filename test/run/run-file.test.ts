@@ -3,13 +3,14 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeF
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { byteListOf, itemOf } from '../../src/bytes/byte-list.js'
-import { SegmentReader } from '../../src/run/merger.js'
+import { kernel } from '../../src/kernel/kernel.js'
 import { RUN_BLOCK_BYTES, RunReader, roomFor } from '../../src/run/run-blocks.js'
 import { type RunSection, RunWriter } from '../../src/run/run-file.js'
 import { readRunFooter } from '../../src/run/run-footer.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
 import { buidsOf, indexRows, type TestRow } from './index-rows.js'
+import { rowsOf } from './merged-rows.js'
 
 const dir = tempDir()
 const names = ['a', 'bb', 'ccc'].map((name) => Buffer.from(name))
@@ -43,7 +44,7 @@ function writeRun(path: string, rows: readonly TestRow[], values: readonly Uint8
   assert.equal(bytes, readFileSync(path).length)
 }
 
-test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
+test('RunWriter writes what readRunFooter() and RunMerge read', () => {
   for (const count of [0, 1, 500, 30_000]) {
     const path = join(dir, `round-${count}.run`)
     const rows = randomRows(count)
@@ -74,14 +75,13 @@ test('RunWriter writes what readRunFooter() and SegmentReader read', () => {
           .filter((row) => row.group === group)
           .sort((x, y) => Buffer.compare(x.index, y.index) || x.owner - y.owner)
         assert.equal(section.counts[place], wanted.length)
-        const reader = new SegmentReader({ path, start: section.starts[place], end: section.ends[place] })
-        reader.take(wanted.length)
-        for (const { index, owner } of wanted) {
-          assert.ok(reader.next())
-          assert.deepEqual(reader.buf.subarray(reader.keyStart, reader.keyEnd), index)
-          assert.equal(reader.buf.readUInt32BE(reader.keyEnd), owner)
-        }
-        assert.equal(reader.next(), false)
+        const segment = { path, start: section.starts[place], end: section.ends[place] }
+        // One more than there are: the segment ends them.
+        const found = rowsOf(segment, wanted.length + 1)
+        assert.deepEqual(
+          found.map(({ index, owner }) => `${index.toString('hex')} ${owner}`),
+          wanted.map(({ index, owner }) => `${Buffer.from(index).toString('hex')} ${owner}`),
+        )
       })
       // Entry points are in order and lead to rows of the group with the bytes they say.
       section.blockStart.forEach((start, i) => {
@@ -134,10 +134,7 @@ function readAll(path: string): void {
   assert.ok(footer !== null)
   for (const { counts, starts, ends } of Object.values(footer.sections)) {
     counts.forEach((count, group) => {
-      const reader = new SegmentReader({ path, start: starts[group], end: ends[group] })
-      reader.take(count)
-      while (reader.next());
-      reader.close()
+      rowsOf({ path, start: starts[group], end: ends[group] }, count)
     })
   }
   const { starts, ends } = footer.nodedata
@@ -182,18 +179,17 @@ test('no byte of a run can change, no block move and no end be missing without b
   refused('the run of another partition')
 })
 
-test('SegmentReader says so when the file ends before its segment', () => {
+test('RunMerge says so when the file ends before its segment, and the thread goes on', () => {
   const path = join(dir, 'short.run')
-  writeRun(path, randomRows(500), [])
+  const whole = join(dir, 'whole.run')
+  for (const to of [path, whole]) writeRun(to, randomRows(500), [])
   truncateSync(path, 5000)
-  const reader = new SegmentReader({ path, start: 8, end: 10_000 })
-  reader.take(500)
-  assert.throws(
-    () => {
-      while (reader.next());
-    },
-    { code: 'ERR_DEST' },
-  )
+  const { length } = kernel().mem
+  for (let i = 0; i < 20; i++) {
+    assert.throws(() => rowsOf({ path, start: 8, end: 10_000 }, 500), { code: 'ERR_DEST' })
+    assert.equal(rowsOf({ path: whole, start: 8, end: 10_000 }, 100).length, 100)
+  }
+  assert.ok(kernel().mem.length <= Math.max(length, 1 << 20), 'what failed is free again')
 })
 
 function contentOf(path: string, position: number, length: number): Buffer {

@@ -8,3 +8,12 @@ export declare function putPage(pages: usize, page: usize, refs: usize, refCount
 
 /** Puts a value on overflow pages and returns the number of the first one. At address 0 is a value of JavaScript's. */
 export declare function putRun(pages: usize, value: usize, valueBytes: u32): u32
+
+/** Reads more rows for a reader of a merge; 0 when there are none. */
+export declare function refill(merge: usize, reader: u32): i32
+
+/** Writes rows of a group to the run that a merge makes. */
+export declare function takeRows(merge: usize, rows: usize, bytes: u32, count: u32): void
+
+/** Records an entry point before the next row, which has this index. */
+export declare function enterRow(merge: usize, key: usize, keyBytes: u32): void

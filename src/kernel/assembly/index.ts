@@ -1,4 +1,5 @@
 // The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
 export { addRow, finishPages, freePages, newPages } from './leaf-pages'
 export { allocate, release } from './memory'
+export { freeMerge, mergeToPages, mergeToRows, newMerge, takeRange } from './run-merge'
 export { sha256 } from './sha256'

@@ -1,10 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import { bucketsOf } from '../../bytes/buckets.js'
 import { BUID_BYTES } from '../../bytes/buid.js'
-import { copySpan, viewOf } from '../../bytes/spans.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
-import { mergeRows, readBytesFor, SegmentReader } from '../../run/merger.js'
 import { eachNodedata, type NodedataPlace } from '../../run/nodedata-rows.js'
+import { RunMerge } from '../../run/run-merge.js'
 import { ChunkSender, type Credits } from '../../thread/chunk-sender.js'
 
 /** The work of one merge task: rows of consecutive groups of one database, or a key range of one large group. */
@@ -38,51 +37,38 @@ export interface MergeInput extends MergeUnit, StreamInput {}
 /** Merges the rows of a unit from all runs and sends the finished pages of its keys `abrv [abrv] index -> buid`. */
 export function mergeRuns(input: MergeInput): { rows: number } {
   const { builder, finish } = pageStream(input, true)
-  const key = Buffer.alloc(1024)
-  const keyView = viewOf(key)
-  const readBytes = readBytesFor(input.parts.length)
-  const readers = input.parts.map((part) => new SegmentReader(part, readBytes))
-  const readersOf = groupReaders(input, readers)
-  let rows = 0
-  for (let group = 0; group < input.a.length; group++) {
-    const indexStart = putGroup(key, input.a[group], input.b[group])
-    mergeRows(readersOf(group), ({ buf, view, keyStart, keyEnd }) => {
-      // Index and buid are adjacent. Copying them together lets the builder read from one buffer, whatever the run.
-      copySpan(key, keyView, indexStart, buf, view, keyStart, keyEnd + BUID_BYTES)
-      const end = indexStart + keyEnd - keyStart
-      builder.add(key, 0, end, key, end, end + BUID_BYTES)
-      rows++
+  const merge = new RunMerge(input.parts)
+  const prefix = Buffer.alloc(16)
+  try {
+    eachGroup(input, merge, (group) => {
+      const prefixBytes = putGroup(prefix, input.a[group], input.b[group])
+      const fault = merge.toPages(builder.pages, prefix.subarray(0, prefixBytes))
+      if (fault === 0) return
+      const { key, value } = merge.refused()
+      throw builder.error(fault, key, value)
     })
+    finish()
+    return { rows: merge.rows }
+  } finally {
+    merge.close()
   }
-  for (const reader of readers) reader.close()
-  finish()
-  return { rows }
 }
 
-/**
- * The readers of each group, in run order. Ask for groups in order.
- *
- * @param readers one for each part
- */
-export function groupReaders(
-  { a, parts, range }: MergeUnit,
-  readers: readonly SegmentReader[],
-): (group: number) => readonly SegmentReader[] {
+/** Has the merge of a unit's parts take the rows of each group in turn. */
+export function eachGroup({ a, parts, range }: MergeUnit, merge: RunMerge, act: (group: number) => void): void {
   if (range !== null) {
-    for (const reader of readers) reader.takeRange(range.gte, range.lt)
-    return () => readers
+    merge.takeRange(range.gte, range.lt)
+    act(0)
+    return
   }
   // Each of thousands of groups may be in a few runs only, so look up the runs of each group.
   const { ends, list, index } = bucketsOf(
     parts.map(({ groups }) => groups),
     a.length,
   )
-  return (group) => {
-    const start = group === 0 ? 0 : ends[group - 1]
-    return Array.from(list.subarray(start, ends[group]), (part, i) => {
-      readers[part].take(parts[part].counts[index[start + i]])
-      return readers[part]
-    })
+  for (let group = 0, place = 0; group < a.length; group++) {
+    for (; place < ends[group]; place++) merge.take(list[place], parts[list[place]].counts[index[place]])
+    act(group)
   }
 }
 
