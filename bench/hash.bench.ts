@@ -1,5 +1,6 @@
 // Hashes of spans of the sizes that nodes have: `node dist/bench/hash.bench.js`
-import { buid, guid, md5Hex, sha256, sha256Into, xxh64 } from '../src/bytes/hash.js'
+import { buid, guid, md5Hex, sha256, sha256Into } from '../src/bytes/hash.js'
+import { xxh64 } from '../src/bytes/xxh64.js'
 import { generator, report, SEED } from './report.js'
 import { SyntheticNodes } from './synthetic-nodes.js'
 

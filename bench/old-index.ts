@@ -1,5 +1,6 @@
-import { sha256, xxh64 } from '../src/bytes/hash.js'
+import { sha256 } from '../src/bytes/hash.js'
 import { encode, type Value } from '../src/bytes/msgpack.js'
+import { xxh64 } from '../src/bytes/xxh64.js'
 
 /** How the 0.1.x model indexes a value. */
 export type Kind = 'str' | 'int' | 'bool' | 'ival' | 'fqdn' | 'ipv4' | 'hex' | 'loc' | 'hashed' | 'strs'

@@ -1,7 +1,10 @@
 // Starts one of the programs, or says in one sentence why it cannot be.
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 
 const OLDEST_NODE = [20, 19]
+const BUNDLE = fileURLToPath(new URL('../dist/src/bundle', import.meta.url))
 
 /** Runs the program of that name from the bundle. */
 export async function start(name) {
@@ -15,10 +18,15 @@ export async function start(name) {
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=400')
   // V8 of Node 20 optimizes code that most runs of it will not pay for: four times as much must run first (docs/decisions/0013).
   if (major === 20) setFlagsFromString('--interrupt-budget=270000')
+  await programs(name)?.run(name)
+}
+
+function programs(name) {
   try {
-    await import(`../dist/src/bundle/${name}.js`)
+    return createRequire(import.meta.url)(`${BUNDLE}/load.cjs`).load(BUNDLE, 'programs')
   } catch (error) {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND' || !String(error.message).includes('dist/src/bundle')) throw error
+    if (!['MODULE_NOT_FOUND', 'ENOENT'].includes(error.code) || !String(error.message).includes('dist/src/bundle'))
+      throw error
     console.error(`error: ${name} is not built yet\nhint: Run npm run build`)
     process.exitCode = 1
   }

@@ -1,3 +1,4 @@
+import { keepCode as keep } from './file/compiled-code.js'
 import { checkPages as pages, checkRun as run } from './migrate/tasks/check-kept.js'
 import { copyNodedata as copy, mergeRuns as merge } from './migrate/tasks/merge-runs.js'
 import { extractNodes as extract } from './migrate/tasks/node-extract.js'
@@ -33,6 +34,7 @@ export interface Tasks {
   walkSlab: typeof walk
   compareSlab: typeof compare
   verifyNexus: typeof nexus
+  keepCode: (input: object) => void
 }
 
 export const extractNodes = overWire(extract)
@@ -43,6 +45,7 @@ export const extractSpliceRange = overWire(splices)
 export const sendStream = overWire(send)
 export const checkPages = overWire(pages)
 export const checkRun = overWire(run)
+export const keepCode = overWire((_: object) => keep())
 // Load these only when needed: a thread that migrates does not need them.
 export const replayNodes = loaded(async () => (await import('./replay/tasks/replay-nodes.js')).replayNodes)
 export const verifyNodes = loaded(async () => (await import('./verify/tasks/verify-nodes.js')).verifyNodes)

@@ -1,10 +1,5 @@
 import { createHash, hash as oneShot } from 'node:crypto'
-import xxhash from 'xxhash-wasm'
 import { encode, type Value } from './msgpack.js'
-
-const xx = await xxhash()
-/** The hash library copies its input into memory that it never frees, so we feed it at most this much at a time. */
-const XXH64_BYTES = 1 << 20
 
 /** SHA-256, 32 bytes. */
 export function sha256(data: Uint8Array): Uint8Array {
@@ -51,28 +46,6 @@ export function exactSpan(buf: Uint8Array, start: number, end: number): Buffer {
 /** MD5 as 32 lower-case hex digits: Synapse's `guid` of a value is this over its msgpack. */
 export function md5Hex(data: Uint8Array): string {
   return createHash('md5').update(data).digest('hex')
-}
-
-/** XXH64; with seed 0 as Synapse appends it (big-endian) to a shortened index. */
-export function xxh64(data: Uint8Array, seed = 0n): bigint {
-  if (data.length <= XXH64_BYTES) return xx.h64Raw(data, seed)
-  const hash = xx.create64(seed)
-  for (let at = 0; at < data.length; at += XXH64_BYTES) hash.update(data.subarray(at, at + XXH64_BYTES))
-  return hash.digest()
-}
-
-/** XXH64 of data that comes in pieces. You can ask for the digest at any time. */
-export class Xxh64 {
-  private readonly hash = xx.create64()
-
-  update(piece: Uint8Array): void {
-    if (piece.length <= XXH64_BYTES) this.hash.update(piece)
-    else for (let at = 0; at < piece.length; at += XXH64_BYTES) this.hash.update(piece.subarray(at, at + XXH64_BYTES))
-  }
-
-  digest(): bigint {
-    return this.hash.digest()
-  }
 }
 
 /** A digest as 16 hex digits. */

@@ -3,6 +3,7 @@ import { formatBytes } from '../bytes/size-text.js'
 import { dumpErrors } from '../dest/error-dump.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
+import { isCodeLacking, keepCode } from '../file/compiled-code.js'
 import { setWriteThrottle, type WriteThrottle } from '../file/write-throttle.js'
 import { countForms, formCountTable } from '../inspect/form-counts.js'
 import type { Log } from '../log.js'
@@ -142,6 +143,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
     if (compared !== null) print(verifyText(compared, MOST_DIFFERENCES, paintFor(process.stdout)))
     const exitCode = exitCodeOf(summary, compared)
     await report.finished(summary, compared, exitCode)
+    if (isCodeLacking()) keepCode()
     return exitCode
   } catch (error) {
     screen.stop()

@@ -1,6 +1,6 @@
 import { Packr } from 'msgpackr/pack'
 import type * as z from 'zod/mini'
-import { xxh64 } from '../bytes/hash.js'
+import { xxh64 } from '../bytes/xxh64.js'
 import { MigrationError } from '../errors.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'

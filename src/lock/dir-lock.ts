@@ -121,7 +121,7 @@ export class DirLock {
       released: this.released,
       lostText,
     }
-    this.worker = new Worker(new URL('./heartbeat-thread.js', import.meta.url), { workerData })
+    this.worker = new Worker(new URL('../bundle/heartbeat-thread.cjs', import.meta.url), { workerData })
     this.worker.unref()
     this.lost = new Promise((_, reject) => {
       this.worker.once('message', () =>

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { ErrorCounts } from '../dest/error-counts.js'
 import { MigrationError } from '../errors.js'
+import { isCodeLacking } from '../file/compiled-code.js'
 import { runError } from '../file/system-failure.js'
 import { cortexPaths } from '../layout/paths.js'
 import type { Log } from '../log.js'
@@ -249,6 +250,7 @@ export class Migrator {
     finished()
     const errors = new ErrorCounts(options.acceptedErrors)
     errors.addLog(destDir, options.ops)
+    if (isCodeLacking()) await Promise.all([writer.call('keepCode', {}), pool.run('keepCode', {})])
     return this.summary(source, results, cellErrors, errors)
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { hexOf, xxh64 } from '../bytes/hash.js'
+import { hexOf } from '../bytes/hash.js'
+import { xxh64 } from '../bytes/xxh64.js'
 import { assert, MigrationError } from '../errors.js'
 import { type OpenFile, readWhole } from '../file/read-at.js'
 import { writeAll } from '../file/write-all.js'

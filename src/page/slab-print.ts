@@ -1,6 +1,7 @@
 import { closeSync, openSync, statSync } from 'node:fs'
-import { hexOf, Xxh64 } from '../bytes/hash.js'
+import { hexOf } from '../bytes/hash.js'
 import { viewOf } from '../bytes/spans.js'
+import { Xxh64 } from '../bytes/xxh64.js'
 import { readAt } from '../file/read-at.js'
 import type { SlabPrint } from '../layout/records.js'
 import { DB_RECORD_BYTES, type DbRecord, NO_PAGE, writeDbRecord } from './format.js'

@@ -1,6 +1,6 @@
 import { closeSync, openSync, statSync } from 'node:fs'
 import { sep } from 'node:path'
-import { xxh64 } from '../bytes/hash.js'
+import { xxh64 } from '../bytes/xxh64.js'
 import { MigrationError } from '../errors.js'
 import { readWhole } from '../file/read-at.js'
 

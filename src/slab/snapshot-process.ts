@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setImmediate } from 'node:timers/promises'
 import { MigrationError } from '../errors.js'
+import { keepCode } from '../file/compiled-code.js'
 import type { SlabReader } from '../page/page-reader.js'
 import { walkSlab } from '../page/page-walker.js'
 import { loadLmdb } from './binding.js'
@@ -17,14 +18,19 @@ const MAX_DBS = 256
  */
 const MOST_WALKED_BYTES = 2 ** 30
 
-const stdin = createInterface(process.stdin)
-const jobs = JSON.parse(await new Promise<string>((resolve) => stdin.once('line', resolve))) as SnapshotJob[]
-// The parent is gone, and another process may already be writing to the destination. A kill, because exit() would wait
-// for the copy to end.
-stdin.once('close', () => process.kill(process.pid, 'SIGKILL'))
-for (const job of jobs) answer(await snapshot(job))
-stdin.removeAllListeners('close')
-process.stdin.destroy()
+void copyAll()
+
+async function copyAll(): Promise<void> {
+  const stdin = createInterface(process.stdin)
+  const jobs = JSON.parse(await new Promise<string>((resolve) => stdin.once('line', resolve))) as SnapshotJob[]
+  // The parent is gone, and another process may already be writing to the destination. A kill, because exit() would wait
+  // for the copy to end.
+  stdin.once('close', () => process.kill(process.pid, 'SIGKILL'))
+  for (const job of jobs) answer(await snapshot(job))
+  stdin.removeAllListeners('close')
+  process.stdin.destroy()
+  keepCode()
+}
 
 function answer(message: SnapshotAnswer): void {
   process.stdout.write(`${JSON.stringify(message)}\n`)

@@ -65,7 +65,7 @@ async function snapshotsOf(
 
 function runJobs(jobs: readonly SnapshotJob[]): Promise<SnapshotAnswer>[] {
   if (jobs.length === 0) return []
-  const script = fileURLToPath(new URL('./snapshot-process.js', import.meta.url))
+  const script = fileURLToPath(new URL('../bundle/snapshot-process.cjs', import.meta.url))
   const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'pipe'] })
   const end = new Promise<string>((resolve, reject) => {
     child.once('error', reject)

@@ -1,5 +1,5 @@
-import { xxh64 } from '../bytes/hash.js'
 import type { Value } from '../bytes/msgpack.js'
+import { xxh64 } from '../bytes/xxh64.js'
 import { isText, pyTypeName, textBytes } from '../python/values.js'
 import { type IndexEncoder, StorTypeError } from './stortype.js'
 

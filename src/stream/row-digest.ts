@@ -1,4 +1,4 @@
-import { xxh64 } from '../bytes/hash.js'
+import { xxh64 } from '../bytes/xxh64.js'
 
 /** We keep this many digests per database, so that a difference leaves fewer rows to list. */
 export const BUCKETS = 4096

@@ -1,5 +1,5 @@
 /** Entry points of threads; only this file knows where they are. */
 export const entries = {
-  task: new URL('../bundle/task.js', import.meta.url),
-  writer: new URL('../bundle/writer.js', import.meta.url),
+  task: new URL('../bundle/task.cjs', import.meta.url),
+  writer: new URL('../bundle/writer.cjs', import.meta.url),
 } as const

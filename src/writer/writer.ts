@@ -11,6 +11,7 @@ import { nexusEdits } from '../dest/nexus-edits.js'
 import { NexusLog, reserveEditIndexes } from '../dest/nexus-log.js'
 import { installSlab, SlabBuild, type StreamResult } from '../dest/slab-build.js'
 import { assert } from '../errors.js'
+import { keepCode } from '../file/compiled-code.js'
 import { cortexPaths } from '../layout/paths.js'
 import { type PlacedStream, placedStream } from '../layout/records.js'
 import type { StreamState } from '../page/page-chunk.js'
@@ -321,6 +322,11 @@ export class Writer {
   /** Stores records of the migration log; values are msgpack. */
   record({ records }: { records: { migrop: string; logtyp: string; key: string; value: Uint8Array }[] }): void {
     this.migrationLog.put(...records.map(({ value, ...record }) => ({ ...record, val: decode(value) })))
+  }
+
+  /** Leaves the code of this thread to later runs. */
+  keepCode(_: object): void {
+    keepCode()
   }
 
   get migrationLog(): MigrationLog {

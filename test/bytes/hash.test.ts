@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import xxhash from 'xxhash-wasm'
-import { xxh64 } from '../../src/bytes/hash.js'
+import { xxh64 } from '../../src/bytes/xxh64.js'
 
 test('xxh64() of what it takes in pieces is that of the whole', async () => {
   const { h64Raw } = await xxhash()

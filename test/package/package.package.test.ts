@@ -52,7 +52,7 @@ function migrates(app: string, node = process.execPath): void {
 
 test('the package holds what its users need and nothing else', () => {
   const allowed =
-    /^(bin\/(migrate_020|sync_020|synapse-migrator|start)\.mjs|dist\/src\/bundle\/([\w-]+\.js|LICENSES\.md)|dist\/src\/bundle\/data\/\w+\.json|dist\/types\/.+\.d\.ts|prebuilds\/.+\.(node|md)|packaging\/sync_020\.service|examples\/[\w./-]+|docs\/(.+\.md|[\w-]+\.schema\.json|pictures\/[\w-]+\.png)|man\/(migrate_020|sync_020|synapse-migrator)\.1|(package\.json|README\.md|CHANGELOG\.md|LICENSE))$/
+    /^(bin\/(migrate_020|sync_020|synapse-migrator|start)\.mjs|dist\/src\/bundle\/([\w.-]+\.c?js|LICENSES\.md)|dist\/src\/bundle\/data\/\w+\.(json|wasm)|dist\/types\/.+\.d\.ts|prebuilds\/.+\.(node|md)|packaging\/sync_020\.service|examples\/[\w./-]+|docs\/(.+\.md|[\w-]+\.schema\.json|pictures\/[\w-]+\.png)|man\/(migrate_020|sync_020|synapse-migrator)\.1|(package\.json|README\.md|CHANGELOG\.md|LICENSE))$/
   const paths = packed.files.map(({ path }) => path)
   assert.deepEqual(
     paths.filter((path) => !allowed.test(path)),

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { hexOf, xxh64 } from '../../bytes/hash.js'
+import { hexOf } from '../../bytes/hash.js'
+import { xxh64 } from '../../bytes/xxh64.js'
 import { sealed, unsealed } from '../../dest/checkpoints.js'
 import { MigrationError } from '../../errors.js'
 import { cortexPaths } from '../../layout/paths.js'

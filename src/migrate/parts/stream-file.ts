@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fdatasync, fstatSync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr/pack'
-import { xxh64 } from '../../bytes/hash.js'
+import { xxh64 } from '../../bytes/xxh64.js'
 import { MigrationError } from '../../errors.js'
 import { type OpenFile, readWhole } from '../../file/read-at.js'
 import { writeAll } from '../../file/write-all.js'

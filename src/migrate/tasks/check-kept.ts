@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { hexOf, Xxh64 } from '../../bytes/hash.js'
+import { hexOf } from '../../bytes/hash.js'
+import { Xxh64 } from '../../bytes/xxh64.js'
 import type { OpenFile } from '../../file/read-at.js'
 import { PAGE_BYTES } from '../../page/format.js'
 import { leafPath, readLeaves } from '../../page/leaf-file.js'

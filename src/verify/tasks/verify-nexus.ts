@@ -1,5 +1,5 @@
-import { xxh64 } from '../../bytes/hash.js'
 import { decode, encode, MsgpackError, PackMap, pyEquals, type Value } from '../../bytes/msgpack.js'
+import { xxh64 } from '../../bytes/xxh64.js'
 import { nexusEdits } from '../../dest/nexus-edits.js'
 import { NEXUS_DB, reservationRow } from '../../dest/nexus-log.js'
 import { cortexPaths } from '../../layout/paths.js'

@@ -1,4 +1,4 @@
-import { xxh64 } from '../../bytes/hash.js'
+import { xxh64 } from '../../bytes/xxh64.js'
 import { LOG_DB } from '../../dest/migration-log.js'
 import type { ModelData } from '../../model/model.js'
 import { spliceErrorRecord } from '../../stream/splice-error.js'
