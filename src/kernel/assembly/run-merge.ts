@@ -206,9 +206,12 @@ export class RunMerge {
     for (let node = (best.place + this.count) >> 1; node >= 1; node >>= 1) {
       const at = losers + node * sizeof<usize>()
       const other = load<Reader>(at)
-      if (!isBefore(other, best)) continue
-      store<Reader>(at, best)
-      best = other
+      const ofBest = best.code
+      const ofOther = other.code
+      // No branch: who wins cannot be guessed.
+      const isFirst = ofOther == ofBest ? isBeforeAlike(other, best, ofBest) : ofOther < ofBest
+      store<Reader>(at, select<Reader>(best, other, isFirst))
+      best = select<Reader>(other, best, isFirst)
     }
     this.winner = best
   }
