@@ -15,6 +15,12 @@ export interface KernelExports {
   mergeToPages(merge: number, readers: number, pages: number, prefix: number, prefixBytes: number): number
   mergeToRows(merge: number, readers: number, blockBytes: number): void
   freeMerge(merge: number): void
+  newSplices(): number
+  beginSplices(splices: number, offset: number, rows: number): void
+  addSplices(splices: number, index: number, count: number): number
+  endSplices(splices: number): void
+  addSpliceName(splices: number, value: number): void
+  clearSpliceNames(splices: number): void
   /** Writes the SHA-256 of `[from, from + bytes)` to `out`. */
   sha256(out: number, from: number, bytes: number): void
 }

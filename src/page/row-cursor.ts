@@ -113,10 +113,20 @@ export class RowCursor {
 
   next(): boolean {
     if (this.dups !== null && this.nextDup()) return true
-    const leaf = this.leaf
-    if (leaf === null) return false
-    this.index++
-    if (this.index >= leaf.count && !this.nextLeaf()) return false
+    return this.leaf !== null && this.moveTo(this.index + 1)
+  }
+
+  /** The leaf page that the row is on, and the number of its node there: for code that goes through nodes by itself. */
+  get place(): { readonly page: Page; readonly index: number } {
+    return { page: this.leaf as Page, index: this.index }
+  }
+
+  /** Goes to a node of the leaf page; if its number is that of nodes, to the first one of the next page. */
+  moveTo(index: number): boolean {
+    const leaf = this.leaf as Page
+    this.dups = null
+    this.index = index
+    if (index >= leaf.count && !this.nextLeaf()) return false
     return this.load()
   }
 

@@ -1,11 +1,13 @@
 import type { RowSink } from '../bytes/spans.js'
 import { MigrationError } from '../errors.js'
+import { LeafBuilder } from '../page/leaf-builder.js'
 import { SlabReader } from '../page/page-reader.js'
 import type { RowCursor } from '../page/row-cursor.js'
 import { spliceRows } from '../source/source-dbs.js'
 import type { SpliceFailure } from '../translate/splice-sink.js'
 import { SpliceTranslator } from '../translate/splices.js'
 import type { StortypeSource } from '../translate/stortypes.js'
+import { type UsualSplices, usualSplices } from './usual-splices.js'
 
 /** How many gaps we list; further ones only count. */
 const MOST_GAPS = 100
@@ -17,11 +19,12 @@ export interface SpliceExtractArgs {
   readonly start: number
   readonly end: number | null
   readonly stortypes: StortypeSource
-  /** Takes the rows of the node edit log. Their int64 keys start at 0 in each range. */
-  readonly rows: RowSink
+  /**
+   * Takes the rows of the node edit log. Their int64 keys start at 0 in each range. With a `LeafBuilder` the kernel
+   * translates all groups of usual splices; with anything else we translate all in JavaScript.
+   */
+  readonly rows: RowSink | LeafBuilder
   readonly failure: (failure: SpliceFailure) => void
-  /** Called now and then with the number of splices read since the last call. */
-  readonly progress?: (splices: number) => void
 }
 
 export interface SpliceExtractResult {
@@ -57,23 +60,27 @@ export function extractSplices(args: SpliceExtractArgs): SpliceExtractResult {
   }
 }
 
-const PROGRESS_SPLICES = 1 << 16
-
 class RangeExtractor {
   private readonly args: SpliceExtractArgs
   private readonly translator: SpliceTranslator
+  private readonly usual: UsualSplices | null
+  private readonly stop: Uint8Array | null
   private readonly key = Buffer.alloc(8)
   private readonly gaps: [number, number][] = []
+  /** The offset that should come next, and the last one that we have seen. */
+  private expected: number
+  private last = -1
   private missing = 0
   private rows = 0
   private translated = 0
   private failures = 0
   private firstOffset: number | null = null
   private lastOffset: number | null = null
-  private unreported = 0
 
   constructor(args: SpliceExtractArgs) {
     this.args = args
+    this.expected = args.start
+    this.stop = args.end === null ? null : keyOf(args.end)
     this.translator = new SpliceTranslator(args.stortypes, {
       nodeEdit: ({ buf, rowStart, end, splices }) => {
         writeKey(this.key, this.rows++)
@@ -85,15 +92,16 @@ class RangeExtractor {
         args.failure(failure)
       },
     })
+    this.usual = args.rows instanceof LeafBuilder ? usualSplices() : null
+    if (args.rows instanceof LeafBuilder) this.usual?.open(args.stortypes, args.rows.pages, args.end)
   }
 
   run(cursor: RowCursor | null): SpliceExtractResult {
     if (cursor !== null) this.read(cursor)
     this.translator.flush()
-    this.report()
     return {
       rows: this.rows,
-      translated: this.translated,
+      translated: this.translated + (this.usual?.translated ?? 0),
       failures: this.failures,
       renamed: this.translator.renamed,
       firstOffset: this.firstOffset,
@@ -105,41 +113,76 @@ class RangeExtractor {
 
   private read(cursor: RowCursor): void {
     const { start, end } = this.args
-    const translator = this.translator
+    const { translator, usual } = this
     let leading = start > 0
-    let expected = start
-    let last = -1
-    const stop = end === null ? null : keyOf(end)
+    let isOdd = false
     // Start at the splice before the range: it tells whether the first one starts a group.
-    for (let more = cursor.seek(start === 0 ? null : keyOf(start - 1), stop); more; more = cursor.next()) {
+    let more = cursor.seek(start === 0 ? null : keyOf(start - 1), this.stop)
+    while (more) {
       const offset = this.offset(cursor)
-      if (offset < 0) {
-        this.failKey(cursor, expected)
-        continue
-      }
-      if (offset <= last) throw outOfOrder(this.args.slabPath, offset, last)
-      last = offset
       const { valueBuf, valueStart, valueEnd } = cursor
-      if (offset < start) {
+      if (offset < 0) {
+        this.failKey(cursor)
+      } else if (offset <= this.last) {
+        throw outOfOrder(this.args.slabPath, offset, this.last)
+      } else if (offset < start) {
+        this.last = offset
         translator.pass(offset, valueBuf, valueStart, valueEnd)
-        continue
-      }
-      if (end !== null && offset >= end) {
-        this.gap(expected, end)
-        expected = end
-        if (leading || !translator.continues(offset, valueBuf, valueStart, valueEnd)) return
       } else {
-        this.gap(expected, offset)
-        expected = offset + 1
+        const isBehind = end !== null && offset >= end
+        this.last = offset
+        this.gap(this.expected, isBehind ? end : offset)
+        this.expected = isBehind ? end : offset + 1
+        if (isBehind && leading) return
         leading &&= translator.pass(offset, valueBuf, valueStart, valueEnd)
-        if (leading) continue
+        if (leading) {
+          // Splices of the range before.
+        } else if (translator.addNext(offset, valueBuf, valueStart, valueEnd)) {
+          this.noteOffset(offset)
+        } else if (isBehind) {
+          return
+        } else if (usual !== null && !isOdd) {
+          translator.flush()
+          more = this.addUsual(cursor, usual, offset)
+          isOdd = usual.isOdd
+          continue
+        } else {
+          translator.add(offset, valueBuf, valueStart, valueEnd)
+          this.noteOffset(offset)
+        }
+        isOdd = false
       }
-      this.firstOffset ??= offset
-      this.lastOffset = offset
-      translator.add(offset, valueBuf, valueStart, valueEnd)
-      if (++this.unreported === PROGRESS_SPLICES) this.report()
+      more = cursor.next()
     }
-    if (end !== null) this.gap(expected, end)
+    if (end !== null) this.gap(this.expected, end)
+  }
+
+  /**
+   * Has the kernel translate splices from a group's first one on, up to the first group that is not usual.
+   *
+   * @returns whether there are more; the cursor is then at the first that is not translated
+   */
+  private addUsual(cursor: RowCursor, usual: UsualSplices, offset: number): boolean {
+    usual.begin(offset, this.rows)
+    let more = true
+    for (let isDone = false; !isDone && more; ) {
+      const at = usual.add(cursor)
+      isDone = at < cursor.place.page.count
+      // The group may have started on an earlier page.
+      more = usual.dropped <= at ? cursor.moveTo(at - usual.dropped) : cursor.seek(keyOf(usual.next), this.stop)
+    }
+    if (!more) usual.end()
+    this.rows = usual.rows
+    this.expected = usual.next
+    if (this.expected > offset) this.noteOffset(offset)
+    this.last = this.expected - 1
+    if (this.expected > offset) this.lastOffset = this.last
+    return more
+  }
+
+  private noteOffset(offset: number): void {
+    this.firstOffset ??= offset
+    this.lastOffset = offset
   }
 
   /** The row's offset, or -1: 0.1.x never writes a key that is not an offset. */
@@ -150,7 +193,7 @@ class RangeExtractor {
   }
 
   /** Reports a row whose key is not an offset, under the offset that we expected there. */
-  private failKey(cursor: RowCursor, expected: number): void {
+  private failKey(cursor: RowCursor): void {
     const { start, end } = this.args
     const key = cursor.key()
     const isBefore = start > 0 && Buffer.compare(key, keyOf(start)) < 0
@@ -158,7 +201,7 @@ class RangeExtractor {
     if (isBefore || isBehind) return
     this.failures++
     this.args.failure({
-      offset: expected,
+      offset: this.expected,
       code: 'ROW',
       message: `Cannot read splice: its key ${Buffer.from(key).toString('hex')} is not an offset`,
       subject: '',
@@ -171,11 +214,6 @@ class RangeExtractor {
     if (start >= end) return
     this.missing += end - start
     if (this.gaps.length < MOST_GAPS) this.gaps.push([start, end])
-  }
-
-  private report(): void {
-    if (this.unreported > 0) this.args.progress?.(this.unreported)
-    this.unreported = 0
   }
 }
 

@@ -1,7 +1,7 @@
 import { Model, type ModelData } from '../model/model.js'
 import { SlabReader } from '../page/page-reader.js'
 import { NodeTranslator, type NodeTranslatorOptions } from '../translate/node.js'
-import type { OldNames, StortypeSource } from '../translate/stortypes.js'
+import type { StortypeSource } from '../translate/stortypes.js'
 import { namesOfToday } from '../upgrade/today.js'
 
 // A worker thread runs many tasks of one migration, so it keeps what is expensive to create.
@@ -9,7 +9,7 @@ const slabs = new Map<string, SlabReader>()
 /** How many names a translator may remember: a layer can have millions of tags. */
 const MOST_NAMES = 200_000
 let translator: { readonly key: string; readonly translator: NodeTranslator } | null = null
-let names: { readonly model: Model; readonly names: OldNames } | null = null
+let stortypes: { readonly model: Model; readonly source: StortypeSource } | null = null
 let model: { readonly key: string; readonly model: Model } | null = null
 
 /** A reader of a source slab; each thread opens it once. */
@@ -43,14 +43,19 @@ export function modelKey(data: ModelData): string {
   return JSON.stringify(data.additions, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))
 }
 
+/** The same object as long as the model is the same. */
 export function workerStortypes(data: ModelData): StortypeSource {
   const found = workerModel(data)
-  const { forms, tagProps } = found
-  if (names?.model !== found) names = { model: found, names: namesOfToday(found) }
+  if (stortypes?.model !== found) stortypes = { model: found, source: stortypesOf(found) }
+  return stortypes.source
+}
+
+function stortypesOf(model: Model): StortypeSource {
+  const { forms, tagProps } = model
   return {
     formStortype: (form) => forms.get(form)?.stortype,
     propStortype: (form, prop) => forms.get(form)?.props.get(prop)?.stortype,
     tagPropStortype: (prop) => tagProps.get(prop)?.stortype,
-    names: names.names,
+    names: namesOfToday(model),
   }
 }

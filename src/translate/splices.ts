@@ -120,10 +120,13 @@ export class SpliceTranslator {
     return continues
   }
 
-  /** Whether a splice would continue the group of the one before. Changes nothing. */
-  continues(offset: number, buf: Uint8Array, start: number, end: number): boolean {
+  /** Translates a splice if it continues the group of the one before; else does nothing and returns false. */
+  addNext(offset: number, buf: Uint8Array, start: number, end: number): boolean {
     this.take(offset, buf, start, end)
-    return this.splice.read(buf, start, end) === null && this.continuesEdit()
+    if (this.splice.read(buf, start, end) !== null || !this.continuesEdit()) return false
+    this.note()
+    this.edit()
+    return true
   }
 
   /** Ends the group; the next splice starts a new one. */

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { encode, PackMap } from '../../src/bytes/msgpack.js'
 import { Slab } from '../../src/slab/slab.js'
-import { extractSplices, type SpliceExtractResult } from '../../src/stream/splice-extract.js'
-import type { SpliceFailure } from '../../src/translate/splice-sink.js'
+import type { SpliceExtractResult } from '../../src/stream/splice-extract.js'
 import { SpliceTranslator } from '../../src/translate/splices.js'
 import type { StortypeSource } from '../../src/translate/stortypes.js'
+import { extractBoth } from '../support/both-extracts.js'
 import { fixturesDir, tempDir } from '../support/fixture.js'
 
 const fixture = JSON.parse(readFileSync(join(fixturesDir, 'splices/splices.json'), 'utf8'))
@@ -50,27 +50,7 @@ async function oddLog(): Promise<{ path: string; splices: Map<number, Uint8Array
   return { path, splices, oddKeys: oddKeys.length }
 }
 
-function extract(slabPath: string, start: number, end: number | null) {
-  const rows: string[] = []
-  const failures: SpliceFailure[] = []
-  const result = extractSplices({
-    slabPath,
-    start,
-    end,
-    stortypes,
-    rows: {
-      add: (keyBuf, keyStart, keyEnd, valueBuf, valueStart, valueEnd) => {
-        assert.equal(Buffer.from(keyBuf).readBigUInt64BE(keyStart), BigInt(rows.length))
-        assert.equal(keyEnd - keyStart, 8)
-        rows.push(Buffer.from(valueBuf.subarray(valueStart, valueEnd)).toString('hex'))
-      },
-    },
-    failure: (failure) => failures.push(failure),
-  })
-  assert.equal(result.rows, rows.length)
-  assert.equal(result.failures, failures.length)
-  return { result, rows, failures }
-}
+const extract = (slabPath: string, start: number, end: number | null) => extractBoth(stortypes, slabPath, start, end)
 
 test('extractSplices() gives the same rows and failures however the log is cut', async () => {
   const { path, splices, oddKeys } = await oddLog()
@@ -133,7 +113,9 @@ test('extractSplices() writes what the translator writes over the whole log', as
   for (const [offset, raw] of real.entries()) translator.add(offset, raw, 0, raw.length)
   translator.flush()
   assert.ok(expected.length > 100)
-  assert.deepEqual(extract(path, 0, null).rows, expected)
+  const { rows, inKernel } = extract(path, 0, null)
+  assert.deepEqual(rows, expected)
+  assert.equal(inKernel, real.length)
 })
 
 test('extractSplices() makes nothing of a slab without splices', async () => {
