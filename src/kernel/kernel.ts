@@ -21,6 +21,48 @@ export interface KernelExports {
   endSplices(splices: number): void
   addSpliceName(splices: number, value: number): void
   clearSpliceNames(splices: number): void
+  beginRows(endBytes: number): number
+  endRows(endBytes: number): number
+  beginWindow(pages: number, pageBytes: number, firstRow: number): number
+  readNodes(pages: number, checks: boolean): number
+  nodeRows(): number
+  nodeRowCount(): number
+  lastBuid(): number
+  nextPage(): number
+  limitNodes(isLimited: boolean): number
+  rowFault(): number
+  faultKey(): number
+  faultKeyLength(): number
+  newForm(
+    id: number,
+    stortype: number,
+    group: number,
+    stor: number,
+    storBytes: number,
+    names: number,
+    packedBytes: number,
+    utf8Bytes: number,
+  ): number
+  newValue(
+    stortype: number,
+    group: number,
+    univGroup: number,
+    nameSkip: number,
+    stor: number,
+    storBytes: number,
+    isTyped: boolean,
+  ): number
+  takeNodes(form: number): number
+  forgetNames(): void
+  beginRun(): void
+  indexRows(db: number): number
+  addIndexRow(db: number, group: number, owner: number, bytes: number): number
+  addOwner(): number
+  ownerBuids(): number
+  ownerCount(): number
+  takeRowCount(): number
+  takeNodeCount(): number
+  takeTypedCount(): number
   /** Writes the SHA-256 of `[from, from + bytes)` to `out`. */
   sha256(out: number, from: number, bytes: number): void
 }
@@ -38,6 +80,17 @@ export interface MergeHost {
   enterRow(key: number, keyBytes: number): void
 }
 
+/** What the kernel asks while it translates nodes (src/kernel/assembly/env.ts). */
+export interface NodeHelp {
+  learnForm(name: number, bytes: number): number
+  learnProp(form: number, name: number, bytes: number): number
+  learnTagProp(tag: number, tagBytes: number, form: number, name: number, bytes: number): number
+  learnTag(name: number, bytes: number): number
+  learnTagForm(tag: number, bytes: number, form: number): number
+  isNormed(form: number, at: number, end: number): boolean
+  indexOf(stortype: number, at: number, end: number, out: number): number
+}
+
 /** How the module gets to threads that start later. */
 const SHARED = 'synapse-migrator:kernel'
 
@@ -51,7 +104,9 @@ export class Kernel {
   readonly sinks = new Map<number, PageSink>()
   /** Of each merge of runs, by its address. */
   readonly merges = new Map<number, MergeHost>()
-  private bytes: Uint8Array<ArrayBuffer>
+  /** Of the task that has its nodes translated. */
+  nodeHelp: NodeHelp | null = null
+  private bytes: Buffer<ArrayBuffer>
   private words: DataView<ArrayBuffer>
 
   constructor(module: WebAssembly.Module) {
@@ -62,14 +117,14 @@ export class Kernel {
     const takeRows = (merge: number, rows: number, bytes: number, count: number) =>
       this.hostOf(merge).takeRows(rows, bytes, count)
     const enterRow = (merge: number, key: number, keyBytes: number) => this.hostOf(merge).enterRow(key, keyBytes)
-    const env = { abort, putPage, putRun, refill, takeRows, enterRow }
+    const env = { abort, putPage, putRun, refill, takeRows, enterRow, ...this.nodeImports() }
     this.calls = new WebAssembly.Instance(module, { env }).exports as unknown as KernelExports
-    this.bytes = new Uint8Array(this.calls.memory.buffer)
+    this.bytes = Buffer.from(this.calls.memory.buffer)
     this.words = new DataView(this.calls.memory.buffer)
   }
 
   /** Its memory. Ask again after each call that may allocate: growing gives it another buffer. */
-  get mem(): Uint8Array<ArrayBuffer> {
+  get mem(): Buffer<ArrayBuffer> {
     if (this.bytes.length === 0) this.look()
     return this.bytes
   }
@@ -77,6 +132,19 @@ export class Kernel {
   get view(): DataView<ArrayBuffer> {
     if (this.bytes.length === 0) this.look()
     return this.words
+  }
+
+  private nodeImports(): Readonly<Record<keyof NodeHelp, (...args: number[]) => number>> {
+    const help = () => this.nodeHelp ?? abort()
+    return {
+      learnForm: (name, bytes) => help().learnForm(name, bytes),
+      learnProp: (form, name, bytes) => help().learnProp(form, name, bytes),
+      learnTagProp: (tag, tagBytes, form, name, bytes) => help().learnTagProp(tag, tagBytes, form, name, bytes),
+      learnTag: (name, bytes) => help().learnTag(name, bytes),
+      learnTagForm: (tag, bytes, form) => help().learnTagForm(tag, bytes, form),
+      isNormed: (form, at, end) => (help().isNormed(form, at, end) ? 1 : 0),
+      indexOf: (stortype, at, end, out) => help().indexOf(stortype, at, end, out),
+    }
   }
 
   private sinkOf(pages: number): PageSink {
@@ -88,7 +156,7 @@ export class Kernel {
   }
 
   private look(): void {
-    this.bytes = new Uint8Array(this.calls.memory.buffer)
+    this.bytes = Buffer.from(this.calls.memory.buffer)
     this.words = new DataView(this.calls.memory.buffer)
   }
 }

@@ -22,12 +22,33 @@ const MAX_DEPTH = 32
 
 const empty = new Uint8Array(0)
 
+/** A row: `buf[keyStart, keyEnd)` is the key and `valueBuf[valueStart, valueEnd)` the value. */
+export interface RowAt {
+  readonly buf: Uint8Array
+  readonly keyStart: number
+  readonly keyEnd: number
+  readonly valueBuf: Uint8Array
+  readonly valueStart: number
+  readonly valueEnd: number
+  /** Copies of the key and the value. */
+  key(): Uint8Array
+  value(): Uint8Array
+}
+
+/** Leaf pages that follow each other. */
+export interface Leaves {
+  readonly bytes: Uint8Array
+  readonly pages: number
+  /** The first row of the first page. */
+  readonly index: number
+}
+
 /**
  * Walks the rows of one tree in order. When `seek()` or `next()` returns true, `buf[keyStart, keyEnd)` is the key and
  * `valueBuf[valueStart, valueEnd)` the value. Nothing writes to these buffers again, so the caller may keep them
  * (except from a `scanner()`).
  */
-export class RowCursor {
+export class RowCursor implements RowAt {
   buf: Uint8Array = empty
   keyStart = 0
   keyEnd = 0
@@ -60,7 +81,6 @@ export class RowCursor {
     private readonly isOfDups = false,
   ) {}
 
-  /** Copies of the key and the value. */
   key(): Uint8Array {
     return Uint8Array.prototype.slice.call(this.buf, this.keyStart, this.keyEnd)
   }
@@ -128,6 +148,30 @@ export class RowCursor {
     this.index = index
     if (index >= leaf.count && !this.nextLeaf()) return false
     return this.load()
+  }
+
+  /** The current leaf and those in memory behind it, for code that reads rows by itself; null behind the last row. */
+  leaves(): Leaves | null {
+    const { leaf, index } = this
+    if (leaf === null) return null
+    const pages = leaf.buf === this.window ? this.windowCount - leaf.at / this.slab.pageSize : 1
+    return { bytes: leaf.buf.subarray(leaf.at, leaf.at + pages * this.slab.pageSize), pages, index }
+  }
+
+  /** Goes to the leaf behind so many of these. You cannot ask for its row, only for `leaves()`. */
+  passLeaves(pages: number): void {
+    const leaf = this.leaf as Page
+    if (pages > 1) {
+      this.leaf = new Page(this.slab, leaf.buf, leaf.at + (pages - 1) * this.slab.pageSize)
+      this.branchIndex[this.branches.length - 1] += pages - 1
+    }
+    this.nextLeaf()
+  }
+
+  /** The value of a row whose leaf has only the number of its first overflow page. */
+  bigValue(pgno: number, bytes: number): Uint8Array {
+    this.loadBig(pgno, bytes)
+    return this.valueBuf.subarray(this.valueStart, this.valueEnd)
   }
 
   private descend(root: number, choose: (page: Page) => number): void {

@@ -8,10 +8,10 @@ import { NumberSet, roomyArray } from '../bytes/number-set.js'
 import { copySpan, viewOf } from '../bytes/spans.js'
 import { assert, MigrationError } from '../errors.js'
 import { writeAll } from '../file/write-all.js'
-import type { IndexRows } from '../translate/index-rows.js'
 import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './run-blocks.js'
+
 import type { GroupRows } from './run-merge.js'
-import { sortRows } from './sort-rows.js'
+import { sortRows, type UnsortedRows } from './sort-rows.js'
 
 export const TRAILER_BYTES = 24
 /** Whole blocks that we write at once. */
@@ -70,7 +70,7 @@ export interface GroupRanks {
 
 /** Rows to be written in another order, and their bytes and buids as words. */
 interface Unsorted {
-  readonly rows: IndexRows
+  readonly rows: UnsortedRows
   readonly view: DataView
   readonly buids: DataView
 }
@@ -137,7 +137,7 @@ export class RunWriter implements GroupRows {
    * @param ranks of the names within this run, or within more than it has
    * @param buids 32 bytes for each owner number
    */
-  section(name: string, rows: IndexRows, { first, second }: GroupRanks, buids: Uint8Array): void {
+  section(name: string, rows: UnsortedRows, { first, second }: GroupRanks, buids: Uint8Array): void {
     this.beginSection(name)
     usedGroups.clear()
     rows.addGroups(usedGroups)

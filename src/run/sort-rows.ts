@@ -1,4 +1,15 @@
-import type { IndexRows } from '../translate/index-rows.js'
+import type { NumberSet } from '../bytes/number-set.js'
+
+/** Unsorted rows: for each its group, the number of its owner, and where its index bytes lie. */
+export interface UnsortedRows {
+  readonly count: number
+  readonly groups: Int32Array
+  readonly owners: Int32Array
+  readonly starts: Int32Array
+  readonly lengths: Uint16Array
+  readonly bytes: Buffer
+  addGroups(to: NumberSet): void
+}
 
 /** Below this many rows, insertion sort is faster than filling the key array. */
 const INSERTION_ROWS = 12
@@ -20,7 +31,7 @@ let places = new Int32Array(1 << 13)
  * @returns the row numbers in order, and where the rows of each rank end
  */
 export function sortRows(
-  rows: IndexRows,
+  rows: UnsortedRows,
   rankOf: Int32Array,
   rankCount: number,
 ): { order: Int32Array; ends: Int32Array } {
@@ -35,7 +46,7 @@ export function sortRows(
 }
 
 /** Puts the rows of each rank together, and finds where they end. Loops of their own, as V8 compiles whole loops best. */
-function orderByRank(rows: IndexRows, rankOf: Int32Array, ends: Int32Array, order: Int32Array): void {
+function orderByRank(rows: UnsortedRows, rankOf: Int32Array, ends: Int32Array, order: Int32Array): void {
   countRanks(rows, rankOf, ends)
   for (let rank = 0, sum = 0; rank < ends.length; rank++) {
     const count = ends[rank]
@@ -45,15 +56,15 @@ function orderByRank(rows: IndexRows, rankOf: Int32Array, ends: Int32Array, orde
   placeRows(rows, rankOf, ends, order)
 }
 
-function countRanks({ groups, count }: IndexRows, rankOf: Int32Array, ends: Int32Array): void {
+function countRanks({ groups, count }: UnsortedRows, rankOf: Int32Array, ends: Int32Array): void {
   for (let i = 0; i < count; i++) ends[rankOf[groups[i]]]++
 }
 
-function placeRows({ groups, count }: IndexRows, rankOf: Int32Array, ends: Int32Array, order: Int32Array): void {
+function placeRows({ groups, count }: UnsortedRows, rankOf: Int32Array, ends: Int32Array, order: Int32Array): void {
   for (let i = 0; i < count; i++) order[ends[rankOf[groups[i]]]++] = i
 }
 
-function sortRange(rows: IndexRows, order: Int32Array, start: number, end: number, from: number): void {
+function sortRange(rows: UnsortedRows, order: Int32Array, start: number, end: number, from: number): void {
   const count = end - start
   if (count < 2) return
   if (count <= INSERTION_ROWS) {
@@ -95,7 +106,7 @@ function sortRange(rows: IndexRows, order: Int32Array, start: number, end: numbe
   sortTies(rows, order, start, count, depth)
 }
 
-function sortTies(rows: IndexRows, order: Int32Array, start: number, count: number, depth: number): void {
+function sortTies(rows: UnsortedRows, order: Int32Array, start: number, count: number, depth: number): void {
   // Find all ties before the calls below, which reuse the key array.
   const ties: number[] = []
   for (let i = 0; i < count; ) {
@@ -119,7 +130,7 @@ function sortTies(rows: IndexRows, order: Int32Array, start: number, count: numb
 }
 
 /** The depth up to which all rows agree, starting at `from`; -1 when the rows are equal. */
-function commonPrefix(rows: IndexRows, order: Int32Array, start: number, end: number, from: number): number {
+function commonPrefix(rows: UnsortedRows, order: Int32Array, start: number, end: number, from: number): number {
   const { starts, lengths, bytes } = rows
   const first = starts[order[start]]
   const firstLength = lengths[order[start]]
@@ -146,7 +157,7 @@ function head(bytes: Uint8Array, at: number, left: number): number {
   return (bytes[at] << 24) | (left > 1 ? bytes[at + 1] << 16 : 0) | (left > 2 ? bytes[at + 2] << 8 : 0)
 }
 
-function insertionSort(rows: IndexRows, order: Int32Array, start: number, end: number, from: number): void {
+function insertionSort(rows: UnsortedRows, order: Int32Array, start: number, end: number, from: number): void {
   for (let i = start + 1; i < end; i++) {
     const row = order[i]
     let j = i - 1
@@ -158,11 +169,11 @@ function insertionSort(rows: IndexRows, order: Int32Array, start: number, end: n
   }
 }
 
-function compareSort(rows: IndexRows, order: Int32Array, start: number, end: number, from: number): void {
+function compareSort(rows: UnsortedRows, order: Int32Array, start: number, end: number, from: number): void {
   order.subarray(start, end).sort((a, b) => compareRows(rows, a, b, from) || a - b)
 }
 
-function compareRows(rows: IndexRows, a: number, b: number, from: number): number {
+function compareRows(rows: UnsortedRows, a: number, b: number, from: number): number {
   const { starts, lengths, bytes } = rows
   const startA = starts[a]
   const startB = starts[b]

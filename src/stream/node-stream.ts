@@ -3,6 +3,7 @@ import { isMsgpack, type Value } from '../bytes/msgpack.js'
 import type { RowSink } from '../bytes/spans.js'
 import { SOURCE_DBS } from '../layout/source-layer.js'
 import type { ModelData } from '../model/model.js'
+import type { LeafBuilder } from '../page/leaf-builder.js'
 import type { SlabReader } from '../page/page-reader.js'
 import { FormFinder } from '../source/form-finder.js'
 import { nodeRows } from '../source/source-dbs.js'
@@ -10,6 +11,7 @@ import type { FormPlan } from '../translate/form-plan.js'
 import type { NodeOutcome, NodeTranslator } from '../translate/node.js'
 import { packedName, SourceNode, strictText } from '../translate/source-node.js'
 import { RangeScan } from './range-scan.js'
+import { UsualNodes } from './usual-nodes.js'
 import { openSource } from './worker-state.js'
 
 /** Always copies: `slice()` of a `Buffer` is a view. */
@@ -62,7 +64,7 @@ export class NodeStream {
   claimed: string | null = null
   /** The form of a partial node, found in another layer. */
   known: string | null = null
-  /** Number of the node; its buid is in `buids`. */
+  /** Number of the node; its buid is in `buids`, or with those of usual nodes. */
   owner = -1
   /** Buids by owner, end to end. */
   buids = new Uint8Array(1 << 12)
@@ -78,6 +80,8 @@ export class NodeStream {
   readonly unresolved: Uint8Array[] = []
   readonly nodeRows: RangeScan
   readonly dataRows: RangeScan
+  /** Translates usual nodes by itself; null when `next()` shall return each node. */
+  readonly usual: UsualNodes | null
   private readonly layer: SlabReader
   private readonly translator: NodeTranslator
   private readonly finder: FormFinder
@@ -88,11 +92,16 @@ export class NodeStream {
   /** Whether `node` holds the previous node of the same range. */
   private hasLast = false
 
-  /** @throws {MigrationError} when a slab cannot be read or has no `bybuid` */
-  constructor(source: NodeSource, translator: NodeTranslator, shortKey: ShortKey) {
+  /**
+   * @param builder takes the rows of usual nodes, which `next()` then passes over: the kernel translates them
+   * @throws {MigrationError} when a slab cannot be read or has no `bybuid`
+   */
+  constructor(source: NodeSource, translator: NodeTranslator, shortKey: ShortKey, builder: LeafBuilder | null = null) {
     this.layer = openSource(source.layerPath)
-    this.nodeRows = scanOf(this.layer)
     this.dataRows = source.nodedataPath === null ? new RangeScan(null, '') : scanOf(openSource(source.nodedataPath))
+    nodeRows(this.layer)
+    this.usual = builder === null ? null : new UsualNodes(this.layer, translator, builder, source.checks, this.dataRows)
+    this.nodeRows = this.usual ?? scanOf(this.layer)
     this.translator = translator
     this.finder = new FormFinder(source.otherLayerPaths.map(openSource), new Map(source.knownForms))
     this.mapPartial = source.mapPartial
@@ -131,6 +140,14 @@ export class NodeStream {
       }
     }
     return false
+  }
+
+  /** The buid of the last node with rows; null when there was none. */
+  lastBuid(): Uint8Array | null {
+    const own = this.hasLast ? Uint8Array.from(this.node.buid) : null
+    const usual = this.usual?.lastBuid() ?? null
+    if (own === null || usual === null) return own ?? usual
+    return Buffer.compare(own, usual) > 0 ? own : usual
   }
 
   /** Hands over the destination's `bybuid` rows, in key order. */
@@ -173,7 +190,7 @@ export class NodeStream {
     this.claimed = this.mapPartial ? this.finder.find(buid) : null
     this.known = this.claimed
     if (this.claimed === null) this.unresolved.push(Uint8Array.from(buid))
-    this.form = this.claimed === null ? null : this.translator.plan(this.claimed)
+    this.form = this.claimed === null ? null : this.translator.plans.form(this.claimed)
     this.takeData()
   }
 
@@ -216,6 +233,10 @@ export class NodeStream {
   }
 
   private addOwner(): void {
+    if (this.usual !== null) {
+      this.owner = this.usual.addOwner(this.buid)
+      return
+    }
     this.owner = this.owners++
     if (this.owners * BUID_BYTES > this.buids.length) {
       const grown = new Uint8Array(this.buids.length * 2)

@@ -1,11 +1,11 @@
 import type { SlabReader } from '../page/page-reader.js'
-import type { RowCursor } from '../page/row-cursor.js'
+import type { RowAt, RowCursor } from '../page/row-cursor.js'
 
 /** Scans rows of a database with keys in `[start, end)`; null means unbounded. A missing database has no rows. */
 export class RangeScan {
   private readonly openCursor: RowCursor | null
   private end: Uint8Array | null = null
-  isOpen = false
+  protected isOnRow = false
   /** Rows passed so far. */
   rows = 0
 
@@ -13,8 +13,17 @@ export class RangeScan {
     this.openCursor = slab?.db(db)?.cursor() ?? null
   }
 
+  /** Whether there is a current row. */
+  get isOpen(): boolean {
+    return this.isOnRow
+  }
+
   /** The current row. */
-  get cursor(): RowCursor {
+  get cursor(): RowAt {
+    return this.rowCursor
+  }
+
+  private get rowCursor(): RowCursor {
     if (this.openCursor === null) throw new RangeError('Cannot read a row of a scan that is not open')
     return this.openCursor
   }
@@ -22,19 +31,19 @@ export class RangeScan {
   /** @param last where `goOn()` will come to at most */
   seek(start: Uint8Array | null, end: Uint8Array | null, last = end): void {
     this.end = end
-    this.isOpen = this.openCursor?.seek(start, last) === true && this.isWithin()
+    this.isOnRow = this.openCursor?.seek(start, last) === true && this.isWithin()
   }
 
   /** Goes on where the range ended, up to another end. */
   goOn(end: Uint8Array | null): void {
     this.end = end
-    this.isOpen = this.openCursor?.isOnRow === true && this.isWithin()
+    this.isOnRow = this.openCursor?.isOnRow === true && this.isWithin()
   }
 
   next(): boolean {
     this.rows++
-    this.isOpen = this.cursor.next() && this.isWithin()
-    return this.isOpen
+    this.isOnRow = this.rowCursor.next() && this.isWithin()
+    return this.isOnRow
   }
 
   get keyBytes(): number {

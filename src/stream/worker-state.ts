@@ -31,7 +31,7 @@ export function workerModel(data: ModelData): Model {
 /** A translator of nodes, reset for a new partition. */
 export function workerTranslator(data: ModelData, options: NodeTranslatorOptions): NodeTranslator {
   const key = `${modelKey(data)} ${options.checks} ${options.layer}`
-  if (translator?.key !== key || translator.translator.nameCount > MOST_NAMES) {
+  if (translator?.key !== key || translator.translator.plans.nameCount > MOST_NAMES) {
     translator = { key, translator: new NodeTranslator(workerModel(data), options) }
   }
   translator.translator.reset()

@@ -1,23 +1,16 @@
 import { MsgpackError } from '../bytes/msgpack.js'
-import { NumberSet, roomyArray } from '../bytes/number-set.js'
-import { PairIndex } from '../bytes/pair-index.js'
 import { SpanMap } from '../bytes/span-map.js'
-import { INDEX_DBS, type IndexDb, type KeyName, keyOf, NODE_INDEX_DBS, type NodeIndexDb } from '../layout/dest-dbs.js'
+import { NODE_INDEX_DBS, type NodeIndexDb } from '../layout/dest-dbs.js'
 import type { Model } from '../model/model.js'
 import { pyBytesRepr } from '../python/repr.js'
 import { ARRAY, arraySpans, isKnownStorType, StorType, StorTypeError, writeIndex } from '../stortype/registry.js'
 import { checkNdef } from './check-ndef.js'
-import { FormPlan, PropPlan, type ValuePlan } from './form-plan.js'
+import type { FormPlan, PropPlan, ValuePlan } from './form-plan.js'
 import { IndexRows } from './index-rows.js'
-import { NameTable } from './name-table.js'
 import { buidRepr, type NodeFailure, Rejected, reject, rowRepr } from './node-failure.js'
+import { BAD_VALSIZE, MAX_NAME_BYTES, NodePlans, unstorable } from './node-plans.js'
 import { Flag, NodeRows } from './node-rows.js'
-import { packedName, RowKind, type SourceNode, strictText } from './source-node.js'
-
-/** LMDB's `MDB_BAD_VALSIZE`, which the reference raises for keys that are too long for Synapse's slabs. */
-const BAD_VALSIZE = 'mdb_put: MDB_BAD_VALSIZE: Unsupported size of key/DB name/data, or wrong DUPFIXED size'
-const MAX_KEY_BYTES = 511
-const MAX_NAME_BYTES = MAX_KEY_BYTES - 33
+import { RowKind, type SourceNode, strictText } from './source-node.js'
 
 /** `null` when the node is complete; `kept` when we translated it in spite of the failure. */
 export type NodeOutcome = null | { readonly failure: NodeFailure; readonly kept: boolean }
@@ -28,39 +21,13 @@ export interface NodeTranslatorOptions {
   readonly layer: string
 }
 
-/** A name at the start of an index key, numbered as in the tables of abbreviations. */
-export interface GroupName {
-  readonly kind: KeyName
-  readonly name: Uint8Array
-}
-
-/** Numbers of names, and of pairs of names, that rows use. */
-class UsedNames {
-  readonly prop = new NumberSet()
-  readonly tag = new NumberSet()
-  readonly tagProp = new NumberSet()
-  readonly tagForms = new NumberSet()
-
-  clear(): void {
-    for (const set of [this.prop, this.tag, this.tagProp, this.tagForms]) set.clear()
-  }
-
-  addAll({ prop, tag, tagProp, tagForms }: UsedNames): void {
-    this.prop.addAll(prop)
-    this.tag.addAll(tag)
-    this.tagProp.addAll(tagProp)
-    this.tagForms.addAll(tagForms)
-  }
-}
-
 /**
  * Translates 0.1.x nodes to 0.2.x rows. Computes all rows of a node before it keeps any: `translate()` leaves either
  * all `bybuid` rows of the node in `rows` and all its index rows in the tables, or none.
  */
 export class NodeTranslator {
-  readonly propNames = new NameTable()
-  readonly tagNames = new NameTable()
-  readonly tagPropNames = new NameTable()
+  /** The names of its rows, and how values are translated by name. */
+  readonly plans: NodePlans
   /** The index rows of the run. Their groups stand for names; see `groupNames()`. */
   readonly indexes: Readonly<Record<NodeIndexDb, IndexRows>> = {
     byprop: new IndexRows(),
@@ -78,24 +45,8 @@ export class NodeTranslator {
   /** The `bybuid` rows of the last node. */
   readonly rows = new NodeRows<FormPlan>()
 
-  private readonly nameTables: Readonly<Record<KeyName, NameTable>> = {
-    prop: this.propNames,
-    tag: this.tagNames,
-    tagProp: this.tagPropNames,
-  }
-  /** Groups of keys with two names: `a` is the number of the tag, `b` that of the form. */
-  private readonly tagForms = new PairIndex()
-  /** What the run, and all runs of the task, use of the tables. */
-  private readonly used = new UsedNames()
-  private readonly usedByTask = new UsedNames()
-  /** The ranks of the two names of each used group. */
-  private tagRanks = new Int32Array(0)
-  private formRanks = new Int32Array(0)
-  private readonly plans = new Map<string, FormPlan>()
   /** Form plans by the bytes of the form's name. */
   private readonly formPlans = new SpanMap<FormPlan>()
-  /** Plans of tag properties, by the number of the tag, then by the group of the form. */
-  private readonly tagPropPlans = new Map<number, SpanMap<PropPlan>[]>()
   private readonly tables = NODE_INDEX_DBS.map((db) => this.indexes[db])
   private readonly marks: number[] = []
   private dropped: NodeFailure | null = null
@@ -105,14 +56,16 @@ export class NodeTranslator {
   private typedHere = 0
 
   constructor(
-    private readonly model: Model,
+    model: Model,
     private readonly options: NodeTranslatorOptions,
-  ) {}
+  ) {
+    this.plans = new NodePlans(model, options.layer)
+  }
 
   /** Starts another task. Keeps what it learned about forms, props and tags. */
   reset(): void {
     this.nextRun()
-    this.usedByTask.clear()
+    this.plans.nextTask()
     this.formCounts.clear()
     this.keptValues = 0
     this.typedTagProps = 0
@@ -121,72 +74,6 @@ export class NodeTranslator {
   /** Forgets the rows so far: the next ones are another run. */
   nextRun(): void {
     for (const rows of this.tables) rows.reset(0, 0)
-  }
-
-  /** The names at the start of the keys of a group, in key order. */
-  groupNames(db: IndexDb, group: number): readonly GroupName[] {
-    const [kind, second] = keyOf(db)
-    if (second === undefined) return [{ kind, name: this.nameTables[kind].name(group) }]
-    const { a, b } = this.tagForms
-    return [
-      { kind, name: this.nameTables[kind].name(a[group]) },
-      { kind: second, name: this.nameTables[second].name(b[group]) },
-    ]
-  }
-
-  /**
-   * The order of the names that the rows of a run use.
-   *
-   * @param rows the rows of all index databases
-   * @returns the places of names and groups among those of the run, and maybe of others; valid until the next call
-   */
-  order(rows: Readonly<Record<IndexDb, IndexRows>>) {
-    const { used, usedByTask } = this
-    const { prop, tag, tagProp } = this.nameTables
-    const { a, b } = this.tagForms
-    used.clear()
-    for (const db of INDEX_DBS) {
-      const [kind, second] = keyOf(db)
-      rows[db].addGroups(second === undefined ? used[kind] : used.tagForms)
-    }
-    for (let i = 0; i < used.tagForms.size; i++) {
-      used.tag.add(a[used.tagForms.at(i)])
-      used.prop.add(b[used.tagForms.at(i)])
-    }
-    usedByTask.addAll(used)
-    const places = { prop: prop.order(used.prop), tag: tag.order(used.tag), tagProp: tagProp.order(used.tagProp) }
-    return { prop: places.prop, of: this.groupRanks(places, used.tagForms) }
-  }
-
-  /** The names that all runs of the task use, in byte order, and the ranks of names and groups. */
-  ranks() {
-    const { prop, tag, tagProp } = this.nameTables
-    const { usedByTask: used } = this
-    const names = { prop: prop.ranks(used.prop), tag: tag.ranks(used.tag), tagProp: tagProp.ranks(used.tagProp) }
-    const ranks = { prop: names.prop.rank, tag: names.tag.rank, tagProp: names.tagProp.rank }
-    return { names, of: this.groupRanks(ranks, used.tagForms) }
-  }
-
-  /** The ranks of each group's names, given those of names. */
-  private groupRanks(ranks: Readonly<Record<KeyName, Int32Array>>, tagForms: NumberSet) {
-    const { size, a, b } = this.tagForms
-    this.tagRanks = roomyArray(this.tagRanks, size)
-    this.formRanks = roomyArray(this.formRanks, size)
-    const pairs = { first: this.tagRanks, second: this.formRanks }
-    for (let i = 0; i < tagForms.size; i++) {
-      const group = tagForms.at(i)
-      pairs.first[group] = ranks.tag[a[group]]
-      pairs.second[group] = ranks.prop[b[group]]
-    }
-    return (db: IndexDb) => {
-      const [kind, second] = keyOf(db)
-      return second === undefined ? { first: ranks[kind], second: null } : pairs
-    }
-  }
-
-  /** How many names it remembers. */
-  get nameCount(): number {
-    return this.propNames.size + this.tagNames.size + this.tagPropNames.size + this.tagForms.size
   }
 
   /**
@@ -211,18 +98,6 @@ export class NodeTranslator {
     if (this.isValueKept) this.keptValues++
     if (this.typedHere > 0) this.typedTagProps += this.typedHere
     return this.dropped === null ? null : { failure: this.dropped, kept: true }
-  }
-
-  /** The plan of a form; null if the model has no such form. */
-  plan(form: string): FormPlan | null {
-    let plan = this.plans.get(form)
-    if (plan === undefined) {
-      const found = this.model.forms.get(form)
-      if (found === undefined) return null
-      plan = new FormPlan(found, this.propNames)
-      this.plans.set(form, plan)
-    }
-    return plan
   }
 
   private translateRows(node: SourceNode, owner: number, knownForm: string | null): void {
@@ -254,7 +129,7 @@ export class NodeTranslator {
     const nameBuf = node.nameBuf[i]
     let plan = this.formPlans.get(nameBuf, node.nameStart[i] + 1, node.nameEnd[i]) ?? null
     if (plan === null) {
-      plan = this.plan(this.rowName(node, i, 1))
+      plan = this.plans.form(this.rowName(node, i, 1))
       if (plan !== null) this.formPlans.add(nameBuf, node.nameStart[i] + 1, node.nameEnd[i], plan)
     }
     if (plan === null) {
@@ -273,7 +148,7 @@ export class NodeTranslator {
 
   private partial(node: SourceNode, knownForm: string | null): FormPlan {
     if (knownForm === null) throw new Rejected('PARTIAL', `No form name available for ${buidRepr(node)}`)
-    const plan = this.plan(knownForm)
+    const plan = this.plans.form(knownForm)
     if (plan === null) throw new Rejected('FORM', `Unable to determine stortype for ${knownForm}`)
     return plan
   }
@@ -281,7 +156,7 @@ export class NodeTranslator {
   private prop(node: SourceNode, i: number, form: FormPlan, owner: number): void {
     let plan = form.props.get(node.nameBuf[i], node.nameStart[i], node.nameEnd[i])
     if (plan === undefined) {
-      plan = this.propPlan(form, this.rowName(node, i, 0))
+      plan = this.plans.prop(form, this.rowName(node, i, 0))
       form.props.add(node.nameBuf[i], node.nameStart[i], node.nameEnd[i], plan)
     }
     this.value(Flag.prop, plan, this.indexes.byprop, this.indexes.byarray, node, i, owner)
@@ -308,19 +183,6 @@ export class NodeTranslator {
     this.rows.hasForm = true
   }
 
-  private propPlan(form: FormPlan, rowName: string): PropPlan {
-    // Like the reference, treat a second form row as a property, without its star.
-    const isStarred = rowName.startsWith('*')
-    const name = isStarred ? rowName.slice(1) : rowName
-    const isUniv = name.startsWith('.')
-    const prop = isUniv ? this.model.univs.get(name) : form.form.props.get(name)
-    if (prop === undefined) {
-      return reject('STORTYPE', `Unable to determine stortype for sprop ${name.replaceAll('*', '')}, form ${form.name}`)
-    }
-    const univGroup = isUniv ? this.nameId(this.propNames, null, name) : -1
-    return new PropPlan(prop.stortype, this.nameId(this.propNames, form.name, name), univGroup, isStarred ? 1 : 0)
-  }
-
   private tag(node: SourceNode, i: number, form: FormPlan, owner: number): void {
     const tag = this.tagId(node, node.nameBuf[i], node.nameStart[i] + 1, node.nameEnd[i])
     const valuEnd = this.valuEndOf(node, i)
@@ -329,7 +191,7 @@ export class NodeTranslator {
       return
     }
     const rows = this.indexes.bytag
-    rows.add(this.tagForms.id(tag, form.group), owner, rows.used)
+    rows.add(this.plans.tagForm(tag, form), owner, rows.used)
     this.rows.add(Flag.tag, i, 1, valuEnd, null)
     this.rows.hasForm = true
   }
@@ -337,7 +199,7 @@ export class NodeTranslator {
   private tagProp(node: SourceNode, i: number, form: FormPlan, owner: number): void {
     const colon = node.colons[i]
     const tag = this.tagId(node, node.nameBuf[i], node.nameStart[i] + 1, colon)
-    const plans = this.plansOf(tag, form)
+    const plans = this.plans.tagProps(tag, form)
     let plan = plans.get(node.nameBuf[i], colon + 1, node.nameEnd[i])
     if (plan === undefined) {
       const name = this.rowName(node, i, colon + 1 - node.nameStart[i])
@@ -345,45 +207,20 @@ export class NodeTranslator {
         this.drop('NAME', `No 2.x release can read a tag prop of the name ${name}`, node, i)
         return
       }
-      const prop = this.model.tagProps.get(name)
-      if (prop === undefined) {
-        throw new Rejected(
-          'STORTYPE',
-          `Unable to determine stortype for tagprop ${name}: 'NoneType' object has no attribute 'base'`,
-        )
-      }
-      const tagName = strictText(this.tagNames.name(tag))
-      plan = new PropPlan(
-        prop.stortype,
-        this.nameId(this.tagPropNames, form.name, tagName, name),
-        this.nameId(this.tagPropNames, null, tagName, name),
-        1,
-        prop.stortype !== prop.baseStortype,
-      )
+      plan = this.plans.tagProp(tag, form, name)
       plans.add(node.nameBuf[i], colon + 1, node.nameEnd[i], plan)
     }
     if (plan.isTyped) this.typedHere++
     this.value(Flag.tagProp, plan, this.indexes.bytagprop, this.indexes.bytagprop, node, i, owner)
   }
 
-  private plansOf(tag: number, form: FormPlan): SpanMap<PropPlan> {
-    let byForm = this.tagPropPlans.get(tag)
-    if (byForm === undefined) {
-      byForm = []
-      this.tagPropPlans.set(tag, byForm)
-    }
-    byForm[form.group] ??= new SpanMap()
-    return byForm[form.group]
-  }
-
   private tagId(node: SourceNode, buf: Uint8Array, start: number, end: number): number {
-    const known = this.tagNames.find(buf, start, end)
+    const known = this.plans.tagNames.find(buf, start, end)
     if (known >= 0) return known
     const bytes = Uint8Array.prototype.slice.call(buf, start, end)
     const name = strictText(bytes)
     if (name === null) throw new Rejected('ROW', `A row name is not UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
-    if (bytes.length === 0 || bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
-    return this.tagNames.id(bytes)
+    return this.plans.tag(bytes)
   }
 
   /** Writes the index rows of a value. If the plan has two groups, both rows share the bytes. */
@@ -426,7 +263,7 @@ export class NodeTranslator {
     end: number,
     owner: number,
   ): void {
-    if (!isKnownStorType(stortype)) this.unstorable(`stortype ${stortype} is unknown`)
+    if (!isKnownStorType(stortype)) throw unstorable(this.options.layer, `stortype ${stortype} is unknown`)
     const out = rows.reserve()
     const from = rows.used
     const to = writeIndex(stortype, buf, start, end, out, from)
@@ -448,17 +285,11 @@ export class NodeTranslator {
     this.dropped = { code, mesg: `${why}: ${rowRepr(node, i)} of ${buidRepr(node)}` }
   }
 
-  private nameId(table: NameTable, ...parts: (string | null)[]): number {
-    const name = packedName(...parts)
-    if (name.length > MAX_KEY_BYTES) this.unstorable(BAD_VALSIZE)
-    return table.id(name)
-  }
-
   private rowName(node: SourceNode, i: number, from: number): string {
     const bytes = node.name(i).subarray(from)
     const name = strictText(bytes)
     if (name === null) throw new Rejected('ROW', `A row name is not UTF-8: ${pyBytesRepr(bytes)} of ${buidRepr(node)}`)
-    if (bytes.length > MAX_NAME_BYTES) this.unstorable(BAD_VALSIZE)
+    if (bytes.length > MAX_NAME_BYTES) throw unstorable(this.options.layer, BAD_VALSIZE)
     return name
   }
 
@@ -469,10 +300,6 @@ export class NodeTranslator {
       if (!(err instanceof MsgpackError)) throw err
       throw new Rejected('ROW', `Unable to decode row ${rowRepr(node, i)} of ${buidRepr(node)}: ${err.message}`)
     }
-  }
-
-  private unstorable(why: string): never {
-    throw new Rejected('INDEX', `Unable to store nodeedits on ${this.options.layer}: ${why}`)
   }
 
   private mark(): void {

@@ -57,7 +57,7 @@ function indexTexts(rows: IndexRows, name: (group: number) => string): string[] 
 function collected(translated: NodeTranslator) {
   const texts = (db: NodeIndexDb) =>
     indexTexts(translated.indexes[db], (group) => {
-      const names = translated.groupNames(db, group).map(({ name }) => Buffer.from(name).toString('latin1'))
+      const names = translated.plans.groupNames(db, group).map(({ name }) => Buffer.from(name).toString('latin1'))
       return names.join(' ')
     })
   return {

@@ -1,6 +1,25 @@
 // The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
 export { addRow, finishPages, freePages, newPages } from './leaf-pages'
 export { allocate, release } from './memory'
+export { newForm, newValue, takeNodes } from './node-plans'
+export { beginRows, beginWindow, endRows, lastBuid, nextPage, nodeRowCount, nodeRows } from './node-rows'
+export {
+  addIndexRow,
+  addOwner,
+  beginRun,
+  faultKey,
+  faultKeyLength,
+  forgetNames,
+  indexRows,
+  limitNodes,
+  ownerBuids,
+  ownerCount,
+  readNodes,
+  rowFault,
+  takeNodeCount,
+  takeRowCount,
+  takeTypedCount,
+} from './nodes'
 export { freeMerge, mergeToPages, mergeToRows, newMerge, takeRange } from './run-merge'
 export { sha256 } from './sha256'
 export { addSpliceName, addSplices, beginSplices, clearSpliceNames, endSplices, newSplices } from './splices'

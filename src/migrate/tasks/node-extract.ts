@@ -5,8 +5,9 @@ import { LeafBuilder } from '../../page/leaf-builder.js'
 import type { LeafSummary } from '../../page/page-chunk.js'
 import { RunWriter } from '../../run/run-file.js'
 import { FormCounts } from '../../stream/form-counts.js'
-import { type NodeSource, NodeStream } from '../../stream/node-stream.js'
+import { type NodeSource, NodeStream, type ShortKey } from '../../stream/node-stream.js'
 import { isLeftOver, nodedataRecord, nodeRecord, shortKeyRecord } from '../../stream/quarantine.js'
+import type { UsualNodes } from '../../stream/usual-nodes.js'
 import { workerTranslator } from '../../stream/worker-state.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../../thread/chunk-sender.js'
 import { IndexRows } from '../../translate/index-rows.js'
@@ -71,6 +72,7 @@ class NodeExtract {
   private readonly input: NodeExtractInput
   private readonly translator: NodeTranslator
   private readonly stream: NodeStream
+  private readonly usual: UsualNodes
   private readonly builder: LeafBuilder
   private readonly sender: ChunkSender
   private readonly records: PackedRecord[] = []
@@ -78,6 +80,8 @@ class NodeExtract {
   private readonly data = new NodedataRows()
   private nodedataCount = 0
   private readonly forms = new FormCounts()
+  private readonly usualForms = new Map<string, number>()
+  private typedTagProps = 0
   private nodes = 0
   private migrated = 0
   private reduced = 0
@@ -87,9 +91,11 @@ class NodeExtract {
   constructor(input: NodeExtractInput) {
     this.input = input
     this.translator = workerTranslator(input.model, { checks: input.checks, layer: input.layer })
-    this.stream = new NodeStream(input, this.translator, (step, key, value) => this.shortKey(step, key, value))
     this.sender = new ChunkSender(input.port, input.stream, input.credits)
     this.builder = new LeafBuilder({ dupSort: false, emit: (chunk) => this.sender.send(chunk) })
+    const shortKey: ShortKey = (step, key, value) => this.shortKey(step, key, value)
+    this.stream = new NodeStream(input, this.translator, shortKey, this.builder)
+    this.usual = usualOf(this.stream)
     this.run = input.runPath === null ? null : new RunWriter(input.runPath)
   }
 
@@ -116,11 +122,11 @@ class NodeExtract {
       errorCount: this.errors,
       partialNodes: this.partial,
       keptValues: this.translator.keptValues,
-      typedTagProps: this.translator.typedTagProps,
-      sourceForms: this.forms.entries(),
-      forms: [...this.translator.formCounts],
+      typedTagProps: this.typedTagProps + this.translator.typedTagProps,
+      sourceForms: [...added(new Map(this.forms.entries()), this.usualForms)],
+      forms: [...this.formsWritten()],
       rows: entries,
-      lastBuid: this.nodes > 0 ? Uint8Array.from(stream.node.buid) : null,
+      lastBuid: this.nodes > 0 ? stream.lastBuid() : null,
       unresolved: Buffer.concat(stream.unresolved),
     }
   }
@@ -151,10 +157,23 @@ class NodeExtract {
     this.records.push(nodeRecord(this.input.layer, node, outcome.failure, outcome.kept, known))
   }
 
+  /** Counts the nodes that the kernel has translated. */
+  private countUsual(): void {
+    const { nodes, typed, forms } = this.usual.takeCounts()
+    this.nodes += nodes
+    this.migrated += nodes
+    this.typedTagProps += typed
+    for (const [form, count] of forms) this.usualForms.set(form, count + (this.usualForms.get(form) ?? 0))
+  }
+
+  private formsWritten(): Map<string, number> {
+    return added(this.translator.formCounts, this.usualForms)
+  }
+
   private takeData(): void {
     const { owner, dataCount, dataNames, dataValues, hasNode } = this.stream
     if (!hasNode) this.partial++
-    const { propNames } = this.translator
+    const { propNames } = this.translator.plans
     for (let i = 0; i < dataCount; i++) this.data.add(owner, propNames.id(dataNames[i]), dataValues[i])
   }
 
@@ -170,12 +189,13 @@ class NodeExtract {
 
   /** Writes the run of a partition. */
   private endPartition(): void {
-    const { translator, data, run } = this
-    const { buids } = this.stream
+    const { translator, usual, data, run } = this
+    this.countUsual()
     this.nodedataCount += data.count
     if (run !== null) {
-      const rows = { ...translator.indexes, dataname: data.names }
-      const { prop, of } = translator.order(rows)
+      const rows = { ...usual.indexRows(), dataname: data.names }
+      const buids = usual.buids()
+      const { prop, of } = translator.plans.order(rows)
       for (const db of INDEX_DBS) run.section(db, rows[db], of(db), buids)
       const { owners, groups } = data.names
       for (const i of data.order(prop)) {
@@ -183,7 +203,7 @@ class NodeExtract {
       }
       run.endRun()
     }
-    translator.nextRun()
+    usual.nextRun()
     data.nextRun()
   }
 
@@ -191,7 +211,7 @@ class NodeExtract {
     const { translator, data, run } = this
     const summary = this.builder.finish()
     if (run !== null) {
-      const { names, of } = translator.ranks()
+      const { names, of } = translator.plans.ranks()
       const { prop, tag, tagProp } = names
       const lists = { propNames: prop.sorted, tagNames: tag.sorted, tagPropNames: tagProp.sorted }
       run.finish(
@@ -203,6 +223,17 @@ class NodeExtract {
     this.sender.end(summary, this.records)
     return summary
   }
+}
+
+function usualOf({ usual }: NodeStream): UsualNodes {
+  if (usual === null) throw new TypeError('A stream with a builder translates usual nodes')
+  return usual
+}
+
+function added(counts: ReadonlyMap<string, number>, others: ReadonlyMap<string, number>): Map<string, number> {
+  const sum = new Map(counts)
+  for (const [name, count] of others) sum.set(name, count + (sum.get(name) ?? 0))
+  return sum
 }
 
 /** Node data of a partition, kept until the ranks of the names are known. */

@@ -76,7 +76,7 @@ class NodeReplay {
       const { count, groups, bytes, starts, lengths } = this.translator.indexes[db]
       return Array.from({ length: count }, (_, i) => {
         const index = Uint8Array.from(bytes.subarray(starts[i], starts[i] + lengths[i]))
-        return { db, names: this.translator.groupNames(db, groups[i]), index }
+        return { db, names: this.translator.plans.groupNames(db, groups[i]), index }
       })
     })
   }

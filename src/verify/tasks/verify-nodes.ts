@@ -19,7 +19,8 @@ import { isLeftOver } from '../../stream/quarantine.js'
 import { RangeScan } from '../../stream/range-scan.js'
 import { type DigestTable, RowDigest } from '../../stream/row-digest.js'
 import { openSource, workerModel } from '../../stream/worker-state.js'
-import { type GroupName, NodeTranslator } from '../../translate/node.js'
+import { NodeTranslator } from '../../translate/node.js'
+import type { GroupName } from '../../translate/node-plans.js'
 import { Flag } from '../../translate/node-rows.js'
 import type { ListedRow, RowDifference } from './verify-rows.js'
 
@@ -282,7 +283,7 @@ class NodeVerifier {
 
   private indexDb(db: NodeIndexDb): void {
     const rows = this.translator.indexes[db]
-    const names = (group: number) => this.translator.groupNames(db, group)
+    const names = (group: number) => this.translator.plans.groupNames(db, group)
     const heads = new Map<number, Uint8Array>()
     const distinct = isOfElements(db) ? new DistinctKeys() : null
     for (let i = 0; i < rows.count; i++) {

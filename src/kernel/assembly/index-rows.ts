@@ -1,0 +1,80 @@
+/** More than any index has: 503 bytes. */
+export const INDEX_ROOM_BYTES: u32 = 512
+const FIRST_ROWS: u32 = 1 << 12
+const FIRST_BYTES: u32 = 1 << 16
+
+/**
+ * Index rows of one destination database, unsorted: for each row its group, the number of its node, and where its index
+ * lies in `bytes`. JavaScript reads the fields in this order, 4 bytes each: src/kernel/index-rows.ts.
+ */
+@unmanaged
+export class IndexRows {
+  count: u32
+  used: u32
+  groups: usize
+  owners: usize
+  starts: usize
+  lengths: usize
+  bytes: usize
+  private rowRoom: u32
+  private byteRoom: u32
+
+  /** The address at which the next index may be written. */
+  reserve(): usize {
+    if (this.used + INDEX_ROOM_BYTES > this.byteRoom) {
+      this.bytes = grown(this.bytes, this.byteRoom)
+      this.byteRoom *= 2
+    }
+    return this.bytes + this.used
+  }
+
+  /** Adds a row whose index was written at `reserve()`. */
+  add(group: i32, owner: i32, bytes: u32): void {
+    this.addShared(group, owner, this.used, bytes)
+    this.used += bytes
+  }
+
+  /** Adds a row with the index bytes of another one. */
+  addShared(group: i32, owner: i32, start: u32, bytes: u32): void {
+    if (this.count == this.rowRoom) this.growRows()
+    const i = this.count++
+    store<i32>(this.groups + 4 * i, group)
+    store<i32>(this.owners + 4 * i, owner)
+    store<u32>(this.starts + 4 * i, start)
+    store<u16>(this.lengths + 2 * i, <u16>bytes)
+  }
+
+  begin(): void {
+    this.rowRoom = FIRST_ROWS
+    this.byteRoom = FIRST_BYTES
+    this.groups = heap.alloc(4 * FIRST_ROWS)
+    this.owners = heap.alloc(4 * FIRST_ROWS)
+    this.starts = heap.alloc(4 * FIRST_ROWS)
+    this.lengths = heap.alloc(2 * FIRST_ROWS)
+    this.bytes = heap.alloc(FIRST_BYTES)
+    this.count = 0
+    this.used = 0
+  }
+
+  private growRows(): void {
+    const room = this.rowRoom
+    this.groups = grown(this.groups, 4 * room)
+    this.owners = grown(this.owners, 4 * room)
+    this.starts = grown(this.starts, 4 * room)
+    this.lengths = grown(this.lengths, 2 * room)
+    this.rowRoom = 2 * room
+  }
+}
+
+export function newIndexRows(): IndexRows {
+  const rows = changetype<IndexRows>(heap.alloc(offsetof<IndexRows>()))
+  rows.begin()
+  return rows
+}
+
+function grown(at: usize, bytes: u32): usize {
+  const larger = heap.alloc(2 * bytes)
+  memory.copy(larger, at, bytes)
+  heap.free(at)
+  return larger
+}

@@ -1,0 +1,129 @@
+import { decode, pyEquals } from '../bytes/msgpack.js'
+import type { Kernel, NodeHelp } from '../kernel/kernel.js'
+import { writeIndex } from '../stortype/registry.js'
+import type { FormPlan, PropPlan } from '../translate/form-plan.js'
+import { Rejected } from '../translate/node-failure.js'
+import type { NodePlans } from '../translate/node-plans.js'
+import { strictText } from '../translate/source-node.js'
+
+/** A form that the kernel knows. */
+export interface KnownForm {
+  readonly plan: FormPlan
+  /** The address of the kernel's plan. */
+  readonly at: number
+}
+
+/** LMDB's longest key. */
+const MOST_NAMES_BYTES = 4096
+
+/**
+ * Tells the kernel how values are translated, and does for it what needs more than bytes. Whatever fails here is for
+ * `NodeTranslator`, which says why.
+ */
+export class PlanHelp implements NodeHelp {
+  private readonly index = Buffer.alloc(1024)
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly plans: NodePlans,
+    /** By the id that the kernel has for them. */
+    private readonly forms: KnownForm[],
+  ) {}
+
+  learnForm(name: number, bytes: number): number {
+    const text = this.text(name, bytes)
+    const plan = text === null ? null : this.plans.form(text)
+    if (plan === null) return 0
+    const { calls } = this.kernel
+    const names = Buffer.concat([plan.nameBytes, plan.nameUtf8])
+    if (names.length > MOST_NAMES_BYTES) return 0
+    const at = calls.allocate(names.length)
+    this.kernel.mem.set(names, at)
+    const { stor, storBytes } = packedStor(plan)
+    const form = calls.newForm(
+      this.forms.length,
+      plan.stortype,
+      plan.group,
+      stor,
+      storBytes,
+      at,
+      plan.nameBytes.length,
+      plan.nameUtf8.length,
+    )
+    calls.release(at)
+    this.forms.push({ plan, at: form })
+    return form
+  }
+
+  learnProp(form: number, name: number, bytes: number): number {
+    const text = this.text(name, bytes)
+    return this.value(() => (text === null ? null : this.plans.prop(this.forms[form].plan, text)))
+  }
+
+  learnTagProp(tag: number, tagBytes: number, form: number, name: number, bytes: number): number {
+    const text = this.text(name, bytes)
+    const number = this.learnTag(tag, tagBytes)
+    // Those with a colon are dropped, and the node is kept.
+    if (text === null || number < 0 || text.includes(':')) return 0
+    return this.value(() => this.plans.tagProp(number, this.forms[form].plan, text))
+  }
+
+  learnTag(name: number, bytes: number): number {
+    const text = this.text(name, bytes)
+    if (text === null) return -1
+    return orNull(() => this.plans.tag(Buffer.from(text))) ?? -1
+  }
+
+  learnTagForm(tag: number, bytes: number, form: number): number {
+    const number = this.learnTag(tag, bytes)
+    return number < 0 ? -1 : this.plans.tagForm(number, this.forms[form].plan)
+  }
+
+  isNormed(form: number, at: number, end: number): boolean {
+    try {
+      const valu = decode(this.kernel.mem, at, end)
+      // A float that is no number is not even equal to itself.
+      const isEqual = typeof valu === 'string' || typeof valu === 'number' || pyEquals(valu, valu)
+      return isEqual && this.forms[form].plan.form.type.isNormed(valu)
+    } catch {
+      return false
+    }
+  }
+
+  indexOf(stortype: number, at: number, end: number, out: number): number {
+    try {
+      const bytes = writeIndex(stortype, this.kernel.mem, at, end, this.index, 0)
+      this.index.copy(this.kernel.mem, out, 0, bytes)
+      return bytes
+    } catch {
+      return -1
+    }
+  }
+
+  private value(plan: () => PropPlan | null): number {
+    const found = orNull(plan)
+    if (found === null) return 0
+    const { stor, storBytes } = packedStor(found)
+    const { stortype, group, univGroup, nameSkip, isTyped } = found
+    return this.kernel.calls.newValue(stortype, group, univGroup, nameSkip, stor, storBytes, isTyped)
+  }
+
+  private text(at: number, bytes: number): string | null {
+    return strictText(this.kernel.mem.subarray(at, at + bytes))
+  }
+}
+
+/** The msgpack of a stortype as a number, its first byte lowest. */
+function packedStor({ storBytes }: { readonly storBytes: Uint8Array }): { stor: number; storBytes: number } {
+  const stor = storBytes.reduceRight((sum, byte) => sum * 256 + byte, 0)
+  return { stor, storBytes: storBytes.length }
+}
+
+function orNull<Value>(make: () => Value): Value | null {
+  try {
+    return make()
+  } catch (err) {
+    if (err instanceof Rejected) return null
+    throw err
+  }
+}
