@@ -4,9 +4,9 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
 
-/** The bundles that a migration loads, a thread or process each. */
-const BUNDLES = ['programs', 'task', 'writer', 'snapshot-process'] as const
-type Bundle = (typeof BUNDLES)[number]
+/** The bundles that each migration loads, and one that only some do. */
+const OF_EACH_RUN = ['programs', 'task', 'writer'] as const
+type Bundle = (typeof OF_EACH_RUN)[number] | 'snapshot-process'
 
 const DIGEST_BYTES = 32
 /** V8 discards code that has not run for long: after this time, that of the start. */
@@ -36,7 +36,7 @@ export function load(dir: string, name: Bundle): unknown {
   const script = new Script(text, { filename: path, ...(known !== null && { cachedData: known }) })
   const isLacking = known === null || script.cachedDataRejected === true
   shared[LOADED] = {
-    isLacking: isLacking || BUNDLES.some((each) => !existsSync(codePath(dir, each))),
+    isLacking: isLacking || OF_EACH_RUN.some((each) => !existsSync(codePath(dir, each))),
     keep: () => isLacking && storeCode(codePath(dir, name), source, script.createCachedData()),
   }
   const module = { exports: {} }

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { assert, type ErrorCode, MigrationError } from '../errors.js'
+import { copySmall } from './small-copy.js'
 
 /** Slab directories. */
 export interface SnapshotJob {
@@ -30,8 +31,8 @@ export type SnapshotAnswer =
 
 /**
  * Makes compact copies of slabs, each of a single state, even while a Cortex writes to them. Copies only `data.mdb`.
- * Does not change the sources, except for the lock file of a slab in use. A child process makes all copies, because a
- * process may open a slab only once.
+ * Does not change the sources, except for the lock file of a slab in use. A child process copies through LMDB what
+ * copySmall() cannot, because a process may open a slab only once.
  *
  * @throws {MigrationError} ERR_SOURCE, ERR_SLAB_CORRUPT … for the first slab that it cannot copy
  */
@@ -41,12 +42,16 @@ export function snapshotSlabs(jobs: readonly SnapshotJob[]): Promise<Snapshot[]>
 
 /** Like snapshotSlabs(), for several groups in turn in one process. Each promise settles when its group is copied. */
 export function snapshotGroups(groups: readonly (readonly SnapshotJob[])[]): Promise<Snapshot[]>[] {
-  const answers = runJobs(groups.flat())
+  const small = groups.map((jobs) => jobs.map(copySmall))
+  const left = groups.map((jobs, i) => jobs.filter((_, at) => small[i][at] === null))
+  const answers = runJobs(left.flat())
   let at = 0
-  return groups.map((jobs) => {
+  return left.map((jobs, i) => {
     const start = at
     at += jobs.length
-    const copied = snapshotsOf(jobs, answers.slice(start, at))
+    const copied = snapshotsOf(jobs, answers.slice(start, at)).then((others) =>
+      small[i].map((snapshot) => snapshot ?? (others.shift() as Snapshot)),
+    )
     // The caller may await it later and still gets the error. Until then it must not count as an unhandled rejection.
     copied.catch(() => undefined)
     return copied

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
@@ -17,6 +17,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { SlabReader } from '../../src/page/page-reader.js'
+import { Slab } from '../../src/slab/slab.js'
+import { copySmall } from '../../src/slab/small-copy.js'
 import { snapshotGroups, snapshotSlabs } from '../../src/slab/snapshot.js'
 import { tempDir, unpack } from '../support/cortex.js'
 
@@ -40,6 +42,44 @@ test('snapshotSlabs() copies all rows compactly and leaves the sources byte for 
     assert.equal(snapshot.rows, allRows(sources[i]).length)
     assert.equal(snapshot.bytes, statSync(join(snapshot.dest, 'data.mdb')).size)
   }
+})
+
+test('a small slab is copied as LMDB copies it, whatever is in it', async (t) => {
+  const dir = tempDir(t)
+  const source = join(dir, 'small.lmdb')
+  // LMDB keeps a slab open until the process ends.
+  const code = `import { Slab } from ${JSON.stringify(slabModule)}
+    const slab = await Slab.open(${JSON.stringify(source)})
+    const [plain, dups] = [slab.db('plain'), slab.db('dups', { dupSort: true })]
+    slab.db('empty')
+    slab.write(() => {
+      for (let i = 0; i < 300; i++) plain.put(Buffer.from('key ' + i), Buffer.alloc(i % 50 === 0 ? 9000 : i, i))
+      for (let i = 0; i < 900; i++) dups.put(Buffer.from('key ' + (i % 3 === 0 ? 0 : i)), Buffer.alloc(20, i + ' '))
+    })`
+  assert.equal(spawnSync(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' }).status, 0)
+  const job = { source, dest: join(dir, 'copy.lmdb') }
+  const copied = copySmall(job)
+  assert.ok(copied !== null && !existsSync(`${job.dest}.partial`))
+  const [byLmdb] = await snapshotSlabs([{ source, dest: join(dir, 'lmdb.lmdb'), registered: true }])
+  assert.equal(copied.rows, byLmdb.rows)
+  assert.deepEqual(allRows(copied.dest), allRows(byLmdb.dest))
+  assert.deepEqual(namesOf(copied.dest), ['dups', 'empty', 'plain'])
+  assert.equal(statSync(join(copied.dest, 'data.mdb')).mode, statSync(join(byLmdb.dest, 'data.mdb')).mode & ~0o77)
+  const again = await Slab.open(copied.dest)
+  again.write(() => again.db('plain').put(Buffer.from('key'), Buffer.alloc(3000)))
+  assert.equal(again.db('plain').entries, 301)
+  await again.close()
+})
+
+test('LMDB copies what is in use', async (t) => {
+  const dir = tempDir(t)
+  const source = join(dir, 'used.lmdb')
+  const slab = await Slab.open(source)
+  const db = slab.db('a')
+  slab.write(() => db.put(Buffer.from('key'), Buffer.alloc(1)))
+  assert.equal(copySmall({ source, dest: join(dir, 'copy.lmdb') }), null)
+  await slab.close()
+  assert.deepEqual(readdirSync(dir).sort(), ['used.lmdb', 'used.opts.yaml'])
 })
 
 test('snapshotSlabs() takes one state of a slab that another process writes to', async (t) => {
@@ -126,7 +166,7 @@ test('snapshotGroups() tells of each group when its slabs are copied, whatever b
 
 test('snapshotSlabs() tells why the process that copies cannot be started, as any other failure', async (t) => {
   const source = join(unpack('bad/intact/src.tar.gz', tempDir(t)), 'slabs', 'cell.lmdb')
-  const jobs = ['one', 'two'].map((name) => ({ source, dest: join(tempDir(t), name) }))
+  const jobs = ['one', 'two'].map((name) => ({ source, dest: join(tempDir(t), name), registered: true }))
   const { execPath } = process
   t.after(() => {
     process.execPath = execPath
@@ -153,6 +193,15 @@ function digest(slabPath: string): string {
   return createHash('sha256')
     .update(readFileSync(join(slabPath, 'data.mdb')))
     .digest('hex')
+}
+
+function namesOf(slabPath: string): string[] {
+  const slab = SlabReader.open(slabPath)
+  try {
+    return slab.dbNames()
+  } finally {
+    slab.close()
+  }
 }
 
 function allRows(slabPath: string): string[] {
