@@ -108,7 +108,7 @@ export class Migrator {
       const read = (dir: string) => readSource(dir, destDir, srcDir)
       const upgrade = planUpgrade(srcDir)
       if (upgrade !== null) for (const text of upgradeNotes(upgrade)) log('WARNING', text)
-      const layers = await withUpgrade(upgrade, { ...look, depth: 'cell' }, (dir) => this.checked(read(dir)))
+      const layers = await withUpgrade(upgrade, { ...look, depth: 'cell' }, (dir) => this.checked(read(dir), writer))
       if (writer !== null) return await this.locked(upgrade, layers, pool, writer, aborted)
       const whole = { ...look, depth: 'whole' } as const
       const dryRun = withUpgrade(upgrade, whole, (dir) => this.dryRun(read(dir), layers, pool))
@@ -123,9 +123,11 @@ export class Migrator {
   }
 
   /** Returns the layers to migrate; throws if there are problems. */
-  private async checked(source: SourceCortex): Promise<readonly string[]> {
+  private async checked(source: SourceCortex, writer: WriterClient | null): Promise<readonly string[]> {
     const { options, log } = this
-    const findings = await preflight(source, options)
+    // The thread that needs the binding loads it, while this one looks at the source.
+    const binding = writer === null ? {} : { loadBinding: () => writer.call('loadBinding', {}) }
+    const findings = await preflight(source, options, binding)
     for (const { text } of findings.warnings) log('WARNING', text)
     this.notes.push(...findings.notes)
     if (findings.problems.length > 0) {

@@ -44,8 +44,7 @@ export async function preflight(
   // All other findings would only follow from that.
   if (source.newer !== null) return { ...nothing, problems: [isNewer(source, source.newer, options.destDir)] }
   const facts = readFacts(source, options, { ...system, ...answers })
-  const findings: KindedFinding[] = []
-  for (const check of Object.values(CHECKS)) findings.push(...(await check(facts)))
+  const findings = (await Promise.all(Object.values(CHECKS).map(async (check) => check(facts)))).flat()
   const ofKind = (kind: KindedFinding['kind']) =>
     findings.filter((finding) => finding.kind === kind).map(({ text, hint }) => ({ text, hint }))
   const named = skippedLayers(source, options)

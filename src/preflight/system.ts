@@ -1,5 +1,6 @@
 import { constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { mayAccess } from '../file/at-path.js'
+import { loadLmdb } from '../slab/binding.js'
 
 /** `f_type` of statfs(2); ext2 and ext3 share the number of ext4. */
 const EXT4 = 0xef53
@@ -17,6 +18,8 @@ export interface System {
   uid(): number
   ownerOf(path: string): number
   canWrite(dir: string): boolean
+  /** Rejects with ERR_LMDB_BINDING when the binding cannot be used. */
+  loadBinding(): Promise<unknown>
 }
 
 export const system: System = {
@@ -26,6 +29,7 @@ export const system: System = {
   uid: () => process.getuid?.() ?? 0,
   ownerOf: (path) => statSync(path).uid,
   canWrite: (dir) => mayAccess(dir, constants.W_OK | constants.X_OK),
+  loadBinding: loadLmdb,
 }
 
 /** The hard limit: Node raises the soft limit to it on startup. */

@@ -17,6 +17,7 @@ import { type PlacedStream, placedStream } from '../layout/records.js'
 import type { StreamState } from '../page/page-chunk.js'
 import { SlabReader } from '../page/page-reader.js'
 import { syncRuns } from '../run/run-file.js'
+import { loadLmdb } from '../slab/binding.js'
 import { syncTree } from '../slab/write-whole.js'
 import type { MigrOp, StepContext } from '../step/context.js'
 import { copyDirn } from '../step/dirn.js'
@@ -44,6 +45,11 @@ export class Writer {
 
   /** @param log receives the lines that the steps write */
   constructor(private readonly log: StepContext['log']) {}
+
+  /** Loads the LMDB binding, which may take a while, or says why it cannot be used. */
+  async loadBinding(_: object): Promise<void> {
+    await loadLmdb()
+  }
 
   /** Step `dirn`. May return before the axon is copied, see finishDirn(). */
   async copyDirn(args: {
