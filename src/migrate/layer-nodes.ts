@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { byteListOf } from '../bytes/byte-list.js'
@@ -88,6 +88,8 @@ export class LayerNodes {
   /** Parts of the merge that an earlier run made. */
   private merged: ReadonlySet<number> = new Set()
   private streams = 0
+  /** Resolves when the writer is ready for pages. A first run reads nodes without waiting for it. */
+  private ready: Promise<void> = Promise.resolve()
   private totalRows = 0
   private sourceBytes = 0
 
@@ -272,10 +274,15 @@ export class LayerNodes {
   }
 
   private async begin(saved: Saved<'nodes'> | null, head: NodesCheckpoint): Promise<void> {
+    const makeRunsDir = () => mkdirSync(this.runsDir, { recursive: true, mode: 0o700 })
+    const isFirst = saved === null && !existsSync(this.runsDir)
+    if (isFirst) makeRunsDir()
     const { noted, kept, ready } = await this.job.begin(saved, head, () => {
+      if (isFirst) return
       rmSync(this.runsDir, { recursive: true, force: true })
-      mkdirSync(this.runsDir, { recursive: true, mode: 0o700 })
+      makeRunsDir()
     })
+    this.ready = ready
     this.merged = new Set(kept.map(({ stream }) => stream))
     // All at once would take too much memory, so each note was read to be checked, and is read again now.
     if (saved !== null) for await (const note of saved.notes()) if (this.merged.has(note.stream)) this.takeNote(note)
@@ -288,7 +295,7 @@ export class LayerNodes {
       // The line above reads for about a second: let the splices and other layers get their tasks.
       await setImmediate()
     }
-    await ready
+    if (!isFirst) await ready
     if (saved === null) return
     const partitions = head.borders.ends.length + 1
     // The last task may have fewer.
@@ -360,7 +367,7 @@ export class LayerNodes {
     const { options } = this
     const runPath = options.dryRun ? null : this.runPath(range.partition)
     const stream = this.streams++
-    const place = { slab: this.slab, stream }
+    const place = { slab: this.slab, stream, ready: this.ready }
     const { result: counts, pageBytes } = await this.job.stream(place, 'extractNodes', {
       layer: options.iden,
       layerPath: this.layerPath,

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import { readLayerFacts } from '../source/cortex-dir.js'
@@ -15,6 +16,14 @@ export async function migrateNodes(context: LayerContext): Promise<Partial<Layer
   const { iden, srcDir } = layer
   const layerDir = cortexPaths(srcDir).layer(iden).dir
   const { nextSplice } = readLayerFacts({ iden, dir: layerDir })
+  if (options.srcDedicated) {
+    for (const slab of ['layer', 'nodedata']) log('INFO', warmFile(join(layerDir, `${slab}.lmdb`, 'data.mdb')))
+  }
+  log('INFO', `Starting node migration for ${iden}`)
+  const run = layerNodes(context).run()
+  run.catch(() => {})
+  // The threads have their tasks when this goes on: looking at splices keeps this one busy for a while.
+  await setImmediate()
   const nextOffset = nextSplice === null ? 0 : firstUnstoredSplice({ dir: srcDir, hive: source.hive }, iden, nextSplice)
   if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
   else if (nextOffset < nextSplice) {
@@ -28,11 +37,7 @@ export async function migrateNodes(context: LayerContext): Promise<Partial<Layer
     ['nodes', 'nextoffs', iden, [nextOffset, Date.now()]],
   )
   log('INFO', `Saved splicelog next offset ${nextOffset} for layer ${iden}`)
-  if (options.srcDedicated) {
-    for (const slab of ['layer', 'nodedata']) log('INFO', warmFile(join(layerDir, `${slab}.lmdb`, 'data.mdb')))
-  }
-  log('INFO', `Starting node migration for ${iden}`)
-  const result = await layerNodes(context).run()
+  const result = await run
   await recordNodes(context, result)
   const { nodes, migrated, reduced, nodedata, nodedataMigrated, errorCount } = result
   const { partialNodes, keptValues, typedTagProps } = result
