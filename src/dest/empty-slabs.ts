@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DEST_DBS, DEST_LAYER_SLABS, type DestDbName, type DestLayerSlab, dbsOf } from '../layout/dest-dbs.js'
 import { cortexPaths } from '../layout/paths.js'
 import { SlabReader } from '../page/page-reader.js'
-import { installSlab, SlabBuild } from './slab-build.js'
+import { installSlabs, SlabBuild } from './slab-build.js'
 
 /** Creates the slabs that layers lack, empty: Synapse needs all of them to open a layer, whichever steps ran. */
 export function makeEmptySlabs(destDir: string, layers: readonly string[]): void {
@@ -17,7 +17,7 @@ export function makeEmptySlabs(destDir: string, layers: readonly string[]): void
       const build = new SlabBuild(dir, null)
       for (const name of emptyDbsOf(slab)) build.rowsDb(name, DEST_DBS[name].dupSort, [])
       build.finish()
-      installSlab(dir, finalDir)
+      installSlabs([{ dir, finalDir }])
     }
   }
 }

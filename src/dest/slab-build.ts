@@ -143,7 +143,7 @@ export class SlabBuild {
     })
   }
 
-  /** Completes the file and makes it durable. Afterwards `installSlab()` gives it its name. */
+  /** Completes the file and makes it durable. Afterwards `installSlabs()` gives it its name. */
   finish(): void {
     this.builder.finish()
   }
@@ -228,14 +228,31 @@ function createAt(dir: string): SlabFileBuilder {
   }
 }
 
+/** A slab's build directory, and its final place. */
+export interface InstalledSlab {
+  readonly dir: string
+  readonly finalDir: string
+}
+
 /**
- * Gives a finished slab its name and replaces an existing one. May run again, as an earlier process may have stopped
+ * Gives finished slabs their names and replaces existing ones. May run again, as an earlier process may have stopped
  * halfway.
  *
- * @returns whether the slab is there
+ * @returns whether all slabs are there
  */
-export function installSlab(dir: string, finalDir: string): boolean {
-  const aside = `${finalDir}.replaced`
+export function installSlabs(slabs: readonly InstalledSlab[]): boolean {
+  const placed = slabs.filter(place)
+  for (const dir of new Set(placed.map(({ finalDir }) => dirname(finalDir)))) syncPath(dir)
+  for (const { dir, finalDir } of placed) {
+    rmSync(asideOf(finalDir), { recursive: true, force: true })
+    rmSync(leafPath(dir), { force: true })
+  }
+  return placed.length === slabs.length
+}
+
+/** Returns whether the slab is there. */
+function place({ dir, finalDir }: InstalledSlab): boolean {
+  const aside = asideOf(finalDir)
   if (existsSync(join(dir, 'data.mdb'))) {
     rmSync(aside, { recursive: true, force: true })
     mkdirSync(dirname(finalDir), { recursive: true, mode: 0o700 })
@@ -244,8 +261,9 @@ export function installSlab(dir: string, finalDir: string): boolean {
   }
   if (!existsSync(join(finalDir, 'data.mdb'))) return false
   ensureOptsYaml(finalDir)
-  syncPath(dirname(finalDir))
-  rmSync(aside, { recursive: true, force: true })
-  rmSync(leafPath(dir), { force: true })
   return true
+}
+
+function asideOf(finalDir: string): string {
+  return `${finalDir}.replaced`
 }

@@ -83,8 +83,7 @@ async function recordNodes({ layer, options, threads, log }: LayerContext, resul
   log('INFO', `Completed node migration for ${iden}`)
   const forms = [...new Set([...result.sourceForms.keys(), ...result.forms.keys()])]
   const total = [...result.forms.values()].reduce((sum, n) => sum + n, 0)
-  await recordRows(
-    writer,
+  const rows = [
     ...forms.map((form): LogRow => {
       const stat = [result.sourceForms.get(form) ?? 0, result.forms.get(form) ?? 0]
       return ['nodes', 'stat', `${iden}:form:${form}`, stat]
@@ -93,8 +92,8 @@ async function recordNodes({ layer, options, threads, log }: LayerContext, resul
     ['nodes', 'stat', `${iden}:duration`, [result.nodes, result.elapsedMs]],
     ['nodes', 'chkpnt', iden, [result.lastBuid, result.nodes + 1, Date.now()]],
     ['nodes', 'prog', iden, Date.now()],
-  )
-  if (!options.ops.has('nodedata')) return
+  ] satisfies LogRow[]
+  if (!options.ops.has('nodedata')) return recordRows(writer, ...rows)
   const dataSeconds = Math.floor(result.nodedataElapsedMs / 1000) + 1
   log(
     'INFO',
@@ -103,6 +102,7 @@ async function recordNodes({ layer, options, threads, log }: LayerContext, resul
   log('INFO', `Completed nodedata migration for ${iden}`)
   await recordRows(
     writer,
+    ...rows,
     ['nodedata', 'stat', `${iden}:totnodes`, [result.nodedata, result.nodedataMigrated]],
     ['nodedata', 'stat', `${iden}:duration`, [result.nodedata, result.nodedataElapsedMs]],
     ['nodedata', 'prog', iden, Date.now()],

@@ -249,7 +249,8 @@ export class SlabFileBuilder {
   }
 
   /**
-   * Writes the main and the free db, syncs, writes the meta pages, syncs again and closes the file.
+   * Writes the main and the free db and the meta pages, makes all of it durable at once and closes the file. Nobody opens
+   * it until it has its name, so it does not matter what of a file that was not finished has come to the disk.
    *
    * @throws {MigrationError} ERR_INTERNAL when a stream belongs to no db, as its rows would be lost
    */
@@ -260,8 +261,8 @@ export class SlabFileBuilder {
     this.flushOwn()
     const lastPage = this.nextPage - 1
     const bytes = this.nextPage * PAGE_BYTES
+    if (this.failure !== null) throw this.failure
     this.attempt(() => ftruncateSync(this.fd, bytes))
-    this.sync()
     this.write(metaPages(mainDb, freeDb, lastPage, this.options.mapSize ?? mapSizeFor(bytes)), 0)
     this.attempt(() => fsyncSync(this.fd))
     closeSync(this.fd)

@@ -7,7 +7,7 @@ import { type DbReader, SlabReader } from '../page/page-reader.js'
 import { walkSlab } from '../page/page-walker.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
 import { isInUse } from './in-use.js'
-import type { Snapshot, SnapshotJob } from './snapshot.js'
+import type { Snapshot, SnapshotJob } from './snapshot-job.js'
 
 /** Up to this size, copying takes less time than starting a process that has LMDB do it. */
 const MOST_BYTES = 2 ** 20

@@ -10,7 +10,8 @@ import { walkSlab } from '../page/page-walker.js'
 import { loadLmdb } from './binding.js'
 import { isInUse } from './in-use.js'
 import { readSettled } from './read-settled.js'
-import type { SnapshotAnswer, SnapshotJob } from './snapshot.js'
+import type { SnapshotAnswer } from './snapshot.js'
+import type { SnapshotJob } from './snapshot-job.js'
 
 const MAX_DBS = 256
 /**

@@ -9,7 +9,7 @@ import { LayerReplay, type ReplayedNode } from '../dest/layer-replay.js'
 import { MigrationLog } from '../dest/migration-log.js'
 import { nexusEdits } from '../dest/nexus-edits.js'
 import { NexusLog, reserveEditIndexes } from '../dest/nexus-log.js'
-import { installSlab, SlabBuild, type StreamResult } from '../dest/slab-build.js'
+import { installSlabs, SlabBuild, type StreamResult } from '../dest/slab-build.js'
 import { assert } from '../errors.js'
 import { keepCode } from '../file/compiled-code.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -290,7 +290,7 @@ export class Writer {
 
   /** Moves finished slabs to their final names, if not done yet. Returns whether all are there. */
   installSlabs({ slabs }: { slabs: { dir: string; finalDir: string }[] }): boolean {
-    return slabs.map(({ dir, finalDir }) => installSlab(dir, finalDir)).every((isThere) => isThere)
+    return installSlabs(slabs)
   }
 
   /** The checkpoint with this key, or null. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { MessagePort } from 'node:worker_threads'
-import { installSlab, SlabBuild } from '../../src/dest/slab-build.js'
+import { installSlabs, SlabBuild } from '../../src/dest/slab-build.js'
 import { LeafBuilder } from '../../src/page/leaf-builder.js'
 import { ChunkSender, makeCredits } from '../../src/thread/chunk-sender.js'
 import { streamPorts } from '../../src/thread/task-pool.js'
@@ -20,7 +20,7 @@ test('SlabBuild names the slab whose directory cannot be made, whatever the syst
   })
 })
 
-test('installSlab() leaves nothing beside a slab of what its build had noted, also when it has its name already', async () => {
+test('installSlabs() leaves nothing beside a slab of what its build had noted, also when it has its name already', async () => {
   const dir = tempDir()
   const [at, finalDir] = [join(dir, 'build', 'rows.lmdb'), join(dir, 'rows.lmdb')]
   const build = new SlabBuild(at, null)
@@ -38,7 +38,7 @@ test('installSlab() leaves nothing beside a slab of what its build had noted, al
   // An earlier process has ended right behind the renaming.
   renameSync(at, finalDir)
   for (let run = 1; run <= 2; run++) {
-    assert.equal(installSlab(at, finalDir), true)
+    assert.equal(installSlabs([{ dir: at, finalDir }]), true)
     assert.deepEqual(readdirSync(join(dir, 'build')), [])
   }
 })
