@@ -84,9 +84,9 @@ export interface MergeHost {
 export interface NodeHelp {
   learnForm(name: number, bytes: number): number
   learnProp(form: number, name: number, bytes: number): number
-  learnTagProp(tag: number, tagBytes: number, form: number, name: number, bytes: number): number
+  learnTagProp(tag: number, form: number, name: number, bytes: number): number
   learnTag(name: number, bytes: number): number
-  learnTagForm(tag: number, bytes: number, form: number): number
+  learnTagForm(tag: number, form: number): number
   isNormed(form: number, at: number, end: number): boolean
   indexOf(stortype: number, at: number, end: number, out: number): number
 }
@@ -139,9 +139,9 @@ export class Kernel {
     return {
       learnForm: (name, bytes) => help().learnForm(name, bytes),
       learnProp: (form, name, bytes) => help().learnProp(form, name, bytes),
-      learnTagProp: (tag, tagBytes, form, name, bytes) => help().learnTagProp(tag, tagBytes, form, name, bytes),
+      learnTagProp: (tag, form, name, bytes) => help().learnTagProp(tag, form, name, bytes),
       learnTag: (name, bytes) => help().learnTag(name, bytes),
-      learnTagForm: (tag, bytes, form) => help().learnTagForm(tag, bytes, form),
+      learnTagForm: (tag, form) => help().learnTagForm(tag, form),
       isNormed: (form, at, end) => (help().isNormed(form, at, end) ? 1 : 0),
       indexOf: (stortype, at, end, out) => help().indexOf(stortype, at, end, out),
     }

@@ -60,12 +60,11 @@ export class PlanHelp implements NodeHelp {
     return this.value(() => (text === null ? null : this.plans.prop(this.forms[form].plan, text)))
   }
 
-  learnTagProp(tag: number, tagBytes: number, form: number, name: number, bytes: number): number {
+  learnTagProp(tag: number, form: number, name: number, bytes: number): number {
     const text = this.text(name, bytes)
-    const number = this.learnTag(tag, tagBytes)
     // Those with a colon are dropped, and the node is kept.
-    if (text === null || number < 0 || text.includes(':')) return 0
-    return this.value(() => this.plans.tagProp(number, this.forms[form].plan, text))
+    if (text === null || text.includes(':')) return 0
+    return this.value(() => this.plans.tagProp(tag, this.forms[form].plan, text))
   }
 
   learnTag(name: number, bytes: number): number {
@@ -74,17 +73,19 @@ export class PlanHelp implements NodeHelp {
     return orNull(() => this.plans.tag(Buffer.from(text))) ?? -1
   }
 
-  learnTagForm(tag: number, bytes: number, form: number): number {
-    const number = this.learnTag(tag, bytes)
-    return number < 0 ? -1 : this.plans.tagForm(number, this.forms[form].plan)
+  learnTagForm(tag: number, form: number): number {
+    return this.plans.tagForm(tag, this.forms[form].plan)
   }
 
   isNormed(form: number, at: number, end: number): boolean {
+    const { type } = this.forms[form].plan.form
     try {
       const valu = decode(this.kernel.mem, at, end)
+      const normed = type.isNormed(valu) ? valu : type.norm(valu).valu
       // A float that is no number is not even equal to itself.
-      const isEqual = typeof valu === 'string' || typeof valu === 'number' || pyEquals(valu, valu)
-      return isEqual && this.forms[form].plan.form.type.isNormed(valu)
+      return normed === valu
+        ? typeof valu === 'string' || typeof valu === 'number' || pyEquals(valu, valu)
+        : pyEquals(valu, normed)
     } catch {
       return false
     }

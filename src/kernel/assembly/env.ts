@@ -21,11 +21,11 @@ export declare function enterRow(merge: usize, key: usize, keyBytes: u32): void
 // How to translate what has this name: the address of a plan, or 0 for a node that JavaScript has to take.
 export declare function learnForm(name: usize, bytes: u32): usize
 export declare function learnProp(form: i32, name: usize, bytes: u32): usize
-export declare function learnTagProp(tag: usize, tagBytes: u32, form: i32, name: usize, bytes: u32): usize
+export declare function learnTagProp(tag: i32, form: i32, name: usize, bytes: u32): usize
 /** The number of a tag, or -1. */
 export declare function learnTag(name: usize, bytes: u32): i32
-/** The group of the index rows of a tag and a form, or -1. */
-export declare function learnTagForm(tag: usize, bytes: u32, form: i32): i32
+/** The group of the index rows of a tag and a form. */
+export declare function learnTagForm(tag: i32, form: i32): i32
 
 /** Whether the value norms to itself. */
 export declare function isNormed(form: i32, at: usize, end: usize): i32

@@ -1,4 +1,6 @@
+import { canonicalEnd } from './canonical'
 import { asciiEnd, skip, textStart, u16At, u32At, u64At } from './msgpack'
+import { sha256 } from './sha256'
 import { copy } from './spans'
 
 // The stortypes of the 0.2.x layer whose usual values are translated here; JavaScript knows all: src/stortype.
@@ -14,12 +16,14 @@ const I64: u32 = 9
 const GUID: u32 = 10
 const TIME: u32 = 11
 const IVAL: u32 = 12
+const MSGP: u32 = 13
 const LOC: u32 = 15
 const TAG: u32 = 16
 const FQDN: u32 = 17
 const MIN_TIME: u32 = 21
 const FLOAT64: u32 = 22
 
+const NULL: u8 = 0xc0
 const MOST_TEXT_BYTES: usize = 256
 const MOST_INDEX_BYTES: usize = 503
 /** Ints beyond are big ints in JavaScript, which takes care of them. */
@@ -59,6 +63,11 @@ export function writeIndex(stortype: u32, at: usize, end: usize, out: usize): i3
     }
     case GUID:
       return hex(at, end, out)
+    case MSGP: {
+      if (load<u8>(at) == NULL || canonicalEnd(at, end) != end) return -1
+      sha256(out, at, end - at)
+      return 32
+    }
     case LOC:
     case TAG:
       return hierarchy(at, end, out)

@@ -41,6 +41,8 @@ export class ValuePlan {
 export class TagForm {
   next: usize
   number: i32
+  /** The number of the tag. */
+  tag: i32
   /** The group of its index rows; -1: not asked for yet. */
   group: i32
 }
@@ -100,10 +102,11 @@ export function newValue(
   return values
 }
 
-export function newTagForm(): usize {
+export function newTagForm(tag: i32): usize {
   const pair = changetype<TagForm>(heap.alloc(offsetof<TagForm>()))
   pair.next = tagForms
   pair.number = tagFormCount++
+  pair.tag = tag
   pair.group = -1
   tagForms = changetype<usize>(pair)
   return tagForms

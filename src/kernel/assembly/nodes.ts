@@ -286,8 +286,7 @@ function indexProp(form: FormPlan, row: Row, owner: i32): bool {
 function indexTag(form: FormPlan, row: Row, owner: i32): bool {
   const pair = tagFormOf(form, row.name + 1, row.nameBytes - 1)
   if (pair == null) return false
-  if (pair.group < 0) pair.group = learnTagForm(row.name + 1, row.nameBytes - 1, form.id)
-  if (pair.group < 0) return false
+  if (pair.group < 0) pair.group = learnTagForm(pair.tag, form.id)
   bytag.reserve()
   bytag.add(pair.group, owner, 0)
   return true
@@ -301,7 +300,7 @@ function indexTagProp(form: FormPlan, row: Row, owner: i32): bool {
   const bytes = row.nameBytes - tagBytes - 2
   let plan = <usize>max(tagProps.find(pair.number, name, bytes), 0)
   if (plan == 0) {
-    plan = learnTagProp(row.name + 1, tagBytes, form.id, name, bytes)
+    plan = learnTagProp(pair.tag, form.id, name, bytes)
     if (plan == 0) return false
     tagProps.add(pair.number, name, bytes, <i32>plan)
   }
@@ -320,7 +319,7 @@ function tagFormOf(form: FormPlan, name: usize, bytes: u32): TagForm | null {
   const formId = changetype<usize>(form) + offsetof<FormPlan>('id')
   const known = tagForms.find(tag, formId, 4)
   if (known >= 0) return changetype<TagForm>(<usize>known)
-  const pair = newTagForm()
+  const pair = newTagForm(tag)
   tagForms.add(tag, formId, 4, <i32>pair)
   return changetype<TagForm>(pair)
 }
