@@ -17,7 +17,7 @@ export interface KernelExports {
   freeMerge(merge: number): void
   newSplices(): number
   beginSplices(splices: number, offset: number, rows: number): void
-  addSplices(splices: number, index: number, count: number): number
+  addSplices(splices: number): number
   endSplices(splices: number): void
   addSpliceName(splices: number, value: number): void
   clearSpliceNames(splices: number): void

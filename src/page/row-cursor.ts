@@ -35,11 +35,12 @@ export interface RowAt {
   value(): Uint8Array
 }
 
-/** Leaf pages that follow each other. */
+/** Leaf pages that follow each other, in the file as well. */
 export interface Leaves {
   readonly bytes: Uint8Array
   readonly pages: number
-  /** The first row of the first page. */
+  /** The number of the first page, and its first row. */
+  readonly pgno: number
   readonly index: number
 }
 
@@ -66,6 +67,9 @@ export class RowCursor implements RowAt {
   private window: Uint8Array = empty
   private windowStart = 0
   private windowCount = 0
+  /** The branch page whose children they are, and the number of the first. */
+  private windowBranch: Page | null = null
+  private windowIndex = 0
   private dups: Dups | null = null
   /** The caller does not want rows from here on. */
   private lt: Uint8Array | null = null
@@ -136,42 +140,48 @@ export class RowCursor implements RowAt {
     return this.leaf !== null && this.moveTo(this.index + 1)
   }
 
-  /** The leaf page that the row is on, and the number of its node there: for code that goes through nodes by itself. */
-  get place(): { readonly page: Page; readonly index: number } {
-    return { page: this.leaf as Page, index: this.index }
-  }
-
-  /** Goes to a node of the leaf page; if its number is that of nodes, to the first one of the next page. */
-  moveTo(index: number): boolean {
-    const leaf = this.leaf as Page
-    this.dups = null
-    this.index = index
-    if (index >= leaf.count && !this.nextLeaf()) return false
-    return this.load()
-  }
-
   /** The current leaf and those in memory behind it, for code that reads rows by itself; null behind the last row. */
   leaves(): Leaves | null {
     const { leaf, index } = this
     if (leaf === null) return null
-    const pages = leaf.buf === this.window ? this.windowCount - leaf.at / this.slab.pageSize : 1
-    return { bytes: leaf.buf.subarray(leaf.at, leaf.at + pages * this.slab.pageSize), pages, index }
+    const level = this.branches.length - 1
+    const pgno = level < 0 ? this.record.root : this.branches[level].child(this.branchIndex[level])
+    const inWindow = pgno - this.windowStart
+    // In a damaged tree a page may have two places.
+    const isInWindow =
+      leaf.buf === this.window &&
+      this.branches[level] === this.windowBranch &&
+      this.branchIndex[level] - this.windowIndex === inWindow
+    const pages = isInWindow ? this.windowCount - inWindow : 1
+    return { bytes: leaf.buf.subarray(leaf.at, leaf.at + pages * this.slab.pageSize), pages, pgno, index }
   }
 
   /** Goes to the leaf behind so many of these. You cannot ask for its row, only for `leaves()`. */
   passLeaves(pages: number): void {
-    const leaf = this.leaf as Page
-    if (pages > 1) {
-      this.leaf = new Page(this.slab, leaf.buf, leaf.at + (pages - 1) * this.slab.pageSize)
-      this.branchIndex[this.branches.length - 1] += pages - 1
-    }
+    this.goAhead(pages - 1)
     this.nextLeaf()
+  }
+
+  /** Goes to a row of one of these; behind the last row of a leaf, to the first one of the next. */
+  moveTo(index: number, pages = 0): boolean {
+    this.dups = null
+    this.goAhead(pages)
+    this.index = index
+    if (index >= (this.leaf as Page).count && !this.nextLeaf()) return false
+    return this.load()
   }
 
   /** The value of a row whose leaf has only the number of its first overflow page. */
   bigValue(pgno: number, bytes: number): Uint8Array {
     this.loadBig(pgno, bytes)
     return this.valueBuf.subarray(this.valueStart, this.valueEnd)
+  }
+
+  private goAhead(pages: number): void {
+    if (pages === 0) return
+    const { buf, at } = this.leaf as Page
+    this.branchIndex[this.branches.length - 1] += pages
+    this.leaf = new Page(this.slab, buf, at + pages * this.slab.pageSize)
   }
 
   private descend(root: number, choose: (page: Page) => number): void {
@@ -244,6 +254,8 @@ export class RowCursor implements RowAt {
     this.window = this.slab.readPages(pgno, count, this.reused ?? undefined)
     this.windowStart = pgno
     this.windowCount = count
+    this.windowBranch = branch
+    this.windowIndex = index
     return new Page(this.slab, this.window, 0)
   }
 

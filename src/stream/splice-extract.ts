@@ -7,6 +7,7 @@ import { spliceRows } from '../source/source-dbs.js'
 import type { SpliceFailure } from '../translate/splice-sink.js'
 import { SpliceTranslator } from '../translate/splices.js'
 import type { StortypeSource } from '../translate/stortypes.js'
+import { offsetKey, writeOffset } from './offset-key.js'
 import { type UsualSplices, usualSplices } from './usual-splices.js'
 
 /** How many gaps we list; further ones only count. */
@@ -80,10 +81,10 @@ class RangeExtractor {
   constructor(args: SpliceExtractArgs) {
     this.args = args
     this.expected = args.start
-    this.stop = args.end === null ? null : keyOf(args.end)
+    this.stop = args.end === null ? null : offsetKey(args.end)
     this.translator = new SpliceTranslator(args.stortypes, {
       nodeEdit: ({ buf, rowStart, end, splices }) => {
-        writeKey(this.key, this.rows++)
+        writeOffset(this.key, this.rows++)
         this.translated += splices
         args.rows.add(this.key, 0, 8, buf, rowStart, end)
       },
@@ -117,7 +118,7 @@ class RangeExtractor {
     let leading = start > 0
     let isOdd = false
     // Start at the splice before the range: it tells whether the first one starts a group.
-    let more = cursor.seek(start === 0 ? null : keyOf(start - 1), this.stop)
+    let more = cursor.seek(start === 0 ? null : offsetKey(start - 1), this.stop)
     while (more) {
       const offset = this.offset(cursor)
       const { valueBuf, valueStart, valueEnd } = cursor
@@ -157,26 +158,17 @@ class RangeExtractor {
     if (end !== null) this.gap(this.expected, end)
   }
 
-  /**
-   * Has the kernel translate splices from a group's first one on, up to the first group that is not usual.
-   *
-   * @returns whether there are more; the cursor is then at the first that is not translated
-   */
+  /** Has the kernel translate all groups up to one that is not usual. Returns whether there are more splices. */
   private addUsual(cursor: RowCursor, usual: UsualSplices, offset: number): boolean {
-    usual.begin(offset, this.rows)
-    let more = true
-    for (let isDone = false; !isDone && more; ) {
-      const at = usual.add(cursor)
-      isDone = at < cursor.place.page.count
-      // The group may have started on an earlier page.
-      more = usual.dropped <= at ? cursor.moveTo(at - usual.dropped) : cursor.seek(keyOf(usual.next), this.stop)
-    }
-    if (!more) usual.end()
+    const more = usual.translate(cursor, offset, this.rows)
+    const { next } = usual
     this.rows = usual.rows
-    this.expected = usual.next
-    if (this.expected > offset) this.noteOffset(offset)
-    this.last = this.expected - 1
-    if (this.expected > offset) this.lastOffset = this.last
+    this.expected = next
+    this.last = next - 1
+    if (next > offset) {
+      this.noteOffset(offset)
+      this.noteOffset(next - 1)
+    }
     return more
   }
 
@@ -196,8 +188,8 @@ class RangeExtractor {
   private failKey(cursor: RowCursor): void {
     const { start, end } = this.args
     const key = cursor.key()
-    const isBefore = start > 0 && Buffer.compare(key, keyOf(start)) < 0
-    const isBehind = end !== null && Buffer.compare(key, keyOf(end)) >= 0
+    const isBefore = start > 0 && Buffer.compare(key, offsetKey(start)) < 0
+    const isBehind = end !== null && Buffer.compare(key, offsetKey(end)) >= 0
     if (isBefore || isBehind) return
     this.failures++
     this.args.failure({
@@ -225,17 +217,6 @@ function outOfOrder(slabPath: string, offset: number, last: number): MigrationEr
       hint: 'Restore it from a backup, or try "mdb_copy -c" of LMDB, which tells whether it can still be copied',
     },
   )
-}
-
-function keyOf(offset: number): Uint8Array {
-  const key = Buffer.alloc(8)
-  writeKey(key, offset)
-  return key
-}
-
-function writeKey(key: Buffer, value: number): void {
-  key.writeUInt32BE(Math.floor(value / 0x1_0000_0000), 0)
-  key.writeUInt32BE(value % 0x1_0000_0000, 4)
 }
 
 function uint32(buf: Uint8Array, at: number): number {

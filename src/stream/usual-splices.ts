@@ -1,26 +1,28 @@
 import { type Kernel, kernel } from '../kernel/kernel.js'
-import type { Page } from '../page/page.js'
-import type { RowCursor } from '../page/row-cursor.js'
+import type { Leaves, RowCursor } from '../page/row-cursor.js'
 import { nameOf, type StortypeSource } from '../translate/stortypes.js'
+import { offsetKey } from './offset-key.js'
 
-/** Where the fields of `Splices` are, and what its `status` says (src/kernel/assembly/splices.ts). */
+/** Where the fields of `Splices` are, and what `addSplices()` returns (src/kernel/assembly/splices.ts). */
 const Field = {
   next: 0,
   end: 8,
   rows: 16,
   translated: 24,
-  page: 32,
+  window: 32,
   pageBytes: 36,
-  pages: 40,
-  big: 44,
-  bigBytes: 48,
-  status: 52,
-  dropped: 56,
-  scope: 60,
-  name: 64,
-  nameBytes: 68,
+  pageCount: 40,
+  page: 44,
+  index: 48,
+  pages: 52,
+  big: 56,
+  bigBytes: 60,
+  dropped: 64,
+  scope: 68,
+  name: 72,
+  nameBytes: 76,
 } as const
-const Status = { pageEnd: 0, newName: 1, gap: 2, big: 3, odd: 4 } as const
+const Status = { done: 0, newName: 1, gap: 2, big: 3, odd: 4 } as const
 const Scope = { forms: -1, tagProps: -2 } as const
 /** The value of a name whose splices the kernel leaves to us. */
 const NOT_USUAL = -2
@@ -28,18 +30,21 @@ const NOT_USUAL = -2
 const FORM_SHIFT = 16
 const MOST_FORMS = 1 << 15
 
-/** Translates usual splices in the kernel, a leaf page at a time. Each thread has one. */
+/** Translates usual splices in the kernel, all leaf pages that a cursor has read at a time. Each thread has one. */
 export class UsualSplices {
   private readonly kernel: Kernel = kernel()
   private readonly at = this.kernel.calls.newSplices()
-  private readonly page: number
+  private readonly window: number
   private stortypes: StortypeSource | null = null
   private readonly forms: string[] = []
-  /** The page that the kernel has. */
-  private copied: Page | null = null
+  /** The pages that the kernel has. */
+  private firstPage = 0
+  private pageCount = 0
+  private stop: Uint8Array | null = null
+  private status: number = Status.done
 
   constructor() {
-    this.page = this.kernel.view.getUint32(this.at + Field.page, true)
+    this.window = this.field(Field.window)
   }
 
   /**
@@ -59,45 +64,62 @@ export class UsualSplices {
     view.setUint32(at + Field.pages, pages, true)
     view.setFloat64(at + Field.end, end ?? Number.POSITIVE_INFINITY, true)
     view.setFloat64(at + Field.translated, 0, true)
-    this.copied = null
+    this.stop = end === null ? null : offsetKey(end)
+    this.pageCount = 0
   }
 
-  /** Says that the next splice has this offset and starts a group, and how many rows there are. */
-  begin(offset: number, rows: number): void {
-    this.kernel.calls.beginSplices(this.at, offset, rows)
-  }
-
-  /** Translates splices from that of the cursor on. Returns the first node of its page that we must do, or their number. */
-  add(cursor: RowCursor): number {
+  /**
+   * Translates from the splice of the cursor on, which has this offset and starts a group, up to the first group that is
+   * not usual.
+   *
+   * @param rows how many rows there are already
+   * @returns whether there are more; the cursor is then at the first one that is not translated
+   */
+  translate(cursor: RowCursor, offset: number, rows: number): boolean {
     const { at, kernel } = this
-    const { page, index } = cursor.place
-    if (page !== this.copied) {
-      kernel.mem.set(page.buf.subarray(page.at, page.end), this.page)
-      kernel.view.setUint32(at + Field.pageBytes, page.end - page.at, true)
-      this.copied = page
-    }
-    for (let done = index; ; ) {
-      done = kernel.calls.addSplices(at, done, page.count)
-      const status = this.field(Field.status)
-      if (status === Status.newName) this.addName()
-      else if (status === Status.big) this.addValue(cursor, done)
-      else return done
-    }
+    kernel.calls.beginSplices(at, offset, rows)
+    let more = true
+    do more = this.addPages(cursor)
+    while (more && (this.status === Status.done || this.status === Status.big))
+    if (!more) kernel.calls.endSplices(at)
+    return more
   }
 
-  /** Ends the group. */
-  end(): void {
-    this.kernel.calls.endSplices(this.at)
+  /** Translates what the cursor has read ahead. */
+  private addPages(cursor: RowCursor): boolean {
+    const { pgno, index } = this.take(cursor.leaves() as Leaves)
+    const { at, kernel } = this
+    const first = pgno - this.firstPage
+    kernel.view.setUint32(at + Field.page, first, true)
+    kernel.view.setUint32(at + Field.index, index, true)
+    do this.status = kernel.calls.addSplices(at)
+    while (this.status === Status.newName && this.addName())
+    const next = this.field(Field.index)
+    // Splices of the same group, which are not translated either. It may have started on an earlier page.
+    const dropped = this.field(Field.dropped)
+    if (dropped > next) return cursor.seek(offsetKey(this.next), this.stop)
+    const more = cursor.moveTo(next - dropped, this.field(Field.page) - first)
+    if (this.status === Status.big) this.giveValue(cursor)
+    return more
   }
 
-  /** Whether the node at which `add()` has stopped cannot be translated in the kernel, or the group that it may belong to. */
+  /** Copies the leaves to the kernel, if it does not have them yet. */
+  private take(leaves: Leaves): Leaves {
+    const { bytes, pages, pgno } = leaves
+    const inWindow = pgno - this.firstPage
+    if (inWindow >= 0 && inWindow < this.pageCount && this.pageCount <= inWindow + pages) return leaves
+    const { at, kernel } = this
+    kernel.mem.set(bytes, this.window)
+    kernel.view.setUint32(at + Field.pageBytes, bytes.length / pages, true)
+    kernel.view.setUint32(at + Field.pageCount, pages, true)
+    this.firstPage = pgno
+    this.pageCount = pages
+    return leaves
+  }
+
+  /** Whether it has stopped before a group that is not usual, and not only before a gap. */
   get isOdd(): boolean {
-    return this.field(Field.status) === Status.odd
-  }
-
-  /** How many splices of this group there were before the node at which `add()` stopped; none of them is translated. */
-  get dropped(): number {
-    return this.field(Field.dropped)
+    return this.status === Status.odd
   }
 
   /** The offset behind the last translated splice. */
@@ -119,18 +141,17 @@ export class UsualSplices {
   }
 
   /** Tells the kernel what it has asked for. */
-  private addName(): void {
+  private addName(): true {
     const { at, kernel } = this
     const start = this.field(Field.name)
     const name = nameOf(kernel.mem, start, start + this.field(Field.nameBytes))
     kernel.calls.addSpliceName(at, this.valueOf(kernel.view.getInt32(at + Field.scope, true), name))
+    return true
   }
 
   /** Gives the kernel a value from overflow pages. */
-  private addValue(cursor: RowCursor, index: number): void {
+  private giveValue({ valueBuf, valueStart, valueEnd }: RowCursor): void {
     const { at, kernel } = this
-    cursor.moveTo(index)
-    const { valueBuf, valueStart, valueEnd } = cursor
     kernel.mem.set(valueBuf.subarray(valueStart, valueEnd), this.field(Field.big))
     kernel.view.setUint32(at + Field.bigBytes, valueEnd - valueStart, true)
   }

@@ -2,7 +2,7 @@
 // (src/translate/splices.ts) and whose rows these must equal byte for byte.
 import { putBuid } from './buid-cache'
 import { canonicalEnd } from './canonical'
-import { NODE_BIG, NODE_HEADER_BYTES, PAGE_HEADER_BYTES } from './format'
+import { NODE_BIG, NODE_HEADER_BYTES, PAGE_HEADER_BYTES, PAGE_LEAF } from './format'
 import { addRow, LeafPages } from './leaf-pages'
 import { skip, textStart } from './msgpack'
 import { NameMap } from './name-map'
@@ -22,8 +22,8 @@ import {
   TAG_PROP_SET,
 } from './splice-fields'
 
-/** What `status` says of why `addSplices()` has stopped. */
-const PAGE_END: i32 = 0
+/** Why `addSplices()` has stopped. All pages are done, or the next one is none that it takes. */
+const DONE: i32 = 0
 /** It knows nothing of a name yet: `scope`, `name`, `nameBytes`. Add it and go on. */
 const NEW_NAME: i32 = 1
 /** The offset is not the one behind the row before. */
@@ -43,8 +43,10 @@ const KEY_BYTES: u32 = 8
 /** The flags of a node and the length of its key. */
 const PLAIN_NODE: u32 = KEY_BYTES << 16
 const BIG_NODE: u32 = (KEY_BYTES << 16) | NODE_BIG
-/** LMDB's largest pages, and what may be read behind their end. */
-const PAGE_ROOM_BYTES: usize = 0x10000 + 16
+/** What RowCursor reads at a time, and what may be read behind its end. */
+const WINDOW_ROOM_BYTES: usize = 0x40000 + 16
+/** Leaf, branch and `leaf2`. */
+const PAGE_KINDS: u32 = 0x23
 /** Larger groups are JavaScript's, and larger values. */
 const EDITS_BYTES: usize = 0x10000
 const MOST_NDEF_BYTES: usize = 0x1000
@@ -65,14 +67,17 @@ export class Splices {
   /** Rows of the node edit log so far, JavaScript's with them, and splices in the kernel's. */
   rows: f64
   translated: f64
-  page: usize
+  /** Pages of `pageBytes`, how many of them there are, and the node to go on with. */
+  window: usize
   pageBytes: u32
+  pageCount: u32
+  page: u32
+  index: u32
   /** The builder of the rows' pages. */
   pages: LeafPages
   /** Room for the value of a row that is on overflow pages. */
   big: usize
   bigBytes: u32
-  status: i32
   dropped: u32
   scope: i32
   name: usize
@@ -97,9 +102,17 @@ export class Splices {
   at: usize
   key: usize
 
-  /** Adds the splice of a node of the page. */
-  addNode(index: u32): i32 {
-    const page = this.page
+  /** The number of nodes of a page; 0 when it is not a leaf page. */
+  nodeCount(page: usize): u32 {
+    if ((load<u16>(page, 10) & PAGE_KINDS) != PAGE_LEAF) return 0
+    const lower = <u32>load<u16>(page, 12)
+    return lower < PAGE_HEADER_BYTES || lower > this.pageBytes || (lower & 1) != 0
+      ? 0
+      : (lower - PAGE_HEADER_BYTES) >> 1
+  }
+
+  /** Adds the splice of a node. */
+  addNode(page: usize, index: u32): i32 {
     const pageBytes = this.pageBytes
     const offset = <u32>load<u16>(page + PAGE_HEADER_BYTES + 2 * index)
     if (offset < PAGE_HEADER_BYTES || offset + NODE_HEADER_BYTES + KEY_BYTES > pageBytes) return ODD
@@ -124,7 +137,7 @@ export class Splices {
       start = this.big
     }
     const status = this.addSplice(start, start + bytes)
-    if (status == PAGE_END) {
+    if (status == DONE) {
       this.next = splice + 1
       this.bigBytes = 0
     }
@@ -152,10 +165,10 @@ export class Splices {
     if (isNew) {
       this.closeGroup()
       const status = this.openGroup(ndefEnd)
-      if (status != PAGE_END) return status
+      if (status != DONE) return status
     }
     const status = this.addEdit(ndefEnd)
-    if (status == PAGE_END) this.count++
+    if (status == DONE) this.count++
     return status
   }
 
@@ -216,7 +229,7 @@ export class Splices {
     store<u8>(this.meta, 0x83)
     copy(this.meta + 1, this.fields.meta, META_BYTES)
     this.at = this.edits + NODE_EDIT_HEAD_BYTES + formBytes + MOST_ARRAY_HEAD_BYTES
-    return PAGE_END
+    return DONE
   }
 
   /** Adds the edit that the splice becomes, `[kind, [...], []]`. */
@@ -266,7 +279,7 @@ export class Splices {
     }
     // No dependent edits.
     this.byte(0x90)
-    return PAGE_END
+    return DONE
   }
 
   private hasValue(): bool {
@@ -325,21 +338,32 @@ export function beginSplices(splices: Splices, offset: f64, rows: f64): void {
 }
 
 /**
- * Translates the splices of a leaf page from node `index` on, of `count`.
- *
- * @returns the first node that it has not done; `status` says why
+ * Translates the splices of the window from node `index` of page `page` on. Says there before which node it has stopped;
+ * instead of the first node of a page, that is behind the last one of the page before, so that JavaScript checks how
+ * they follow each other.
  */
-export function addSplices(splices: Splices, index: u32, count: u32): u32 {
-  splices.status = PAGE_END
+export function addSplices(splices: Splices): i32 {
   splices.dropped = 0
-  for (; index < count; index++) {
-    const status = splices.addNode(index)
-    if (status == PAGE_END) continue
-    splices.status = status
-    if (status == ODD) splices.dropGroup()
-    break
+  let status = ODD
+  let index = splices.index
+  for (let page = splices.page; page < splices.pageCount; page++) {
+    const at = splices.window + page * splices.pageBytes
+    const count = splices.nodeCount(at)
+    if (count == 0) break
+    status = DONE
+    for (; index < count; index++) {
+      status = splices.addNode(at, index)
+      if (status != DONE) break
+    }
+    if (index > 0) {
+      splices.page = page
+      splices.index = index
+    }
+    if (status != DONE) break
+    index = 0
   }
-  return index
+  if (status == ODD) splices.dropGroup()
+  return status
 }
 
 /** Ends the group: there are no more splices. */
@@ -360,7 +384,7 @@ export function clearSpliceNames(splices: Splices): void {
 export function newSplices(): Splices {
   const splices = changetype<Splices>(heap.alloc(offsetof<Splices>()))
   memory.fill(changetype<usize>(splices), 0, offsetof<Splices>())
-  splices.page = heap.alloc(PAGE_ROOM_BYTES)
+  splices.window = heap.alloc(WINDOW_ROOM_BYTES)
   splices.names = new NameMap()
   splices.fields = changetype<SpliceFields>(heap.alloc(offsetof<SpliceFields>()))
   splices.ndef = heap.alloc(MOST_NDEF_BYTES)
