@@ -6,6 +6,7 @@ import { sendStream as send } from './migrate/tasks/send-stream.js'
 import { extractSpliceRange as splices } from './migrate/tasks/splice-range.js'
 import type { replayNodes as replay } from './replay/tasks/replay-nodes.js'
 import { mergeRunFiles as mergeFiles } from './run/merge-run-files.js'
+import { firstUnstoredSplice as unstored } from './source/stored-splices.js'
 import { loaded, overWire } from './thread/over-wire.js'
 import type { compareSlab as compare } from './verify/tasks/compare-slab.js'
 import type { verifyEditSet as editSet } from './verify/tasks/verify-edit-set.js'
@@ -25,6 +26,7 @@ export interface Tasks {
   sendStream: typeof send
   checkPages: typeof pages
   checkRun: typeof run
+  firstUnstoredSplice: typeof unstored
   replayNodes: typeof replay
   verifyNodes: typeof nodes
   verifyIndex: typeof index
@@ -45,6 +47,7 @@ export const extractSpliceRange = overWire(splices)
 export const sendStream = overWire(send)
 export const checkPages = overWire(pages)
 export const checkRun = overWire(run)
+export const firstUnstoredSplice = overWire(unstored)
 export const keepCode = overWire((_: object) => keep())
 // Load these only when needed: a thread that migrates does not need them.
 export const replayNodes = loaded(async () => (await import('./replay/tasks/replay-nodes.js')).replayNodes)

@@ -1,4 +1,5 @@
 import { ExitCode, MigrationError } from '../errors.js'
+import { problemText } from '../model-tools/problem-text.js'
 import { CliCommand } from './cli-command.js'
 import { printJson } from './print-json.js'
 
@@ -28,7 +29,7 @@ async function exportModel(_: object, [place]: string[]): Promise<ExitCode> {
 }
 
 async function ofCortex(url: string) {
-  const { problemText, readRemoteModel } = await import('../model-tools/remote-model.js')
+  const { readRemoteModel } = await import('../model-tools/remote-model.js')
   const { file, version, problems } = await readRemoteModel(url)
   const names = [Object.keys(file.types), Object.keys(file.forms), Object.keys(file.tagProps)].map(
     ({ length }) => length,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { MigrationError } from '../errors.js'
 import type { ModelFile } from '../model/model-file.js'
+import { problemText } from '../model-tools/problem-text.js'
 import { maskUrl } from '../telepath/url.js'
 
 /**
@@ -31,7 +32,7 @@ export function shownModels(places: readonly string[]): string[] {
 }
 
 async function readRemote(url: string, warn: (text: string) => void): Promise<ModelFile> {
-  const { problemText, readRemoteModel } = await import('../model-tools/remote-model.js')
+  const { readRemoteModel } = await import('../model-tools/remote-model.js')
   const { file, problems } = await readRemoteModel(url)
   for (const each of problems) warn(`Left out of the model of ${maskUrl(url)}: ${problemText(each)}`)
   return file

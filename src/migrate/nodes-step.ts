@@ -4,7 +4,7 @@ import { cortexPaths } from '../layout/paths.js'
 import { SOURCE_LAYER_VERSION } from '../layout/source-layer.js'
 import { readLayerFacts } from '../source/cortex-dir.js'
 import { isLayerMissing, layersBelow } from '../source/layers-below.js'
-import { firstUnstoredSplice } from '../source/stored-splices.js'
+import { writtenSplices } from '../source/stored-splices.js'
 import { warmFile } from '../source/warm-file.js'
 import { count } from '../text/table.js'
 import { LayerNodes, type LayerNodesResult } from './layer-nodes.js'
@@ -22,9 +22,12 @@ export async function migrateNodes(context: LayerContext): Promise<Partial<Layer
   log('INFO', `Starting node migration for ${iden}`)
   const run = layerNodes(context).run()
   run.catch(() => {})
-  // The threads have their tasks when this goes on: looking at splices keeps this one busy for a while.
+  // The threads have the tasks of all steps when this goes on: no page waits for this one.
   await setImmediate()
-  const nextOffset = nextSplice === null ? 0 : firstUnstoredSplice({ dir: srcDir, hive: source.hive }, iden, nextSplice)
+  const nextOffset =
+    nextSplice === null
+      ? 0
+      : await threads.pool.run('firstUnstoredSplice', writtenSplices(source, { dir: srcDir, iden, nextSplice }))
   if (nextSplice === null) log('WARNING', `Splice slab not found for ${iden}, setting sync offset to 0`)
   else if (nextOffset < nextSplice) {
     const text = `The nodes of layer ${iden} lack what its last splices did: a sync starts at splice ${count(nextOffset)} of ${count(nextSplice)}`

@@ -6,7 +6,7 @@ import type { ModelFile, TypeDefRef } from '../model/model-file.js'
 import { plainOpts } from '../model/opts.js'
 import type { Opt } from '../model/type.js'
 import { ModelError } from '../norm-error.js'
-import { problemText } from './remote-model.js'
+import { problemText } from './problem-text.js'
 import type { RowNames } from './row-names.js'
 
 /** What rows use although no model has it; sorted by name. */

@@ -112,14 +112,6 @@ export function modelOf(defs: Value, dict: Value): { file: ModelFile; problems: 
   return { file: added.fitting, problems: [...problems, ...added.problems] }
 }
 
-/** A line that says what is wrong with a part of a model. */
-export function problemText({ kind, name, message }: ModelProblem): string {
-  const noun = { type: 'type', form: 'form', prop: 'property', univ: 'universal property', tagProp: 'tag property' }[
-    kind
-  ]
-  return `${noun} ${name}: ${message}`
-}
-
 /** Early 0.1.x releases may not have this method. */
 async function modelDefs(proxy: TeleProxy): Promise<Value> {
   try {

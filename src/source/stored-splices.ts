@@ -24,6 +24,25 @@ interface Effect {
   readonly before: Value | null
 }
 
+/** The splices of a layer, for whoever asks which of them its nodes have. */
+export interface WrittenSplices {
+  /** The Cortex. */
+  readonly dir: string
+  readonly iden: string
+  /** The offset of the next splice. */
+  readonly nextSplice: number
+  /** Idens of the users that the Cortex knows. */
+  readonly users: readonly string[]
+}
+
+/** The splices of a layer that is read in `dir`. */
+export function writtenSplices(
+  { hive }: Pick<SourceCortex, 'hive'>,
+  layer: Omit<WrittenSplices, 'users'>,
+): WrittenSplices {
+  return { ...layer, users: hive.children(['auth', 'users']) }
+}
+
 /**
  * The offset of the first splice whose effect the nodes of a layer lack, where a sync has to start; `nextSplice` when
  * they have all. A Cortex commits nodes and splices separately, and a backup of one that runs copies them one after
@@ -31,16 +50,10 @@ interface Effect {
  * before, or not there. With any other value it tells nothing: it has changed since without a splice, as with splices
  * switched off, and pushing the older value would undo that. Splices of users that the Cortex does not know tell nothing
  * either: it has not made them.
- *
- * @param nextSplice the offset of the next splice
  */
-export function firstUnstoredSplice(
-  { dir, hive }: Pick<SourceCortex, 'dir' | 'hive'>,
-  iden: string,
-  nextSplice: number,
-): number {
+export function firstUnstoredSplice({ dir, iden, nextSplice, users: known }: WrittenSplices): number {
   const { slab } = cortexPaths(dir).layer(iden)
-  const users = new Set<unknown>(hive.children(['auth', 'users']))
+  const users = new Set<unknown>(known)
   if (!SlabReader.exists(slab('layer'))) return nextSplice
   return readSettled(slab('splices'), (splices) =>
     readSettled(slab('layer'), (layer) => {

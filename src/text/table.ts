@@ -15,7 +15,8 @@ export function rowLines(rows: readonly (readonly Cell[])[]): string[] {
 
 /** A number with thousands separators. */
 export function count(value: number): string {
-  return value.toLocaleString('en-US')
+  // Node's own function loads data of all languages first: 16 ms.
+  return Number.isSafeInteger(value) ? String(value).replace(/\B(?=(?:\d{3})+$)/g, ',') : value.toLocaleString('en-US')
 }
 
 /** A number with its noun, which gets an "s" unless the number is 1. */

@@ -18,7 +18,7 @@ import { isInUse } from '../slab/in-use.js'
 import { readLayerFacts, readSource, type SourceCortex } from '../source/cortex-dir.js'
 import { cortexModel } from '../source/cortex-model.js'
 import { isLayerMissing, layersBelow } from '../source/layers-below.js'
-import { firstUnstoredSplice } from '../source/stored-splices.js'
+import { firstUnstoredSplice, writtenSplices } from '../source/stored-splices.js'
 import { modelKey } from '../stream/worker-state.js'
 import { inTurn } from '../thread/in-turn.js'
 import { TaskPool } from '../thread/task-pool.js'
@@ -237,7 +237,8 @@ class Verifier {
       return isCompared || found?.isBuilt ? found : null
     }
     const nodes = finished('nodes')
-    const nextOffset = nextSplice === null ? 0 : firstUnstoredSplice({ dir: srcDir, hive }, iden, nextSplice)
+    const nextOffset =
+      nextSplice === null ? 0 : firstUnstoredSplice(writtenSplices({ hive }, { dir: srcDir, iden, nextSplice }))
     const isUnknown = !this.isOurs || this.areCheckpointsDamaged
     // If a layer has no node data, no checkpoint tells whether the operator asked for it.
     const withNodedata =

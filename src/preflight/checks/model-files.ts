@@ -1,5 +1,5 @@
 import { Model } from '../../model/model.js'
-import { problemText } from '../../model-tools/remote-model.js'
+import { problemText } from '../../model-tools/problem-text.js'
 import { type Check, problem, warning } from '../check.js'
 
 /** Model files that make no sense would stop the run at its start. */
