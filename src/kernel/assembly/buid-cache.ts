@@ -1,5 +1,5 @@
 import { sha256 } from './sha256'
-import { copy, same } from './spans'
+import { copy, hashOf, same } from './spans'
 
 /** A power of two. 0.1.x logs all node:adds of a transaction before its other edits, so an ndef soon comes again. */
 const SLOTS: usize = 256
@@ -22,24 +22,11 @@ export function putBuid(to: usize, ndef: usize, bytes: usize): void {
     slots = heap.alloc(SLOTS * SLOT_BYTES)
     memory.fill(slots, 0, SLOTS * SLOT_BYTES)
   }
-  const slot = slots + (hashOf(ndef, bytes) & (SLOTS - 1)) * SLOT_BYTES
+  const slot = slots + (<usize>(hashOf(ndef, bytes) >> 40) & (SLOTS - 1)) * SLOT_BYTES
   if (load<u32>(slot, 32) != <u32>bytes || !same(slot + NDEF_AT, ndef, bytes)) {
     sha256(slot, ndef, bytes)
     store<u32>(slot, bytes, 32)
     copy(slot + NDEF_AT, ndef, bytes)
   }
   copy(to, slot, 32)
-}
-
-function hashOf(at: usize, bytes: usize): usize {
-  let hash: u64 = bytes
-  let i: usize = 0
-  for (; i + 8 <= bytes; i += 8) hash = mixed(hash ^ load<u64>(at + i))
-  for (; i < bytes; i++) hash = mixed(hash ^ load<u8>(at + i))
-  return <usize>(hash >> 40)
-}
-
-function mixed(hash: u64): u64 {
-  hash *= 0x9e3779b97f4a7c15
-  return hash ^ (hash >> 32)
 }

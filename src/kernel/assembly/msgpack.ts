@@ -74,7 +74,11 @@ export function textStart(at: usize): usize {
 
 /** The first byte that is not ASCII, or `end`. */
 export function asciiEnd(at: usize, end: usize): usize {
-  for (; at + 8 <= end; at += 8) if ((load<u64>(at) & 0x8080808080808080) != 0) break
+  if (end - at >= 8) {
+    for (; at + 8 < end; at += 8) if ((load<u64>(at) & 0x8080808080808080) != 0) break
+    // The last eight bytes, which overlap the ones before.
+    if (at + 8 >= end && (load<u64>(end - 8) & 0x8080808080808080) == 0) return end
+  }
   while (at < end && load<u8>(at) < 0x80) at++
   return at
 }

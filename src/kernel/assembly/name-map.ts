@@ -1,4 +1,4 @@
-import { copy, same } from './spans'
+import { copy, hashOf, same } from './spans'
 
 /** An entry: hash, number before the name, address and length of its bytes, value; 4 bytes each. */
 const ENTRY_BYTES: u32 = 20
@@ -15,7 +15,7 @@ export class NameMap {
 
   /** The value, or -1. */
   find(prefix: i32, name: usize, bytes: u32): i32 {
-    const hash = hashOf(prefix, name, bytes)
+    const hash = slotHash(prefix, name, bytes)
     const mask = 2 * this.capacity - 1
     let slot = hash & mask
     while (true) {
@@ -33,7 +33,7 @@ export class NameMap {
     const entry = this.entries + this.count * ENTRY_BYTES
     const kept = heap.alloc(max(bytes, 1))
     copy(kept, name, bytes)
-    store<u32>(entry, hashOf(prefix, name, bytes))
+    store<u32>(entry, slotHash(prefix, name, bytes))
     store<i32>(entry, prefix, 4)
     store<u32>(entry, kept, 8)
     store<u32>(entry, bytes, 12)
@@ -77,14 +77,6 @@ function cleared(slots: u32): usize {
   return at
 }
 
-function hashOf(prefix: i32, name: usize, bytes: u32): u32 {
-  let hash = <u64>bytes ^ ((<u64>(<u32>prefix)) << 32)
-  let i: u32 = 0
-  for (; i + 8 <= bytes; i += 8) {
-    hash = (hash ^ load<u64>(name + i)) * 0x9e3779b97f4a7c15
-    hash ^= hash >> 29
-  }
-  for (; i < bytes; i++) hash = (hash ^ load<u8>(name + i)) * 0x100000001b3
-  hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15
-  return <u32>(hash >> 32)
+function slotHash(prefix: i32, name: usize, bytes: u32): u32 {
+  return <u32>(hashOf(name, bytes, (<u64>(<u32>prefix)) << 32) >> 32)
 }

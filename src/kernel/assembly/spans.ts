@@ -42,10 +42,36 @@ export function compare(a: usize, aBytes: usize, b: usize, bBytes: usize): i32 {
   return <i32>aBytes - <i32>bBytes
 }
 
-/** Whether two spans of one length hold the same bytes. */
+/** Whether two spans of one length hold the same bytes. The last eight bytes overlap the ones before. */
 export function same(a: usize, b: usize, bytes: usize): bool {
-  let i: usize = 0
-  for (; i + 8 <= bytes; i += 8) if (load<u64>(a + i) != load<u64>(b + i)) return false
-  for (; i < bytes; i++) if (load<u8>(a + i) != load<u8>(b + i)) return false
+  if (bytes >= 8) {
+    const last = bytes - 8
+    for (let i: usize = 0; i < last; i += 8) if (load<u64>(a + i) != load<u64>(b + i)) return false
+    return load<u64>(a + last) == load<u64>(b + last)
+  }
+  if (bytes >= 4) {
+    const last = bytes - 4
+    return load<u32>(a) == load<u32>(b) && load<u32>(a + last) == load<u32>(b + last)
+  }
+  for (let i: usize = 0; i < bytes; i++) if (load<u8>(a + i) != load<u8>(b + i)) return false
   return true
+}
+
+/** A hash of 64 bits; the upper ones are the best. The last eight bytes overlap the ones before. */
+export function hashOf(at: usize, bytes: usize, seed: u64 = 0): u64 {
+  let hash = seed ^ bytes
+  if (bytes >= 8) {
+    const last = bytes - 8
+    for (let i: usize = 0; i < last; i += 8) hash = mixed(hash ^ load<u64>(at + i))
+    return mixed(hash ^ load<u64>(at + last))
+  }
+  if (bytes >= 4) return mixed(hash ^ load<u32>(at) ^ ((<u64>load<u32>(at + bytes - 4)) << 32))
+  for (let i: usize = 0; i < bytes; i++) hash = (hash << 8) ^ load<u8>(at + i)
+  return mixed(hash)
+}
+
+function mixed(hash: u64): u64 {
+  hash *= 0x9e3779b97f4a7c15
+  hash ^= hash >> 32
+  return hash * 0x9e3779b97f4a7c15
 }
