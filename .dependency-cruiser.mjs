@@ -17,7 +17,7 @@ const layers = [
   ],
   [
     'migrate',
-    'preflight inspect writer lock step stream dest thread upgrade source translate run slab page model stortype python layout file text bytes',
+    'preflight inspect writer lock step stream dest thread upgrade source translate run kernel slab page model stortype python layout file text bytes',
   ],
   ['forecast', 'migrate inspect stream dest thread upgrade source run slab page model layout file text bytes'],
   ['preflight', 'inspect model-tools upgrade source translate slab page model layout file text bytes'],

@@ -1,12 +1,13 @@
-// The sort of index rows within a partition: `node dist/bench/sort.bench.js`
-import { sortRows } from '../src/run/sort-rows.js'
-import { IndexRows } from '../src/translate/index-rows.js'
+// Index rows of a partition sorted and handed on: `node dist/bench/sort.bench.js`
+import { KernelIndexRows } from '../src/kernel/index-rows.js'
+import { kernel } from '../src/kernel/kernel.js'
+import { writeSorted } from '../src/run/sort-rows.js'
 import { generator, report } from './report.js'
 
 const ROWS = 200_000
 const GROUPS = 50
 
-await report(`sortRows(), ${ROWS} rows in ${GROUPS} groups`, 'row', [
+await report(`writeSorted(), ${ROWS} rows in ${GROUPS} groups`, 'row', [
   sorting('20 random bytes', (random) => Buffer.from(Array.from({ length: 20 }, () => random(256)))),
   sorting('8 bytes, times close together', (random) => int64(1_546_300_800_000 + random(1e9))),
   sorting('text with a common start of 16 bytes', (random) => Buffer.from(`https://www.exa/${random(1e9)}`)),
@@ -15,14 +16,15 @@ await report(`sortRows(), ${ROWS} rows in ${GROUPS} groups`, 'row', [
 
 function sorting(name: string, index: (random: (limit: number) => number) => Buffer) {
   const random = generator()
-  const rows = new IndexRows()
+  const rows = KernelIndexRows.make()
   for (let i = 0; i < ROWS; i++) {
     const bytes = index(random)
-    rows.reserve().set(bytes, rows.used)
-    rows.add(random(GROUPS), i, rows.used + bytes.length)
+    rows.add(random(GROUPS), i, bytes, 0, bytes.length)
   }
-  const rankOf = Int32Array.from({ length: GROUPS }, (_, group) => group)
-  return { name, items: ROWS, run: () => void sortRows(rows, rankOf, GROUPS) }
+  const groups = Int32Array.from({ length: GROUPS }, (_, group) => group)
+  const buids = kernel().calls.allocate(ROWS * 32)
+  const to = { beginGroup() {}, endGroup() {}, entry() {}, rows() {} }
+  return { name, items: ROWS, run: () => writeSorted(rows, groups, buids, to, 1 << 16) }
 }
 
 function int64(value: number): Buffer {

@@ -1,12 +1,13 @@
 import type { NumberSet } from '../bytes/number-set.js'
-import type { Kernel } from './kernel.js'
+import { type Kernel, kernel } from './kernel.js'
 
 /** Where the fields of `IndexRows` are (src/kernel/assembly/index-rows.ts). */
 const Field = { count: 0, used: 4, groups: 8, owners: 12, starts: 16, lengths: 20, bytes: 24 } as const
 
 /**
- * The index rows that the kernel has for one destination database. They lie in its memory: `look()` before you read
- * them, and again after each call that may allocate.
+ * Index rows of one destination database, unsorted, in the kernel's memory. Each has a group (which stands for the
+ * abbreviations in its key), the index bytes that follow them, and the number of its node, whose buid is the value.
+ * `look()` before you read them, and again after each call that may allocate.
  */
 export class KernelIndexRows {
   count = 0
@@ -16,11 +17,26 @@ export class KernelIndexRows {
   lengths = new Uint16Array(0)
   bytes: Buffer = Buffer.alloc(0)
 
-  /** @param at the address of its `IndexRows` */
+  /** @param at the address of its `IndexRows`, which nobody frees */
   constructor(
     private readonly kernel: Kernel,
-    private readonly at: number,
+    readonly at: number,
   ) {}
+
+  static make(): KernelIndexRows {
+    return new KernelIndexRows(kernel(), kernel().calls.newIndexRows())
+  }
+
+  /** Adds a row with the index `bytes[start, end)`. */
+  add(group: number, owner: number, bytes: Uint8Array, start: number, end: number): void {
+    const { calls } = this.kernel
+    const at = calls.addIndexRow(this.at, group, owner, end - start)
+    if (end > start) this.kernel.mem.set(bytes.subarray(start, end), at)
+  }
+
+  clear(): void {
+    this.kernel.calls.clearIndexRows(this.at)
+  }
 
   look(): this {
     const { view } = this.kernel

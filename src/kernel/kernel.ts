@@ -56,7 +56,12 @@ export interface KernelExports {
   forgetNames(): void
   beginRun(): void
   indexRows(db: number): number
-  addIndexRow(db: number, group: number, owner: number, bytes: number): number
+  newIndexRows(): number
+  addIndexRow(rows: number, group: number, owner: number, bytes: number): number
+  clearIndexRows(rows: number): void
+  groupRanks(count: number): number
+  sortRows(rows: number, rankCount: number): void
+  writeSorted(rows: number, rank: number, buids: number, blockBytes: number): void
   addOwner(): number
   ownerBuids(): number
   ownerCount(): number
@@ -102,7 +107,7 @@ export class Kernel {
   readonly calls: KernelExports
   /** Of each open builder of pages, by its address. */
   readonly sinks = new Map<number, PageSink>()
-  /** Of each merge of runs, by its address. */
+  /** Of each merge of runs, and of index rows that are written to one, by its address. */
   readonly merges = new Map<number, MergeHost>()
   /** Of the task that has its nodes translated. */
   nodeHelp: NodeHelp | null = null

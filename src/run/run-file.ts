@@ -2,16 +2,14 @@ import { closeSync, fsync, openSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr/pack'
-import { BUID_BYTES } from '../bytes/buid.js'
 import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
-import { NumberSet, roomyArray } from '../bytes/number-set.js'
-import { copySpan, viewOf } from '../bytes/spans.js'
+import { NumberSet } from '../bytes/number-set.js'
 import { assert, MigrationError } from '../errors.js'
 import { writeAll } from '../file/write-all.js'
+import type { KernelIndexRows } from '../kernel/index-rows.js'
 import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './run-blocks.js'
 
-import type { GroupRows } from './run-merge.js'
-import { sortRows, type UnsortedRows } from './sort-rows.js'
+import { type SortedGroups, writeSorted } from './sort-rows.js'
 
 export const TRAILER_BYTES = 24
 /** Whole blocks that we write at once. */
@@ -68,40 +66,30 @@ export interface GroupRanks {
   readonly second: Int32Array | null
 }
 
-/** Rows to be written in another order, and their bytes and buids as words. */
-interface Unsorted {
-  readonly rows: UnsortedRows
-  readonly view: DataView
-  readonly buids: DataView
-}
-
 /** Buffers for writing a run; the thread's next run reuses them. */
 interface WriteBuffers {
   readonly buf: Buffer
-  readonly view: DataView
   readonly blocks: Buffer
 }
 
 const unused: WriteBuffers[] = []
-/** For `section()`: groups that have rows, and their ranks. A thread meets many more groups than a partition has. */
+/** For `section()`: groups that have rows. A thread meets many more groups than a partition has. */
 const usedGroups = new NumberSet()
-let rankOf = new Int32Array(0)
 
 function newBuffers(): WriteBuffers {
   const buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
-  return { buf, view: viewOf(buf), blocks: Buffer.allocUnsafeSlow(BUFFER_BLOCKS * RUN_BLOCK_BYTES) }
+  return { buf, blocks: Buffer.allocUnsafeSlow(BUFFER_BLOCKS * RUN_BLOCK_BYTES) }
 }
 
 /**
  * Writes a file of runs, one after the other. The file gets its name only when it is complete. Before a checkpoint
  * vouches for it, call `syncRuns()`.
  */
-export class RunWriter implements GroupRows {
+export class RunWriter implements SortedGroups {
   private readonly fd: number
   private readonly seed: bigint
   private readonly buffers = unused.pop() ?? newBuffers()
   private readonly buf = this.buffers.buf
-  private readonly view = this.buffers.view
   private readonly blocks = this.buffers.blocks
   private used = 0
   /** Content bytes written so far, in whole blocks. */
@@ -113,8 +101,6 @@ export class RunWriter implements GroupRows {
   private readonly dataCounts: number[] = []
   private dataStart = RUN_MAGIC.length
   private dataCount = 0
-  /** Where the last entry point of the current group is. */
-  private block = 0
   private groupRows = 0
 
   /** @param blockBytes the distance between entry points of a group that `section()` writes */
@@ -135,27 +121,17 @@ export class RunWriter implements GroupRows {
    * Sorts and writes the rows of one database in this run.
    *
    * @param ranks of the names within this run, or within more than it has
-   * @param buids 32 bytes for each owner number
+   * @param buids where the buids of the owners are in the kernel's memory, 32 bytes for each
    */
-  section(name: string, rows: UnsortedRows, { first, second }: GroupRanks, buids: Uint8Array): void {
+  section(name: string, rows: KernelIndexRows, { first, second }: GroupRanks, buids: number): void {
     this.beginSection(name)
     usedGroups.clear()
-    rows.addGroups(usedGroups)
+    rows.look().addGroups(usedGroups)
     const used = usedGroups.numbers()
     const secondOf = (group: number) => (second === null ? -1 : second[group])
     used.sort((x, y) => first[x] - first[y] || secondOf(x) - secondOf(y))
-    rankOf = roomyArray(rankOf, first.length)
-    for (let rank = 0; rank < used.length; rank++) rankOf[used[rank]] = rank
-    const { order, ends } = sortRows(rows, rankOf, used.length)
-    const source = { rows, view: viewOf(rows.bytes), buids: viewOf(buids) }
-    let start = 0
-    for (const [rank, group] of used.entries()) {
-      // The ranks within the file are known when all of its names are.
-      this.beginGroup(group, -1)
-      this.sortedRows(source, order, start, ends[rank])
-      this.endGroup()
-      start = ends[rank]
-    }
+    // The ranks within the file are known when all of its names are.
+    writeSorted(rows, used, buids, this, this.blockBytes)
     this.endSection()
   }
 
@@ -177,8 +153,7 @@ export class RunWriter implements GroupRows {
   }
 
   entry(buf: Uint8Array, start: number, end: number): void {
-    this.block = this.position
-    this.draft.entry(this.block, buf, start, end)
+    this.draft.entry(this.position, buf, start, end)
   }
 
   endGroup(): void {
@@ -248,27 +223,6 @@ export class RunWriter implements GroupRows {
     unused.push(this.buffers)
     renameSync(`${this.path}.part`, this.path)
     return { bytes: (this.flushed / CONTENT_BYTES) * RUN_BLOCK_BYTES }
-  }
-
-  /** The rows of the group: those that `order[start, end)` names. A method of its own, as V8 compiles whole loops best. */
-  private sortedRows({ rows, view: from, buids }: Unsorted, order: Int32Array, start: number, end: number): void {
-    const { bytes, starts, lengths, owners } = rows
-    const { buf, view } = this
-    for (let place = start; place < end; place++) {
-      const row = order[place]
-      const index = starts[row]
-      const length = lengths[row]
-      if (this.groupRows++ === 0 || this.position - this.block >= this.blockBytes) {
-        this.entry(bytes, index, index + length)
-      }
-      if (this.used + length + 34 > BUFFER_BYTES) this.flush()
-      const at = this.used
-      view.setUint16(at, length, true)
-      copySpan(buf, view, at + 2, bytes, from, index, index + length)
-      const buid = owners[row] * BUID_BYTES
-      for (let i = 0; i < BUID_BYTES; i += 4) view.setInt32(at + 2 + length + i, buids.getInt32(buid + i, true), true)
-      this.used = at + 34 + length
-    }
   }
 
   private write(bytes: Uint8Array, start: number, length: number): void {

@@ -142,9 +142,14 @@ export class UsualNodes extends RangeScan {
     return owner
   }
 
-  /** The buids of the run, by owner. Valid until the next node. */
+  /** Where the buids of the run are in the kernel's memory, by owner. Valid until the next node. */
+  buidsAt(): number {
+    return this.kernel.calls.ownerBuids()
+  }
+
+  /** The buids of the run, by owner. Valid until the next call that may allocate. */
   buids(): Uint8Array {
-    const at = this.kernel.calls.ownerBuids()
+    const at = this.buidsAt()
     return this.kernel.mem.subarray(at, at + this.kernel.calls.ownerCount() * BUID_BYTES)
   }
 
@@ -309,13 +314,11 @@ export class UsualNodes extends RangeScan {
 
   /** Moves the index rows of the node that we have translated to those of the kernel. */
   private keepIndexRows(): void {
-    const { calls } = this.kernel
-    for (const [number, db] of KERNEL_DBS.entries()) {
+    for (const db of KERNEL_DBS) {
       const rows = this.translator.indexes[db]
       for (let i = 0; i < rows.count; i++) {
-        const [start, bytes] = [rows.starts[i], rows.lengths[i]]
-        const at = calls.addIndexRow(number, rows.groups[i], rows.owners[i], bytes)
-        rows.bytes.copy(this.kernel.mem, at, start, start + bytes)
+        const start = rows.starts[i]
+        this.indexes[db].add(rows.groups[i], rows.owners[i], rows.bytes, start, start + rows.lengths[i])
       }
       rows.reset(0, 0)
     }

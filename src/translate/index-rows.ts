@@ -17,13 +17,13 @@ export class IndexRows {
   bytes: Buffer
   used = 0
 
-  /** @param rows, bytes how much room to start with */
-  constructor(rows = 1 << 12, bytes = 1 << 16) {
+  constructor() {
+    const rows = 1 << 12
     this.groups = new Int32Array(rows)
     this.owners = new Int32Array(rows)
     this.starts = new Int32Array(rows)
     this.lengths = new Uint16Array(rows)
-    this.bytes = Buffer.allocUnsafeSlow(bytes)
+    this.bytes = Buffer.allocUnsafeSlow(1 << 16)
   }
 
   /** Makes room for an index. The caller writes it at `used` of `bytes` and calls `add` with its end. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import { IndexRows } from '../../src/translate/index-rows.js'
+import { KernelIndexRows } from '../../src/kernel/index-rows.js'
+import { kernel } from '../../src/kernel/kernel.js'
 
 /** A row as tests give it: the owner is the number of its node. */
 export interface TestRow {
@@ -8,19 +9,29 @@ export interface TestRow {
   readonly index: Uint8Array
 }
 
-export function indexRows(list: readonly TestRow[]): IndexRows {
-  const rows = new IndexRows()
-  for (const { group, owner, index } of list) {
-    rows.reserve().set(index, rows.used)
-    rows.add(group, owner, rows.used + index.length)
-  }
-  return rows
+const shared = KernelIndexRows.make()
+let buids = 0
+let buidCount = 0
+
+/** Valid until the next call. */
+export function indexRows(list: readonly TestRow[]): KernelIndexRows {
+  shared.clear()
+  for (const { group, owner, index } of list) shared.add(group, owner, index, 0, index.length)
+  return shared
 }
 
-/** 32 bytes for each owner, ascending. */
-export function buidsOf(owners: number): Buffer {
-  const buids = Buffer.alloc(owners * 32)
-  for (let owner = 0; owner < owners; owner++) buids.writeUInt32BE(owner, owner * 32)
+export function buidOf(owner: number): Buffer {
+  const buid = Buffer.alloc(32)
+  buid.writeUInt32BE(owner)
+  return buid
+}
+
+/** The address in the kernel of the buids of so many owners, ascending. Valid until the next call. */
+export function buidsOf(owners: number): number {
+  if (owners <= buidCount) return buids
+  buidCount = 2 * owners
+  buids = kernel().calls.allocate(32 * buidCount)
+  for (let owner = 0; owner < buidCount; owner++) kernel().mem.set(buidOf(owner), buids + 32 * owner)
   return buids
 }
 

@@ -16,7 +16,7 @@ import { RunMerge } from '../../src/run/run-merge.js'
 import { overWire } from '../../src/thread/over-wire.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
-import { anyIndex, buidsOf, indexRows, type TestRow } from './index-rows.js'
+import { anyIndex, buidOf, buidsOf, indexRows, type TestRow } from './index-rows.js'
 import { mergedRows } from './merged-rows.js'
 
 const dir = tempDir()
@@ -55,7 +55,7 @@ function written(runs: readonly TestRun[], blockBytes: number, perFile = 1): str
       run.section('bytag', indexRows(rows), { first: ranks, second: ranks }, buids)
       run.section('bytagprop', indexRows(rows.slice(0, 3)), { first: ranks, second: null }, buids)
       run.section('dataname', indexRows([]), none, buids)
-      for (const { group, owner } of rows) run.nodedata(buids, owner * 32, group, Buffer.from(`value ${owner}`))
+      for (const { group, owner } of rows) run.nodedata(buidOf(owner), 0, group, Buffer.from(`value ${owner}`))
       run.endRun()
     }
     const all = ranksAmong(names, names)

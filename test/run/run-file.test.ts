@@ -9,7 +9,7 @@ import { type RunSection, RunWriter } from '../../src/run/run-file.js'
 import { readRunFooter } from '../../src/run/run-footer.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
-import { buidsOf, indexRows, type TestRow } from './index-rows.js'
+import { buidOf, buidsOf, indexRows, type TestRow } from './index-rows.js'
 import { rowsOf } from './merged-rows.js'
 
 const dir = tempDir()
@@ -36,7 +36,7 @@ function writeRun(path: string, rows: readonly TestRow[], values: readonly Uint8
   run.section('two', indexRows(rows), ranks.two, buids)
   run.section('none', indexRows([]), ranks.none, buids)
   values.forEach((value, owner) => {
-    run.nodedata(buids, owner * 32, owner % 3, value)
+    run.nodedata(buidOf(owner), 0, owner % 3, value)
   })
   run.endRun()
   const lists = { propNames: byteListOf(names), tagNames: byteListOf(names.slice(0, 1)), tagPropNames: byteListOf([]) }

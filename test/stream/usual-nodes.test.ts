@@ -7,12 +7,13 @@ import { BUID_BYTES } from '../../src/bytes/buid.js'
 import { buid } from '../../src/bytes/hash.js'
 import { encode, Float, PackMap, type Value } from '../../src/bytes/msgpack.js'
 import { MigrationError } from '../../src/errors.js'
+import type { KernelIndexRows } from '../../src/kernel/index-rows.js'
 import { NODE_INDEX_DBS, perDb } from '../../src/layout/dest-dbs.js'
 import { Model } from '../../src/model/model.js'
 import { LeafBuilder } from '../../src/page/leaf-builder.js'
 import { SlabReader } from '../../src/page/page-reader.js'
-import type { UnsortedRows } from '../../src/run/sort-rows.js'
 import { type NodeSource, NodeStream } from '../../src/stream/node-stream.js'
+import type { IndexRows } from '../../src/translate/index-rows.js'
 import { NodeTranslator } from '../../src/translate/node.js'
 import { buildSlab, type Row, sorted } from '../page/built-slab.js'
 import { tempDir, unpack } from '../support/cortex.js'
@@ -133,7 +134,8 @@ function read(source: NodeSource, borders: readonly Uint8Array[], isUsual: boole
         nodes.push(`${of} ${outcome?.failure.code} ${outcome?.failure.mesg} ${claimed} ${dataCount} ${lostData.length}`)
       stream.writeRows(builder)
     }
-    const rows: Readonly<Record<string, UnsortedRows>> = usual === null ? translator.indexes : usual.indexRows()
+    const rows: Readonly<Record<string, IndexRows | KernelIndexRows>> =
+      usual === null ? translator.indexes : usual.indexRows()
     const buids = usual === null ? stream.buids : usual.buids()
     index.push(perDb(NODE_INDEX_DBS, (db) => texts(translator, db, rows[db], buids)))
     const found = usual?.takeCounts()
@@ -164,7 +166,12 @@ function read(source: NodeSource, borders: readonly Uint8Array[], isUsual: boole
   return { pages: pages.digest('hex'), summary, index, nodes, counts, taken }
 }
 
-function texts(translator: NodeTranslator, db: (typeof NODE_INDEX_DBS)[number], rows: UnsortedRows, buids: Uint8Array) {
+function texts(
+  translator: NodeTranslator,
+  db: (typeof NODE_INDEX_DBS)[number],
+  rows: IndexRows | KernelIndexRows,
+  buids: Uint8Array,
+) {
   return Array.from({ length: rows.count }, (_, i) => {
     const names = translator.plans.groupNames(db, rows.groups[i]).map(({ name }) => Buffer.from(name).toString('hex'))
     const bytes = rows.bytes.subarray(rows.starts[i], rows.starts[i] + rows.lengths[i])

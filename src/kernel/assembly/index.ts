@@ -1,10 +1,10 @@
 // The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
+export { addIndexRow, clearIndexRows, newIndexRows } from './index-rows'
 export { addRow, finishPages, freePages, newPages } from './leaf-pages'
 export { allocate, release } from './memory'
 export { newForm, newValue, takeNodes } from './node-plans'
 export { beginRows, beginWindow, endRows, lastBuid, nextPage, nodeRowCount, nodeRows } from './node-rows'
 export {
-  addIndexRow,
   addOwner,
   beginRun,
   faultKey,
@@ -22,4 +22,5 @@ export {
 } from './nodes'
 export { freeMerge, mergeToPages, mergeToRows, newMerge, takeRange } from './run-merge'
 export { sha256 } from './sha256'
+export { groupRanks, sortRows, writeSorted } from './sort-rows'
 export { addSpliceName, addSplices, beginSplices, clearSpliceNames, endSplices, newSplices } from './splices'

@@ -1,6 +1,6 @@
 import { indexOf, isNormed, learnForm, learnProp, learnTag, learnTagForm, learnTagProp } from './env'
 import { writeIndex } from './index-bytes'
-import { INDEX_ROOM_BYTES, IndexRows, newIndexRows } from './index-rows'
+import { clearIndexRows, IndexRows, newIndexRows } from './index-rows'
 import { addRow, LeafPages } from './leaf-pages'
 import { skip, u16At, u32At } from './msgpack'
 import { NameMap } from './name-map'
@@ -83,22 +83,10 @@ export function indexRows(db: u32): usize {
   return changetype<usize>(tableOf(db))
 }
 
-/** Adds a row of a node that JavaScript has translated. Returns where to put its index. */
-export function addIndexRow(db: u32, group: i32, owner: i32, bytes: u32): usize {
-  const rows = tableOf(db)
-  const at = rows.reserve()
-  rows.add(group, owner, bytes)
-  return at
-}
-
 /** Begins another run: nodes are numbered from 0, and there are no index rows. */
 export function beginRun(): void {
   owners = 0
-  for (let db: u32 = 0; db < 4; db++) {
-    const rows = tableOf(db)
-    rows.count = 0
-    rows.used = 0
-  }
+  for (let db: u32 = 0; db < 4; db++) clearIndexRows(tableOf(db))
 }
 
 /** Numbers a node. Returns where to put its buid. */

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BUID_BYTES } from '../../bytes/buid.js'
+import { KernelIndexRows } from '../../kernel/index-rows.js'
 import { INDEX_DBS, type IndexDb } from '../../layout/dest-dbs.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
 import type { LeafSummary } from '../../page/page-chunk.js'
@@ -10,7 +11,6 @@ import { isLeftOver, nodedataRecord, nodeRecord, shortKeyRecord } from '../../st
 import type { UsualNodes } from '../../stream/usual-nodes.js'
 import { workerTranslator } from '../../stream/worker-state.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../../thread/chunk-sender.js'
-import { IndexRows } from '../../translate/index-rows.js'
 import type { NodeTranslator } from '../../translate/node.js'
 
 export interface NodeExtractInput extends NodeSource {
@@ -193,11 +193,11 @@ class NodeExtract {
     this.countUsual()
     this.nodedataCount += data.count
     if (run !== null) {
-      const rows = { ...usual.indexRows(), dataname: data.names }
-      const buids = usual.buids()
+      const rows = { ...usual.indexRows(), dataname: data.names.look() }
       const { prop, of } = translator.plans.order(rows)
-      for (const db of INDEX_DBS) run.section(db, rows[db], of(db), buids)
-      const { owners, groups } = data.names
+      for (const db of INDEX_DBS) run.section(db, rows[db], of(db), usual.buidsAt())
+      const buids = usual.buids()
+      const { owners, groups } = data.names.look()
       for (const i of data.order(prop)) {
         run.nodedata(buids, owners[i] * BUID_BYTES, data.numberOf(groups[i]), data.values[i])
       }
@@ -236,10 +236,20 @@ function added(counts: ReadonlyMap<string, number>, others: ReadonlyMap<string, 
   return sum
 }
 
+const NO_INDEX = new Uint8Array(0)
+let nameRows: KernelIndexRows | null = null
+
+/** The rows of node data of this thread's tasks, which come one after the other. */
+function dataNames(): KernelIndexRows {
+  nameRows ??= KernelIndexRows.make()
+  nameRows.clear()
+  return nameRows
+}
+
 /** Node data of a partition, kept until the ranks of the names are known. */
 class NodedataRows {
   /** One row without index bytes for each value; its group is the name. */
-  readonly names = new IndexRows(1 << 6, 0)
+  readonly names = dataNames()
   readonly values: Uint8Array[] = []
   /** The names of the task, by the number that its rows have. */
   readonly numbered: number[] = []
@@ -250,14 +260,14 @@ class NodedataRows {
   }
 
   add(owner: number, name: number, value: Uint8Array): void {
-    this.names.add(name, owner, this.names.used)
+    this.names.add(name, owner, NO_INDEX, 0, 0)
     this.values.push(value)
   }
 
   /** The order by buid, then by the rank of the name. */
   order(rank: Int32Array): number[] {
     const order = this.values.map((_, i) => i)
-    const { owners, groups } = this.names
+    const { owners, groups } = this.names.look()
     return order.sort((a, b) => owners[a] - owners[b] || rank[groups[a]] - rank[groups[b]])
   }
 
@@ -270,7 +280,7 @@ class NodedataRows {
   }
 
   nextRun(): void {
-    this.names.reset(0, 0)
+    this.names.clear()
     this.values.length = 0
   }
 }

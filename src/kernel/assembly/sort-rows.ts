@@ -1,0 +1,319 @@
+import { enterRow, takeRows } from './env'
+import { IndexRows } from './index-rows'
+import { BUID_BYTES } from './node-rows'
+import { copy } from './spans'
+
+// Index rows are sorted by the rank of their group, then by their index in LMDB's order (memcmp, shorter first). Rows of
+// equal index stay in the order in which they were added, which is buid order.
+
+/** An entry: eight bytes of the index as a number, how many of them the index has, and the number of the row. */
+const ENTRY_BYTES: u32 = 16
+const WORD_BYTES: u32 = 8
+/** Below this many rows, insertion is faster than merging. */
+const INSERTION_ROWS: u32 = 12
+/** From this many rows on, distributing them by one byte after another is faster than merging. */
+const RADIX_ROWS: u32 = 256
+/** The digits of an entry: how many bytes it has, then its bytes from the last to the first. */
+const DIGITS: u32 = WORD_BYTES + 1
+/** How many entries have each value of each digit. */
+const histograms = memory.data(4 * 256 * 9, 4)
+/** How many bytes of rows to hand on at once, and more than a row has. */
+const OUT_BYTES: u32 = 1 << 16
+const MOST_ROW_BYTES: u32 = 1024
+
+/** By group. */
+let ranks: usize = 0
+let rankRoom: u32 = 0
+/** Where the rows of each rank end in `order`, the numbers of the rows. */
+let ends: usize = 0
+let endRoom: u32 = 0
+let order: usize = 0
+let entries: usize = 0
+let others: usize = 0
+let rowRoom: u32 = 0
+let out: usize = 0
+
+/** Returns where to put the ranks of groups below `count`: 4 bytes for each group that has rows. */
+export function groupRanks(count: u32): usize {
+  if (count > rankRoom) {
+    if (ranks != 0) heap.free(ranks)
+    rankRoom = 2 * count
+    ranks = heap.alloc(4 * rankRoom)
+  }
+  return ranks
+}
+
+/** Sorts rows whose groups have `rankCount` ranks. */
+export function sortRows(rows: IndexRows, rankCount: u32): void {
+  reserve(rows.count, rankCount)
+  memory.fill(ends, 0, 4 * rankCount)
+  for (let i: u32 = 0; i < rows.count; i++) {
+    const end = endOf(rankOf(rows, i))
+    store<u32>(end, load<u32>(end) + 1)
+  }
+  let sum: u32 = 0
+  for (let rank: u32 = 0; rank < rankCount; rank++) {
+    const count = load<u32>(endOf(rank))
+    store<u32>(endOf(rank), sum)
+    sum += count
+  }
+  for (let i: u32 = 0; i < rows.count; i++) {
+    const end = endOf(rankOf(rows, i))
+    const place = load<u32>(end)
+    store<u32>(order + 4 * place, i)
+    store<u32>(end, place + 1)
+  }
+  let start: u32 = 0
+  for (let rank: u32 = 0; rank < rankCount; rank++) {
+    const end = load<u32>(endOf(rank))
+    sortRange(rows, start, end, 0)
+    start = end
+  }
+}
+
+/**
+ * Hands on the rows of a rank as they are in a run, `u16 length, index, buid`, with an entry point before the first and
+ * each `blockBytes` bytes.
+ *
+ * @param buids 32 bytes for each owner
+ */
+export function writeSorted(rows: IndexRows, rank: u32, buids: usize, blockBytes: u32): void {
+  if (out == 0) out = heap.alloc(OUT_BYTES + MOST_ROW_BYTES)
+  const end = load<u32>(endOf(rank))
+  let used: u32 = 0
+  let count: u32 = 0
+  let block = blockBytes
+  for (let place: u32 = rank == 0 ? 0 : load<u32>(endOf(rank - 1)); place < end; place++) {
+    const row = load<u32>(order + 4 * place)
+    const bytes: u32 = load<u16>(rows.lengths + 2 * row)
+    const index = rows.bytes + load<u32>(rows.starts + 4 * row)
+    const isEntry = block >= blockBytes
+    if (isEntry || used >= OUT_BYTES) {
+      if (count > 0) takeRows(changetype<usize>(rows), out, used, count)
+      used = 0
+      count = 0
+    }
+    if (isEntry) {
+      enterRow(changetype<usize>(rows), index, bytes)
+      block = 0
+    }
+    const at = out + used
+    store<u16>(at, <u16>bytes)
+    copy(at + 2, index, bytes)
+    copy(at + 2 + bytes, buids + load<u32>(rows.owners + 4 * row) * BUID_BYTES, BUID_BYTES)
+    used += 2 + bytes + BUID_BYTES
+    block += 2 + bytes + BUID_BYTES
+    count++
+  }
+  if (count > 0) takeRows(changetype<usize>(rows), out, used, count)
+}
+
+/** Sorts the rows of `order[start, end)`, whose indexes share the first `depth` bytes. */
+function sortRange(rows: IndexRows, start: u32, end: u32, depth: u32): void {
+  const count = end - start
+  if (count < 2) return
+  depth = commonBytes(rows, start, end, depth)
+  let isSorted = true
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = entries + i * ENTRY_BYTES
+    readEntry(rows, load<u32>(order + 4 * (start + i)), depth, entry)
+    if (i > 0 && isBefore(entry, entry - ENTRY_BYTES)) isSorted = false
+  }
+  if (!isSorted) {
+    const sorted =
+      count <= INSERTION_ROWS ? inserted(0, count) : count < RADIX_ROWS ? merged(count) : distributed(count)
+    for (let i: u32 = 0; i < count; i++) store<u32>(order + 4 * (start + i), load<u32>(sorted + i * ENTRY_BYTES, 12))
+  }
+  sortTies(rows, start, end, depth)
+}
+
+/** Sorts each series of rows that agree in this word and go on behind it. */
+function sortTies(rows: IndexRows, start: u32, end: u32, depth: u32): void {
+  let first = start
+  while (first < end) {
+    let last = first + 1
+    // Those that end with the word come before the others, in their order.
+    if (restOf(rows, first, depth) > WORD_BYTES) {
+      const word = wordOf(rows, first, depth)
+      while (last < end && restOf(rows, last, depth) > WORD_BYTES && wordOf(rows, last, depth) == word) last++
+      sortRange(rows, first, last, depth + WORD_BYTES)
+    }
+    first = last
+  }
+}
+
+function wordOf(rows: IndexRows, place: u32, depth: u32): u64 {
+  const row = load<u32>(order + 4 * place)
+  return wordAt(rows.bytes + load<u32>(rows.starts + 4 * row) + depth, restOf(rows, place, depth))
+}
+
+/** How many bytes an index has from `depth` on. */
+function restOf(rows: IndexRows, place: u32, depth: u32): u32 {
+  return <u32>load<u16>(rows.lengths + 2 * load<u32>(order + 4 * place)) - depth
+}
+
+/** How many bytes all rows share, at least `depth`. */
+function commonBytes(rows: IndexRows, start: u32, end: u32, depth: u32): u32 {
+  const row = load<u32>(order + 4 * start)
+  const first = rows.bytes + load<u32>(rows.starts + 4 * row)
+  let common: u32 = load<u16>(rows.lengths + 2 * row)
+  for (let i = start + 1; i < end && common > depth; i++) {
+    const other = load<u32>(order + 4 * i)
+    const at = rows.bytes + load<u32>(rows.starts + 4 * other)
+    common = min(common, <u32>load<u16>(rows.lengths + 2 * other))
+    let same = depth
+    while (same < common && load<u8>(at + same) == load<u8>(first + same)) same++
+    common = same
+  }
+  return common
+}
+
+function readEntry(rows: IndexRows, row: u32, depth: u32, entry: usize): void {
+  const rest = <u32>load<u16>(rows.lengths + 2 * row) - depth
+  store<u64>(entry, wordAt(rows.bytes + load<u32>(rows.starts + 4 * row) + depth, rest))
+  store<u32>(entry, min(rest, WORD_BYTES + 1), 8)
+  store<u32>(entry, row, 12)
+}
+
+/** Up to eight bytes as a number, padded with zeros. There is room behind the last index. */
+function wordAt(at: usize, rest: u32): u64 {
+  const word = bswap<u64>(load<u64>(at))
+  return rest >= WORD_BYTES ? word : rest == 0 ? 0 : word & (~(<u64>0) << (64 - 8 * rest))
+}
+
+/** Whether an entry has to come before another one that was added earlier. */
+function isBefore(entry: usize, other: usize): bool {
+  const a = load<u64>(entry)
+  const b = load<u64>(other)
+  return a < b || (a == b && load<u32>(entry, 8) < load<u32>(other, 8))
+}
+
+/** Sorts `count` entries from `first` on where they are. */
+function inserted(first: u32, count: u32): usize {
+  const start = entries + first * ENTRY_BYTES
+  for (let i: u32 = 1; i < count; i++) {
+    let at = start + i * ENTRY_BYTES
+    const word = load<u64>(at)
+    const rest = load<u64>(at, 8)
+    store<u64>(others, word)
+    store<u64>(others, rest, 8)
+    while (at > start && isBefore(others, at - ENTRY_BYTES)) {
+      store<u64>(at, load<u64>(at - ENTRY_BYTES))
+      store<u64>(at, load<u64>(at - ENTRY_BYTES, 8), 8)
+      at -= ENTRY_BYTES
+    }
+    store<u64>(at, word)
+    store<u64>(at, rest, 8)
+  }
+  return start
+}
+
+/** Sorts entries digit by digit, from the least. Returns where they then are. */
+function distributed(count: u32): usize {
+  memory.fill(histograms, 0, 4 * 256 * DIGITS)
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = entries + i * ENTRY_BYTES
+    for (let digit: u32 = 0; digit < DIGITS; digit++) {
+      const at = bucketOf(digit, digitOf(entry, digit))
+      store<u32>(at, load<u32>(at) + 1)
+    }
+  }
+  let from = entries
+  let to = others
+  for (let digit: u32 = 0; digit < DIGITS; digit++) {
+    // Most bytes are the same in all entries, or nearly so.
+    if (load<u32>(bucketOf(digit, digitOf(from, digit))) == count) continue
+    let sum: u32 = 0
+    for (let value: u32 = 0; value < 256; value++) {
+      const at = bucketOf(digit, value)
+      const size = load<u32>(at)
+      store<u32>(at, sum)
+      sum += size
+    }
+    for (let i: u32 = 0; i < count; i++) {
+      const entry = from + i * ENTRY_BYTES
+      const at = bucketOf(digit, digitOf(entry, digit))
+      const place = load<u32>(at)
+      store<u32>(at, place + 1)
+      store<u64>(to + place * ENTRY_BYTES, load<u64>(entry))
+      store<u64>(to + place * ENTRY_BYTES, load<u64>(entry, 8), 8)
+    }
+    const other = from
+    from = to
+    to = other
+  }
+  return from
+}
+
+function digitOf(entry: usize, digit: u32): u32 {
+  // A word is a number with its lowest byte first in memory; how many bytes it has comes behind.
+  return load<u8>(entry + (digit == 0 ? 8 : digit - 1))
+}
+
+function bucketOf(digit: u32, value: u32): usize {
+  return histograms + 4 * (256 * digit + value)
+}
+
+/** Sorts entries by merging neighbors. Returns where they then are. */
+function merged(count: u32): usize {
+  for (let first: u32 = 0; first < count; first += INSERTION_ROWS) inserted(first, min(INSERTION_ROWS, count - first))
+  let from = entries
+  let to = others
+  for (let width = INSERTION_ROWS; width < count; width *= 2) {
+    for (let first: u32 = 0; first < count; first += 2 * width) {
+      const middle = min(first + width, count)
+      const end = min(first + 2 * width, count)
+      mergeTwo(from, to, first * ENTRY_BYTES, middle * ENTRY_BYTES, end * ENTRY_BYTES)
+    }
+    const other = from
+    from = to
+    to = other
+  }
+  return from
+}
+
+function mergeTwo(from: usize, to: usize, first: u32, middle: u32, end: u32): void {
+  let a = from + first
+  let b = from + middle
+  const aEnd = b
+  const bEnd = from + end
+  let at = to + first
+  while (a < aEnd && b < bEnd) {
+    // No branch: which one comes first cannot be guessed.
+    const isB = isBefore(b, a)
+    const next = select<usize>(b, a, isB)
+    store<u64>(at, load<u64>(next))
+    store<u64>(at, load<u64>(next, 8), 8)
+    b += isB ? <usize>ENTRY_BYTES : 0
+    a += isB ? 0 : <usize>ENTRY_BYTES
+    at += ENTRY_BYTES
+  }
+  memory.copy(at, a, aEnd - a)
+  memory.copy(at + (aEnd - a), b, bEnd - b)
+}
+
+function rankOf(rows: IndexRows, row: u32): u32 {
+  return load<u32>(ranks + 4 * load<u32>(rows.groups + 4 * row))
+}
+
+function endOf(rank: u32): usize {
+  return ends + 4 * rank
+}
+
+function reserve(rowCount: u32, rankCount: u32): void {
+  if (rankCount > endRoom) {
+    if (ends != 0) heap.free(ends)
+    endRoom = 2 * rankCount
+    ends = heap.alloc(4 * endRoom)
+  }
+  if (rowCount <= rowRoom && rowRoom > 0) return
+  if (rowRoom > 0) {
+    heap.free(order)
+    heap.free(entries)
+    heap.free(others)
+  }
+  rowRoom = max(rowCount, 1 << 10)
+  order = heap.alloc(4 * rowRoom)
+  entries = heap.alloc(rowRoom * ENTRY_BYTES)
+  others = heap.alloc(rowRoom * ENTRY_BYTES)
+}
