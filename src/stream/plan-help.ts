@@ -2,7 +2,6 @@ import { decode, pyEquals } from '../bytes/msgpack.js'
 import type { Kernel, NodeHelp } from '../kernel/kernel.js'
 import { writeIndex } from '../stortype/registry.js'
 import type { FormPlan, PropPlan } from '../translate/form-plan.js'
-import { Rejected } from '../translate/node-failure.js'
 import type { NodePlans } from '../translate/node-plans.js'
 import { strictText } from '../translate/source-node.js'
 
@@ -12,9 +11,6 @@ export interface KnownForm {
   /** The address of the kernel's plan. */
   readonly at: number
 }
-
-/** LMDB's longest key. */
-const MOST_NAMES_BYTES = 4096
 
 /**
  * Tells the kernel how values are translated, and does for it what needs more than bytes. Whatever fails here is for
@@ -32,11 +28,10 @@ export class PlanHelp implements NodeHelp {
 
   learnForm(name: number, bytes: number): number {
     const text = this.text(name, bytes)
-    const plan = text === null ? null : this.plans.form(text)
+    const plan = orNull(() => (text === null ? null : this.plans.form(text)))
     if (plan === null) return 0
     const { calls } = this.kernel
     const names = Buffer.concat([plan.nameBytes, plan.nameUtf8])
-    if (names.length > MOST_NAMES_BYTES) return 0
     const at = calls.allocate(names.length)
     this.kernel.mem.set(names, at)
     const { stor, storBytes } = packedStor(plan)
@@ -120,11 +115,11 @@ function packedStor({ storBytes }: { readonly storBytes: Uint8Array }): { stor: 
   return { stor, storBytes: storBytes.length }
 }
 
+/** `NodeTranslator` will meet the same error, and says what it is. */
 function orNull<Value>(make: () => Value): Value | null {
   try {
     return make()
-  } catch (err) {
-    if (err instanceof Rejected) return null
-    throw err
+  } catch {
+    return null
   }
 }

@@ -92,7 +92,9 @@ export class UsualNodes extends RangeScan {
       bytagprop: rowsOf('bytagprop'),
     }
     calls.beginRun()
+    // A task before this one may have failed.
     this.takeCounts()
+    calls.takeRowCount()
   }
 
   override get isOpen(): boolean {

@@ -140,6 +140,7 @@ export function forgetNames(): void {
 
 /** Reads and translates nodes until there is one that JavaScript has to take, whose rows then are `rowAt()`. */
 export function readNodes(pages: LeafPages, checks: bool): Found {
+  fault = 0
   while (true) {
     const found = nextNode()
     if (found != Found.node) return found
