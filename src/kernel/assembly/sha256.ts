@@ -46,9 +46,6 @@ export function sha256(out: usize, from: usize, bytes: usize): void {
 
 function addBlock(block: usize): void {
   for (let at: usize = 0; at < BLOCK_BYTES; at += 4) store<u32>(words + at, bswap<u32>(load<u32>(block + at)))
-  for (let w = words; w < words + 4 * 48; w += 4) {
-    store<u32>(w, load<u32>(w) + small0(load<u32>(w, 4)) + load<u32>(w, 36) + small1(load<u32>(w, 56)), 64)
-  }
   let a = load<u32>(state)
   let b = load<u32>(state, 4)
   let c = load<u32>(state, 8)
@@ -61,6 +58,17 @@ function addBlock(block: usize): void {
   for (let i: usize = 0; i < 4 * 64; i += 32) {
     const w = words + i
     const k = K + i
+    // Words of later rounds: the processor has time for them while a round waits for the one before.
+    if (i < 4 * 48) {
+      extend(w)
+      extend(w + 4)
+      extend(w + 8)
+      extend(w + 12)
+      extend(w + 16)
+      extend(w + 20)
+      extend(w + 24)
+      extend(w + 28)
+    }
     h += load<u32>(w) + load<u32>(k) + big1(e) + choose(e, f, g)
     d += h
     h += big0(a) + majority(a, b, c)
@@ -94,6 +102,11 @@ function addBlock(block: usize): void {
   store<u32>(state, load<u32>(state, 20) + f, 20)
   store<u32>(state, load<u32>(state, 24) + g, 24)
   store<u32>(state, load<u32>(state, 28) + h, 28)
+}
+
+/** Computes the 16th word behind this one. */
+function extend(w: usize): void {
+  store<u32>(w, load<u32>(w) + small0(load<u32>(w, 4)) + load<u32>(w, 36) + small1(load<u32>(w, 56)), 64)
 }
 
 function choose(x: u32, y: u32, z: u32): u32 {
