@@ -138,18 +138,18 @@ class RangeExtractor {
         leading &&= translator.pass(offset, valueBuf, valueStart, valueEnd)
         if (leading) {
           // Splices of the range before.
+        } else if (!isBehind && (usual === null || isOdd)) {
+          translator.add(offset, valueBuf, valueStart, valueEnd)
+          this.noteOffset(offset)
         } else if (translator.addNext(offset, valueBuf, valueStart, valueEnd)) {
           this.noteOffset(offset)
-        } else if (isBehind) {
+        } else if (isBehind || usual === null) {
           return
-        } else if (usual !== null && !isOdd) {
+        } else {
           translator.flush()
           more = this.addUsual(cursor, usual, offset)
           isOdd = usual.isOdd
           continue
-        } else {
-          translator.add(offset, valueBuf, valueStart, valueEnd)
-          this.noteOffset(offset)
         }
         isOdd = false
       }
