@@ -75,7 +75,7 @@ const parts = fc.record({
   /** How often the splice comes, and how many offsets are missing before it. */
   times: usual([1, 2, 40], 2),
   gap: usual([0, 0, 3], 2),
-  spoil: usual(['none', 'byte', 'cut', 'longer', 'double', 'swap', 'key'] as const, 1),
+  spoil: usual(['none', 'byte', 'cut', 'longer', 'double', 'swap', 'key', 'wide', 'count'] as const, 1),
   at: fc.nat(),
 })
 type Parts = typeof parts extends fc.Arbitrary<infer T> ? T : never
@@ -105,9 +105,21 @@ function rawSplice({ type, ndef, prop, tag, valu, oldv, time, user, prov, spoil,
   if (spoil === 'double') entries.splice(4, 0, ['valu', 'twice'])
   const info = new PackMap(entries.filter((entry): entry is [string, Value] => entry[1] !== undefined))
   const raw = Buffer.from(encode([type, info]))
+  if (spoil === 'wide') return withWideHeads(raw)
+  // The head of the map follows the array's and the type.
+  if (spoil === 'count') raw[2 + type.length] -= 1 - 2 * (at % 2)
   if (spoil === 'byte') raw[at % raw.length] ^= 1 << (at % 8)
   if (spoil === 'cut') return raw.subarray(0, at % raw.length)
   return spoil === 'longer' ? Buffer.concat([raw, raw.subarray(0, at % 5)]) : raw
+}
+
+/** With longer heads in the ndef than Synapse's encoder writes. */
+function withWideHeads(raw: Buffer): Buffer {
+  const wide = raw
+    .toString('latin1')
+    .replace('\xa8woot.com', '\xd9\x08woot.com')
+    .replace('\xabvertex.link', '\xd9\x0bvertex.link')
+  return Buffer.from(wide.replace('\xce\x01\x02\x03\x04', '\xcf\0\0\0\0\x01\x02\x03\x04'), 'latin1')
 }
 
 async function writeLog(path: string, items: readonly Parts[]): Promise<number> {
@@ -156,17 +168,42 @@ test('extractSplices() makes the same pages with the kernel of any mix of splice
   assert.ok(inKernel > translated / 10, `${inKernel} of ${translated} in the kernel`)
 })
 
+const plain: Parts = {
+  ...{ type: 'prop:set', ndef: 0, prop: 'asn', tag: 'foo', valu: 0, oldv: undefined, time: 1_546_300_800_000 },
+  ...{ user: IDENS[0], prov: IDENS[1], times: 1, gap: 0, spoil: 'none', at: 0 },
+}
+
+test('extractSplices() makes the same pages with the kernel of each unusual splice among usual ones', async () => {
+  const types = ['node:add', 'node:del', 'prop:set', 'prop:del', 'tag:add', 'tag:del', 'tag:prop:set', 'tag:prop:del']
+  const odd: Parts[] = [
+    ...NDEFS.flatMap((_, ndef) =>
+      (['none', 'wide', 'byte'] as const).map((spoil) => ({ ...plain, ndef, spoil, at: 40 })),
+    ),
+    ...types.flatMap((type) => Array.from({ length: VALUES.length + 1 }, (_, valu) => ({ ...plain, type, valu }))),
+    ...types.flatMap((type) =>
+      [undefined, 7].map((tag) => ({ ...plain, type, tag, prop: 'risk', oldv: null }) satisfies Parts),
+    ),
+    ...['nope', 'disolved', 5, null].map((prop) => ({ ...plain, prop })),
+    ...(['cut', 'longer', 'double', 'swap', 'key', 'count'] as const).flatMap((spoil) =>
+      [42, 43].map((at) => ({ ...plain, spoil, at })),
+    ),
+  ]
+  const path = join(dir, 'each.lmdb')
+  const count = await writeLog(
+    path,
+    odd.flatMap((item) => [{ ...plain, ndef: item.ndef }, item, { ...plain, ndef: item.ndef }, { ...plain, ndef: 4 }]),
+  )
+  const whole = extractBoth(stortypes, path, 0, null)
+  assert.equal(whole.result.translated + whole.result.failures, count + 2)
+  assert.ok(whole.inKernel > count / 4)
+})
+
 test('extractSplices() takes any damaged log with the kernel as it does without', async () => {
   const path = join(dir, 'whole.lmdb')
-  const usualItem = fc.sample(parts, { numRuns: 1, seed: 1 })[0]
-  const items = Array.from(
-    { length: 200 },
-    (_, i): Parts => ({
-      ...usualItem,
-      ...{ type: i % 5 === 0 ? 'node:add' : 'prop:set', ndef: Math.floor(i / 5) % 4, prop: 'asn', valu: i % 9 },
-      ...{ time: 1_546_300_800_000, user: IDENS[0], prov: IDENS[1], times: 1, gap: 0, spoil: 'none' },
-    }),
-  )
+  const items = Array.from({ length: 200 }, (_, i) => ({
+    ...plain,
+    ...{ type: i % 5 === 0 ? 'node:add' : 'prop:set', ndef: Math.floor(i / 5) % 4, valu: i % 9 },
+  }))
   await writeLog(path, items)
   const whole = readFileSync(join(path, 'data.mdb'))
   const leaves = Array.from({ length: whole.length / 4096 }, (_, page) => page * 4096).filter(
