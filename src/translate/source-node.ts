@@ -101,12 +101,12 @@ export class SourceNode {
   valuStart(i: number): number {
     const buf = this.rowBuf[i]
     const at = this.rowStart[i]
-    if (at < this.rowEnd[i]) {
-      if (buf[at] === 0x92) return at + 1
-      if (buf[at] === 0xdc && buf[at + 1] === 0 && buf[at + 2] === 2) return at + 3
-      if (buf[at] === 0xdd && buf[at + 1] === 0 && buf[at + 2] === 0 && buf[at + 3] === 0 && buf[at + 4] === 2)
-        return at + 5
-    }
+    // What lies behind the row is not its own.
+    const bytes = this.rowEnd[i] - at
+    if (bytes >= 1 && buf[at] === 0x92) return at + 1
+    if (bytes >= 3 && buf[at] === 0xdc && buf[at + 1] === 0 && buf[at + 2] === 2) return at + 3
+    const isLong = bytes >= 5 && buf[at] === 0xdd && buf[at + 1] === 0 && buf[at + 2] === 0
+    if (isLong && buf[at + 3] === 0 && buf[at + 4] === 2) return at + 5
     throw new MsgpackError('the value is not a [valu, indx] pair')
   }
 

@@ -352,6 +352,20 @@ test('NodeTranslator indexes universal arrays under both names, with and without
   for (const text of names) assert.equal(byprop.filter((row) => row.startsWith(`${text} `)).length, 1)
 })
 
+test('NodeTranslator says the same of a row that ends within a head, whatever lies behind it', () => {
+  for (const [row, behind] of [
+    ['dc', '0002'],
+    ['dc00', '0290'],
+    ['dd000000', '0290'],
+  ]) {
+    const node = new SourceNode()
+    node.begin(Buffer.alloc(32), 0)
+    const buf = Buffer.from(`${row}${behind}`, 'hex')
+    node.add(Buffer.from('*inet:fqdn'), 0, 10, buf, 0, row.length / 2)
+    assert.throws(() => node.valuEnd(0), { message: /not a \[valu, indx\] pair/ })
+  }
+})
+
 test('NodeTranslator drops a null value and keeps the node (D26)', () => {
   const translated = translator()
   const node = sourceNode(buid([...FQDN]), [
