@@ -123,7 +123,7 @@ class NodeExtract {
       partialNodes: this.partial,
       keptValues: this.translator.keptValues,
       typedTagProps: this.typedTagProps + this.translator.typedTagProps,
-      sourceForms: [...added(new Map(this.forms.entries()), this.usualForms)],
+      sourceForms: [...added(this.forms.entries(), this.usualForms)],
       forms: [...this.formsWritten()],
       rows: entries,
       lastBuid: this.nodes > 0 ? stream.lastBuid() : null,
@@ -230,9 +230,10 @@ function usualOf({ usual }: NodeStream): UsualNodes {
   return usual
 }
 
-function added(counts: ReadonlyMap<string, number>, others: ReadonlyMap<string, number>): Map<string, number> {
-  const sum = new Map(counts)
-  for (const [name, count] of others) sum.set(name, count + (sum.get(name) ?? 0))
+/** The sums by name. Names that are no UTF-8 may read alike. */
+function added(...counts: readonly Iterable<readonly [string, number]>[]): Map<string, number> {
+  const sum = new Map<string, number>()
+  for (const list of counts) for (const [name, count] of list) sum.set(name, count + (sum.get(name) ?? 0))
   return sum
 }
 
