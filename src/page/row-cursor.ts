@@ -1,3 +1,4 @@
+import type { MigrationError } from '../errors.js'
 import {
   DB_RECORD_BYTES,
   type DbRecord,
@@ -175,6 +176,11 @@ export class RowCursor implements RowAt {
   bigValue(pgno: number, bytes: number): Uint8Array {
     this.loadBig(pgno, bytes)
     return this.valueBuf.subarray(this.valueStart, this.valueEnd)
+  }
+
+  /** The error for damage that only who asks for rows can see. */
+  corrupt(found: string): MigrationError {
+    return this.slab.corrupt(found)
   }
 
   private goAhead(pages: number): void {

@@ -97,10 +97,19 @@ export class UsualSplices {
     const next = this.field(Field.index)
     // Splices of the same group, which are not translated either. It may have started on an earlier page.
     const dropped = this.field(Field.dropped)
-    if (dropped > next) return cursor.seek(offsetKey(this.next), this.stop)
+    if (dropped > next) return this.goBack(cursor)
     const more = cursor.moveTo(next - dropped, this.field(Field.page) - first)
     if (this.status === Status.big) this.giveValue(cursor)
     return more
+  }
+
+  /** Goes to the first splice that was dropped. Branch pages may be damaged where reading on does not need them. */
+  private goBack(cursor: RowCursor): true {
+    const key = offsetKey(this.next)
+    if (!cursor.seek(key, this.stop) || Buffer.compare(key, cursor.key()) !== 0) {
+      throw cursor.corrupt(`splice ${this.next} is not where its key belongs`)
+    }
+    return true
   }
 
   /** Copies the leaves to the kernel, if it does not have them yet. */

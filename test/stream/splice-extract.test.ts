@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { encode, PackMap } from '../../src/bytes/msgpack.js'
+import { LeafBuilder } from '../../src/page/leaf-builder.js'
 import { Slab } from '../../src/slab/slab.js'
-import type { SpliceExtractResult } from '../../src/stream/splice-extract.js'
+import { offsetKey } from '../../src/stream/offset-key.js'
+import { extractSplices, type SpliceExtractResult } from '../../src/stream/splice-extract.js'
 import { SpliceTranslator } from '../../src/translate/splices.js'
 import type { StortypeSource } from '../../src/translate/stortypes.js'
+import { buildSlab } from '../page/built-slab.js'
 import { extractBoth } from '../support/both-extracts.js'
 import { fixturesDir, tempDir } from '../support/fixture.js'
 
@@ -125,3 +128,42 @@ test('extractSplices() makes nothing of a slab without splices', async () => {
   assert.deepEqual([result.rows, result.translated, result.failures, result.missing], [0, 0, 0, 0])
   assert.deepEqual([result.firstOffset, result.lastOffset], [null, null])
 })
+
+test('extractSplices() never loses a splice to a damaged branch page', () => {
+  const path = join(tempDir(), 'astray.lmdb')
+  const splice = (prop: string) =>
+    encode([
+      'prop:set',
+      new PackMap([
+        ['ndef', ['inet:fqdn', 'long.com']],
+        ['prop', prop],
+        ['valu', 'x'.repeat(600)],
+        ['time', 1_546_300_800_000],
+        ['user', '8a34edc119519b66b0a2ec6a2c1c1ac3'],
+        ['prov', '5f1ac5a2c2b8b1e2a1c3fd1c7e8f3b20'],
+      ]),
+    ])
+  // One group over several pages, which its last splice leaves to JavaScript.
+  const rows = Array.from({ length: 60 }, (_, i) => ({
+    key: offsetKey(i),
+    value: splice(i < 59 ? 'zone' : 'nope'),
+  }))
+  buildSlab(path, { splices: { dupSort: false, rows } })
+  const file = join(path, 'data.mdb')
+  const bytes = readFileSync(file)
+  const branch = pageStarts(bytes).find((at) => bytes.readUInt16LE(at + 10) === 1) ?? 0
+  assert.ok(branch > 0)
+  // The second leaf is now said to start at the first offset.
+  const node = branch + bytes.readUInt16LE(branch + 18)
+  bytes.fill(0, node + 8, node + 16)
+  writeFileSync(file, bytes)
+  const builder = new LeafBuilder({ dupSort: false, emit: () => {} })
+  const extract = () =>
+    extractSplices({ slabPath: path, start: 0, end: null, stortypes, rows: builder, failure: () => {} })
+  assert.throws(extract, { code: 'ERR_SLAB_CORRUPT', message: /splice 0 is not where its key belongs/ })
+  builder.finish()
+})
+
+function pageStarts(bytes: Buffer): number[] {
+  return Array.from({ length: bytes.length / 4096 - 2 }, (_, page) => 4096 * (page + 2))
+}
