@@ -1,6 +1,5 @@
 import { existsSync, rmSync } from 'node:fs'
 import { ErrorCounts } from '../dest/error-counts.js'
-import { MigrationError } from '../errors.js'
 import { isCodeLacking } from '../file/compiled-code.js'
 import { runError } from '../file/system-failure.js'
 import { cortexPaths } from '../layout/paths.js'
@@ -35,7 +34,7 @@ import type { MigrateOptions } from './options.js'
 import { clearParts } from './parts/parts-plan.js'
 import { plannedWork } from './planned-work.js'
 import type { Progress } from './progress.js'
-import { heldByOther, takeRunLock, traceOfRuns } from './run-lock.js'
+import { heldByOther, isLocked, otherRun, takeRunLock, traceOfRuns } from './run-lock.js'
 import { RunProgress } from './run-progress.js'
 import type { StreamStore } from './stream-task.js'
 import type { LayerSummary, MigrateSummary } from './summary.js'
@@ -62,6 +61,7 @@ export class Migrator {
   private cellDifferences: DifferenceCounts = {}
   private readonly budget: ErrorBudget
   private readonly seenRuns: string
+  private readonly sawLock: boolean
   /** Layers that stay empty, and layers that stay as they are, both as requested. */
   private skipped: readonly string[] = []
   private left: readonly string[] = []
@@ -81,6 +81,7 @@ export class Migrator {
     private readonly stage: Stage | null = null,
   ) {
     this.seenRuns = traceOfRuns(asked.destDir)
+    this.sawLock = isLocked(asked.destDir)
     const options = keepNodedata(asked)
     this.options = options
     if (options !== asked) log('INFO', 'The destination has node data: step nodedata runs as well, which keeps it')
@@ -136,6 +137,7 @@ export class Migrator {
       if (held !== null) throw held
       // The same if another run has just ended.
       this.assertUnchanged()
+      if (this.sawLock && !isLocked(options.destDir)) throw otherRun(options.destDir)
       throw refusal(findings.problems)
     }
     this.skipped = findings.skipped
@@ -169,14 +171,7 @@ export class Migrator {
   /** Checks that the destination is still what the checks saw, now that it is locked. */
   private assertUnchanged(): void {
     const { destDir } = this.options
-    if (traceOfRuns(destDir) === this.seenRuns) return
-    throw new MigrationError(
-      'ERR_LOCKED',
-      `Cannot migrate to "${destDir}": another run has written to it in the meantime`,
-      {
-        hint: 'Run the same command again: it checks the destination as it is now',
-      },
-    )
+    if (traceOfRuns(destDir) !== this.seenRuns) throw otherRun(destDir)
   }
 
   /** The source, or its upgrade to 0.1.58, which a resumed run reuses. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrationError } from '../errors.js'
 import { atPath } from '../file/at-path.js'
@@ -46,6 +46,22 @@ export function traceOfRuns(destDir: string): string {
     return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeNs}`
   })
   return facts.join(', ')
+}
+
+/** Whether there is a lock, whoever has left it. */
+export function isLocked(destDir: string): boolean {
+  return existsSync(cortexPaths(destDir).migration.runLock)
+}
+
+/** The error for a destination that is no longer what we have seen. */
+export function otherRun(destDir: string): MigrationError {
+  return new MigrationError(
+    'ERR_LOCKED',
+    `Cannot migrate to "${destDir}": another run has written to it in the meantime`,
+    {
+      hint: 'Run the same command again: it checks the destination as it is now',
+    },
+  )
 }
 
 /**

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { withDefaults } from '../../src/api/run-options.js'
@@ -24,6 +24,19 @@ test('what is wrong with a destination that another run has written to during th
     { code: 'ERR_PREFLIGHT' },
   )
   await assert.rejects(run(write), WRITTEN)
+})
+
+test('what is wrong with a destination that another run has left during the checks is that run’s', async (t) => {
+  const { run, destDir } = subject(tempDir(t))
+  const { dir, runLock } = cortexPaths(destDir).migration
+  mkdirSync(dir, { recursive: true })
+  writeFileSync(join(destDir, 'cell.guid'), '0'.repeat(32))
+  // All that it wrote it had written before we came: only its lock tells.
+  writeFileSync(runLock, '')
+  await assert.rejects(
+    run(() => rmSync(runLock)),
+    WRITTEN,
+  )
 })
 
 /** A run, and what another one would write to its destination. */
