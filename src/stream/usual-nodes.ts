@@ -2,7 +2,7 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import { assert, type MigrationError } from '../errors.js'
 import { KernelIndexRows } from '../kernel/index-rows.js'
 import { type Kernel, kernel } from '../kernel/kernel.js'
-import type { NodeIndexDb } from '../layout/dest-dbs.js'
+import { type NodeIndexDb, perDb } from '../layout/dest-dbs.js'
 import { SOURCE_DBS } from '../layout/source-layer.js'
 import { NODE_HEADER_BYTES, NodeFlag, readU16, readU32 } from '../page/format.js'
 import type { LeafBuilder } from '../page/leaf-builder.js'
@@ -84,13 +84,7 @@ export class UsualNodes extends RangeScan {
     }
     this.forms = known.forms
     this.kernel.nodeHelp = new PlanHelp(this.kernel, plans, this.forms)
-    const rowsOf = (db: NodeIndexDb) => new KernelIndexRows(this.kernel, calls.indexRows(KERNEL_DBS.indexOf(db)))
-    this.indexes = {
-      byprop: rowsOf('byprop'),
-      byarray: rowsOf('byarray'),
-      bytag: rowsOf('bytag'),
-      bytagprop: rowsOf('bytagprop'),
-    }
+    this.indexes = perDb(KERNEL_DBS, (db) => new KernelIndexRows(this.kernel, calls.indexRows(KERNEL_DBS.indexOf(db))))
     calls.beginRun()
     // A task before this one may have failed.
     this.takeCounts()

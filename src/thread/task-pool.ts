@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { MigrationError } from '../errors.js'
+import { kernelModule } from '../kernel/kernel.js'
 import type { Tasks } from '../tasks.js'
 import { entries } from './entries.js'
 import type { TaskWatch } from './running-tasks.js'
@@ -46,6 +47,8 @@ export class TaskPool {
     // run slow code for a second. Compiling in the worker itself is faster. (The flag affects threads started from now
     // on.)
     setFlagsFromString('--no-concurrent-recompilation')
+    // Threads get the compiled kernel.
+    kernelModule()
     this.piscina = new Piscina({
       filename: fileURLToPath(entry),
       minThreads: workers,

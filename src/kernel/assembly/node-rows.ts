@@ -1,12 +1,10 @@
-import { NODE_BIG, NODE_DUP_DATA, PAGE_BRANCH, PAGE_HEADER_BYTES, PAGE_LEAF } from './format'
+import { BUID_BYTES } from './buid'
+import { BIG_REF_BYTES, leafNodes, NODE_BIG, NODE_DUP_DATA, NODE_HEADER_BYTES, PAGE_HEADER_BYTES } from './format'
 import { freeAll } from './node-plans'
 import { compare, copy, same } from './spans'
 
 // The rows of one node after another, from windows of consecutive leaf pages of the source that JavaScript reads.
 
-export const BUID_BYTES: u32 = 32
-/** Pages of keys without values, which no database of ours has. */
-const PAGE_LEAF2: u16 = 0x20
 const HASH: u8 = 0x23
 const STAR: u8 = 0x2a
 const COLON: u8 = 0x3a
@@ -18,7 +16,7 @@ export enum RowKind {
   tagProp,
 }
 
-/** What `nextNode()` has found; src/kernel/nodes.ts has the same numbers. */
+/** What `nextNode()` has found; src/stream/usual-nodes.ts has the same numbers. */
 export enum Found {
   /** All rows of a node. */
   node,
@@ -28,7 +26,7 @@ export enum Found {
   end,
   /** A row whose key is too short for a buid. */
   short,
-  /** A page that is damaged or has what we do not read: JavaScript goes on, and says what is wrong. */
+  /** A page that is damaged or has what we do not read: JavaScript says what is wrong. */
   odd,
   /** A node that does not follow the one before. */
   disorder,
@@ -160,7 +158,7 @@ export function nextNode(): Found {
     const node = at + load<u16>(at + PAGE_HEADER_BYTES + 2 * index)
     if (!isWithin(at, node)) return Found.odd
     const keyBytes: u32 = load<u16>(node, 6)
-    const key = node + 8
+    const key = node + NODE_HEADER_BYTES
     const flags: u32 = load<u16>(node, 4)
     if (rowCount == 0) {
       if (endBytes > 0 && compare(key, keyBytes, end, endBytes) >= 0) return Found.end
@@ -183,7 +181,7 @@ function pass(): void {
   if (++index < pageRows) return
   const at = window + page * pageBytes
   const node = at + load<u16>(at + PAGE_HEADER_BYTES + 2 * (pageRows - 1))
-  before = node + 8
+  before = node + NODE_HEADER_BYTES
   beforeBytes = load<u16>(node, 6)
   page++
   index = 0
@@ -192,16 +190,12 @@ function pass(): void {
 
 /** Returns what is wrong with the page, else `Found.node`. */
 function openPage(at: usize): Found {
-  const flags = load<u16>(at, 10)
-  const lower = load<u16>(at, 12)
-  if ((flags & (PAGE_BRANCH | PAGE_LEAF | PAGE_LEAF2)) != PAGE_LEAF) return Found.odd
-  if (lower < PAGE_HEADER_BYTES || lower > pageBytes || (lower & 1) != 0) return Found.odd
-  const rows = (lower - PAGE_HEADER_BYTES) >> 1
+  const rows = leafNodes(at, pageBytes)
   if (index >= rows) return Found.odd
   if (before != 0) {
     const first = at + load<u16>(at + PAGE_HEADER_BYTES)
     if (!isWithin(at, first)) return Found.odd
-    if (compare(first + 8, load<u16>(first, 6), before, beforeBytes) <= 0) return Found.pageDisorder
+    if (compare(first + NODE_HEADER_BYTES, load<u16>(first, 6), before, beforeBytes) <= 0) return Found.pageDisorder
   }
   pageRows = rows
   return Found.node
@@ -210,11 +204,11 @@ function openPage(at: usize): Found {
 /** Whether a node lies within its page, and has a value or the number of an overflow page. */
 function isWithin(at: usize, node: usize): bool {
   const pageEnd = <u64>at + pageBytes
-  if (node < at + PAGE_HEADER_BYTES || <u64>node + 8 > pageEnd) return false
+  if (node < at + PAGE_HEADER_BYTES || <u64>node + NODE_HEADER_BYTES > pageEnd) return false
   const flags = load<u16>(node, 4)
   if ((flags & NODE_DUP_DATA) != 0) return false
-  const bytes: u64 = (flags & NODE_BIG) != 0 ? 8 : load<u32>(node)
-  return <u64>node + 8 + load<u16>(node, 6) + bytes <= pageEnd
+  const bytes: u64 = (flags & NODE_BIG) != 0 ? BIG_REF_BYTES : load<u32>(node)
+  return <u64>node + NODE_HEADER_BYTES + load<u16>(node, 6) + bytes <= pageEnd
 }
 
 function addRow(name: usize, nameBytes: u32, node: usize, flags: u32): void {
@@ -268,7 +262,7 @@ function keepRows(): void {
 }
 
 function storedBytes(row: Row): u32 {
-  return row.isBig != 0 ? 8 : row.valueBytes
+  return row.isBig != 0 ? BIG_REF_BYTES : row.valueBytes
 }
 
 function forgetNode(): void {

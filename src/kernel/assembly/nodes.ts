@@ -1,3 +1,4 @@
+import { BUID_BYTES } from './buid'
 import { indexOf, isNormed, learnForm, learnProp, learnTag, learnTagForm, learnTagProp } from './env'
 import { writeIndex } from './index-bytes'
 import { clearIndexRows, IndexRows, newIndexRows } from './index-rows'
@@ -5,7 +6,7 @@ import { addRow, LeafPages } from './leaf-pages'
 import { skip, u16At, u32At } from './msgpack'
 import { NameMap } from './name-map'
 import { FormPlan, forgetPlans, newTagForm, TagForm, ValuePlan } from './node-plans'
-import { BUID_BYTES, buid, Found, nextNode, Row, RowKind, rowAt, rowCount } from './node-rows'
+import { buid, Found, nextNode, Row, RowKind, rowAt, rowCount } from './node-rows'
 import { sha256 } from './sha256'
 import { copy, same } from './spans'
 
@@ -145,8 +146,9 @@ export function readNodes(pages: LeafPages, checks: bool): Found {
     const found = nextNode()
     if (found != Found.node) return found
     if (hasLimit && !isBelowLimit()) return Found.node
-    if (!translate(checks)) return Found.node
-    fault = writeRows(pages)
+    const form = translate(checks)
+    if (form == null) return Found.node
+    fault = writeRows(pages, form)
     if (fault != 0) return Found.node
   }
 }
@@ -160,21 +162,21 @@ function isBelowLimit(): bool {
   return false
 }
 
-/** Makes all index rows of the node, or none. */
-function translate(checks: bool): bool {
+/** Makes all index rows of the node and returns its form, or makes none. */
+function translate(checks: bool): FormPlan | null {
   let formRow: i32 = -1
   for (let i: u32 = 0; i < rowCount; i++) {
     const row = rowAt(i)
-    if (row.nameBytes == 0 || row.isBig != 0 || !findValu(row)) return false
+    if (row.nameBytes == 0 || row.isBig != 0 || !findValu(row)) return null
     if (row.kind != RowKind.form) continue
-    if (formRow >= 0) return false
+    if (formRow >= 0) return null
     formRow = i
   }
-  if (formRow < 0) return false
+  if (formRow < 0) return null
   const formOf = rowAt(formRow)
   const form = findForm(formOf)
-  if (form == null) return false
-  if (checks && !isSound(form, formOf)) return false
+  if (form == null) return null
+  if (checks && !isSound(form, formOf)) return null
   const propCount = byprop.count
   const propUsed = byprop.used
   const arrayCount = byarray.count
@@ -186,12 +188,11 @@ function translate(checks: bool): bool {
   typedHere = 0
   if (index(form.stortype, form.group, -1, byprop, byarray, formOf, owner) && indexAll(form, owner)) {
     copy(addOwner(), buid, BUID_BYTES)
-    formOf.plan = changetype<usize>(form)
     form.nodes++
     nodes++
     readRows += rowCount
     typed += typedHere
-    return true
+    return form
   }
   byprop.count = propCount
   byprop.used = propUsed
@@ -200,7 +201,7 @@ function translate(checks: bool): bool {
   bytag.count = tagCount
   bytagprop.count = tagPropCount
   bytagprop.used = tagPropUsed
-  return false
+  return null
 }
 
 /** Finds the first element of the row's `[valu, indx]`, which must not be null. */
@@ -359,14 +360,8 @@ function indexOne(stortype: u32, group: i32, univGroup: i32, rows: IndexRows, at
 }
 
 /** Hands the rows of `bybuid` to the page builder. Returns its fault, or 0. */
-function writeRows(pages: LeafPages): i32 {
+function writeRows(pages: LeafPages, form: FormPlan): i32 {
   copy(key, buid, BUID_BYTES)
-  let form: FormPlan | null = null
-  for (let i: u32 = 0; i < rowCount; i++) {
-    const row = rowAt(i)
-    if (row.kind == RowKind.form) form = changetype<FormPlan>(row.plan)
-  }
-  if (form == null) return 0
   for (let kind: u32 = RowKind.form; kind <= <u32>RowKind.tagProp; kind++) {
     for (let i: u32 = 0; i < rowCount; i++) {
       const row = rowAt(i)

@@ -1,3 +1,4 @@
+import { BUID_BYTES } from './buid'
 import { enterRow, refill, takeRows } from './env'
 import { addRow, LeafPages } from './leaf-pages'
 import { compare, copy } from './spans'
@@ -18,7 +19,6 @@ const ENDED: u64 = u64.MAX_VALUE
 /** After its last word, an index has that word's length in place of a word, so shorter ones come first. */
 const WORD_BASE: u64 = 8
 
-const BUID_BYTES: u32 = 32
 /** What a row has beside its index: a `u16` with its length, and the buid. */
 const ROW_BYTES: u32 = 34
 const MOST_ROW_BYTES: u32 = ROW_BYTES + 0xffff

@@ -1,6 +1,6 @@
+import { BUID_BYTES } from './buid'
 import { enterRow, takeRows } from './env'
 import { IndexRows } from './index-rows'
-import { BUID_BYTES } from './node-rows'
 import { copy } from './spans'
 
 // Index rows are sorted by the rank of their group, then by their index in LMDB's order (memcmp, shorter first). Rows of

@@ -2,7 +2,7 @@
 // (src/translate/splices.ts) and whose rows these must equal byte for byte.
 import { putBuid } from './buid-cache'
 import { canonicalEnd } from './canonical'
-import { NODE_BIG, NODE_HEADER_BYTES, PAGE_HEADER_BYTES, PAGE_LEAF } from './format'
+import { leafNodes, NODE_BIG, NODE_HEADER_BYTES, PAGE_HEADER_BYTES } from './format'
 import { addRow, LeafPages } from './leaf-pages'
 import { skip, textStart } from './msgpack'
 import { NameMap } from './name-map'
@@ -45,8 +45,6 @@ const PLAIN_NODE: u32 = KEY_BYTES << 16
 const BIG_NODE: u32 = (KEY_BYTES << 16) | NODE_BIG
 /** What RowCursor reads at a time, and what may be read behind its end. */
 const WINDOW_ROOM_BYTES: usize = 0x40000 + 16
-/** Leaf, branch and `leaf2`. */
-const PAGE_KINDS: u32 = 0x23
 /** Larger groups are JavaScript's, and larger values. */
 const EDITS_BYTES: usize = 0x10000
 const MOST_NDEF_BYTES: usize = 0x1000
@@ -101,15 +99,6 @@ export class Splices {
   /** Where the next byte goes. */
   at: usize
   key: usize
-
-  /** The number of nodes of a page; 0 when it is not a leaf page. */
-  nodeCount(page: usize): u32 {
-    if ((load<u16>(page, 10) & PAGE_KINDS) != PAGE_LEAF) return 0
-    const lower = <u32>load<u16>(page, 12)
-    return lower < PAGE_HEADER_BYTES || lower > this.pageBytes || (lower & 1) != 0
-      ? 0
-      : (lower - PAGE_HEADER_BYTES) >> 1
-  }
 
   /** Adds the splice of a node. */
   addNode(page: usize, index: u32): i32 {
@@ -348,7 +337,7 @@ export function addSplices(splices: Splices): i32 {
   let index = splices.index
   for (let page = splices.page; page < splices.pageCount; page++) {
     const at = splices.window + page * splices.pageBytes
-    const count = splices.nodeCount(at)
+    const count = leafNodes(at, splices.pageBytes)
     if (count == 0) break
     status = DONE
     for (; index < count; index++) {
