@@ -388,11 +388,9 @@ export class LayerNodes {
   }
 
   private checkRowCounts(layer: SlabReader, nodedata: SlabReader | null): void {
-    const { sourceRows: read, nodedataRows: readData } = this.totals.whole()
-    const there = nodeRows(layer).entries
-    const thereData = nodedataRows(nodedata)?.entries ?? 0
-    if (read === there && readData === thereData) return
-    throw layer.corrupt(`${read} + ${readData} rows were read of ${there} + ${thereData}`)
+    const { sourceRows, nodedataRows: readData } = this.totals.whole()
+    checkRows(layer, sourceRows, nodeRows(layer).entries)
+    if (nodedata !== null) checkRows(nodedata, readData, nodedataRows(nodedata)?.entries ?? 0)
   }
 
   private result(startedMs: number, isLimited: boolean, nodedataElapsedMs: number): LayerNodesResult {
@@ -436,6 +434,11 @@ export class LayerNodes {
   private runPath(partition: number): string {
     return this.runs.pathOf(partition)
   }
+}
+
+/** @throws {MigrationError} ERR_SLAB_CORRUPT when damage hides rows that the slab says it has */
+function checkRows(slab: SlabReader, read: number, there: number): void {
+  if (read !== there) throw slab.corrupt(`${read} of ${there} rows were read`)
 }
 
 /** The partitions among finished streams; parts of the merge have no counts. */
