@@ -52,6 +52,7 @@ export interface ParsedMigrate extends ParsedRunLog {
   onFailure?: string
   nice?: number
   maxDisk?: number
+  pageCache?: boolean
 }
 
 /** Gives a command the options of `migrate_020`. */
@@ -136,6 +137,7 @@ export function addRunOptions(command: CliCommand): CliCommand {
     .optionsGroup('Effect on other programs of this machine:')
     .option('--nice <n>', 'nice value of the run, 0 to 19, with all of its threads', niceOf)
     .option('--max-disk <MB/s>', 'write no more than so many MB per second to slabs and sorted runs', rateOf)
+    .option('--page-cache', "write new slabs through the system's page cache, on any file system")
     .optionsGroup('Who is told:')
     .addOption(
       new Option(

@@ -37,6 +37,7 @@ export const OPTION_NAMES: readonly string[] = [
   'on-success',
   'orphan-layers',
   'out',
+  'page-cache',
   'part',
   'part-bytes',
   'parts',

@@ -4,6 +4,7 @@ import { dumpErrors } from '../dest/error-dump.js'
 import { migrationLogPath } from '../dest/migration-log.js'
 import { ExitCode, MigrationError } from '../errors.js'
 import { isCodeLacking, keepCode } from '../file/compiled-code.js'
+import { usePageCache } from '../file/page-file.js'
 import { setWriteThrottle, type WriteThrottle } from '../file/write-throttle.js'
 import { countForms, formCountTable } from '../inspect/form-counts.js'
 import type { Log } from '../log.js'
@@ -106,6 +107,7 @@ async function migrate(parsed: ParsedMigrate, run: Run): Promise<ExitCode> {
   }
   if (parsed.metricsFile !== undefined) watch.tell(metricsSink(parsed.metricsFile, parsed.src, log))
   if (parsed.nice !== undefined) beNice(parsed.nice)
+  if (parsed.pageCache === true) usePageCache()
   const throttle = parsed.maxDisk === undefined ? null : setWriteThrottle(parsed.maxDisk * BYTES_PER_MB)
   const warn = (text: string) => log('WARNING', text)
   const { planned } = run

@@ -178,6 +178,7 @@ export function migrateRun(parsed: ParsedMigrate, options: MigrateOptions, runId
     memory: options.memoryBytes,
     nice: parsed.nice ?? null,
     'max-disk': parsed.maxDisk ?? null,
+    'page-cache': parsed.pageCache ?? false,
     'src-dedicated': options.srcDedicated,
     'dest-dedicated': options.destDedicated,
     'edit-batchsize': options.addMode === 'nexus' ? options.editBatchSize : null,

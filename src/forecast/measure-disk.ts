@@ -36,8 +36,7 @@ const MOST_WRITE_MS = 30_000
 const MOST_READ_BYTES = 1024 * MIB
 const KEY_BYTES = 40
 const VALUE_BYTES = 60
-/** A WebAssembly memory is page-aligned, as direct reads need it. It comes in units of 64 KiB. */
-declare const WebAssembly: { readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer } }
+/** A WebAssembly memory starts at a page of memory, as direct reads need it. It comes in units of 64 KiB. */
 const WASM_PAGE_BYTES = 65_536
 
 export interface DiskMeasure extends DiskRates {

@@ -1,11 +1,10 @@
-import { closeSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { hexOf } from '../bytes/hash.js'
 import { viewOf } from '../bytes/spans.js'
 import { Xxh64 } from '../bytes/xxh64.js'
 import { assert, MigrationError } from '../errors.js'
-import { writeAll } from '../file/write-all.js'
+import { PageFile } from '../file/page-file.js'
 import { BranchBuilder } from './branch-builder.js'
 import { overflowPages } from './chunk-writer.js'
 import { FREE_TXN_ID, mapSizeFor, metaPages, noTree, packRecord, treeRecord } from './file-records.js'
@@ -68,7 +67,7 @@ export class SlabFileBuilder {
 
   private constructor(
     private readonly dir: string,
-    private readonly fd: number,
+    private readonly file: PageFile,
     private readonly options: SlabFileBuilderOptions,
   ) {
     this.spare = spareRoom(options.fill ?? DEFAULT_FILL)
@@ -77,13 +76,13 @@ export class SlabFileBuilder {
   /** Starts a file in a new directory. */
   static create(dir: string, options: SlabFileBuilderOptions = {}): SlabFileBuilder {
     mkdirSync(dir, { mode: 0o700 })
-    return new SlabFileBuilder(dir, openSync(join(dir, 'data.mdb'), 'wx+', 0o600), options)
+    return new SlabFileBuilder(dir, new PageFile(join(dir, 'data.mdb'), true), options)
   }
 
   /** Continues a file in which these streams are durable. Reuses pages that belong to no stream. */
   static resume(dir: string, streams: Iterable<StreamState>, options: SlabFileBuilderOptions = {}): SlabFileBuilder {
-    const fd = openSync(join(dir, 'data.mdb'), 'r+')
-    const builder = new SlabFileBuilder(dir, fd, options)
+    const file = new PageFile(join(dir, 'data.mdb'), false)
+    const builder = new SlabFileBuilder(dir, file, options)
     let leavesEnd = 0
     const used: PageExtent[] = []
     for (const { stream, keyBase, extents, digest, leaves } of streams) {
@@ -98,16 +97,16 @@ export class SlabFileBuilder {
       builder.nextPage = first + count
     }
     const want = builder.nextPage * PAGE_BYTES
-    const { size } = fstatSync(fd)
+    const { size } = file
     if (size < want && used.length > 0) {
-      closeSync(fd)
+      file.close()
       throw new MigrationError(
         'ERR_CHECKPOINT_MISMATCH',
         `Cannot resume slab "${dir}": it has ${size} bytes, its checkpoint says ${want}`,
         { hint: 'Remove the directory and start its migration again' },
       )
     }
-    ftruncateSync(fd, want)
+    file.truncate(want)
     return builder
   }
 
@@ -227,15 +226,17 @@ export class SlabFileBuilder {
   sync(): void {
     if (this.failure !== null) throw this.failure
     this.attempt(() => {
-      fdatasyncSync(this.fd)
+      this.file.sync()
       this.leaves?.sync()
     })
   }
 
   /** Like `sync()` for everything placed before the call, while others keep placing pages. */
   async syncBehind(): Promise<void> {
-    await Promise.all([promisify(fdatasync)(this.fd), this.leaves?.syncBehind()]).catch((cause) => {
-      throw this.cannotWrite(cause)
+    if (this.failure !== null) throw this.failure
+    await Promise.all([this.file.syncBehind(), this.leaves?.syncBehind()]).catch((cause) => {
+      this.failure = this.cannotWrite(cause)
+      throw this.failure
     })
   }
 
@@ -262,10 +263,10 @@ export class SlabFileBuilder {
     const lastPage = this.nextPage - 1
     const bytes = this.nextPage * PAGE_BYTES
     if (this.failure !== null) throw this.failure
-    this.attempt(() => ftruncateSync(this.fd, bytes))
+    this.attempt(() => this.file.truncate(bytes))
     this.write(metaPages(mainDb, freeDb, lastPage, this.options.mapSize ?? mapSizeFor(bytes)), 0)
-    this.attempt(() => fsyncSync(this.fd))
-    closeSync(this.fd)
+    this.attempt(() => this.file.syncAll())
+    this.file.close()
     // Keep the file: a resumed build needs it until a checkpoint says that the slab is complete.
     this.leaves?.close()
     syncDir(this.dir)
@@ -273,7 +274,7 @@ export class SlabFileBuilder {
 
   /** Closes the file without finishing it. */
   close(): void {
-    closeSync(this.fd)
+    this.file.close()
     this.leaves?.close()
   }
 
@@ -295,7 +296,7 @@ export class SlabFileBuilder {
   }
 
   private write(bytes: Uint8Array, firstPage: number): void {
-    this.attempt(() => writeAll(this.fd, bytes, firstPage * PAGE_BYTES))
+    this.attempt(() => this.file.write(bytes, firstPage * PAGE_BYTES))
   }
 
   private attempt(act: () => void): void {

@@ -70,7 +70,7 @@ test('--max-disk holds back all pages and runs, and changes nothing of the resul
     return { dest, stderr }
   }
   const free = run('free')
-  const slow = run('slow', '--max-disk', '2.5')
+  const slow = run('slow', '--max-disk', '2.5', '--page-cache')
   assert.deepEqual(layerDigests(slow.dest), layerDigests(free.dest))
   assert.doesNotMatch(free.stderr, /--max-disk/)
   const [, bytes] = /--max-disk 2\.5 has let ([\d,]+) bytes through/.exec(slow.stderr) ?? []
