@@ -35,6 +35,7 @@ export interface KernelExports {
   faultKeyLength(): number
   newForm(
     id: number,
+    check: number,
     stortype: number,
     group: number,
     stor: number,
@@ -52,6 +53,10 @@ export interface KernelExports {
     storBytes: number,
     isTyped: boolean,
   ): number
+  newCheck(kind: number, chars: number, low: number, high: number, mark: number, items: number): number
+  setCheckItem(check: number, index: number, item: number): void
+  newChars(): number
+  isSure(check: number, at: number, end: number): number
   takeNodes(form: number): number
   forgetNames(): void
   beginRun(): void
@@ -92,6 +97,7 @@ export interface NodeHelp {
   learnTagProp(tag: number, form: number, name: number, bytes: number): number
   learnTag(name: number, bytes: number): number
   learnTagForm(tag: number, form: number): number
+  learnCheck(name: number, bytes: number): number
   isNormed(form: number, at: number, end: number): boolean
   indexOf(stortype: number, at: number, end: number, out: number): number
 }
@@ -147,6 +153,7 @@ export class Kernel {
       learnTagProp: (tag, form, name, bytes) => help().learnTagProp(tag, form, name, bytes),
       learnTag: (name, bytes) => help().learnTag(name, bytes),
       learnTagForm: (tag, form) => help().learnTagForm(tag, form),
+      learnCheck: (name, bytes) => help().learnCheck(name, bytes),
       isNormed: (form, at, end) => (help().isNormed(form, at, end) ? 1 : 0),
       indexOf: (stortype, at, end, out) => help().indexOf(stortype, at, end, out),
     }

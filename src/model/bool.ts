@@ -3,7 +3,7 @@ import { NormError } from '../norm-error.js'
 import { type Int, parseInt0 } from '../python/number.js'
 import { lower, strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { Type } from './type.js'
+import { type ByteCheck, Type } from './type.js'
 
 const yes = ['true', 't', 'y', 'yes', 'on']
 const no = ['false', 'f', 'n', 'no', 'off']
@@ -13,6 +13,10 @@ export class Bool extends Type {
 
   override isNormed(value: Value): boolean {
     return value === 0 || value === 1
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'int', low: 0, high: 1 }
   }
 
   protected override ofText(text: string): Value {

@@ -1,7 +1,7 @@
 import type { Value } from '../bytes/msgpack.js'
 import { ModelError, NormError, PyList, synError } from '../norm-error.js'
 import { StorType } from '../stortype/registry.js'
-import { type NdefMap, type Opts, Type } from './type.js'
+import { type ByteCheck, type NdefMap, type Opts, Type } from './type.js'
 
 type Field = readonly [string, string | readonly [string, Opts]]
 
@@ -14,6 +14,11 @@ export class Comp extends Type {
     const { fields } = this
     if (fields === undefined || !Array.isArray(value) || value.length !== fields.length) return false
     return value.every((item, i) => this.knownType(i)?.isNormed(item) ?? false)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    const { fields } = this
+    return fields === undefined ? null : { kind: 'tuple', items: fields.map((_, i) => this.knownType(i)) }
   }
 
   override keeps(value: Value): boolean {

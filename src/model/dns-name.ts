@@ -2,6 +2,7 @@ import type { Value } from '../bytes/msgpack.js'
 import { invalidInt, isInt16 } from '../python/number.js'
 import { lower, strip } from '../python/text.js'
 import { OwnStr } from './str.js'
+import { type ByteCheck, QUIET_CHARS } from './type.js'
 
 const ARPA6 = '.ip6.arpa'
 
@@ -9,6 +10,10 @@ const ARPA6 = '.ip6.arpa'
 export class DnsName extends OwnStr {
   override isNormed(value: Value): boolean {
     return typeof value === 'string' && /^[!-@[-~]*$/.test(value) && !value.endsWith(ARPA6)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'dnsName', chars: QUIET_CHARS }
   }
 
   protected override ofText(text: string): Value {

@@ -5,14 +5,23 @@ import { isAscii, lower, splitOnce, strip, stripChars } from '../python/text.js'
 import { guidOf, isGuid, RANDOM_GUID } from './guid.js'
 import { unhex } from './hex.js'
 import { OwnStr } from './str.js'
+import type { ByteCheck } from './type.js'
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const plainFile = /^(?:sha256:[0-9a-f]{64}|guid:[0-9a-f]{32})$/
+
+/** What norming keeps in a name, as the inside of a character class. */
+const PLAIN_CHARS = ' !-.0-@[\\]-~'
+const SLASH = 0x2f
 
 /** file:base: the last part of a path. */
 export class FileBase extends OwnStr {
   override isNormed(value: Value): boolean {
     return typeof value === 'string' && /^[!-.0-@[\]-~]*$/.test(value)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'text', chars: PLAIN_CHARS }
   }
 
   protected override ofText(text: string): Value {
@@ -24,6 +33,10 @@ export class FileBase extends OwnStr {
 
 /** file:path: lower case, with "/" between the parts and nothing relative. */
 export class FilePath extends OwnStr {
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'filePath', chars: PLAIN_CHARS, mark: SLASH }
+  }
+
   protected override ofText(text: string): Value {
     const lead = text.startsWith('/') ? '/' : ''
     const plain = stripChars(lower(strip(text)).replaceAll('\\', '/'), '/')
@@ -43,6 +56,10 @@ export class FilePath extends OwnStr {
 export class FileBytes extends OwnStr {
   override isNormed(value: Value): boolean {
     return typeof value === 'string' && plainFile.test(value)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'fileBytes', chars: '0-9a-f' }
   }
 
   protected override ofArray(items: readonly Value[]): Value {

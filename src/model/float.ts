@@ -3,7 +3,7 @@ import { fromJson, type Json } from '../bytes/value-json.js'
 import { type Int, intToFloat, parseFloat64 } from '../python/number.js'
 import { pyRepr } from '../python/repr.js'
 import { StorType } from '../stortype/registry.js'
-import { type Opt, Type } from './type.js'
+import { type ByteCheck, type Opt, Type } from './type.js'
 
 /**
  * A float with a minimum and a maximum; `minisvalid` and `maxisvalid` say whether the bounds themselves are allowed.
@@ -15,6 +15,10 @@ export class FloatType extends Type {
 
   override isNormed(value: Value): boolean {
     return value instanceof Float && !Number.isNaN(value.value) && this.fault(value.value) === null
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'float', low: this.min?.value ?? -Infinity, high: this.max?.value ?? Infinity }
   }
 
   /** 0.1.x stores the longitude -180.0, which 0.2.x rejects as too low. */

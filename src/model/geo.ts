@@ -5,7 +5,7 @@ import { compilePattern } from '../python/regex.js'
 import { strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
 import { IntType } from './int.js'
-import { Type } from './type.js'
+import { type ByteCheck, Type } from './type.js'
 
 const units: { readonly [unit: string]: number } = { mm: 1, cm: 10, m: 1000, meters: 1000, km: 1000000 }
 const number = compilePattern(String.raw`\s*-?\d+(\.\d+)?`)
@@ -35,6 +35,10 @@ export class LatLong extends Type {
   override isNormed(value: Value): boolean {
     if (!Array.isArray(value) || value.length !== 2) return false
     return this.core('geo:latitude').isNormed(value[0]) && this.core('geo:longitude').isNormed(value[1])
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'tuple', items: [this.core('geo:latitude'), this.core('geo:longitude')] }
   }
 
   override keeps(value: Value): boolean {

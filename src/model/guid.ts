@@ -3,7 +3,7 @@ import type { Value } from '../bytes/msgpack.js'
 import { packed } from '../norm-error.js'
 import { lower } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { Type } from './type.js'
+import { type ByteCheck, Type } from './type.js'
 
 const exactly32Hex = /^[0-9a-f]{32}$/
 
@@ -16,6 +16,10 @@ export class Guid extends Type {
 
   override isNormed(value: Value): boolean {
     return typeof value === 'string' && exactly32Hex.test(value)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'text', chars: '0-9a-f', low: 32, high: 32 }
   }
 
   protected override ofText(text: string): Value {

@@ -2,7 +2,7 @@ import type { Value } from '../bytes/msgpack.js'
 import { NormError, synError } from '../norm-error.js'
 import { isAscii, lower, strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { modelError, type Opts, Type, type TypeModel } from './type.js'
+import { type ByteCheck, modelError, type Opts, Type, type TypeModel } from './type.js'
 
 const lowerHex = /^[0-9a-f]+$/
 
@@ -23,6 +23,11 @@ export class Hex extends Type {
   override isNormed(value: Value): boolean {
     if (typeof value !== 'string' || !lowerHex.test(value)) return false
     return this.size === 0 ? value.length % 2 === 0 : value.length === this.size
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    const { size } = this
+    return { kind: 'text', chars: '0-9a-f', low: Math.max(size, 2), high: size === 0 ? Infinity : size, mark: 2 }
   }
 
   protected override ofText(text: string): Value {

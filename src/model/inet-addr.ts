@@ -4,6 +4,7 @@ import { compilePattern } from '../python/regex.js'
 import { lower, splitOnce, strip, stripChars, unshield } from '../python/text.js'
 import { guidOf } from './guid.js'
 import { OwnStr } from './str.js'
+import type { ByteCheck } from './type.js'
 
 /** An IPv6 address in brackets and a port. */
 export const bracketed = compilePattern(String.raw`^\[([a-f0-9\.:]+)\]:(\d+)$`)
@@ -19,6 +20,10 @@ export class Addr extends OwnStr {
   override isNormed(value: Value): boolean {
     const match = typeof value === 'string' ? plainAddress.exec(value) : null
     return match !== null && Number(match[1] ?? 0) <= 65535
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'addr' }
   }
 
   /** 0.1.x stores a host as the MD5 of its name; norming that again gives another MD5. */

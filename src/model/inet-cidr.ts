@@ -5,9 +5,14 @@ import { parseInt10 } from '../python/number.js'
 import { pyRepr } from '../python/repr.js'
 import { splitOnce } from '../python/text.js'
 import { OwnStr } from './str.js'
+import type { ByteCheck } from './type.js'
 
 /** inet:cidr4: the network's address and prefix length. */
 export class Cidr4 extends OwnStr {
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'cidr4' }
+  }
+
   /** The first and the last address of a block. */
   bounds(text: string): [number, number] {
     const { network, size } = this.block(text)

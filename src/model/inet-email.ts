@@ -3,12 +3,20 @@ import { NormError } from '../norm-error.js'
 import { parseAddress } from '../python/rfc2822.js'
 import { lower, splitOnce, strip, words } from '../python/text.js'
 import { OwnStr } from './str.js'
+import type { ByteCheck } from './type.js'
+
+/** What inet:user leaves unchanged, without "@". */
+const USER_CHARS = '!-?[-~'
 
 export class Email extends OwnStr {
   override isNormed(value: Value): boolean {
     if (typeof value !== 'string') return false
     const [user, fqdn] = splitOnce(value, '@')
     return fqdn !== undefined && /^[!-@[-~]*$/.test(user) && this.core('inet:fqdn').isNormed(fqdn)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'email', chars: USER_CHARS, items: [this.core('inet:fqdn')] }
   }
 
   protected override ofText(text: string): Value {

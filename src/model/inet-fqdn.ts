@@ -2,9 +2,10 @@ import type { Value } from '../bytes/msgpack.js'
 import { encodeIdna } from '../python/idna.js'
 import { isAscii, lower, strip, stripChars, wordChars } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { Type } from './type.js'
+import { type ByteCheck, Type } from './type.js'
 
 const plainFqdn = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/
+const DOT = 0x2e
 const dotted = /^(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})$/
 
 /** A domain name, in lower case and IDNA 2003. */
@@ -13,6 +14,10 @@ export class Fqdn extends Type {
 
   override isNormed(value: Value): boolean {
     return typeof value === 'string' && plainFqdn.test(value) && /[a-z_-]/.test(value)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'fqdn', chars: 'a-z0-9_-', high: 63, mark: DOT }
   }
 
   protected override ofText(text: string): Value {

@@ -6,7 +6,7 @@ import { indexOf, StorType, StorTypeError } from '../stortype/registry.js'
 import type { Cidr4, Cidr6 } from './inet-cidr.js'
 import { refanged } from './inet-fqdn.js'
 import { Range } from './range.js'
-import { Type } from './type.js'
+import { type ByteCheck, Type } from './type.js'
 
 /** An IPv4 address as an int. */
 export class Ipv4 extends Type {
@@ -14,6 +14,10 @@ export class Ipv4 extends Type {
 
   override isNormed(value: Value): boolean {
     return typeof value === 'number' && value >= 0 && value <= 0xffffffff
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'int', low: 0, high: 0xffffffff }
   }
 
   /** Higher bits are cut off. */
@@ -36,6 +40,10 @@ export function parseIpv4Text(text: string): number | null {
 /** An IPv6 address as text. IPv4 addresses become mapped ones. */
 export class Ipv6 extends Type {
   readonly stortype = StorType.ipv6
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'ipv6' }
+  }
 
   protected override ofInt(int: Int): Value {
     try {

@@ -5,16 +5,23 @@ import { lower, splitOnce } from '../python/text.js'
 import { bracketed } from './inet-addr.js'
 import { parseIpv4Text } from './inet-ip.js'
 import { OwnStr } from './str.js'
+import type { ByteCheck } from './type.js'
 
 /** A URL whose host is a lower-case name that cannot be an address, with no leading zeros in the port. */
 const plainUrl =
   /^[a-z0-9+.-]+:\/\/[a-z][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*(?::(0|[1-9][0-9]{0,4}))?(?=[/?]|$)[^?]*(?:\?[\s\S]|$)/
+/** The labels of such a name. */
+const PLAIN_NAME: ByteCheck = { kind: 'parts', chars: 'a-z0-9_-', high: 63, mark: 0x2e }
 
 /** inet:url: norms the protocol and the host, and keeps the rest. */
 export class Url extends OwnStr {
   override isNormed(value: Value): boolean {
     const match = typeof value === 'string' ? plainUrl.exec(value) : null
     return match !== null && Number(match[1] ?? 0) <= 65535
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'url', chars: 'a-z0-9+.-', items: [PLAIN_NAME] }
   }
 
   protected override ofText(text: string): Value {

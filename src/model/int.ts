@@ -2,7 +2,7 @@ import type { Value } from '../bytes/msgpack.js'
 import { type Int, parseInt0, smallest } from '../python/number.js'
 import { lower } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { modelError, type Opts, Type, type TypeModel } from './type.js'
+import { type ByteCheck, modelError, type Opts, Type, type TypeModel } from './type.js'
 
 const stortypes: { readonly [sizeAndSign: string]: number } = {
   '1true': StorType.i8,
@@ -44,6 +44,10 @@ export class IntType extends Type {
 
   override isNormed(value: Value): boolean {
     return typeof value === 'number' && value >= this.min && value <= this.max && this.values.size === 0
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return this.values.size > 0 ? null : { kind: 'int', low: Number(this.min), high: Number(this.max) }
   }
 
   protected override ofText(text: string): Value {

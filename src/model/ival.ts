@@ -4,7 +4,7 @@ import { smallest } from '../python/number.js'
 import { lower, shield, splitOnce, strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
 import type { Time } from './time.js'
-import { Type } from './type.js'
+import { type ByteCheck, Type } from './type.js'
 
 /** A pair of times, the earlier one first. */
 export class Ival extends Type {
@@ -15,6 +15,10 @@ export class Ival extends Type {
     const [min, max] = value
     if (typeof min !== 'number' || typeof max !== 'number') return false
     return min < max && this.time.isNormed(max)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'ordered', low: 1, items: [this.time, this.time] }
   }
 
   protected override ofInt(int: Int): Value {

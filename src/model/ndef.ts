@@ -3,7 +3,7 @@ import { PyList, synError } from '../norm-error.js'
 import { rejectUnhashable } from '../python/order.js'
 import { splitOnce } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { type NdefMap, Type } from './type.js'
+import { type ByteCheck, type NdefMap, Type } from './type.js'
 
 /** A form and a value of it. */
 export class Ndef extends Type {
@@ -12,6 +12,10 @@ export class Ndef extends Type {
   override isNormed(value: Value): boolean {
     if (!Array.isArray(value) || value.length !== 2) return false
     return this.model.form(value[0])?.type.isNormed(value[1]) ?? false
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'ndef' }
   }
 
   override keeps(value: Value): boolean {
@@ -69,6 +73,10 @@ export class Edge extends Type {
     return Array.isArray(value) && value.length === 2 && this.bothEnds(value, (end) => this.core('ndef').isNormed(end))
   }
 
+  override get byteCheck(): ByteCheck | null {
+    return this.tupleCheck([])
+  }
+
   override keeps(value: Value): boolean {
     return Array.isArray(value) && value.length === 2 && this.bothEnds(value, (end) => this.core('ndef').keeps(end))
   }
@@ -84,6 +92,11 @@ export class Edge extends Type {
   protected override ofArray(items: readonly Value[]): Value {
     if (items.length !== 2) throw this.bad('edge requires (ndef, ndef)', items as Value[])
     return this.ends(items[0], items[1])
+  }
+
+  protected tupleCheck(others: readonly Type[]): ByteCheck | null {
+    const isFree = [this.opts['n1:forms'], this.opts['n2:forms']].every((forms) => (forms ?? null) === null)
+    return isFree ? { kind: 'tuple', items: [this.core('ndef'), this.core('ndef'), ...others] } : null
   }
 
   protected ends(first: Value, second: Value): [Value, Value] {
@@ -113,6 +126,10 @@ export class TimeEdge extends Edge {
   override isNormed(value: Value): boolean {
     if (!Array.isArray(value) || value.length !== 3 || !this.core('time').isNormed(value[2])) return false
     return this.bothEnds(value, (end) => this.core('ndef').isNormed(end))
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return this.tupleCheck([this.core('time')])
   }
 
   override keeps(value: Value): boolean {

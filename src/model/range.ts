@@ -3,7 +3,7 @@ import { ModelError, PyList } from '../norm-error.js'
 import { pyLess } from '../python/order.js'
 import { splitOnce } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { modelError, type Opts, Type, type TypeModel } from './type.js'
+import { type ByteCheck, modelError, type Opts, Type, type TypeModel } from './type.js'
 
 /** A minimum and a maximum of one type. */
 export class Range extends Type {
@@ -22,6 +22,12 @@ export class Range extends Type {
     return (
       typeof min === 'number' && typeof max === 'number' && min <= max && value.every((v) => this.subtype.isNormed(v))
     )
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return this.subtype.byteCheck?.kind === 'int'
+      ? { kind: 'ordered', low: 0, items: [this.subtype, this.subtype] }
+      : null
   }
 
   protected override ofText(text: string): Value {

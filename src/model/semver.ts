@@ -3,6 +3,7 @@ import { NormError } from '../norm-error.js'
 import { type Int, parseInt10, smallest } from '../python/number.js'
 import { strip } from '../python/text.js'
 import { IntType } from './int.js'
+import type { ByteCheck } from './type.js'
 
 const HIGHEST = 0xfffffffffffffffn
 const NUMBER_BITS = 20
@@ -12,6 +13,10 @@ const semver = /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(?:-([0-9A-Za-
 export class SemVer extends IntType {
   override isNormed(value: Value): boolean {
     return typeof value === 'number' && value >= 0
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'int', low: 0 }
   }
 
   protected override ofInt(int: Int): Value {

@@ -4,10 +4,13 @@ import type { Int } from '../python/number.js'
 import { compilePattern, type Pattern } from '../python/regex.js'
 import { lower, strip, words } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { type Opts, Type, type TypeModel } from './type.js'
+import { type ByteCheck, type Opts, QUIET_CHARS, Type, type TypeModel } from './type.js'
 
 /** Text that lower(), strip() and onespace all leave unchanged. */
 const quiet = /^[!-@[-~]+$/
+const ASCII_NOT_UPPER = '\\0-@[-\\x7f'
+const ALL_CHARS = '\\0-\\xff'
+const SPACE = 0x20
 
 /** Text. `lower`, `strip` and `onespace` change it; then `enums` ("a,b,c") and `regex` check it. */
 export class Str extends Type {
@@ -26,6 +29,15 @@ export class Str extends Type {
     if (typeof value !== 'string' || this.allowed !== null || this.pattern !== null) return false
     const { lower: isLower, strip: isStripped, onespace } = this.opts
     return (!isLower && !isStripped && !onespace) || quiet.test(value)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    if (this.allowed !== null || this.pattern !== null) return null
+    const { lower: isLower, strip: isStripped, onespace } = this.opts
+    const quietChars = isLower ? QUIET_CHARS : '!-~'
+    if (onespace) return { kind: 'parts', chars: quietChars, mark: SPACE }
+    if (isStripped) return { kind: 'text', chars: ` ${quietChars}` }
+    return { kind: 'text', chars: isLower ? ASCII_NOT_UPPER : ALL_CHARS }
   }
 
   protected override ofText(text: string): Value {
@@ -49,6 +61,10 @@ export class Str extends Type {
 export abstract class OwnStr extends Str {
   override isNormed(_value: Value): boolean {
     return false
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return null
   }
 
   protected abstract override ofText(text: string): Value

@@ -3,7 +3,7 @@ import { decimalOf, type Int, invalidInt, smallest } from '../python/number.js'
 import { digits } from '../python/text.js'
 import { IntType } from './int.js'
 import { OwnStr } from './str.js'
-import type { Opts, TypeModel } from './type.js'
+import type { ByteCheck, Opts, TypeModel } from './type.js'
 
 const IMEI_DIGITS = 14
 
@@ -11,6 +11,10 @@ const IMEI_DIGITS = 14
 export class Phone extends OwnStr {
   override isNormed(value: Value): boolean {
     return typeof value === 'string' && /^[0-9]+$/.test(value)
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'text', chars: '0-9', low: 1 }
   }
 
   protected override ofText(text: string): Value {
@@ -37,6 +41,10 @@ export class Imsi extends IntType {
     return typeof value === 'number' && value >= 0 && value < 1e15
   }
 
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'int', low: 0, high: 1e15 - 1 }
+  }
+
   protected override ofInt(int: Int): Value {
     const { length } = int.toString()
     if (length > 15) throw this.bad(`invalid imsi len: ${length}`, int)
@@ -52,6 +60,10 @@ export class Imei extends IntType {
 
   override isNormed(_value: Value): boolean {
     return false
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return null
   }
 
   protected override ofInt(int: Int): Value {

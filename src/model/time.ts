@@ -4,7 +4,7 @@ import { decimalOf, type Int, parseInt0, smallest } from '../python/number.js'
 import { pyRepr } from '../python/repr.js'
 import { digits, lower, strip } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
-import { type Opts, Type, type TypeModel } from './type.js'
+import { type ByteCheck, type Opts, Type, type TypeModel } from './type.js'
 
 /** "?": some time in the future. */
 const FUTURE = 0x7fffffffffffffffn
@@ -64,6 +64,10 @@ export class Time extends Type {
 
   override isNormed(value: Value): boolean {
     return typeof value === 'number' && value <= LATEST
+  }
+
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'int', high: LATEST }
   }
 
   override ofInt(int: Int): Int {

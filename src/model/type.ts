@@ -24,6 +24,48 @@ export interface TypeModel {
   clone(base: Type, opts: Opts): Type
 }
 
+/**
+ * What tells by the msgpack of a value alone, with nothing decoded, that norm() returns it unchanged. It need not know
+ * all such values: who checks asks isNormed() about the others.
+ *
+ * - `int` and `float`: from `low` to `high`, floats without the bounds themselves
+ * - `tuple`: an array of `items`; `ordered`: two ints, the second at least `low` higher; `ndef`: as its form has it
+ * - `text`: `low` to `high` bytes, a multiple of `mark`, each in `chars`, with no space at the ends
+ * - `parts`: `chars`, up to `high` bytes each, with the character `mark` between them; `fqdn` the same, but no address
+ * - others: as src/kernel/assembly/check-texts.ts has them
+ */
+export interface ByteCheck {
+  readonly kind: (typeof BYTE_CHECKS)[number]
+  /** The inside of a character class, for bytes. */
+  readonly chars?: string
+  readonly low?: number
+  readonly high?: number
+  readonly mark?: number
+  readonly items?: readonly (Type | ByteCheck | undefined)[]
+}
+
+export const BYTE_CHECKS = [
+  'int',
+  'float',
+  'tuple',
+  'ordered',
+  'ndef',
+  'text',
+  'parts',
+  'fqdn',
+  'dnsName',
+  'email',
+  'url',
+  'addr',
+  'fileBytes',
+  'filePath',
+  'ipv6',
+  'cidr4',
+] as const
+
+/** ASCII that lower() and strip() leave unchanged wherever it stands. */
+export const QUIET_CHARS = '!-@[-~'
+
 /** Maps an ndef to another one. */
 export type NdefMap = (form: string, valu: Value) => readonly [string, Value]
 
@@ -71,6 +113,11 @@ export abstract class Type {
   /** True when norm() surely returns the value unchanged. Much faster than norm(). False means "not sure". */
   isNormed(_value: Value): boolean {
     return false
+  }
+
+  /** What tells without the value itself that isNormed() would hold for it, or norm() return it; null when nothing does. */
+  get byteCheck(): ByteCheck | null {
+    return null
   }
 
   /**

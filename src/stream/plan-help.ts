@@ -1,9 +1,11 @@
 import { decode, pyEquals } from '../bytes/msgpack.js'
 import type { Kernel, NodeHelp } from '../kernel/kernel.js'
+import type { Type } from '../model/type.js'
 import { writeIndex } from '../stortype/registry.js'
 import type { FormPlan, PropPlan } from '../translate/form-plan.js'
 import type { NodePlans } from '../translate/node-plans.js'
 import { strictText } from '../translate/source-node.js'
+import type { CheckPlans } from './check-plans.js'
 
 /** A form that the kernel knows. */
 export interface KnownForm {
@@ -24,6 +26,7 @@ export class PlanHelp implements NodeHelp {
     private readonly plans: NodePlans,
     /** By the id that the kernel has for them. */
     private readonly forms: KnownForm[],
+    private readonly checks: CheckPlans,
   ) {}
 
   learnForm(name: number, bytes: number): number {
@@ -37,6 +40,7 @@ export class PlanHelp implements NodeHelp {
     const { stor, storBytes } = packedStor(plan)
     const form = calls.newForm(
       this.forms.length,
+      this.checkOf(plan.form.type),
       plan.stortype,
       plan.group,
       stor,
@@ -72,6 +76,12 @@ export class PlanHelp implements NodeHelp {
     return this.plans.tagForm(tag, this.forms[form].plan)
   }
 
+  learnCheck(name: number, bytes: number): number {
+    const text = this.text(name, bytes)
+    const type = orNull(() => (text === null ? null : this.plans.formType(text)))
+    return type === null ? 0 : this.checkOf(type)
+  }
+
   isNormed(form: number, at: number, end: number): boolean {
     const { type } = this.forms[form].plan.form
     try {
@@ -94,6 +104,10 @@ export class PlanHelp implements NodeHelp {
     } catch {
       return -1
     }
+  }
+
+  private checkOf(type: Type): number {
+    return orNull(() => this.checks.of(type)) ?? 0
   }
 
   private value(plan: () => PropPlan | null): number {

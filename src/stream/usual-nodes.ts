@@ -11,6 +11,7 @@ import type { SlabReader } from '../page/page-reader.js'
 import type { RowAt, RowCursor } from '../page/row-cursor.js'
 import type { NodeTranslator } from '../translate/node.js'
 import type { NodePlans } from '../translate/node-plans.js'
+import { CheckPlans } from './check-plans.js'
 import { type KnownForm, PlanHelp } from './plan-help.js'
 import { RangeScan } from './range-scan.js'
 
@@ -25,7 +26,7 @@ const BIG_REF_BYTES = 8
 const KERNEL_DBS = ['byprop', 'byarray', 'bytag', 'bytagprop'] as const satisfies readonly NodeIndexDb[]
 
 /** What the kernel of this thread knows: it has to forget the names of another translator. */
-let known: { readonly plans: NodePlans; readonly forms: KnownForm[] } | null = null
+let known: { readonly plans: NodePlans; readonly forms: KnownForm[]; readonly checks: CheckPlans } | null = null
 
 /** A row of a node that the kernel leaves to us. */
 class CopiedRow implements RowAt {
@@ -80,10 +81,10 @@ export class UsualNodes extends RangeScan {
     const { plans } = translator
     if (known?.plans !== plans) {
       calls.forgetNames()
-      known = { plans, forms: [] }
+      known = { plans, forms: [], checks: new CheckPlans(this.kernel) }
     }
     this.forms = known.forms
-    this.kernel.nodeHelp = new PlanHelp(this.kernel, plans, this.forms)
+    this.kernel.nodeHelp = new PlanHelp(this.kernel, plans, this.forms, known.checks)
     this.indexes = perDb(KERNEL_DBS, (db) => new KernelIndexRows(this.kernel, calls.indexRows(KERNEL_DBS.indexOf(db))))
     calls.beginRun()
     // A task before this one may have failed.

@@ -3,6 +3,7 @@ import { PairIndex } from '../bytes/pair-index.js'
 import { SpanMap } from '../bytes/span-map.js'
 import { INDEX_DBS, type IndexDb, type KeyName, keyOf } from '../layout/dest-dbs.js'
 import type { Model } from '../model/model.js'
+import type { Type } from '../model/type.js'
 import { FormPlan, PropPlan } from './form-plan.js'
 import { NameTable } from './name-table.js'
 import { Rejected, reject } from './node-failure.js'
@@ -77,6 +78,11 @@ export class NodePlans {
   /** Starts another task. Keeps what it has learned. */
   nextTask(): void {
     this.usedByTask.clear()
+  }
+
+  /** The type of a form; null if the model has no such form. */
+  formType(form: string): Type | null {
+    return this.model.form(form)?.type ?? null
   }
 
   /** The plan of a form; null if the model has no such form. */

@@ -27,6 +27,8 @@ export declare function learnTag(name: usize, bytes: u32): i32
 /** The group of the index rows of a tag and a form. */
 export declare function learnTagForm(tag: i32, form: i32): i32
 
+/** What tells by its bytes that a value of the form norms to itself: the address of a check, or 0. */
+export declare function learnCheck(name: usize, bytes: u32): usize
 /** Whether the value norms to itself. */
 export declare function isNormed(form: i32, at: usize, end: usize): i32
 /** Writes the index of an unusual value and returns its length, or -1. */

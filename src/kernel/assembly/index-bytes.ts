@@ -1,5 +1,6 @@
 import { canonicalEnd } from './canonical'
-import { asciiEnd, skip, textStart, u16At, u32At, u64At } from './msgpack'
+import { canonicalIpv6 } from './ipv6'
+import { asciiEnd, intAt, NO_INT, skip, textStart } from './msgpack'
 import { sha256 } from './sha256'
 import { copy } from './spans'
 
@@ -20,15 +21,13 @@ const MSGP: u32 = 13
 const LOC: u32 = 15
 const TAG: u32 = 16
 const FQDN: u32 = 17
+const IPV6: u32 = 18
 const MIN_TIME: u32 = 21
 const FLOAT64: u32 = 22
 
 const NULL: u8 = 0xc0
 const MOST_TEXT_BYTES: usize = 256
 const MOST_INDEX_BYTES: usize = 503
-/** Ints beyond are big ints in JavaScript, which takes care of them. */
-const SAFE: i64 = (1 << 53) - 1
-const NO_INT = i64.MIN_VALUE
 
 /** Writes the index of the value `[at, end)` and returns its length; -1 when JavaScript has to make it. */
 export function writeIndex(stortype: u32, at: usize, end: usize, out: usize): i32 {
@@ -73,6 +72,10 @@ export function writeIndex(stortype: u32, at: usize, end: usize, out: usize): i3
       return hierarchy(at, end, out)
     case FQDN:
       return reversed(at, end, out)
+    case IPV6: {
+      const from = textStart(at)
+      return from != 0 && canonicalIpv6(from, end, out) ? 16 : -1
+    }
     case FLOAT64: {
       if (load<u8>(at) != 0xcb) return -1
       store<u64>(out, load<u64>(at, 1))
@@ -139,39 +142,4 @@ function reversed(at: usize, end: usize, out: usize): i32 {
   if (from == 0 || end - from > MOST_TEXT_BYTES || asciiEnd(from, end) != end) return -1
   for (let i: usize = end; i > from; i--) store<u8>(out + (end - i), load<u8>(i - 1))
   return <i32>(end - from)
-}
-
-/** The int (or bool) at `at`, or NO_INT. */
-function intAt(at: usize): i64 {
-  const tag = load<u8>(at)
-  if (tag <= 0x7f) return tag
-  if (tag >= 0xe0) return <i64>tag - 0x100
-  switch (tag) {
-    case 0xc2:
-      return 0
-    case 0xc3:
-      return 1
-    case 0xcc:
-      return load<u8>(at, 1)
-    case 0xcd:
-      return u16At(at + 1)
-    case 0xce:
-      return u32At(at + 1)
-    case 0xcf: {
-      const value = u64At(at + 1)
-      return value <= <u64>SAFE ? <i64>value : NO_INT
-    }
-    case 0xd0:
-      return load<i8>(at, 1)
-    case 0xd1:
-      return <i16>u16At(at + 1)
-    case 0xd2:
-      return <i32>u32At(at + 1)
-    case 0xd3: {
-      const value = <i64>u64At(at + 1)
-      return value >= -SAFE && value <= SAFE ? value : NO_INT
-    }
-    default:
-      return NO_INT
-  }
 }

@@ -1,4 +1,5 @@
 // The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
+export { isSure, newChars, newCheck, setCheckItem } from './checks'
 export { addIndexRow, clearIndexRows, newIndexRows } from './index-rows'
 export { addRow, finishPages, freePages, newPages } from './leaf-pages'
 export { allocate, release } from './memory'

@@ -1,5 +1,8 @@
 /** msgpack-python gives up at this depth too. */
 const MAX_DEPTH: u32 = 511
+/** Ints beyond are big ints in JavaScript, which takes care of them. */
+const SAFE: i64 = (1 << 53) - 1
+export const NO_INT = i64.MIN_VALUE
 
 /** The address behind the value at `at`; 0 when it does not end by `end`, or holds text that is not UTF-8. */
 export function skip(at: usize, end: usize, depth: u32 = 0): usize {
@@ -81,6 +84,41 @@ export function asciiEnd(at: usize, end: usize): usize {
   }
   while (at < end && load<u8>(at) < 0x80) at++
   return at
+}
+
+/** The int (or bool) at `at`, or NO_INT. */
+export function intAt(at: usize): i64 {
+  const tag = load<u8>(at)
+  if (tag <= 0x7f) return tag
+  if (tag >= 0xe0) return <i64>tag - 0x100
+  switch (tag) {
+    case 0xc2:
+      return 0
+    case 0xc3:
+      return 1
+    case 0xcc:
+      return load<u8>(at, 1)
+    case 0xcd:
+      return u16At(at + 1)
+    case 0xce:
+      return u32At(at + 1)
+    case 0xcf: {
+      const value = u64At(at + 1)
+      return value <= <u64>SAFE ? <i64>value : NO_INT
+    }
+    case 0xd0:
+      return load<i8>(at, 1)
+    case 0xd1:
+      return <i16>u16At(at + 1)
+    case 0xd2:
+      return <i32>u32At(at + 1)
+    case 0xd3: {
+      const value = <i64>u64At(at + 1)
+      return value >= -SAFE && value <= SAFE ? value : NO_INT
+    }
+    default:
+      return NO_INT
+  }
 }
 
 export function u16At(at: usize): u32 {

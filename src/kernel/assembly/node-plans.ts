@@ -6,6 +6,8 @@ export class FormPlan {
   next: usize
   /** What JavaScript calls it. */
   id: i32
+  /** What tells by its bytes that a value norms to itself, or 0. */
+  check: usize
   stortype: u32
   /** The group of its values among the index rows by property. */
   group: i32
@@ -55,6 +57,7 @@ let tagFormCount: i32 = 0
 /** Adds a form. `names` has the msgpack of its name, `packedBytes` long, and then the name. */
 export function newForm(
   id: i32,
+  check: usize,
   stortype: u32,
   group: i32,
   stor: u32,
@@ -66,6 +69,7 @@ export function newForm(
   const form = changetype<FormPlan>(heap.alloc(offsetof<FormPlan>()))
   form.next = forms
   form.id = id
+  form.check = check
   form.stortype = stortype
   form.group = group
   form.stor = stor

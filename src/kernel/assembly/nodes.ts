@@ -1,4 +1,6 @@
 import { BUID_BYTES } from './buid'
+import { Check } from './check-kinds'
+import { forgetChecks, isSure } from './checks'
 import { indexOf, isNormed, learnForm, learnProp, learnTag, learnTagForm, learnTagProp } from './env'
 import { writeIndex } from './index-bytes'
 import { clearIndexRows, IndexRows, newIndexRows } from './index-rows'
@@ -137,6 +139,7 @@ export function forgetNames(): void {
   tagForms.clear()
   tagProps.clear()
   forgetPlans()
+  forgetChecks()
 }
 
 /** Reads and translates nodes until there is one that JavaScript has to take, whose rows then are `rowAt()`. */
@@ -242,7 +245,9 @@ function isSound(form: FormPlan, row: Row): bool {
   copy(at + 1 + form.packedBytes, row.valu, valuBytes)
   const hash = at + bytes
   sha256(hash, at, bytes)
-  return same(hash, buid, BUID_BYTES) && isNormed(form.id, row.valu, row.valuEnd) != 0
+  if (!same(hash, buid, BUID_BYTES)) return false
+  if (form.check != 0 && isSure(changetype<Check>(form.check), row.valu, row.valuEnd)) return true
+  return isNormed(form.id, row.valu, row.valuEnd) != 0
 }
 
 /** Makes the index rows of all rows but the form row, in the order in which JavaScript makes them. */
