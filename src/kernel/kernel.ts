@@ -29,7 +29,8 @@ export interface KernelExports {
   nodeRowCount(): number
   lastBuid(): number
   nextPage(): number
-  limitNodes(isLimited: boolean): number
+  limitNodes(isLimited: boolean, isWhole: boolean): number
+  formOfData(): number
   rowFault(): number
   faultKey(): number
   faultKeyLength(): number

@@ -11,7 +11,7 @@ import type { FormPlan } from '../translate/form-plan.js'
 import type { NodeOutcome, NodeTranslator } from '../translate/node.js'
 import { packedName, SourceNode, strictText } from '../translate/source-node.js'
 import { RangeScan } from './range-scan.js'
-import { UsualNodes } from './usual-nodes.js'
+import { type DataNode, UsualNodes } from './usual-nodes.js'
 import { openSource } from './worker-state.js'
 
 /** Always copies: `slice()` of a `Buffer` is a view. */
@@ -54,6 +54,8 @@ export class NodeStream {
   buid: Uint8Array = this.node.buid
   /** False when the buid has node data only. */
   hasNode = false
+  /** What the kernel has translated of the node; null when it is in `node`. */
+  usualNode: DataNode | null = null
   /** The node's form row in `node`, or -1. */
   formRow = -1
   /** What is missing from the translated node, if anything. */
@@ -129,8 +131,14 @@ export class NodeStream {
 
   /** Goes to the next node. @throws {MigrationError} when the source is damaged */
   next(): boolean {
-    const { nodeRows, dataRows } = this
-    while (nodeRows.isOpen || dataRows.isOpen) {
+    const { nodeRows, dataRows, usual } = this
+    for (;;) {
+      this.usualNode = usual?.takeDataNode() ?? null
+      if (this.usualNode !== null) {
+        this.takeDataOf(this.usualNode)
+        return true
+      }
+      if (!nodeRows.isOpen && !dataRows.isOpen) return false
       if (nodeRows.isOpen && nodeRows.keyBytes < BUID_BYTES) this.short('nodes', nodeRows)
       else if (dataRows.isOpen && dataRows.keyBytes < BUID_BYTES) this.short('nodedata', dataRows)
       else {
@@ -139,7 +147,6 @@ export class NodeStream {
         return true
       }
     }
-    return false
   }
 
   /** The buid of the last node with rows; null when there was none. */
@@ -152,9 +159,13 @@ export class NodeStream {
 
   /** Hands over the destination's `bybuid` rows, in key order. */
   writeRows(sink: RowSink): void {
-    const { form } = this
+    const { form, usualNode } = this
     if (form === null) return
     const { rows } = this.translator
+    if (usualNode !== null) {
+      if (!usualNode.hasFormRow && this.dataCount > 0) rows.writeForm(this.buid, form, sink)
+      return
+    }
     if (this.hasNode) rows.writeTo(this.node, sink)
     if ((this.hasNode && rows.hasForm) || this.dataCount > 0) rows.writeForm(this.buid, form, sink)
   }
@@ -175,6 +186,19 @@ export class NodeStream {
     this.takeData()
     // Get the name only when an error record needs it: it makes a string.
     this.claimed = outcome === null && this.lostData.length === 0 ? null : (node.formName() ?? known)
+  }
+
+  /** Takes node data of a node that the kernel has translated. */
+  private takeDataOf({ buid, owner, form }: DataNode): void {
+    this.hasNode = true
+    this.buid = buid
+    this.owner = owner
+    this.formRow = -1
+    this.outcome = null
+    this.known = null
+    this.form = form
+    this.takeData()
+    this.claimed = this.lostData.length === 0 ? null : form.name
   }
 
   /** Takes node data of a buid that has no other rows in this layer. */

@@ -9,6 +9,7 @@ import type { LeafBuilder } from '../page/leaf-builder.js'
 import { Page } from '../page/page.js'
 import type { SlabReader } from '../page/page-reader.js'
 import type { RowAt, RowCursor } from '../page/row-cursor.js'
+import type { FormPlan } from '../translate/form-plan.js'
 import type { NodeTranslator } from '../translate/node.js'
 import type { NodePlans } from '../translate/node-plans.js'
 import { CheckPlans } from './check-plans.js'
@@ -16,7 +17,7 @@ import { type KnownForm, PlanHelp } from './plan-help.js'
 import { RangeScan } from './range-scan.js'
 
 /** What `readNodes()` returns (src/kernel/assembly/node-rows.ts). */
-const Found = { node: 0, window: 1, end: 2, short: 3, odd: 4, disorder: 5, pageDisorder: 6 } as const
+const Found = { node: 0, window: 1, end: 2, short: 3, odd: 4, disorder: 5, pageDisorder: 6, data: 7 } as const
 /** The fields of its `Row`, and the size of one. */
 const RowField = { name: 0, nameBytes: 4, value: 8, valueBytes: 12, isBig: 20 } as const
 const ROW_BYTES = 40
@@ -27,6 +28,16 @@ const KERNEL_DBS = ['byprop', 'byarray', 'bytag', 'bytagprop'] as const satisfie
 
 /** What the kernel of this thread knows: it has to forget the names of another translator. */
 let known: { readonly plans: NodePlans; readonly forms: KnownForm[]; readonly checks: CheckPlans } | null = null
+
+/** A node that the kernel has translated and whose node data it leaves to us. */
+export interface DataNode {
+  readonly buid: Uint8Array
+  /** The number of the node. */
+  readonly owner: number
+  readonly form: FormPlan
+  /** Whether its last row is written, which names its form: nodes with nothing but a form have it for their node data alone. */
+  readonly hasFormRow: boolean
+}
 
 /** A row of a node that the kernel leaves to us. */
 class CopiedRow implements RowAt {
@@ -63,6 +74,7 @@ export class UsualNodes extends RangeScan {
   private isShort = false
   /** Whether the kernel has to go on before we can tell whether there is a row. */
   private isPending = false
+  private waiting: DataNode | null = null
   /** Where the key and the value of each of its rows end in `copy`, and how long a value on overflow pages is, else -1. */
   private readonly rowEnds: number[] = []
   private copy = Buffer.allocUnsafeSlow(1 << 13)
@@ -94,7 +106,18 @@ export class UsualNodes extends RangeScan {
 
   override get isOpen(): boolean {
     if (this.isPending) this.run()
+    assert(this.waiting === null, () => 'Node data of a node has to be taken first')
     return this.isOnRow
+  }
+
+  /** The node before the next row whose node data has to be taken first, if there is one. Look here before `isOpen`. */
+  takeDataNode(): DataNode | null {
+    if (this.isPending) this.run()
+    const { waiting } = this
+    if (waiting === null) return null
+    this.waiting = null
+    this.isPending = true
+    return waiting
   }
 
   override get cursor(): RowAt {
@@ -191,6 +214,10 @@ export class UsualNodes extends RangeScan {
       else if (found === Found.pageDisorder) throw this.slab.corrupt(this.pageDisorder())
       else {
         if (calls.rowFault() !== 0) throw this.fault()
+        if (found === Found.data) {
+          this.waiting = this.dataNode()
+          return
+        }
         this.isOnRow = found !== Found.end
         this.isShort = found === Found.short
         if (this.isOnRow) this.takeRows()
@@ -199,14 +226,28 @@ export class UsualNodes extends RangeScan {
     }
   }
 
-  /** Nodes with node data are ours. */
+  private dataNode(): DataNode {
+    const { calls } = this.kernel
+    const at = calls.formOfData()
+    const known = this.forms.find((form) => form.at === at)
+    assert(known !== undefined, () => `The kernel has no form at ${at}`)
+    return {
+      buid: this.lastBuid() as Uint8Array,
+      owner: calls.ownerCount() - 1,
+      form: known.plan,
+      hasFormRow: calls.nodeRowCount() > 1,
+    }
+  }
+
+  /** Node data, and nodes that come behind it, are ours. */
   private setLimit(): void {
     const { kernel, dataRows } = this
     const { isOpen } = dataRows
-    const at = kernel.calls.limitNodes(isOpen)
+    const keyBytes = isOpen ? dataRows.keyBytes : 0
+    const at = kernel.calls.limitNodes(isOpen, keyBytes >= BUID_BYTES)
     if (!isOpen) return
-    const { buf, keyStart, keyEnd } = dataRows.cursor
-    const bytes = Math.min(keyEnd - keyStart, BUID_BYTES)
+    const { buf, keyStart } = dataRows.cursor
+    const bytes = Math.min(keyBytes, BUID_BYTES)
     kernel.mem.fill(0, at, at + BUID_BYTES)
     kernel.mem.set(buf.subarray(keyStart, keyStart + bytes), at)
   }

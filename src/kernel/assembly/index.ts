@@ -11,6 +11,7 @@ export {
   faultKey,
   faultKeyLength,
   forgetNames,
+  formOfData,
   indexRows,
   limitNodes,
   ownerBuids,

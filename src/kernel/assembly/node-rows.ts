@@ -32,6 +32,8 @@ export enum Found {
   disorder,
   /** A page that does not follow the one before. */
   pageDisorder,
+  /** A usual node, translated, whose node data is JavaScript's. */
+  data,
 }
 
 /** A row of the source. */

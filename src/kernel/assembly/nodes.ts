@@ -10,7 +10,7 @@ import { NameMap } from './name-map'
 import { FormPlan, forgetPlans, newTagForm, TagForm, ValuePlan } from './node-plans'
 import { buid, Found, nextNode, Row, RowKind, rowAt, rowCount } from './node-rows'
 import { sha256 } from './sha256'
-import { copy, same } from './spans'
+import { compare, copy, same } from './spans'
 
 // Translates usual nodes; a node with anything else is left to JavaScript as a whole: src/translate/node.ts says what a
 // node becomes, and is the one that knows all of it.
@@ -55,14 +55,22 @@ const key = memory.data(1024, 8)
 let scratch: usize = 0
 let scratchBytes: u32 = 0
 
-/** JavaScript takes the nodes from this buid on; without it, all are taken here if they are usual. */
+/** Where the next node data belongs: JavaScript takes nodes above this buid; without it, all are taken here if they are usual. */
 const limit = memory.data(BUID_BYTES, 8)
 let hasLimit = false
+let isLimitWhole = false
+/** The form of the node for which `readNodes()` has returned `Found.data`. */
+let dataForm: usize = 0
 
-/** Returns where to put the limit. */
-export function limitNodes(isLimited: bool): usize {
+/** Returns where to put the limit. Of the node with this buid JavaScript takes all, unless the limit is a whole buid. */
+export function limitNodes(isLimited: bool, isWhole: bool): usize {
   hasLimit = isLimited
+  isLimitWhole = isWhole
   return limit
+}
+
+export function formOfData(): usize {
+  return dataForm
 }
 
 /** The fault of `addRow()` that `readNodes()` has stopped for, or 0; and the length of that row's key. */
@@ -148,21 +156,16 @@ export function readNodes(pages: LeafPages, checks: bool): Found {
   while (true) {
     const found = nextNode()
     if (found != Found.node) return found
-    if (hasLimit && !isBelowLimit()) return Found.node
+    const order = hasLimit ? compare(buid, BUID_BYTES, limit, BUID_BYTES) : -1
+    if (order > 0 || (order == 0 && !isLimitWhole)) return Found.node
     const form = translate(checks)
     if (form == null) return Found.node
     fault = writeRows(pages, form)
     if (fault != 0) return Found.node
+    if (order < 0) continue
+    dataForm = changetype<usize>(form)
+    return Found.data
   }
-}
-
-function isBelowLimit(): bool {
-  for (let i: usize = 0; i < BUID_BYTES; i += 8) {
-    const own = bswap<u64>(load<u64>(buid + i))
-    const other = bswap<u64>(load<u64>(limit + i))
-    if (own != other) return own < other
-  }
-  return false
 }
 
 /** Makes all index rows of the node and returns its form, or makes none. */

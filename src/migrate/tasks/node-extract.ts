@@ -138,7 +138,7 @@ class NodeExtract {
   private readAll(): void {
     const stream = this.stream
     while (stream.next()) {
-      if (stream.hasNode) this.count()
+      if (stream.hasNode && stream.usualNode === null) this.count()
       if (stream.dataCount > 0) this.takeData()
       if (stream.lostData.length > 0) this.loseData()
       stream.writeRows(this.builder)
