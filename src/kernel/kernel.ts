@@ -100,6 +100,7 @@ export interface NodeHelp {
   learnTagForm(tag: number, form: number): number
   learnCheck(name: number, bytes: number): number
   isNormed(form: number, at: number, end: number): boolean
+  readBig(ref: number, out: number, bytes: number): void
   indexOf(stortype: number, at: number, end: number, out: number): number
 }
 
@@ -155,6 +156,10 @@ export class Kernel {
       learnTag: (name, bytes) => help().learnTag(name, bytes),
       learnTagForm: (tag, form) => help().learnTagForm(tag, form),
       learnCheck: (name, bytes) => help().learnCheck(name, bytes),
+      readBig: (ref, out, bytes) => {
+        help().readBig(ref, out, bytes)
+        return 0
+      },
       isNormed: (form, at, end) => (help().isNormed(form, at, end) ? 1 : 0),
       indexOf: (stortype, at, end, out) => help().indexOf(stortype, at, end, out),
     }

@@ -1,6 +1,7 @@
 import { decode, pyEquals } from '../bytes/msgpack.js'
 import type { Kernel, NodeHelp } from '../kernel/kernel.js'
 import type { Type } from '../model/type.js'
+import { readU48 } from '../page/format.js'
 import { writeIndex } from '../stortype/registry.js'
 import type { FormPlan, PropPlan } from '../translate/form-plan.js'
 import type { NodePlans } from '../translate/node-plans.js'
@@ -27,6 +28,8 @@ export class PlanHelp implements NodeHelp {
     /** By the id that the kernel has for them. */
     private readonly forms: KnownForm[],
     private readonly checks: CheckPlans,
+    /** Reads a value from overflow pages. */
+    private readonly bigValue: (page: number, bytes: number) => Uint8Array,
   ) {}
 
   learnForm(name: number, bytes: number): number {
@@ -94,6 +97,11 @@ export class PlanHelp implements NodeHelp {
     } catch {
       return false
     }
+  }
+
+  readBig(ref: number, out: number, bytes: number): void {
+    const { mem } = this.kernel
+    mem.set(this.bigValue(readU48(mem, ref), bytes), out)
   }
 
   indexOf(stortype: number, at: number, end: number, out: number): number {

@@ -96,7 +96,8 @@ export class UsualNodes extends RangeScan {
       known = { plans, forms: [], checks: new CheckPlans(this.kernel) }
     }
     this.forms = known.forms
-    this.kernel.nodeHelp = new PlanHelp(this.kernel, plans, this.forms, known.checks)
+    const bigValue = (page: number, bytes: number) => (this.leaves as RowCursor).bigValue(page, bytes)
+    this.kernel.nodeHelp = new PlanHelp(this.kernel, plans, this.forms, known.checks, bigValue)
     this.indexes = perDb(KERNEL_DBS, (db) => new KernelIndexRows(this.kernel, calls.indexRows(KERNEL_DBS.indexOf(db))))
     calls.beginRun()
     // A task before this one may have failed.

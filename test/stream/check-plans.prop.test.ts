@@ -14,7 +14,9 @@ import type { Vector } from '../support/vector-check.js'
 
 const model = Model.core()
 const checks = new CheckPlans(kernel())
-kernel().nodeHelp = new PlanHelp(kernel(), new NodePlans(model, 'l'.repeat(32)), [], checks)
+kernel().nodeHelp = new PlanHelp(kernel(), new NodePlans(model, 'l'.repeat(32)), [], checks, () =>
+  assert.fail('no value is big'),
+)
 const at = kernel().calls.allocate(1 << 12)
 
 /** Whether the kernel is sure that the value norms to itself. */

@@ -33,3 +33,5 @@ export declare function learnCheck(name: usize, bytes: u32): usize
 export declare function isNormed(form: i32, at: usize, end: usize): i32
 /** Writes the index of an unusual value and returns its length, or -1. */
 export declare function indexOf(stortype: u32, at: usize, end: usize, out: usize): i32
+/** Copies a value of so many bytes from overflow pages to `out`. `ref` is where the number of the first page is. */
+export declare function readBig(ref: usize, out: usize, bytes: u32): void

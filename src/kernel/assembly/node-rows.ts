@@ -1,4 +1,5 @@
 import { BUID_BYTES } from './buid'
+import { readBig } from './env'
 import { BIG_REF_BYTES, leafNodes, NODE_BIG, NODE_DUP_DATA, NODE_HEADER_BYTES, PAGE_HEADER_BYTES } from './format'
 import { freeAll } from './node-plans'
 import { compare, copy, same } from './spans'
@@ -79,7 +80,7 @@ let isUnfinished = false
 let rows: usize = 0
 let rowRoom: u32 = 0
 export let rowCount: u32 = 0
-/** Rows below this number lie in `kept`, a list of blocks. */
+/** Rows below this number lie in `kept`, a list of blocks, with values from overflow pages. */
 let keptRows: u32 = 0
 let kept: usize = 0
 
@@ -261,6 +262,15 @@ function keepRows(): void {
     at += length
   }
   keptRows = rowCount
+}
+
+/** Where the value of a row on overflow pages is, until the next node. */
+export function bigValue(row: Row): usize {
+  const block = heap.alloc(row.valueBytes + 16)
+  store<usize>(block, kept)
+  kept = block
+  readBig(row.value, block + 8, row.valueBytes)
+  return block + 8
 }
 
 function storedBytes(row: Row): u32 {

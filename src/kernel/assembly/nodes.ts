@@ -8,7 +8,7 @@ import { addRow, LeafPages } from './leaf-pages'
 import { skip, u16At, u32At } from './msgpack'
 import { NameMap } from './name-map'
 import { FormPlan, forgetPlans, newTagForm, TagForm, ValuePlan } from './node-plans'
-import { buid, Found, nextNode, Row, RowKind, rowAt, rowCount } from './node-rows'
+import { bigValue, buid, Found, nextNode, Row, RowKind, rowAt, rowCount } from './node-rows'
 import { sha256 } from './sha256'
 import { compare, copy, same } from './spans'
 
@@ -24,6 +24,8 @@ const FLAG_NDEF: u8 = 0
 const FLAG_FORM: u8 = 9
 const PAIR: u8 = 0x92
 const TRIPLE: u8 = 0x93
+/** A larger value would stay in our memory for long. */
+const MOST_BIG_BYTES: u32 = 1 << 20
 /** LMDB's longest key, without the buid and the flag. */
 const MOST_NAME_BYTES: u32 = 511 - 33
 
@@ -173,7 +175,7 @@ function translate(checks: bool): FormPlan | null {
   let formRow: i32 = -1
   for (let i: u32 = 0; i < rowCount; i++) {
     const row = rowAt(i)
-    if (row.nameBytes == 0 || row.isBig != 0 || !findValu(row)) return null
+    if (row.nameBytes == 0 || !findValu(row)) return null
     if (row.kind != RowKind.form) continue
     if (formRow >= 0) return null
     formRow = i
@@ -212,9 +214,9 @@ function translate(checks: bool): FormPlan | null {
 
 /** Finds the first element of the row's `[valu, indx]`, which must not be null. */
 function findValu(row: Row): bool {
-  const end = row.value + row.valueBytes
-  let at = row.value
-  if (row.valueBytes == 0) return false
+  if (row.valueBytes == 0 || (row.isBig != 0 && row.valueBytes > MOST_BIG_BYTES)) return false
+  let at = row.isBig != 0 ? bigValue(row) : row.value
+  const end = at + row.valueBytes
   const head = load<u8>(at)
   if (head == PAIR) at += 1
   else if (row.valueBytes >= 3 && head == 0xdc && u16At(at + 1) == 2) at += 3
