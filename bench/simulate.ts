@@ -45,14 +45,14 @@ if (args.help) console.log(USAGE)
 else simulate()
 
 function simulate(): void {
-  const { workload, placeBytesPerMs } = args.from === undefined ? typical() : measured(args.from)
+  const { workload, placeWorkBytesPerMs } = args.from === undefined ? typical() : measured(args.from)
   const speed = Number(args.speed)
   const work = scaled(workload, Number(args.nodes) / workload.nodes, speed)
   const cores = args.cores.split(',').map(Number)
   const disks = args.disk.split(',').map(Number)
   const rows = cores.map((count) => [
     String(count),
-    ...disks.map((mb) => cellText(work, diskOf(mb, placeBytesPerMs * speed), count)),
+    ...disks.map((mb) => cellText(work, diskOf(mb, placeWorkBytesPerMs * speed), count)),
   ])
   const need = diskNeed(work)
   const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1)
@@ -69,26 +69,28 @@ function cellText(work: Workload, disk: DiskRates, cores: number): string {
   return `${durationText(elapsedMs)} ${boundBy[0]} (${(work.rows / elapsedMs / 1000).toFixed(1)})`
 }
 
-function diskOf(mbPerSecond: number, placeBytesPerMs: number): DiskRates {
+function diskOf(mbPerSecond: number, placeWorkBytesPerMs: number): DiskRates {
   const bytesPerMs = mbPerSecond * 1000
   return {
     writeBytesPerMs: bytesPerMs,
     readBytesPerMs: bytesPerMs,
     fsyncP50Ms: FSYNC_MS,
     fsyncP99Ms: FSYNC_MS,
-    placeBytesPerMs,
+    // Past the page cache, the writer thread waits for the disk.
+    placeBytesPerMs: 1 / (1 / placeWorkBytesPerMs + 1 / bytesPerMs),
+    placeWorkBytesPerMs,
   }
 }
 
-function typical(): { workload: Workload; placeBytesPerMs: number } {
+function typical(): { workload: Workload; placeWorkBytesPerMs: number } {
   const workload = { ...MEASURED, nodes: MEASURED_NODES, warmMs: WARM_MS, copiedBytes: 0 }
-  return { workload, placeBytesPerMs: PLACE_BYTES_PER_MS }
+  return { workload, placeWorkBytesPerMs: PLACE_BYTES_PER_MS }
 }
 
-function measured(path: string): { workload: Workload; placeBytesPerMs: number } {
+function measured(path: string): { workload: Workload; placeWorkBytesPerMs: number } {
   const { disk, sample } = JSON.parse(readFileSync(path, 'utf8'))
   if (!sample) throw new Error(`${path} has no sample of a Cortex: run bench-disk with --src`)
-  return { workload: sample.workload, placeBytesPerMs: disk.placeBytesPerMs }
+  return { workload: sample.workload, placeWorkBytesPerMs: disk.placeWorkBytesPerMs }
 }
 
 function scaled(work: Workload, scale: number, speed: number): Workload {

@@ -33,8 +33,10 @@ export interface DiskRates {
   readonly readBytesPerMs: number
   readonly fsyncP50Ms: number
   readonly fsyncP99Ms: number
-  /** The writer thread's own work, as if the disk took no time. */
+  /** The writer thread, with its waits for the disk but without syncs. */
   readonly placeBytesPerMs: number
+  /** Its processor time alone. */
+  readonly placeWorkBytesPerMs: number
 }
 
 export type Bound = 'cores' | 'writer thread' | 'disk'
@@ -120,7 +122,7 @@ function phase(name: string, stage: StageWork, readBytes: number, disk: DiskRate
   // The last tasks leave some cores idle, for half a task on average.
   const tailMs = cores === 1 ? 0 : workMs / tasks / 2
   const bounds: [Bound, number][] = [
-    ['cores', (workMs + placeMs) / cores + tailMs],
+    ['cores', (workMs + stage.pageBytes / disk.placeWorkBytesPerMs) / cores + tailMs],
     ['writer thread', placeMs],
     ['disk', (stage.pageBytes + stage.runBytes) / disk.writeBytesPerMs + readBytes / disk.readBytesPerMs],
   ]

@@ -62,7 +62,8 @@ test('bench-disk --json measures a disk without a Cortex', (t) => {
   // Making rows durable is placing them and more.
   assert.ok(disk.durableRowsPerSecond <= disk.placeRowsPerSecond, JSON.stringify(disk))
   assert.equal(schema_version, 1)
-  for (const rate of ['writeBytesPerMs', 'readBytesPerMs', 'placeBytesPerMs', 'fsyncP50Ms']) assert.ok(disk[rate] > 0)
+  for (const rate of ['writeBytesPerMs', 'readBytesPerMs', 'placeBytesPerMs', 'placeWorkBytesPerMs', 'fsyncP50Ms'])
+    assert.ok(disk[rate] > 0)
   assert.ok(disk.fsyncP50Ms <= disk.fsyncP99Ms)
   assert.deepEqual(forecasts, [])
 })

@@ -22,6 +22,7 @@ const instant: DiskRates = {
   fsyncP50Ms: 0,
   fsyncP99Ms: 0,
   placeBytesPerMs: Number.POSITIVE_INFINITY,
+  placeWorkBytesPerMs: Number.POSITIVE_INFINITY,
 }
 const START_MS = 600 + work.warmMs
 /** A second of a worker thread with what other threads do meanwhile. */
