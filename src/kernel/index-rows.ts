@@ -1,8 +1,17 @@
-import type { NumberSet } from '../bytes/number-set.js'
+import { NumberSet } from '../bytes/number-set.js'
 import { type Kernel, kernel } from './kernel.js'
 
 /** Where the fields of `IndexRows` are (src/kernel/assembly/index-rows.ts). */
 const Field = { count: 0, used: 4, groups: 8, owners: 12, starts: 16, lengths: 20, bytes: 24 } as const
+
+/** For each group of a database, the ranks of its names; `second` is null if keys have only one. */
+export interface GroupRanks {
+  readonly first: Int32Array
+  readonly second: Int32Array | null
+}
+
+/** A thread meets many more groups than a partition has. */
+const usedGroups = new NumberSet()
 
 /**
  * Index rows of one destination database, unsorted, in the kernel's memory. Each has a group (which stands for the
@@ -38,6 +47,32 @@ export class KernelIndexRows {
     this.kernel.calls.clearIndexRows(this.at)
   }
 
+  /** Whether the order of all groups that have rows is known. */
+  areRanked(): boolean {
+    return this.kernel.calls.haveGroupKeys(this.at) !== 0
+  }
+
+  /** Tells the order of the groups that have rows: by their first rank, then by the second. */
+  rank({ first, second }: GroupRanks): void {
+    usedGroups.clear()
+    this.addGroups(usedGroups)
+    const groups = usedGroups.numbers()
+    const keys = this.kernel.calls.groupKeys(
+      this.at,
+      groups.reduce((most, group) => Math.max(most, group + 1), 0),
+    )
+    const { view } = this.kernel
+    for (const group of groups) {
+      // 0 is no key.
+      view.setUint32(keys + 8 * group, second === null ? 0 : second[group] + 1, true)
+      view.setUint32(keys + 8 * group + 4, first[group] + 1, true)
+    }
+  }
+
+  forgetRanks(): void {
+    this.kernel.calls.forgetGroupKeys(this.at)
+  }
+
   look(): this {
     const { view } = this.kernel
     const field = (offset: number) => view.getUint32(this.at + offset, true)
@@ -53,6 +88,7 @@ export class KernelIndexRows {
 
   /** Adds the groups that have rows. */
   addGroups(to: NumberSet): void {
+    this.look()
     for (let i = 0; i < this.count; i++) to.add(this.groups[i])
   }
 }

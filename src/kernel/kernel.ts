@@ -13,7 +13,7 @@ export interface KernelExports {
   newMerge(readers: number): number
   takeRange(merge: number, gte: number, gteBytes: number, lt: number, ltBytes: number): void
   mergeToPages(merge: number, readers: number, pages: number, prefix: number, prefixBytes: number): number
-  mergeToRows(merge: number, readers: number, blockBytes: number): void
+  mergeToRun(merge: number, list: number, listBytes: number, out: number, section: number, blockBytes: number): void
   freeMerge(merge: number): void
   newSplices(): number
   beginSplices(splices: number, offset: number, rows: number): void
@@ -65,9 +65,14 @@ export interface KernelExports {
   newIndexRows(): number
   addIndexRow(rows: number, group: number, owner: number, bytes: number): number
   clearIndexRows(rows: number): void
-  groupRanks(count: number): number
-  sortRows(rows: number, rankCount: number): void
-  writeSorted(rows: number, rank: number, buids: number, blockBytes: number): void
+  groupKeys(rows: number, count: number): number
+  forgetGroupKeys(rows: number): void
+  haveGroupKeys(rows: number): number
+  newRunOut(most: number): number
+  newSection(): number
+  clearSection(section: number): void
+  endSection(section: number): void
+  writeSection(rows: number, buids: number, out: number, section: number, blockBytes: number): void
   addOwner(): number
   ownerBuids(): number
   ownerCount(): number
@@ -87,8 +92,11 @@ export interface PageSink {
 /** What a merge of runs needs (src/kernel/assembly/env.ts). */
 export interface MergeHost {
   refill(reader: number): number
-  takeRows(rows: number, bytes: number, count: number): void
-  enterRow(key: number, keyBytes: number): void
+}
+
+/** Takes the content of a file of runs (src/kernel/assembly/env.ts). */
+export interface RunSink {
+  flush(): void
 }
 
 /** What the kernel asks while it translates nodes (src/kernel/assembly/env.ts). */
@@ -115,8 +123,10 @@ export class Kernel {
   readonly calls: KernelExports
   /** Of each open builder of pages, by its address. */
   readonly sinks = new Map<number, PageSink>()
-  /** Of each merge of runs, and of index rows that are written to one, by its address. */
+  /** Of each merge of runs, by its address. */
   readonly merges = new Map<number, MergeHost>()
+  /** Of each file of runs that is being written, by the address of its `RunOut`. */
+  readonly runs = new Map<number, RunSink>()
   /** Of the task that has its nodes translated. */
   nodeHelp: NodeHelp | null = null
   private bytes: Buffer<ArrayBuffer>
@@ -127,10 +137,8 @@ export class Kernel {
       this.sinkOf(pages).putPage(page, refs, refCount, isLeaf)
     const putRun = (pages: number, value: number, valueBytes: number) => this.sinkOf(pages).putRun(value, valueBytes)
     const refill = (merge: number, reader: number) => this.hostOf(merge).refill(reader)
-    const takeRows = (merge: number, rows: number, bytes: number, count: number) =>
-      this.hostOf(merge).takeRows(rows, bytes, count)
-    const enterRow = (merge: number, key: number, keyBytes: number) => this.hostOf(merge).enterRow(key, keyBytes)
-    const env = { abort, putPage, putRun, refill, takeRows, enterRow, ...this.nodeImports() }
+    const flushRun = (out: number) => (this.runs.get(out) ?? abort()).flush()
+    const env = { abort, putPage, putRun, refill, flushRun, ...this.nodeImports() }
     this.calls = new WebAssembly.Instance(module, { env }).exports as unknown as KernelExports
     this.bytes = Buffer.from(this.calls.memory.buffer)
     this.words = new DataView(this.calls.memory.buffer)

@@ -6,7 +6,8 @@ import type { MergePart, MergeUnit } from '../migrate/tasks/merge-runs.js'
 import { MERGED_BLOCK_BYTES } from './merge-run-files.js'
 import { type RunNames, RunNamesUnion } from './name-union.js'
 import type { NodedataPlace } from './nodedata-rows.js'
-import type { RunFooter, RunSection } from './run-file.js'
+import type { RunFooter } from './run-file.js'
+import type { RunSection } from './section-notes.js'
 
 /** Bytes per task: large enough for long reads even from many runs, small enough to share the work evenly. */
 const UNIT_BYTES = 16 << 20

@@ -1,6 +1,6 @@
 import { bucketsOf } from '../bytes/buckets.js'
 import { PairIndex } from '../bytes/pair-index.js'
-import { assert } from '../errors.js'
+import { MigrationError } from '../errors.js'
 import { INDEX_DBS, type IndexDb, keyOf } from '../layout/dest-dbs.js'
 import { type NameNumbers, RunNamesUnion } from './name-union.js'
 import { eachNodedata } from './nodedata-rows.js'
@@ -8,11 +8,15 @@ import { damagedRun, RUN_MAGIC } from './run-blocks.js'
 import { type RunFooter, RunWriter } from './run-file.js'
 import { readRunFooter } from './run-footer.js'
 import { RunMerge } from './run-merge.js'
+import type { RunSection } from './section-notes.js'
 
 /**
  * The distance between entry points of a merged run: the run is long, and the coordinator keeps all of them in memory.
  */
 export const MERGED_BLOCK_BYTES = 1 << 18
+
+/** How long a list of groups for the kernel is. */
+const LIST_WORDS = 1 << 16
 
 export interface MergeFilesInput {
   /** Files of one or more runs, in partition order. */
@@ -54,7 +58,7 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
     return { path, footer, ranks }
   })
   const runs = inputs.flatMap((input) => Array.from(input.footer.nodedata.counts, (_, index) => ({ input, index })))
-  const run = new RunWriter(outPath)
+  const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
   mergeSections(runs, run)
   for (const { input, index } of runs) {
     const { path, footer, ranks } = input
@@ -82,6 +86,7 @@ function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
     }),
   )
   try {
+    merge.readTogether()
     for (const db of INDEX_DBS) mergeSection(db, runs, merge, run)
   } finally {
     merge.close()
@@ -89,44 +94,70 @@ function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
 }
 
 function mergeSection(db: IndexDb, runs: readonly InputRun[], merge: RunMerge, run: RunWriter): void {
-  run.beginSection(db)
-  const sections = runs.map(({ input }) => input.footer.sections[db])
-  const { pairs, lists, firsts } = groupsOf(runs, db)
-  const { ends, list, index } = bucketsOf(lists, pairs.size)
+  const { pairs, lists, counts, ends } = groupsOf(runs, db)
+  const { ends: bucketEnds, list, index } = bucketsOf(lists, pairs.size)
   const order = new Int32Array(pairs.size).map((_, group) => group)
   order.sort((x, y) => pairs.a[x] - pairs.a[y] || pairs.b[x] - pairs.b[y])
-  for (const group of order) {
-    run.beginGroup(pairs.a[group], pairs.b[group])
-    for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
-      const { starts, counts } = sections[list[place]]
-      const at = firsts[list[place]] + index[place]
-      // The text of `assert()` is a function: not one for each group of each run.
-      if (merge.position(list[place]) !== starts[at]) {
-        assert(false, () => `run "${runs[list[place]].input.path}" is in another order`)
-      }
-      merge.take(list[place], counts[at])
-    }
-    merge.toRows(run, MERGED_BLOCK_BYTES)
-    run.endGroup()
+  // A few groups at a time, so that the kernel's list of them stays short.
+  const words = new Int32Array(Math.max(LIST_WORDS, 3 + 2 * runs.length))
+  let used = 0
+  const flush = () => {
+    if (used > 0) run.groups(db, merge, words.subarray(0, used))
+    used = 0
   }
-  run.endSection()
+  for (const group of order) {
+    const first = group === 0 ? 0 : bucketEnds[group - 1]
+    const count = bucketEnds[group] - first
+    if (used + 3 + 2 * count > words.length) flush()
+    words[used++] = pairs.a[group]
+    words[used++] = pairs.b[group]
+    words[used++] = count
+    for (let place = first; place < bucketEnds[group]; place++) {
+      words[used++] = list[place]
+      words[used++] = counts[list[place]][index[place]]
+    }
+  }
+  flush()
+  run.endSection(db)
+  for (const [number, end] of ends.entries()) {
+    if (lists[number].length > 0 && merge.position(number) !== end) throw otherOrder(runs[number])
+  }
 }
 
-/** The groups of a section in all runs; and for each run the numbers of its groups, and which one of its file is first. */
-function groupsOf(
-  runs: readonly InputRun[],
-  db: IndexDb,
-): { pairs: PairIndex; lists: Int32Array[]; firsts: readonly number[] } {
+/**
+ * The groups of a section in all runs; and for each run the numbers of its groups, how many rows each has, and where the
+ * last one ends.
+ */
+function groupsOf(runs: readonly InputRun[], db: IndexDb) {
   const pairs = new PairIndex()
-  const firsts = runs.map(({ input, index }) => (index === 0 ? 0 : input.footer.sections[db].runEnds[index - 1]))
-  const lists = runs.map(({ input: { footer, ranks }, index }, run) => {
-    const first = ranks[keyOf(db)[0]]
-    const { a, b, runEnds } = footer.sections[db]
-    const numbers = new Int32Array(runEnds[index] - firsts[run])
-    for (let i = 0, at = firsts[run]; i < numbers.length; i++, at++) {
-      numbers[i] = pairs.id(first[a[at]], b[at] < 0 ? -1 : ranks.prop[b[at]])
+  const lists: Int32Array[] = []
+  const counts: Int32Array[] = []
+  const ends: number[] = []
+  for (const run of runs) {
+    const { footer, ranks } = run.input
+    const names = ranks[keyOf(db)[0]]
+    const section = footer.sections[db]
+    const first = run.index === 0 ? 0 : section.runEnds[run.index - 1]
+    const end = section.runEnds[run.index]
+    const numbers = new Int32Array(end - first)
+    for (let i = 0, at = first; at < end; i++, at++) {
+      const a = names[section.a[at]]
+      const b = section.b[at] < 0 ? -1 : ranks.prop[section.b[at]]
+      numbers[i] = pairs.id(a, b)
+      if (i > 0 && !isBehind(section, at, pairs, numbers[i - 1], numbers[i])) throw otherOrder(run)
     }
-    return numbers
-  })
-  return { pairs, lists, firsts }
+    lists.push(numbers)
+    counts.push(section.counts.subarray(first, end))
+    ends.push(end === first ? 0 : section.ends[end - 1])
+  }
+  return { pairs, lists, counts, ends }
+}
+
+/** Whether group `at` of a section, number `y` of the pairs, follows the group before, number `x`. */
+function isBehind({ starts, ends }: RunSection, at: number, { a, b }: PairIndex, x: number, y: number): boolean {
+  return starts[at] === ends[at - 1] && (a[x] < a[y] || (a[x] === a[y] && b[x] < b[y]))
+}
+
+function otherOrder({ input }: InputRun): Error {
+  return new MigrationError('ERR_INTERNAL', `run "${input.path}" is in another order`)
 }

@@ -2,14 +2,15 @@ import { closeSync, fsync, openSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { Packr } from 'msgpackr/pack'
-import { type ByteList, ByteListBuilder } from '../bytes/byte-list.js'
-import { NumberSet } from '../bytes/number-set.js'
+import type { ByteList } from '../bytes/byte-list.js'
+import type { NumberSet } from '../bytes/number-set.js'
 import { assert, MigrationError } from '../errors.js'
 import { writeAll } from '../file/write-all.js'
-import type { KernelIndexRows } from '../kernel/index-rows.js'
+import type { GroupRanks, KernelIndexRows } from '../kernel/index-rows.js'
+import { kernel, type RunSink } from '../kernel/kernel.js'
 import { CONTENT_BYTES, putBlock, RUN_BLOCK_BYTES, RUN_MAGIC, runSeed } from './run-blocks.js'
-
-import { type SortedGroups, writeSorted } from './sort-rows.js'
+import type { RunMerge } from './run-merge.js'
+import { type RunSection, SectionNotes } from './section-notes.js'
 
 export const TRAILER_BYTES = 24
 /** Whole blocks that we write at once. */
@@ -19,23 +20,6 @@ const BUFFER_BYTES = BUFFER_BLOCKS * CONTENT_BYTES
 const BLOCK_BYTES = 1 << 16
 const sync = promisify(fsync)
 const packr = new Packr({ structuredClone: true })
-
-/** Rows of one destination database in the runs of a file, by run and group. */
-export interface RunSection {
-  /** For each run, where its groups end in the arrays below. The groups of a run are sorted by `a`, then `b`. */
-  readonly runEnds: Int32Array
-  /** The group's abbreviations as ranks within this file: the first and the second (-1: none). */
-  readonly a: Int32Array
-  readonly b: Int32Array
-  readonly counts: Int32Array
-  /** Position of the group's first row, and of the end of its last row, in the content of the file. */
-  readonly starts: Float64Array
-  readonly ends: Float64Array
-  /** Entry points into large groups: number of the group, position, and the index bytes at that position. */
-  readonly blockGroup: Int32Array
-  readonly blockStart: Float64Array
-  readonly blockKeys: ByteList
-}
 
 /** Node data of the runs of a file. */
 export interface RunNodedata {
@@ -60,56 +44,54 @@ export interface RunFooter {
   readonly nodedata: RunNodedata
 }
 
-/** For each group of a database, the ranks of its names; `second` is null if keys have only one. */
-export interface GroupRanks {
-  readonly first: Int32Array
-  readonly second: Int32Array | null
-}
+/** Where the fields of the kernel's `RunOut` are (src/kernel/assembly/run-out.ts). */
+const OutField = { bytes: 0, used: 4, flushed: 8 } as const
 
-/** Buffers for writing a run; the thread's next run reuses them. */
-interface WriteBuffers {
-  readonly buf: Buffer
+/** What writing a file takes; the thread's next file takes it again. */
+interface Room {
+  /** Address of the kernel's `RunOut`. */
+  readonly out: number
+  /** Content on its way to the file, with digests. */
   readonly blocks: Buffer
 }
 
-const unused: WriteBuffers[] = []
-/** For `section()`: groups that have rows. A thread meets many more groups than a partition has. */
-const usedGroups = new NumberSet()
+const unusedRooms: Room[] = []
+const unusedNotes: SectionNotes[] = []
 
-function newBuffers(): WriteBuffers {
-  const buf = Buffer.allocUnsafeSlow(BUFFER_BYTES)
-  return { buf, blocks: Buffer.allocUnsafeSlow(BUFFER_BLOCKS * RUN_BLOCK_BYTES) }
+function newRoom(): Room {
+  return {
+    out: kernel().calls.newRunOut(BUFFER_BYTES),
+    blocks: Buffer.allocUnsafeSlow(BUFFER_BLOCKS * RUN_BLOCK_BYTES),
+  }
 }
 
 /**
  * Writes a file of runs, one after the other. The file gets its name only when it is complete. Before a checkpoint
  * vouches for it, call `syncRuns()`.
  */
-export class RunWriter implements SortedGroups {
+export class RunWriter implements RunSink {
   private readonly fd: number
   private readonly seed: bigint
-  private readonly buffers = unused.pop() ?? newBuffers()
-  private readonly buf = this.buffers.buf
-  private readonly blocks = this.buffers.blocks
-  private used = 0
-  /** Content bytes written so far, in whole blocks. */
-  private flushed = 0
-  private readonly drafts = new Map<string, SectionDraft>()
-  private draft = new SectionDraft()
+  private readonly kernel = kernel()
+  private readonly room = unusedRooms.pop() ?? newRoom()
+  private readonly out = this.room.out
+  private readonly notes = new Map<string, SectionNotes>()
   private readonly dataStarts: number[] = []
   private readonly dataEnds: number[] = []
   private readonly dataCounts: number[] = []
   private dataStart = RUN_MAGIC.length
   private dataCount = 0
-  private groupRows = 0
 
-  /** @param blockBytes the distance between entry points of a group that `section()` writes */
+  /** @param blockBytes the distance between entry points of a group */
   constructor(
     private readonly path: string,
     private readonly blockBytes = BLOCK_BYTES,
   ) {
     this.seed = runSeed(path)
     this.fd = openSync(`${path}.part`, 'w', 0o600)
+    this.kernel.runs.set(this.out, this)
+    this.used = 0
+    this.flushed = 0
     this.write(RUN_MAGIC, 0, RUN_MAGIC.length)
   }
 
@@ -117,53 +99,31 @@ export class RunWriter implements SortedGroups {
     return this.flushed + this.used
   }
 
-  /**
-   * Sorts and writes the rows of one database in this run.
+  /** Sorts and writes the rows of one database in this run. Each run has all sections, in the same order.
    *
-   * @param ranks of the names within this run, or within more than it has
+   * @param rows the order of their groups is known
    * @param buids where the buids of the owners are in the kernel's memory, 32 bytes for each
    */
-  section(name: string, rows: KernelIndexRows, { first, second }: GroupRanks, buids: number): void {
-    this.beginSection(name)
-    usedGroups.clear()
-    rows.look().addGroups(usedGroups)
-    const used = usedGroups.numbers()
-    const secondOf = (group: number) => (second === null ? -1 : second[group])
-    used.sort((x, y) => first[x] - first[y] || secondOf(x) - secondOf(y))
-    // The ranks within the file are known when all of its names are.
-    writeSorted(rows, used, buids, this, this.blockBytes)
-    this.endSection()
+  section(name: string, rows: KernelIndexRows, buids: number): void {
+    assert(rows.areRanked(), () => `run "${this.path}" has groups without a rank`)
+    this.kernel.calls.writeSection(rows.at, buids, this.out, this.notesOf(name).at, this.blockBytes)
+    this.dataStart = this.position
   }
 
-  /** Begins a section with sorted rows. Each run has all sections, in the same order. */
-  beginSection(name: string): void {
-    this.draft = this.drafts.get(name) ?? new SectionDraft()
-    this.drafts.set(name, this.draft)
-  }
-
-  /** Begins the next group of a section with sorted rows; `b` is -1 if keys have only one abbreviation. */
-  beginGroup(a: number, b: number): void {
-    this.draft.begin(a, b, this.position)
-    this.groupRows = 0
-  }
-
-  rows(bytes: Uint8Array, count: number): void {
-    this.write(bytes, 0, bytes.length)
-    this.groupRows += count
-  }
-
-  entry(buf: Uint8Array, start: number, end: number): void {
-    this.draft.entry(this.position, buf, start, end)
-  }
-
-  endGroup(): void {
-    this.draft.end(this.position, this.groupRows)
+  /** Adds groups of a section with the rows that a merge has of them, in the order of their names. */
+  groups(name: string, merge: RunMerge, list: Int32Array): void {
+    merge.toRun(list, this.out, this.notesOf(name).at, this.blockBytes)
   }
 
   /** Ends a section after its groups. */
-  endSection(): void {
-    this.draft.endRun()
+  endSection(name: string): void {
+    this.kernel.calls.endSection(this.notesOf(name).at)
     this.dataStart = this.position
+  }
+
+  /** Adds the numbers of the groups that the sections with a name have so far. */
+  addGroups(name: string, to: NumberSet): void {
+    this.notesOf(name).addGroups(to)
   }
 
   /** Writes a value of node data, after all sections; they come in order of buid and of the rank of the name. */
@@ -203,7 +163,7 @@ export class RunWriter implements SortedGroups {
       counts: Int32Array.from(this.dataCounts),
     }
     const sections = Object.fromEntries(
-      Array.from(this.drafts, ([name, draft]) => [name, draft.pack(ranksOf === null ? null : ranksOf(name))]),
+      Array.from(this.notes, ([name, notes]) => [name, notes.pack(ranksOf === null ? null : ranksOf(name))]),
     )
     const packed = packr.pack({ ...names, sections, nodedata })
     const footerStart = this.position
@@ -220,34 +180,71 @@ export class RunWriter implements SortedGroups {
     this.flush()
     assert(this.used === 0, () => `run "${this.path}" ends within a block`)
     closeSync(this.fd)
-    unused.push(this.buffers)
+    this.kernel.runs.delete(this.out)
+    unusedRooms.push(this.room)
+    unusedNotes.push(...this.notes.values())
     renameSync(`${this.path}.part`, this.path)
     return { bytes: (this.flushed / CONTENT_BYTES) * RUN_BLOCK_BYTES }
   }
 
+  /** Writes all whole blocks and keeps the rest of the last one. */
+  flush(): void {
+    const { seed, used } = this
+    const { blocks } = this.room
+    const start = this.kernel.view.getUint32(this.out + OutField.bytes, true)
+    const content = this.kernel.mem.subarray(start, start + used)
+    const count = Math.floor(used / CONTENT_BYTES)
+    const first = this.flushed / CONTENT_BYTES
+    for (let done = 0; done < count; ) {
+      const some = Math.min(count - done, BUFFER_BLOCKS)
+      for (let i = 0; i < some; i++, done++) {
+        const at = done * CONTENT_BYTES
+        putBlock(content.subarray(at, at + CONTENT_BYTES), seed, first + done, blocks, i * RUN_BLOCK_BYTES)
+      }
+      this.writeBlocks(blocks.subarray(0, some * RUN_BLOCK_BYTES))
+    }
+    content.copyWithin(0, count * CONTENT_BYTES, used)
+    this.flushed += count * CONTENT_BYTES
+    this.used = used - count * CONTENT_BYTES
+  }
+
   private write(bytes: Uint8Array, start: number, length: number): void {
     for (let done = 0; done < length; ) {
-      if (this.used === BUFFER_BYTES) this.flush()
-      const count = Math.min(length - done, BUFFER_BYTES - this.used)
-      this.buf.set(bytes.subarray(start + done, start + done + count), this.used)
-      this.used += count
+      if (this.used >= BUFFER_BYTES) this.flush()
+      const { used } = this
+      const count = Math.min(length - done, BUFFER_BYTES - used)
+      const to = this.kernel.view.getUint32(this.out + OutField.bytes, true) + used
+      this.kernel.mem.set(bytes.subarray(start + done, start + done + count), to)
+      this.used = used + count
       done += count
     }
   }
 
-  /** Writes all whole blocks and keeps the rest of the last one. */
-  private flush(): void {
-    const { buf, blocks, seed } = this
-    const count = Math.floor(this.used / CONTENT_BYTES)
-    const first = this.flushed / CONTENT_BYTES
-    for (let i = 0; i < count; i++) {
-      const start = i * CONTENT_BYTES
-      putBlock(buf.subarray(start, start + CONTENT_BYTES), seed, first + i, blocks, i * RUN_BLOCK_BYTES)
+  private notesOf(name: string): SectionNotes {
+    let notes = this.notes.get(name)
+    if (notes === undefined) {
+      notes = unusedNotes.pop() ?? new SectionNotes()
+      notes.clear()
+      this.notes.set(name, notes)
     }
-    this.writeBlocks(blocks.subarray(0, count * RUN_BLOCK_BYTES))
-    buf.copyWithin(0, count * CONTENT_BYTES, this.used)
-    this.flushed += count * CONTENT_BYTES
-    this.used -= count * CONTENT_BYTES
+    return notes
+  }
+
+  private get used(): number {
+    return this.kernel.view.getUint32(this.out + OutField.used, true)
+  }
+
+  private set used(bytes: number) {
+    this.kernel.view.setUint32(this.out + OutField.used, bytes, true)
+  }
+
+  /** Content bytes in the file, in whole blocks. */
+  private get flushed(): number {
+    return this.kernel.view.getFloat64(this.out + OutField.flushed, true)
+  }
+
+  private set flushed(bytes: number) {
+    this.kernel.view.setFloat64(this.out + OutField.flushed, bytes, true)
   }
 
   private writeBlocks(bytes: Uint8Array): void {
@@ -258,58 +255,6 @@ export class RunWriter implements SortedGroups {
         cause,
         hint: 'Check the disk of the destination and its free space',
       })
-    }
-  }
-}
-
-/** The part of the footer for a section. */
-class SectionDraft {
-  private readonly runEnds: number[] = []
-  private readonly a: number[] = []
-  private readonly b: number[] = []
-  private readonly counts: number[] = []
-  private readonly starts: number[] = []
-  private readonly ends: number[] = []
-  private readonly blockGroup: number[] = []
-  private readonly blockStart: number[] = []
-  private readonly blockKeys = new ByteListBuilder()
-
-  begin(a: number, b: number, position: number): void {
-    this.a.push(a)
-    this.b.push(b)
-    this.starts.push(position)
-  }
-
-  /** Adds an entry point into the current group: the row at `position` has the index `buf[start, end)`. */
-  entry(position: number, buf: Uint8Array, start: number, end: number): void {
-    this.blockGroup.push(this.a.length - 1)
-    this.blockStart.push(position)
-    this.blockKeys.add(buf, start, end)
-  }
-
-  end(position: number, rows: number): void {
-    this.ends.push(position)
-    this.counts.push(rows)
-  }
-
-  endRun(): void {
-    this.runEnds.push(this.a.length)
-  }
-
-  /** @param ranks of the groups whose numbers are in `a`; null when `a` and `b` are ranks */
-  pack(ranks: GroupRanks | null): RunSection {
-    const { a } = this
-    const second = ranks === null ? null : ranks.second
-    return {
-      runEnds: Int32Array.from(this.runEnds),
-      a: ranks === null ? Int32Array.from(a) : Int32Array.from(a, (group) => ranks.first[group]),
-      b: second === null ? Int32Array.from(this.b) : Int32Array.from(a, (group) => second[group]),
-      counts: Int32Array.from(this.counts),
-      starts: Float64Array.from(this.starts),
-      ends: Float64Array.from(this.ends),
-      blockGroup: Int32Array.from(this.blockGroup),
-      blockStart: Float64Array.from(this.blockStart),
-      blockKeys: this.blockKeys.pack(),
     }
   }
 }

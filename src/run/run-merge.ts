@@ -22,14 +22,6 @@ export interface Segment {
   readonly end: number
 }
 
-/** Takes the merged rows of a group for another run. */
-export interface GroupRows {
-  /** An entry point is due: the next row has the index `buf[start, end)`. */
-  entry(buf: Uint8Array, start: number, end: number): void
-  /** The next rows, end to end, as they are in a run. The bytes are valid only during the call. */
-  rows(bytes: Uint8Array, count: number): void
-}
-
 /**
  * Merges rows of segments group by group, in the order of their index bytes. The kernel merges; this reads the runs. Say
  * which segments have rows of the next group, in run order, then where the rows go. `close()` it, whatever happens.
@@ -43,7 +35,8 @@ export class RunMerge implements MergeHost {
   private readonly owned: number[] = []
   /** How many segments have rows of the next group. */
   private taken = 0
-  private to: GroupRows | null = null
+  private listAt = 0
+  private listRoom = 0
 
   constructor(segments: readonly Segment[]) {
     const { calls, merges } = this.kernel
@@ -53,6 +46,22 @@ export class RunMerge implements MergeHost {
     merges.set(this.at, this)
     const readers = this.field(Field.readers)
     this.sources = segments.map((segment, i) => new Source(segment, readers + i * READER_BYTES, readBytes))
+  }
+
+  /**
+   * Reads at once what lies together in a file, if all of it is not too much: small runs are many, and each read would take
+   * a few blocks. For `toRun()` alone, as `toPages()` writes before its rows.
+   */
+  readTogether(): void {
+    const regions = regionsOf(this.sources.map(({ segment }) => segment))
+    if (regions.reduce((sum, { start, end }) => sum + end - start, 0) > ALL_READ_BYTES) return
+    for (const { path, start, end, first, last } of regions) {
+      const room = roomFor(end - start)
+      const buf = this.allocate(room)
+      const at = buf + new RunReader(path).read(start, end - start, Buffer.from(this.kernel.mem.buffer, buf, room))
+      for (const source of this.sources.slice(first, last))
+        source.isAt(this.kernel.view, at + source.segment.start - start)
+    }
   }
 
   /** The rows until now. */
@@ -93,10 +102,23 @@ export class RunMerge implements MergeHost {
     return this.kernel.calls.mergeToPages(this.at, this.group(), pages, this.prefix, prefix.length)
   }
 
-  /** Hands on the group's rows, with an entry point every `blockBytes` bytes. */
-  toRows(to: GroupRows, blockBytes: number): void {
-    this.to = to
-    this.kernel.calls.mergeToRows(this.at, this.group(), blockBytes)
+  /**
+   * Adds the rows of some groups to another run.
+   *
+   * @param list for each group its two names, how many segments have rows of it, and for each of these, in run order, its
+   *   number and how many rows, or -1 for all that `takeRange()` leaves
+   * @param out address of a `RunOut` in the kernel
+   * @param section address of a `RunSection` there
+   * @param blockBytes the distance between entry points
+   */
+  toRun(list: Int32Array, out: number, section: number, blockBytes: number): void {
+    const { calls } = this.kernel
+    if (list.length > this.listRoom) {
+      this.listRoom = list.length
+      this.listAt = this.allocate(4 * list.length)
+    }
+    new Int32Array(this.kernel.mem.buffer, this.listAt, list.length).set(list)
+    calls.mergeToRun(this.at, this.listAt, 4 * list.length, out, section, blockBytes)
   }
 
   refused(): { key: Uint8Array; value: Uint8Array } {
@@ -116,14 +138,6 @@ export class RunMerge implements MergeHost {
 
   refill(reader: number): number {
     return this.sources[reader].fill(this.kernel) ? 1 : 0
-  }
-
-  takeRows(at: number, bytes: number, count: number): void {
-    this.to?.rows(this.kernel.mem.subarray(at, at + bytes), count)
-  }
-
-  enterRow(key: number, keyBytes: number): void {
-    this.to?.entry(this.kernel.mem, key, key + keyBytes)
   }
 
   private field(field: number): number {
@@ -161,7 +175,7 @@ class Source {
 
   /** @param reader address of the kernel's `Reader` */
   constructor(
-    private readonly segment: Segment,
+    readonly segment: Segment,
     readonly reader: number,
     readBytes: number,
   ) {
@@ -172,6 +186,14 @@ class Source {
 
   position(view: DataView): number {
     return this.offset + view.getUint32(this.reader + ReaderField.at, true)
+  }
+
+  /** Says that all of its rows are at an address. */
+  isAt(view: DataView, at: number): void {
+    const { start, end } = this.segment
+    view.setUint32(this.reader + ReaderField.at, at, true)
+    view.setUint32(this.reader + ReaderField.end, at + end - start, true)
+    this.offset = start - at
   }
 
   /** Reads on from the next row; false at the end. */
@@ -191,6 +213,22 @@ class Source {
     this.offset = position - at
     return true
   }
+}
+
+/** Segments `[first, last)` that follow each other in one file. */
+interface Region extends Segment {
+  readonly first: number
+  readonly last: number
+}
+
+function regionsOf(segments: readonly Segment[]): Region[] {
+  const regions: Region[] = []
+  for (const [i, { path, start, end }] of segments.entries()) {
+    const before = regions.at(-1)
+    if (before?.path === path && before.end <= start) regions[regions.length - 1] = { ...before, end, last: i + 1 }
+    else regions.push({ path, start, end, first: i, last: i + 1 })
+  }
+  return regions
 }
 
 /**

@@ -174,10 +174,9 @@ export class UsualNodes extends RangeScan {
     return this.kernel.mem.subarray(at, at + this.kernel.calls.ownerCount() * BUID_BYTES)
   }
 
-  /** The index rows of the run. Valid until the next node. */
+  /** The index rows of the run, all of them. */
   indexRows(): Readonly<Record<NodeIndexDb, KernelIndexRows>> {
     this.keepIndexRows()
-    for (const db of KERNEL_DBS) this.indexes[db].look()
     return this.indexes
   }
 

@@ -1,9 +1,10 @@
 import { ByteIndex } from '../bytes/byte-index.js'
 import { type ByteList, ByteListBuilder, itemOf, sortByBytes, startOf } from '../bytes/byte-list.js'
 import { NumberSet, roomyArray } from '../bytes/number-set.js'
+import { compareSpans, viewOf } from '../bytes/spans.js'
 
-/** A set whose ranks are known is sorted again with more numbers as long as it is not larger than this many times those. */
-const MOST_TIMES_RANKED = 4
+/** Ranks of `order()` are below this. They have gaps, so that most new names get theirs without changing others. */
+const RANK_END = 2 ** 31 - 1
 
 /**
  * Names of one abbreviation namespace, numbered in the order in which a worker thread meets them. At the end of a run
@@ -13,8 +14,12 @@ const MOST_TIMES_RANKED = 4
 export class NameTable {
   private readonly index = new ByteIndex()
   private rank = new Int32Array(0)
-  /** The numbers that have a rank among each other. */
+  private rankOfTask = new Int32Array(0)
+  /** The numbers that have a rank among each other, and the same in byte order. */
   private readonly ranked = new NumberSet()
+  private sorted = new Int32Array(0)
+  /** How often ranks of `order()` have changed. */
+  sorts = 0
 
   get size(): number {
     return this.index.size
@@ -37,19 +42,20 @@ export class NameTable {
   }
 
   /**
-   * The place of each of these names among them and maybe others, in byte order. Small runs use the same names again and
-   * again, so this sorts only when there are new ones.
+   * Ranks of names in byte order: of these, and of those that were given before. Small runs use the same names again and
+   * again, so this sorts only new ones.
    *
    * @param used the numbers of these names
-   * @returns valid until the next call
+   * @returns the rank of each number, valid until the next call
    */
   order(used: NumberSet): Int32Array {
     const { ranked } = this
-    if (ranked.hasAll(used)) return this.rank
-    // A task can have far more names than a run, and each new one would have all of them sorted again.
-    if (ranked.size > MOST_TIMES_RANKED * used.size) ranked.clear()
-    ranked.addAll(used)
-    this.sort()
+    if (!ranked.hasAll(used)) {
+      const fresh = used.numbers().filter((id) => !ranked.has(id))
+      sortByBytes(fresh, this.index.list)
+      this.rankMore(fresh)
+      ranked.addAll(used)
+    }
     return this.rank
   }
 
@@ -60,20 +66,74 @@ export class NameTable {
    * @returns the rank of each of these numbers, until the next call; and the names in byte order
    */
   ranks(used: NumberSet): { rank: Int32Array; sorted: ByteList } {
-    this.ranked.clear()
-    this.ranked.addAll(used)
+    // Those of `order()` stay as they are.
+    const order = used.numbers()
+    const isOrdered = this.ranked.hasAll(used)
+    if (isOrdered) order.sort((x, y) => this.rank[x] - this.rank[y])
+    else sortByBytes(order, this.index.list)
     const { list } = this.index
+    this.rankOfTask = roomyArray(this.rankOfTask, this.size)
     const sorted = new ByteListBuilder()
-    for (const id of this.sort()) sorted.add(list.bytes, startOf(list, id), list.ends[id])
-    return { rank: this.rank, sorted: sorted.pack() }
+    order.forEach((id, place) => {
+      this.rankOfTask[id] = place
+      sorted.add(list.bytes, startOf(list, id), list.ends[id])
+    })
+    return { rank: this.rankOfTask, sorted: sorted.pack() }
   }
 
-  /** Gives the ranked numbers their ranks. */
-  private sort(): Int32Array {
-    const order = this.ranked.numbers()
-    sortByBytes(order, this.index.list)
-    this.rank = roomyArray(this.rank, this.size)
-    for (let place = 0; place < order.length; place++) this.rank[order[place]] = place
-    return order
+  /** @param fresh numbers without a rank, in byte order */
+  private rankMore(fresh: Int32Array): void {
+    const { sorted: before } = this
+    const sorted = new Int32Array(before.length + fresh.length)
+    const { rank } = this.makeRoom()
+    const isBefore = this.comparison()
+    let isFull = false
+    let from = 0
+    for (let i = 0, end = 0; i < fresh.length; i = end) {
+      const place = placeAmong(before, from, fresh[i], isBefore)
+      sorted.set(before.subarray(from, place), from + i)
+      from = place
+      // All that lie between the same two names share the gap.
+      do sorted[place + end] = fresh[end++]
+      while (end < fresh.length && (place === before.length || isBefore(fresh[end], before[place])))
+      const low = place === 0 ? -1 : rank[before[place - 1]]
+      const step = Math.floor(((place === before.length ? RANK_END : rank[before[place]]) - low) / (end - i + 1))
+      isFull ||= step < 1
+      for (let at = i; at < end; at++) rank[fresh[at]] = low + step * (at - i + 1)
+    }
+    sorted.set(before.subarray(from), from + fresh.length)
+    this.sorted = sorted
+    if (!isFull) return
+    this.sorts++
+    const gap = Math.floor(RANK_END / (sorted.length + 1))
+    for (let place = 0; place < sorted.length; place++) rank[sorted[place]] = (place + 1) * gap
   }
+
+  private makeRoom(): this {
+    const { rank } = this
+    this.rank = roomyArray(rank, this.size)
+    if (this.rank !== rank) this.rank.set(rank)
+    return this
+  }
+
+  private comparison(): (x: number, y: number) => boolean {
+    const { list } = this.index
+    const { ends } = list
+    const view = viewOf(list.bytes)
+    return (x, y) => {
+      const [xStart, yStart] = [startOf(list, x), startOf(list, y)]
+      return compareSpans(view, xStart, ends[x] - xStart, view, yStart, ends[y] - yStart) < 0
+    }
+  }
+}
+
+/** Where a name belongs among sorted ones, which is not before `from`. */
+function placeAmong(sorted: Int32Array, from: number, id: number, isBefore: (x: number, y: number) => boolean): number {
+  let low = from
+  for (let high = sorted.length; low < high; ) {
+    const middle = (low + high) >> 1
+    if (isBefore(sorted[middle], id)) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -30,13 +30,6 @@ class UsedNames {
   clear(): void {
     for (const set of [this.prop, this.tag, this.tagProp, this.tagForms]) set.clear()
   }
-
-  addAll({ prop, tag, tagProp, tagForms }: UsedNames): void {
-    this.prop.addAll(prop)
-    this.tag.addAll(tag)
-    this.tagProp.addAll(tagProp)
-    this.tagForms.addAll(tagForms)
-  }
 }
 
 /** Rows that tell which groups they have. */
@@ -60,9 +53,8 @@ export class NodePlans {
   }
   /** Groups of keys with two names: `a` is the number of the tag, `b` that of the form. */
   private readonly tagForms = new PairIndex()
-  /** What the run, and all runs of the task, use of the tables. */
+  /** What some rows use of the tables. */
   private readonly used = new UsedNames()
-  private readonly usedByTask = new UsedNames()
   /** The ranks of the two names of each used group. */
   private tagRanks = new Int32Array(0)
   private formRanks = new Int32Array(0)
@@ -74,11 +66,6 @@ export class NodePlans {
     private readonly model: Model,
     private readonly layer: string,
   ) {}
-
-  /** Starts another task. Keeps what it has learned. */
-  nextTask(): void {
-    this.usedByTask.clear()
-  }
 
   /** The type of a form; null if the model has no such form. */
   formType(form: string): Type | null {
@@ -164,14 +151,38 @@ export class NodePlans {
   }
 
   /**
-   * The order of the names that the rows of a run use.
+   * The order of the names that the rows of a run use. It stays right, for these and for names that were given before, as
+   * long as `sorts` is the same.
    *
    * @param rows the rows of all index databases
    * @returns the places of names and groups among those of the run, and maybe of others; valid until the next call
    */
   order(rows: Readonly<Record<IndexDb, GroupedRows>>) {
-    const { used, usedByTask } = this
     const { prop, tag, tagProp } = this.nameTables
+    const used = this.namesOf(rows)
+    const places = { prop: prop.order(used.prop), tag: tag.order(used.tag), tagProp: tagProp.order(used.tagProp) }
+    return { prop: places.prop, of: this.groupRanks(places, used.tagForms) }
+  }
+
+  /** How often names were sorted anew. */
+  get sorts(): number {
+    return this.propNames.sorts + this.tagNames.sorts + this.tagPropNames.sorts
+  }
+
+  /**
+   * The names that rows of all index databases use, in byte order, and the ranks of names and groups; valid until the next
+   * call.
+   */
+  ranks(rows: Readonly<Record<IndexDb, GroupedRows>>) {
+    const { prop, tag, tagProp } = this.nameTables
+    const used = this.namesOf(rows)
+    const names = { prop: prop.ranks(used.prop), tag: tag.ranks(used.tag), tagProp: tagProp.ranks(used.tagProp) }
+    const ranks = { prop: names.prop.rank, tag: names.tag.rank, tagProp: names.tagProp.rank }
+    return { names, of: this.groupRanks(ranks, used.tagForms) }
+  }
+
+  private namesOf(rows: Readonly<Record<IndexDb, GroupedRows>>): UsedNames {
+    const { used } = this
     const { a, b } = this.tagForms
     used.clear()
     for (const db of INDEX_DBS) {
@@ -182,18 +193,7 @@ export class NodePlans {
       used.tag.add(a[used.tagForms.at(i)])
       used.prop.add(b[used.tagForms.at(i)])
     }
-    usedByTask.addAll(used)
-    const places = { prop: prop.order(used.prop), tag: tag.order(used.tag), tagProp: tagProp.order(used.tagProp) }
-    return { prop: places.prop, of: this.groupRanks(places, used.tagForms) }
-  }
-
-  /** The names that all runs of the task use, in byte order, and the ranks of names and groups. */
-  ranks() {
-    const { prop, tag, tagProp } = this.nameTables
-    const { usedByTask: used } = this
-    const names = { prop: prop.ranks(used.prop), tag: tag.ranks(used.tag), tagProp: tagProp.ranks(used.tagProp) }
-    const ranks = { prop: names.prop.rank, tag: names.tag.rank, tagProp: names.tagProp.rank }
-    return { names, of: this.groupRanks(ranks, used.tagForms) }
+    return used
   }
 
   /** The ranks of each group's names, given those of names. */

@@ -65,7 +65,6 @@ export class NodeTranslator {
   /** Starts another task. Keeps what it learned about forms, props and tags. */
   reset(): void {
     this.nextRun()
-    this.plans.nextTask()
     this.formCounts.clear()
     this.keptValues = 0
     this.typedTagProps = 0

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { KernelIndexRows } from '../../src/kernel/index-rows.js'
+import { type GroupRanks, KernelIndexRows } from '../../src/kernel/index-rows.js'
 import { kernel } from '../../src/kernel/kernel.js'
 
 /** A row as tests give it: the owner is the number of its node. */
@@ -13,10 +13,12 @@ const shared = KernelIndexRows.make()
 let buids = 0
 let buidCount = 0
 
-/** Valid until the next call. */
-export function indexRows(list: readonly TestRow[]): KernelIndexRows {
+/** Rows whose groups have these ranks. Valid until the next call. */
+export function indexRows(list: readonly TestRow[], ranks: GroupRanks): KernelIndexRows {
   shared.clear()
   for (const { group, owner, index } of list) shared.add(group, owner, index, 0, index.length)
+  shared.forgetRanks()
+  shared.rank(ranks)
   return shared
 }
 

@@ -6,13 +6,14 @@ import { type ByteList, byteListOf, itemOf } from '../../src/bytes/byte-list.js'
 import { NullPort } from '../../src/forecast/null-port.js'
 import { kernel } from '../../src/kernel/kernel.js'
 import { INDEX_DBS } from '../../src/layout/dest-dbs.js'
-import { eachGroup, type MergeUnit, mergeRuns } from '../../src/migrate/tasks/merge-runs.js'
+import { type MergeUnit, mergeRuns } from '../../src/migrate/tasks/merge-runs.js'
 import { MergePlan } from '../../src/run/merge-plan.js'
 import { mergeRunFiles } from '../../src/run/merge-run-files.js'
 import { eachNodedata } from '../../src/run/nodedata-rows.js'
-import { type RunSection, RunWriter } from '../../src/run/run-file.js'
+import { RunWriter } from '../../src/run/run-file.js'
 import { readRunFooter } from '../../src/run/run-footer.js'
 import { RunMerge } from '../../src/run/run-merge.js'
+import type { RunSection } from '../../src/run/section-notes.js'
 import { overWire } from '../../src/thread/over-wire.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
@@ -50,11 +51,11 @@ function written(runs: readonly TestRun[], blockBytes: number, perFile = 1): str
     for (const { names: used, rows: list } of own) {
       const ranks = ranksAmong(names, used)
       const rows = list.map((row) => ({ ...row, group: names.indexOf(used[row.group]) }))
-      run.section('byprop', indexRows(rows), { first: ranks, second: null }, buids)
-      run.section('byarray', indexRows([]), none, buids)
-      run.section('bytag', indexRows(rows), { first: ranks, second: ranks }, buids)
-      run.section('bytagprop', indexRows(rows.slice(0, 3)), { first: ranks, second: null }, buids)
-      run.section('dataname', indexRows([]), none, buids)
+      run.section('byprop', indexRows(rows, { first: ranks, second: null }), buids)
+      run.section('byarray', indexRows([], none), buids)
+      run.section('bytag', indexRows(rows, { first: ranks, second: ranks }), buids)
+      run.section('bytagprop', indexRows(rows.slice(0, 3), { first: ranks, second: null }), buids)
+      run.section('dataname', indexRows([], none), buids)
       for (const { group, owner } of rows) run.nodedata(buidOf(owner), 0, group, Buffer.from(`value ${owner}`))
       run.endRun()
     }
@@ -88,13 +89,20 @@ function planOfFiles(paths: readonly string[]): MergePlan {
   return plan
 }
 
+/** How many rows each part of a unit has of a group. */
+function countsOf({ parts, range }: MergeUnit, group: number): number[] {
+  return parts.map(({ groups, counts }) => (range !== null ? -1 : (counts[groups.indexOf(group)] ?? 0)))
+}
+
 /** What a worker makes of a unit, as rows in the order in which they come. */
 function merged(unit: MergeUnit): string[] {
   const texts: string[] = []
   const merge = new RunMerge(unit.parts)
-  eachGroup(unit, merge, (group) => {
-    for (const { index, owner } of mergedRows(merge).rows) texts.push(textOf(unit.a[group], index, owner))
-  })
+  if (unit.range !== null) merge.takeRange(unit.range.gte, unit.range.lt)
+  for (const [group, a] of unit.a.entries()) {
+    const { rows } = mergedRows(merge, countsOf(unit, group))
+    for (const { index, owner } of rows) texts.push(textOf(a, index, owner))
+  }
   merge.close()
   return texts
 }
@@ -257,7 +265,7 @@ test('RunMerge gives rows of equal index in the order of the runs', () => {
   assert.deepEqual(owners, [...Array(15).keys()])
 })
 
-test('RunMerge.toRows() asks for an entry point before the first row of a group and after each so many bytes', () => {
+test('RunMerge.toRun() notes an entry point before the first row of a group and after each so many bytes', () => {
   const paths = written(
     largeRuns(3, 4000, (random) => random(500)),
     1 << 16,
@@ -266,8 +274,8 @@ test('RunMerge.toRows() asks for an entry point before the first row of a group 
     .units('byprop')
     .map((unit) => unit())
   const merge = new RunMerge(units[0].parts)
-  eachGroup(units[0], merge, () => {
-    const { rows, entries } = mergedRows(merge, 1000)
+  for (const group of units[0].a.keys()) {
+    const { rows, entries } = mergedRows(merge, countsOf(units[0], group), 1000)
     assert.ok(entries.length > 5)
     // Rows of 8 bytes of index take 42 bytes: the 24th ends a block.
     assert.deepEqual(
@@ -275,7 +283,7 @@ test('RunMerge.toRows() asks for an entry point before the first row of a group 
       Array.from({ length: Math.ceil(rows.length / 24) }, (_, i) => 24 * i),
     )
     for (const { index: key, owner } of entries) assert.deepEqual(key, rows[owner].index)
-  })
+  }
   merge.close()
 })
 

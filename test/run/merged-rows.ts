@@ -1,40 +1,34 @@
+import { itemOf } from '../../src/bytes/byte-list.js'
 import { RunMerge, type Segment } from '../../src/run/run-merge.js'
+import { rowsWritten, type WrittenRow } from './run-rows.js'
 
-export interface MergedRow {
-  readonly index: Buffer
-  /** The number that `buidsOf()` makes a buid of. */
-  readonly owner: number
-}
-
-/** The next group's rows of a merge, and how many rows were before each entry point. */
-export function mergedRows(merge: RunMerge, blockBytes = 1 << 30): { rows: MergedRow[]; entries: MergedRow[] } {
-  const rows: MergedRow[] = []
-  const entries: MergedRow[] = []
-  const to = {
-    entry: (buf: Uint8Array, start: number, end: number) => {
-      entries.push({ index: Buffer.from(buf.subarray(start, end)), owner: rows.length })
-    },
-    rows: (bytes: Uint8Array, count: number) => {
-      const buf = Buffer.from(bytes)
-      const before = rows.length
-      for (let at = 0; at < buf.length; ) {
-        const end = at + 2 + buf.readUInt16LE(at)
-        rows.push({ index: buf.subarray(at + 2, end), owner: buf.readUInt32BE(end) })
-        at = end + 32
-      }
-      if (rows.length - before !== count) throw new Error(`${rows.length - before} rows in place of ${count}`)
-    },
+/** A group's rows of a merge, given how many each segment has, and how many rows were before each entry point. */
+export function mergedRows(
+  merge: RunMerge,
+  counts: readonly number[],
+  blockBytes = 1 << 30,
+): { rows: WrittenRow[]; entries: WrittenRow[] } {
+  const list = Int32Array.of(3, 4, counts.length, ...counts.flatMap((count, segment) => [segment, count]))
+  const { rows, section } = rowsWritten((out, notes) => merge.toRun(list, out, notes, blockBytes))
+  if (section.a[0] !== 3 || section.b[0] !== 4 || section.counts[0] !== rows.length) throw new Error('Another group')
+  const places = new Map<number, number>()
+  let bytes = 0
+  for (const [row, { index }] of rows.entries()) {
+    places.set(bytes, row)
+    bytes += 34 + index.length
   }
-  merge.toRows(to, blockBytes)
+  const entries = [...section.blockStart].map((start, entry) => ({
+    index: Buffer.from(itemOf(section.blockKeys, entry)),
+    owner: places.get(start) ?? -1,
+  }))
   return { rows, entries }
 }
 
 /** The rows of a group in one run. */
-export function rowsOf(segment: Segment, count: number): MergedRow[] {
+export function rowsOf(segment: Segment, count: number): WrittenRow[] {
   const merge = new RunMerge([segment])
   try {
-    merge.take(0, count)
-    return mergedRows(merge).rows
+    return mergedRows(merge, [count]).rows
   } finally {
     merge.close()
   }

@@ -5,8 +5,9 @@ import { test } from 'node:test'
 import { byteListOf, itemOf } from '../../src/bytes/byte-list.js'
 import { kernel } from '../../src/kernel/kernel.js'
 import { RUN_BLOCK_BYTES, RunReader, roomFor } from '../../src/run/run-blocks.js'
-import { type RunSection, RunWriter } from '../../src/run/run-file.js'
+import { RunWriter } from '../../src/run/run-file.js'
 import { readRunFooter } from '../../src/run/run-footer.js'
+import type { RunSection } from '../../src/run/section-notes.js'
 import { tempDir } from '../support/fixture.js'
 import { randomOf } from '../support/random.js'
 import { buidOf, buidsOf, indexRows, type TestRow } from './index-rows.js'
@@ -32,9 +33,9 @@ const ranks = {
 function writeRun(path: string, rows: readonly TestRow[], values: readonly Uint8Array[], blockBytes?: number): void {
   const run = new RunWriter(path, blockBytes)
   const buids = buidsOf(Math.max(rows.length, values.length))
-  run.section('one', indexRows(rows), ranks.one, buids)
-  run.section('two', indexRows(rows), ranks.two, buids)
-  run.section('none', indexRows([]), ranks.none, buids)
+  run.section('one', indexRows(rows, ranks.one), buids)
+  run.section('two', indexRows(rows, ranks.two), buids)
+  run.section('none', indexRows([], ranks.none), buids)
   values.forEach((value, owner) => {
     run.nodedata(buidOf(owner), 0, owner % 3, value)
   })
@@ -119,7 +120,7 @@ test('RunWriter keeps values of node data of any size', () => {
 test('RunWriter gives the file its name only when it is complete', () => {
   const path = join(dir, 'part.run')
   const run = new RunWriter(path)
-  run.section('one', indexRows(randomRows(10)), ranks.one, buidsOf(10))
+  run.section('one', indexRows(randomRows(10), ranks.one), buidsOf(10))
   assert.equal(existsSync(path), false)
   assert.equal(readRunFooter(path), null)
 })

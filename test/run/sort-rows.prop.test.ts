@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { writeSorted } from '../../src/run/sort-rows.js'
+import { kernel } from '../../src/kernel/kernel.js'
 import { randomOf } from '../support/random.js'
 import { anyIndex, buidsOf, indexRows, type TestRow } from './index-rows.js'
+import { rowsWritten } from './run-rows.js'
 
 const GROUPS = 4
 
@@ -16,39 +17,32 @@ function expected(list: readonly TestRow[], rankOf: Int32Array): number[] {
   })
 }
 
-/** The owners of the rows as they are written, and how many rows each group has. */
-function written(list: readonly TestRow[], groups: Int32Array): { owners: number[]; counts: number[] } {
-  const owners: number[] = []
-  const counts: number[] = []
-  const rows = (bytes: Uint8Array, count: number) => {
-    counts[counts.length - 1] += count
-    const buf = Buffer.from(bytes)
-    for (let at = 0; at < buf.length; ) {
-      const end = at + 2 + buf.readUInt16LE(at)
-      const owner = buf.readUInt32BE(end)
-      assert.deepEqual(buf.subarray(at + 2, end), Buffer.from(list[owner].index))
-      owners.push(owner)
-      at = end + 32
-    }
-  }
-  const to = { beginGroup: () => counts.push(0), endGroup: () => {}, entry: () => {}, rows }
-  writeSorted(indexRows(list), groups, buidsOf(list.length), to, 1 << 16)
-  return { owners, counts }
+/** The owners of the rows as they are written, and each group with how many rows it has. */
+function written(list: readonly TestRow[], rankOf: Int32Array) {
+  const indexes = indexRows(list, { first: rankOf, second: null })
+  const buids = buidsOf(list.length)
+  const write = (out: number, section: number) => kernel().calls.writeSection(indexes.at, buids, out, section, 1 << 16)
+  const { rows, section } = rowsWritten(write)
+  for (const { index, owner } of rows) assert.deepEqual(index, Buffer.from(list[owner].index))
+  return { owners: rows.map(({ owner }) => owner), groups: [...section.a], counts: [...section.counts] }
 }
 
 /** @param list the owner of each is its number */
 function check(list: readonly TestRow[], rankOf: Int32Array): void {
-  const groups = Int32Array.from(rankOf, (_, rank) => rankOf.indexOf(rank))
-  const { owners, counts } = written(list, groups)
+  const { owners, groups, counts } = written(list, rankOf)
   assert.deepEqual(owners, expected(list, rankOf))
-  const countOf = (rank: number) => list.filter(({ group }) => rankOf[group] === rank).length
-  assert.deepEqual(counts, [...rankOf.keys()].map(countOf))
+  const used = [...new Set(list.map(({ group }) => group))].sort((x, y) => rankOf[x] - rankOf[y])
+  assert.deepEqual(groups, used)
+  assert.deepEqual(
+    counts,
+    used.map((group) => list.filter((one) => one.group === group).length),
+  )
 }
 
 const row = fc.record({ group: fc.integer({ min: 0, max: GROUPS - 1 }), index: anyIndex })
 const ranks = fc.shuffledSubarray([0, 1, 2, 3], { minLength: GROUPS }).map((list) => Int32Array.from(list))
 
-test('writeSorted() sorts as a comparator does and keeps equal rows in their order', () => {
+test('writeSection() sorts as a comparator does and keeps equal rows in their order', () => {
   fc.assert(
     fc.property(fc.array(row, { maxLength: 300, size: 'max' }), ranks, (list, rankOf) => {
       check(
@@ -60,7 +54,7 @@ test('writeSorted() sorts as a comparator does and keeps equal rows in their ord
   )
 })
 
-test('writeSorted() sorts thousands of rows whose keys tie for many windows', () => {
+test('writeSection() sorts thousands of rows whose keys tie for many windows', () => {
   for (const [seed, length] of [0, 1, 4, 5, 6, 10, 11, 40, 300, 503].entries()) {
     const random = randomOf(seed)
     const list = Array.from({ length: 3000 }, (_, owner) => {
@@ -72,7 +66,7 @@ test('writeSorted() sorts thousands of rows whose keys tie for many windows', ()
   }
 })
 
-test('writeSorted() sorts rows that lie in order already, in reverse order, and that are all equal', () => {
+test('writeSection() sorts rows that lie in order already, in reverse order, and that are all equal', () => {
   const number = (value: number) => {
     const bytes = Buffer.alloc(8)
     bytes.writeUInt32BE(value, 4)
@@ -86,6 +80,6 @@ test('writeSorted() sorts rows that lie in order already, in reverse order, and 
   }
 })
 
-test('writeSorted() takes no rows at all', () => {
-  assert.deepEqual(written([], Int32Array.of(0, 1)), { owners: [], counts: [0, 0] })
+test('writeSection() takes no rows at all', () => {
+  assert.deepEqual(written([], Int32Array.of(0, 1)), { owners: [], groups: [], counts: [] })
 })

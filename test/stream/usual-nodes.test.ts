@@ -145,7 +145,7 @@ function read(source: NodeSource, borders: readonly Uint8Array[], isUsual: boole
       stream.writeRows(builder)
     }
     const rows: Readonly<Record<string, IndexRows | KernelIndexRows>> =
-      usual === null ? translator.indexes : usual.indexRows()
+      usual === null ? translator.indexes : perDb(NODE_INDEX_DBS, (db) => usual.indexRows()[db].look())
     const buids = usual === null ? stream.buids : usual.buids()
     index.push(perDb(NODE_INDEX_DBS, (db) => texts(translator, db, rows[db], buids)))
     const found = usual?.takeCounts()

@@ -40,6 +40,29 @@ test('NameTable.order() and ranks() rank the names of one task after another, as
   )
 })
 
+test('NameTable.order() keeps the ranks of names that it has ranked, until there is no room between two of them', () => {
+  const table = new NameTable()
+  const rankOf = (...names: string[]) => {
+    const used = new NumberSet()
+    for (const name of names) used.add(table.id(Buffer.from(name)))
+    const ranks = table.order(used)
+    return names.map((name) => ranks[table.id(Buffer.from(name))])
+  }
+  const [a, c] = rankOf('a', 'c')
+  const [b] = rankOf('b')
+  assert.ok(a < b && b < c)
+  assert.deepEqual([...rankOf('a', 'c'), table.sorts], [a, c, 0])
+  // Each is between the last two: half of the gap is left.
+  const names = ['b', ...Array.from({ length: 40 }, (_, i) => `b${'a'.repeat(40 - i)}`)]
+  for (const name of names) rankOf(name)
+  assert.ok(table.sorts > 0)
+  const ranks = rankOf(...names.slice(1).sort())
+  assert.deepEqual(
+    ranks,
+    [...new Set(ranks)].sort((x, y) => x - y),
+  )
+})
+
 test('NumberSet has each number once, and none of before clear()', () => {
   fc.assert(
     fc.property(fc.array(fc.array(fc.nat(5000), { maxLength: 200 }), { maxLength: 5 }), (rounds) => {

@@ -12,11 +12,8 @@ export declare function putRun(pages: usize, value: usize, valueBytes: u32): u32
 /** Reads more rows for a reader of a merge; 0 when there are none. */
 export declare function refill(merge: usize, reader: u32): i32
 
-/** Writes rows of a group to the run that a merge makes. */
-export declare function takeRows(merge: usize, rows: usize, bytes: u32, count: u32): void
-
-/** Records an entry point before the next row, which has this index. */
-export declare function enterRow(merge: usize, key: usize, keyBytes: u32): void
+/** Writes the whole blocks of a `RunOut` to its file and moves the rest to their place. */
+export declare function flushRun(out: usize): void
 
 // How to translate what has this name: the address of a plan, or 0 for a node that JavaScript has to take.
 export declare function learnForm(name: usize, bytes: u32): usize

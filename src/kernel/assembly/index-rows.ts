@@ -1,7 +1,10 @@
+import { grown } from './memory'
+
 /** More than any index has, 503 bytes: sorting reads a word behind the last one. */
 const INDEX_ROOM_BYTES: u32 = 512
 const FIRST_ROWS: u32 = 1 << 12
 const FIRST_BYTES: u32 = 1 << 16
+const FIRST_GROUPS: u32 = 1 << 10
 
 /**
  * Index rows of one destination database, unsorted: for each row its group, the number of its node, and where its index
@@ -18,6 +21,9 @@ export class IndexRows {
   bytes: usize
   private rowRoom: u32
   private byteRoom: u32
+  /** By group: what it is sorted by, or 0 if nobody has said so yet. */
+  private keys: usize
+  private keyRoom: u32
 
   /** The address at which the next index may be written. */
   reserve(): usize {
@@ -52,8 +58,30 @@ export class IndexRows {
     this.starts = heap.alloc(4 * FIRST_ROWS)
     this.lengths = heap.alloc(2 * FIRST_ROWS)
     this.bytes = heap.alloc(FIRST_BYTES)
+    this.keys = heap.alloc(8 * FIRST_GROUPS)
+    this.keyRoom = FIRST_GROUPS
+    memory.fill(this.keys, 0, 8 * FIRST_GROUPS)
     this.count = 0
     this.used = 0
+  }
+
+  /** Every group that has a key is below this number. */
+  get groupRoom(): u32 {
+    return this.keyRoom
+  }
+
+  keyOf(group: u32): u64 {
+    return group < this.keyRoom ? load<u64>(this.keys + 8 * group) : 0
+  }
+
+  /** Where the keys are, with room for those of groups below `count`. */
+  keysFor(count: u32): usize {
+    while (count > this.keyRoom) {
+      this.keys = grown(this.keys, 8 * this.keyRoom)
+      memory.fill(this.keys + 8 * this.keyRoom, 0, 8 * this.keyRoom)
+      this.keyRoom *= 2
+    }
+    return this.keys
   }
 
   private growRows(): void {
@@ -84,9 +112,19 @@ export function clearIndexRows(rows: IndexRows): void {
   rows.used = 0
 }
 
-function grown(at: usize, bytes: u32): usize {
-  const larger = heap.alloc(2 * bytes)
-  memory.copy(larger, at, bytes)
-  heap.free(at)
-  return larger
+/**
+ * Where JavaScript puts the keys of groups below `count`, 8 bytes each: rows are sorted by the key of their group first.
+ */
+export function groupKeys(rows: IndexRows, count: u32): usize {
+  return rows.keysFor(count)
+}
+
+export function forgetGroupKeys(rows: IndexRows): void {
+  memory.fill(rows.keysFor(0), 0, 8 * rows.groupRoom)
+}
+
+/** Whether all groups of the rows have a key. */
+export function haveGroupKeys(rows: IndexRows): bool {
+  for (let i: u32 = 0; i < rows.count; i++) if (rows.keyOf(load<u32>(rows.groups + 4 * i)) == 0) return false
+  return true
 }

@@ -1,6 +1,13 @@
 // The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
 export { isSure, newChars, newCheck, setCheckItem } from './checks'
-export { addIndexRow, clearIndexRows, newIndexRows } from './index-rows'
+export {
+  addIndexRow,
+  clearIndexRows,
+  forgetGroupKeys,
+  groupKeys,
+  haveGroupKeys,
+  newIndexRows,
+} from './index-rows'
 export { addRow, finishPages, freePages, newPages } from './leaf-pages'
 export { allocate, release } from './memory'
 export { newForm, newValue, takeNodes } from './node-plans'
@@ -22,7 +29,8 @@ export {
   takeRowCount,
   takeTypedCount,
 } from './nodes'
-export { freeMerge, mergeToPages, mergeToRows, newMerge, takeRange } from './run-merge'
+export { freeMerge, mergeToPages, mergeToRun, newMerge, takeRange } from './run-merge'
+export { clearSection, endSection, newRunOut, newSection } from './run-out'
 export { sha256 } from './sha256'
-export { groupRanks, sortRows, writeSorted } from './sort-rows'
+export { writeSection } from './sort-rows'
 export { addSpliceName, addSplices, beginSplices, clearSpliceNames, endSplices, newSplices } from './splices'

@@ -9,3 +9,11 @@ export function allocate(bytes: usize): usize {
 export function release(at: usize): void {
   heap.free(at)
 }
+
+/** Moves `bytes` bytes to where there is twice as much room. Returns the address. */
+export function grown(at: usize, bytes: u32): usize {
+  const larger = heap.alloc(2 * bytes)
+  memory.copy(larger, at, bytes)
+  heap.free(at)
+  return larger
+}

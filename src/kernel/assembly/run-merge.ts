@@ -1,6 +1,7 @@
 import { BUID_BYTES } from './buid'
-import { enterRow, refill, takeRows } from './env'
+import { refill } from './env'
 import { addRow, LeafPages } from './leaf-pages'
+import { MOST_ROW_BYTES, ROW_BYTES, RunOut, RunSection } from './run-out'
 import { compare, copy } from './spans'
 
 /**
@@ -19,11 +20,8 @@ const ENDED: u64 = u64.MAX_VALUE
 /** After its last word, an index has that word's length in place of a word, so shorter ones come first. */
 const WORD_BASE: u64 = 8
 
-/** What a row has beside its index: a `u16` with its length, and the buid. */
-const ROW_BYTES: u32 = 34
-const MOST_ROW_BYTES: u32 = ROW_BYTES + 0xffff
-/** For rows on their way to another run: some at a time, and room for a longest one. */
-const OUT_BYTES: u32 = 1 << 16
+/** In place of a number of rows. */
+const ALL_ROWS: u32 = u32.MAX_VALUE
 /** Behind the last merged index, of which we compare whole words. */
 const WORD_BYTES: u32 = 4
 
@@ -75,10 +73,6 @@ export class RunMerge {
   lastBytes: u32
   /** For that index when its buffer is filled again. */
   kept: usize
-  /** Rows for another run. */
-  out: usize
-  outBytes: u32
-  outRows: u32
 
   reader(number: u32): Reader {
     return changetype<Reader>(this.readers + number * offsetof<Reader>())
@@ -133,22 +127,6 @@ export class RunMerge {
       reader.left++
       return
     }
-  }
-
-  /** Adds the current row to those for another run. */
-  putRow(): void {
-    const reader = this.winner
-    const bytes = ROW_BYTES + reader.keyBytes
-    copy(this.out + this.outBytes, reader.key - 2, bytes)
-    this.outBytes += bytes
-    this.outRows++
-    if (this.outBytes >= OUT_BYTES) this.flush()
-  }
-
-  flush(): void {
-    if (this.outRows > 0) takeRows(changetype<usize>(this), this.out, this.outBytes, this.outRows)
-    this.outBytes = 0
-    this.outRows = 0
   }
 
   /** Goes to the reader's next row; false at its limit. */
@@ -229,10 +207,7 @@ export function newMerge(readers: u32): RunMerge {
   merge.readerCount = readers
   merge.rows = 0
   merge.last = 0
-  merge.outBytes = 0
-  merge.outRows = 0
   merge.kept = heap.alloc(MOST_ROW_BYTES)
-  merge.out = heap.alloc(OUT_BYTES + MOST_ROW_BYTES)
   for (let i: u32 = 0; i < readers; i++) {
     const reader = merge.reader(i)
     reader.at = 0
@@ -282,26 +257,58 @@ export function mergeToPages(merge: RunMerge, readers: u32, pages: LeafPages, pr
   return 0
 }
 
-/** The same for another run, which gets an entry point each `blockBytes` bytes. */
-export function mergeToRows(merge: RunMerge, readers: u32, blockBytes: u32): void {
-  if (!merge.open(readers)) return
+/**
+ * The same for another run, group by group.
+ *
+ * @param list for each group its two names, how many readers have rows of it, and for each of these, in run order, its
+ *   number and how many rows, or `ALL_ROWS` for those of its range; 4 bytes each
+ * @param blockBytes how far apart entry points are
+ */
+export function mergeToRun(
+  merge: RunMerge,
+  list: usize,
+  listBytes: u32,
+  out: RunOut,
+  section: RunSection,
+  blockBytes: u32,
+): void {
+  const end = list + listBytes
+  for (let at = list; at < end; ) {
+    const readers = load<u32>(at, 8)
+    section.beginGroup(load<i32>(at), load<i32>(at, 4), out.position)
+    at += 12
+    for (let i: u32 = 0; i < readers; i++, at += 8) {
+      const reader = merge.reader(load<u32>(at))
+      const rows = load<u32>(at, 4)
+      if (rows != ALL_ROWS) reader.left = rows
+      store<Reader>(merge.group + i * sizeof<usize>(), reader)
+    }
+    const rows = mergeGroup(merge, readers, out, section, blockBytes)
+    section.endGroup(out.position, rows)
+  }
+}
+
+/** Returns how many rows there were. */
+function mergeGroup(merge: RunMerge, readers: u32, out: RunOut, section: RunSection, blockBytes: u32): u32 {
+  if (!merge.open(readers)) return 0
+  let rows: u32 = 0
   let block = blockBytes
   do {
     const reader = merge.winner
+    const bytes = ROW_BYTES + reader.keyBytes
     if (block >= blockBytes) {
-      merge.flush()
-      enterRow(changetype<usize>(merge), reader.key, reader.keyBytes)
+      section.enter(out.position, reader.key, reader.keyBytes)
       block = 0
     }
-    block += ROW_BYTES + reader.keyBytes
-    merge.putRow()
+    block += bytes
+    out.put(reader.key - 2, bytes)
+    rows++
   } while (merge.advance())
-  merge.flush()
+  return rows
 }
 
 export function freeMerge(merge: RunMerge): void {
   heap.free(merge.kept)
-  heap.free(merge.out)
   heap.free(changetype<usize>(merge))
 }
 

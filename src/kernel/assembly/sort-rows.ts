@@ -1,9 +1,8 @@
 import { BUID_BYTES } from './buid'
-import { enterRow, takeRows } from './env'
 import { IndexRows } from './index-rows'
-import { copy } from './spans'
+import { ROW_BYTES, RunOut, RunSection } from './run-out'
 
-// Index rows are sorted by the rank of their group, then by their index in LMDB's order (memcmp, shorter first). Rows of
+// Index rows are sorted by the key of their group, then by their index in LMDB's order (memcmp, shorter first). Rows of
 // equal index stay in the order in which they were added, which is buid order.
 
 /** An entry: eight bytes of the index as a number, how many of them the index has, and the number of the row. */
@@ -17,35 +16,74 @@ const RADIX_ROWS: u32 = 256
 const DIGITS: u32 = WORD_BYTES + 1
 /** How many entries have each value of each digit. */
 const histograms = memory.data(4 * 256 * 9, 4)
-/** How many bytes of rows to hand on at once, and more than a row has. */
-const OUT_BYTES: u32 = 1 << 16
-const MOST_ROW_BYTES: u32 = 1024
+const FIRST_ROWS: u32 = 1 << 10
+/** The rank of a group that has no rows. */
+const NO_RANK: u32 = u32.MAX_VALUE
 
-/** By group. */
+/** By group: its place among those that have rows. */
 let ranks: usize = 0
 let rankRoom: u32 = 0
 /** Where the rows of each rank end in `order`, the numbers of the rows. */
 let ends: usize = 0
-let endRoom: u32 = 0
 let order: usize = 0
 let entries: usize = 0
 let others: usize = 0
 let rowRoom: u32 = 0
-let out: usize = 0
 
-/** Returns where to put the ranks of groups below `count`: 4 bytes for each group that has rows. */
-export function groupRanks(count: u32): usize {
-  if (count > rankRoom) {
-    if (ranks != 0) heap.free(ranks)
-    rankRoom = 2 * count
-    ranks = heap.alloc(4 * rankRoom)
+/**
+ * Sorts the rows of a database and adds them to a run.
+ *
+ * @param rows all of their groups have a key
+ * @param buids 32 bytes for each owner
+ * @param blockBytes how far apart the entry points of a group are
+ */
+export function writeSection(rows: IndexRows, buids: usize, out: RunOut, section: RunSection, blockBytes: u32): void {
+  const groups = rankGroups(rows)
+  sortRows(rows, groups)
+  let place: u32 = 0
+  for (let rank: u32 = 0; rank < groups; rank++) {
+    const first = place
+    const end = load<u32>(endOf(rank))
+    section.beginGroup(groupAt(rows, first), -1, out.position)
+    let block = blockBytes
+    for (; place < end; place++) {
+      const row = load<u32>(order + 4 * place)
+      const bytes: u32 = load<u16>(rows.lengths + 2 * row)
+      const index = rows.bytes + load<u32>(rows.starts + 4 * row)
+      if (block >= blockBytes) {
+        section.enter(out.position, index, bytes)
+        block = 0
+      }
+      block += ROW_BYTES + bytes
+      out.putIndex(index, bytes, buids + load<u32>(rows.owners + 4 * row) * BUID_BYTES)
+    }
+    section.endGroup(out.position, end - first)
   }
-  return ranks
+  section.endRun()
+}
+
+/** Gives each group that has rows its rank. Returns how many there are. */
+function rankGroups(rows: IndexRows): u32 {
+  reserve(rows)
+  let count: u32 = 0
+  for (let i: u32 = 0; i < rows.count; i++) {
+    const group = load<u32>(rows.groups + 4 * i)
+    if (load<u32>(ranks + 4 * group) != NO_RANK) continue
+    store<u32>(ranks + 4 * group, 0)
+    const entry = entries + count++ * ENTRY_BYTES
+    store<u64>(entry, rows.keyOf(group))
+    store<u32>(entry, 0, 8)
+    store<u32>(entry, group, 12)
+  }
+  const sorted = sortEntries(count)
+  for (let rank: u32 = 0; rank < count; rank++) {
+    store<u32>(ranks + 4 * load<u32>(sorted + rank * ENTRY_BYTES, 12), rank)
+  }
+  return count
 }
 
 /** Sorts rows whose groups have `rankCount` ranks. */
-export function sortRows(rows: IndexRows, rankCount: u32): void {
-  reserve(rows.count, rankCount)
+function sortRows(rows: IndexRows, rankCount: u32): void {
   memory.fill(ends, 0, 4 * rankCount)
   for (let i: u32 = 0; i < rows.count; i++) {
     const end = endOf(rankOf(rows, i))
@@ -66,46 +104,16 @@ export function sortRows(rows: IndexRows, rankCount: u32): void {
   let start: u32 = 0
   for (let rank: u32 = 0; rank < rankCount; rank++) {
     const end = load<u32>(endOf(rank))
+    // The next database has other groups.
+    store<u32>(ranks + 4 * groupAt(rows, start), NO_RANK)
     sortRange(rows, start, end, 0)
     start = end
   }
 }
 
-/**
- * Hands on the rows of a rank as they are in a run, `u16 length, index, buid`, with an entry point before the first and
- * each `blockBytes` bytes.
- *
- * @param buids 32 bytes for each owner
- */
-export function writeSorted(rows: IndexRows, rank: u32, buids: usize, blockBytes: u32): void {
-  if (out == 0) out = heap.alloc(OUT_BYTES + MOST_ROW_BYTES)
-  const end = load<u32>(endOf(rank))
-  let used: u32 = 0
-  let count: u32 = 0
-  let block = blockBytes
-  for (let place: u32 = rank == 0 ? 0 : load<u32>(endOf(rank - 1)); place < end; place++) {
-    const row = load<u32>(order + 4 * place)
-    const bytes: u32 = load<u16>(rows.lengths + 2 * row)
-    const index = rows.bytes + load<u32>(rows.starts + 4 * row)
-    const isEntry = block >= blockBytes
-    if (isEntry || used >= OUT_BYTES) {
-      if (count > 0) takeRows(changetype<usize>(rows), out, used, count)
-      used = 0
-      count = 0
-    }
-    if (isEntry) {
-      enterRow(changetype<usize>(rows), index, bytes)
-      block = 0
-    }
-    const at = out + used
-    store<u16>(at, <u16>bytes)
-    copy(at + 2, index, bytes)
-    copy(at + 2 + bytes, buids + load<u32>(rows.owners + 4 * row) * BUID_BYTES, BUID_BYTES)
-    used += 2 + bytes + BUID_BYTES
-    block += 2 + bytes + BUID_BYTES
-    count++
-  }
-  if (count > 0) takeRows(changetype<usize>(rows), out, used, count)
+/** The group of the row at a place of the order. */
+function groupAt(rows: IndexRows, place: u32): u32 {
+  return load<u32>(rows.groups + 4 * load<u32>(order + 4 * place))
 }
 
 /** Sorts the rows of `order[start, end)`, whose indexes share the first `depth` bytes. */
@@ -120,8 +128,7 @@ function sortRange(rows: IndexRows, start: u32, end: u32, depth: u32): void {
     if (i > 0 && isBefore(entry, entry - ENTRY_BYTES)) isSorted = false
   }
   if (!isSorted) {
-    const sorted =
-      count <= INSERTION_ROWS ? inserted(0, count) : count < RADIX_ROWS ? merged(count) : distributed(count)
+    const sorted = sortEntries(count)
     for (let i: u32 = 0; i < count; i++) store<u32>(order + 4 * (start + i), load<u32>(sorted + i * ENTRY_BYTES, 12))
   }
   sortTies(rows, start, end, depth)
@@ -206,6 +213,11 @@ function inserted(first: u32, count: u32): usize {
     store<u64>(at, rest, 8)
   }
   return start
+}
+
+/** Returns where they then are. */
+function sortEntries(count: u32): usize {
+  return count <= INSERTION_ROWS ? inserted(0, count) : count < RADIX_ROWS ? merged(count) : distributed(count)
 }
 
 /** Sorts entries digit by digit, from the least. Returns where they then are. */
@@ -300,19 +312,24 @@ function endOf(rank: u32): usize {
   return ends + 4 * rank
 }
 
-function reserve(rowCount: u32, rankCount: u32): void {
-  if (rankCount > endRoom) {
-    if (ends != 0) heap.free(ends)
-    endRoom = 2 * rankCount
-    ends = heap.alloc(4 * endRoom)
+function reserve(rows: IndexRows): void {
+  if (rows.groupRoom > rankRoom) {
+    if (rankRoom > 0) {
+      heap.free(ranks)
+      heap.free(ends)
+    }
+    rankRoom = rows.groupRoom
+    ranks = heap.alloc(4 * rankRoom)
+    ends = heap.alloc(4 * rankRoom)
+    memory.fill(ranks, 0xff, 4 * rankRoom)
   }
-  if (rowCount <= rowRoom && rowRoom > 0) return
+  if (rows.count <= rowRoom && rowRoom > 0) return
   if (rowRoom > 0) {
     heap.free(order)
     heap.free(entries)
     heap.free(others)
   }
-  rowRoom = max(rowCount, 1 << 10)
+  rowRoom = max(rows.count, FIRST_ROWS)
   order = heap.alloc(4 * rowRoom)
   entries = heap.alloc(rowRoom * ENTRY_BYTES)
   others = heap.alloc(rowRoom * ENTRY_BYTES)

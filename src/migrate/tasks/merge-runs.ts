@@ -55,7 +55,7 @@ export function mergeRuns(input: MergeInput): { rows: number } {
 }
 
 /** Has the merge of a unit's parts take the rows of each group in turn. */
-export function eachGroup({ a, parts, range }: MergeUnit, merge: RunMerge, act: (group: number) => void): void {
+function eachGroup({ a, parts, range }: MergeUnit, merge: RunMerge, act: (group: number) => void): void {
   if (range !== null) {
     merge.takeRange(range.gte, range.lt)
     act(0)

@@ -1,13 +1,15 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BUID_BYTES } from '../../bytes/buid.js'
+import type { NumberSet } from '../../bytes/number-set.js'
 import { KernelIndexRows } from '../../kernel/index-rows.js'
-import { INDEX_DBS, type IndexDb } from '../../layout/dest-dbs.js'
+import { INDEX_DBS, type IndexDb, perDb } from '../../layout/dest-dbs.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
 import type { LeafSummary } from '../../page/page-chunk.js'
 import { RunWriter } from '../../run/run-file.js'
 import { FormCounts } from '../../stream/form-counts.js'
 import { type NodeSource, NodeStream, type ShortKey } from '../../stream/node-stream.js'
 import { isLeftOver, nodedataRecord, nodeRecord, shortKeyRecord } from '../../stream/quarantine.js'
+import { rankGroups } from '../../stream/rank-groups.js'
 import type { UsualNodes } from '../../stream/usual-nodes.js'
 import { workerTranslator } from '../../stream/worker-state.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../../thread/chunk-sender.js'
@@ -110,6 +112,7 @@ class NodeExtract {
       this.readAll()
       this.endPartition()
     }
+    this.countUsual()
     const { entries } = this.finish()
     return {
       partition: input.partition,
@@ -190,28 +193,33 @@ class NodeExtract {
   /** Writes the run of a partition. */
   private endPartition(): void {
     const { translator, usual, data, run } = this
-    this.countUsual()
     this.nodedataCount += data.count
     if (run !== null) {
-      const rows = { ...usual.indexRows(), dataname: data.names.look() }
-      const { prop, of } = translator.plans.order(rows)
-      for (const db of INDEX_DBS) run.section(db, rows[db], of(db), usual.buidsAt())
-      const buids = usual.buids()
-      const { owners, groups } = data.names.look()
-      for (const i of data.order(prop)) {
-        run.nodedata(buids, owners[i] * BUID_BYTES, data.numberOf(groups[i]), data.values[i])
-      }
+      const rows = { ...usual.indexRows(), dataname: data.names }
+      const prop = rankGroups(translator.plans, rows)
+      for (const db of INDEX_DBS) run.section(db, rows[db], usual.buidsAt())
+      if (data.count > 0) this.writeData(run, prop)
       run.endRun()
     }
     usual.nextRun()
     data.nextRun()
   }
 
+  private writeData(run: RunWriter, rank: Int32Array): void {
+    const { usual, data } = this
+    const buids = usual.buids()
+    const { owners, groups } = data.names.look()
+    for (const i of data.order(rank)) {
+      run.nodedata(buids, owners[i] * BUID_BYTES, data.numberOf(groups[i]), data.values[i])
+    }
+  }
+
   private finish(): LeafSummary {
     const { translator, data, run } = this
     const summary = this.builder.finish()
     if (run !== null) {
-      const { names, of } = translator.plans.ranks()
+      const groupsOf = (db: IndexDb) => ({ addGroups: (to: NumberSet) => run.addGroups(db, to) })
+      const { names, of } = translator.plans.ranks(perDb(INDEX_DBS, groupsOf))
       const { prop, tag, tagProp } = names
       const lists = { propNames: prop.sorted, tagNames: tag.sorted, tagPropNames: tagProp.sorted }
       run.finish(

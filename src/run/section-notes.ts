@@ -1,0 +1,86 @@
+import type { ByteList } from '../bytes/byte-list.js'
+import type { NumberSet } from '../bytes/number-set.js'
+import type { GroupRanks } from '../kernel/index-rows.js'
+import { kernel } from '../kernel/kernel.js'
+
+/** Rows of one destination database in the runs of a file, by run and group. */
+export interface RunSection {
+  /** For each run, where its groups end in the arrays below. The groups of a run are sorted by `a`, then `b`. */
+  readonly runEnds: Int32Array
+  /** The group's abbreviations as ranks within this file: the first and the second (-1: none). */
+  readonly a: Int32Array
+  readonly b: Int32Array
+  readonly counts: Int32Array
+  /** Position of the group's first row, and of the end of its last row, in the content of the file. */
+  readonly starts: Float64Array
+  readonly ends: Float64Array
+  /** Entry points into large groups: number of the group, position, and the index bytes at that position. */
+  readonly blockGroup: Int32Array
+  readonly blockStart: Float64Array
+  readonly blockKeys: ByteList
+}
+
+/** Where the fields of the kernel's `RunSection` are (src/kernel/assembly/run-out.ts). */
+const Field = {
+  groups: 0,
+  entries: 4,
+  runs: 8,
+  a: 12,
+  b: 16,
+  counts: 20,
+  starts: 24,
+  ends: 28,
+  runEnds: 32,
+  entryGroups: 36,
+  entryStarts: 40,
+  keyEnds: 44,
+  keys: 48,
+} as const
+
+/** What the kernel has noted for the footer of a file of runs: the groups of one database, run after run. */
+export class SectionNotes {
+  /** Address of the `RunSection`, which nobody frees. */
+  readonly at = kernel().calls.newSection()
+
+  clear(): void {
+    kernel().calls.clearSection(this.at)
+  }
+
+  /** Adds the numbers of groups that `writeSection()` has written. */
+  addGroups(to: NumberSet): void {
+    for (const group of this.ints(Field.a, this.field(Field.groups))) to.add(group)
+  }
+
+  /** @param ranks of the groups whose numbers were noted; null when their names were */
+  pack(ranks: GroupRanks | null): RunSection {
+    const groups = this.field(Field.groups)
+    const entries = this.field(Field.entries)
+    const a = this.ints(Field.a, groups)
+    const second = ranks === null ? null : ranks.second
+    const ends = Uint32Array.from(this.ints(Field.keyEnds, entries))
+    const keys = this.field(Field.keys)
+    return {
+      runEnds: this.ints(Field.runEnds, this.field(Field.runs)).slice(),
+      a: ranks === null ? a.slice() : a.map((group) => ranks.first[group]),
+      b: second === null ? this.ints(Field.b, groups).slice() : a.map((group) => second[group]),
+      counts: this.ints(Field.counts, groups).slice(),
+      starts: this.positions(Field.starts, groups),
+      ends: this.positions(Field.ends, groups),
+      blockGroup: this.ints(Field.entryGroups, entries).slice(),
+      blockStart: this.positions(Field.entryStarts, entries),
+      blockKeys: { bytes: new Uint8Array(kernel().mem.buffer, keys, ends.at(-1) ?? 0).slice(), ends },
+    }
+  }
+
+  private field(field: number): number {
+    return kernel().view.getUint32(this.at + field, true)
+  }
+
+  private ints(field: number, count: number): Int32Array<ArrayBuffer> {
+    return new Int32Array(kernel().mem.buffer, this.field(field), count)
+  }
+
+  private positions(field: number, count: number): Float64Array<ArrayBuffer> {
+    return new Float64Array(kernel().mem.buffer, this.field(field), count).slice()
+  }
+}
