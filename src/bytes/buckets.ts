@@ -12,7 +12,7 @@ export interface Buckets {
 /** Groups the entries of all lists by the numbers that they hold. Every number is below `size`. */
 export function bucketsOf(lists: readonly Int32Array[], size: number): Buckets {
   const ends = new Int32Array(size)
-  for (const numbers of lists) for (const number of numbers) ends[number]++
+  for (const numbers of lists) for (let i = 0; i < numbers.length; i++) ends[numbers[i]]++
   let sum = 0
   for (let number = 0; number < size; number++) {
     const count = ends[number]
@@ -21,12 +21,13 @@ export function bucketsOf(lists: readonly Int32Array[], size: number): Buckets {
   }
   const list = new Int32Array(sum)
   const index = new Int32Array(sum)
-  lists.forEach((numbers, l) => {
-    numbers.forEach((number, i) => {
-      const place = ends[number]++
+  for (let l = 0; l < lists.length; l++) {
+    const numbers = lists[l]
+    for (let i = 0; i < numbers.length; i++) {
+      const place = ends[numbers[i]]++
       list[place] = l
       index[place] = i
-    })
-  })
+    }
+  }
   return { ends, list, index }
 }

@@ -27,6 +27,14 @@ export class PairIndex {
     return id
   }
 
+  /** The numbers of the pairs, ordered by `a`, then by `b`. */
+  order(): Int32Array {
+    const order = new Int32Array(this.size)
+    for (let id = 0; id < this.size; id++) order[id] = id
+    sorting = this
+    return order.sort(byPair)
+  }
+
   private grow(): void {
     const [a, b] = [this.a, this.b]
     this.a = new Int32Array(2 * a.length)
@@ -41,6 +49,14 @@ export class PairIndex {
       this.slots[slot] = id + 1
     }
   }
+}
+
+/** V8 forgets what it has compiled of a comparison when a call makes its own. */
+let sorting = new PairIndex()
+
+function byPair(x: number, y: number): number {
+  const { a, b } = sorting
+  return a[x] - a[y] || b[x] - b[y]
 }
 
 function hashOf(a: number, b: number): number {

@@ -1,4 +1,4 @@
-import { bucketsOf } from '../bytes/buckets.js'
+import { looked } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { MigrationError } from '../errors.js'
 import { INDEX_DBS, type IndexDb, keyOf } from '../layout/dest-dbs.js'
@@ -15,8 +15,9 @@ import type { RunSection } from './section-notes.js'
  */
 export const MERGED_BLOCK_BYTES = 1 << 18
 
-/** How long a list of groups for the kernel is. */
-const LIST_WORDS = 1 << 16
+/** A list of groups for the kernel, and how long it is unless a group is in many runs. */
+const LIST_WORDS = 1 << 14
+let words = new Int32Array(LIST_WORDS)
 
 export interface MergeFilesInput {
   /** Files of one or more runs, in partition order. */
@@ -51,9 +52,9 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   const [propRanks, tagRanks, tagPropRanks] = [union.ranks('prop'), union.ranks('tag'), union.ranks('tagProp')]
   const inputs = met.map(({ path, footer, numbers: { prop, tag, tagProp } }): Input => {
     const ranks = {
-      prop: prop.map((number) => propRanks[number]),
-      tag: tag.map((number) => tagRanks[number]),
-      tagProp: tagProp.map((number) => tagPropRanks[number]),
+      prop: looked(prop, propRanks),
+      tag: looked(tag, tagRanks),
+      tagProp: looked(tagProp, tagPropRanks),
     }
     return { path, footer, ranks }
   })
@@ -94,63 +95,84 @@ function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
 }
 
 function mergeSection(db: IndexDb, runs: readonly InputRun[], merge: RunMerge, run: RunWriter): void {
-  const { pairs, lists, counts, ends } = groupsOf(runs, db)
-  const { ends: bucketEnds, list, index } = bucketsOf(lists, pairs.size)
-  const order = new Int32Array(pairs.size).map((_, group) => group)
-  order.sort((x, y) => pairs.a[x] - pairs.a[y] || pairs.b[x] - pairs.b[y])
-  // A few groups at a time, so that the kernel's list of them stays short.
-  const words = new Int32Array(Math.max(LIST_WORDS, 3 + 2 * runs.length))
+  const { pairs, bucketEnds, places } = groupsOf(runs, db)
+  const order = pairs.order()
+  if (words.length < 3 + 2 * runs.length) words = new Int32Array(3 + 2 * runs.length)
   let used = 0
-  const flush = () => {
-    if (used > 0) run.groups(db, merge, words.subarray(0, used))
-    used = 0
-  }
-  for (const group of order) {
+  for (let at = 0; at < order.length; at++) {
+    const group = order[at]
     const first = group === 0 ? 0 : bucketEnds[group - 1]
     const count = bucketEnds[group] - first
-    if (used + 3 + 2 * count > words.length) flush()
-    words[used++] = pairs.a[group]
-    words[used++] = pairs.b[group]
-    words[used++] = count
-    for (let place = first; place < bucketEnds[group]; place++) {
-      words[used++] = list[place]
-      words[used++] = counts[list[place]][index[place]]
+    // A few groups at a time, so that the kernel's list of them stays short.
+    if (used + 3 + 2 * count > words.length) {
+      run.groups(db, merge, words.subarray(0, used))
+      used = 0
     }
+    words[used] = pairs.a[group]
+    words[used + 1] = pairs.b[group]
+    words[used + 2] = count
+    used += 3
+    for (let i = 2 * first; i < 2 * bucketEnds[group]; i++) words[used++] = places[i]
   }
-  flush()
+  if (used > 0) run.groups(db, merge, words.subarray(0, used))
   run.endSection(db)
-  for (const [number, end] of ends.entries()) {
-    if (lists[number].length > 0 && merge.position(number) !== end) throw otherOrder(runs[number])
-  }
+  checkPositions(db, runs, merge)
 }
 
 /**
- * The groups of a section in all runs; and for each run the numbers of its groups, how many rows each has, and where the
- * last one ends.
+ * The groups of a section in all runs; and for each group which runs have it, in order, and how many rows: two numbers
+ * each, up to those before `bucketEnds[group]`.
  */
 function groupsOf(runs: readonly InputRun[], db: IndexDb) {
   const pairs = new PairIndex()
-  const lists: Int32Array[] = []
-  const counts: Int32Array[] = []
-  const ends: number[] = []
+  const total = runs.reduce((sum, run) => sum + groupRange(run, db).end - groupRange(run, db).first, 0)
+  const groups = new Int32Array(total)
+  let used = 0
   for (const run of runs) {
     const { footer, ranks } = run.input
     const names = ranks[keyOf(db)[0]]
     const section = footer.sections[db]
-    const first = run.index === 0 ? 0 : section.runEnds[run.index - 1]
-    const end = section.runEnds[run.index]
-    const numbers = new Int32Array(end - first)
-    for (let i = 0, at = first; at < end; i++, at++) {
-      const a = names[section.a[at]]
-      const b = section.b[at] < 0 ? -1 : ranks.prop[section.b[at]]
-      numbers[i] = pairs.id(a, b)
-      if (i > 0 && !isBehind(section, at, pairs, numbers[i - 1], numbers[i])) throw otherOrder(run)
+    const { first, end } = groupRange(run, db)
+    for (let at = first; at < end; at++) {
+      const group = pairs.id(names[section.a[at]], section.b[at] < 0 ? -1 : ranks.prop[section.b[at]])
+      if (at > first && !isBehind(section, at, pairs, groups[used - 1], group)) throw otherOrder(run)
+      groups[used++] = group
     }
-    lists.push(numbers)
-    counts.push(section.counts.subarray(first, end))
-    ends.push(end === first ? 0 : section.ends[end - 1])
   }
-  return { pairs, lists, counts, ends }
+  const bucketEnds = new Int32Array(pairs.size)
+  for (let i = 0; i < total; i++) bucketEnds[groups[i]]++
+  for (let group = 0, sum = 0; group < bucketEnds.length; group++) {
+    const count = bucketEnds[group]
+    bucketEnds[group] = sum
+    sum += count
+  }
+  const places = new Int32Array(2 * total)
+  used = 0
+  for (let number = 0; number < runs.length; number++) {
+    const { counts } = runs[number].input.footer.sections[db]
+    const { first, end } = groupRange(runs[number], db)
+    for (let at = first; at < end; at++) {
+      const place = 2 * bucketEnds[groups[used++]]++
+      places[place] = number
+      places[place + 1] = counts[at]
+    }
+  }
+  return { pairs, bucketEnds, places }
+}
+
+/** The groups of a run among those of its file. */
+function groupRange({ input, index }: InputRun, db: IndexDb): { first: number; end: number } {
+  const { runEnds } = input.footer.sections[db]
+  return { first: index === 0 ? 0 : runEnds[index - 1], end: runEnds[index] }
+}
+
+/** The merge has gone through the section of each run. */
+function checkPositions(db: IndexDb, runs: readonly InputRun[], merge: RunMerge): void {
+  for (let number = 0; number < runs.length; number++) {
+    const { first, end } = groupRange(runs[number], db)
+    const isWhole = first === end || merge.position(number) === runs[number].input.footer.sections[db].ends[end - 1]
+    if (!isWhole) throw otherOrder(runs[number])
+  }
 }
 
 /** Whether group `at` of a section, number `y` of the pairs, follows the group before, number `x`. */

@@ -36,11 +36,12 @@ class NameUnion {
   /** The number of each name. */
   add(names: ByteList): Int32Array {
     const { bytes, ends } = names
-    return Int32Array.from(ends, (end, i) => {
-      const start = startOf(names, i)
-      const known = this.index.find(bytes, start, end)
-      return known >= 0 ? known : this.index.add(bytes, start, end)
-    })
+    const numbers = new Int32Array(ends.length)
+    for (let i = 0, start = 0; i < ends.length; start = ends[i++]) {
+      const known = this.index.find(bytes, start, ends[i])
+      numbers[i] = known >= 0 ? known : this.index.add(bytes, start, ends[i])
+    }
+    return numbers
   }
 
   sorted(): ByteList {
@@ -53,14 +54,14 @@ class NameUnion {
   /** The rank of each number's name in byte order. */
   ranks(): Int32Array {
     const ranks = new Int32Array(this.index.size)
-    this.order().forEach((id, rank) => {
-      ranks[id] = rank
-    })
+    const order = this.order()
+    for (let rank = 0; rank < order.length; rank++) ranks[order[rank]] = rank
     return ranks
   }
 
   private order(): Int32Array {
-    const order = new Int32Array(this.index.size).map((_, id) => id)
+    const order = new Int32Array(this.index.size)
+    for (let id = 0; id < order.length; id++) order[id] = id
     sortByBytes(order, this.index.list)
     return order
   }

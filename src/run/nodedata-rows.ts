@@ -2,6 +2,7 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import { RunReader, roomFor } from './run-blocks.js'
 
 const READ_BYTES = 1 << 20
+const kept = Buffer.allocUnsafeSlow(1 << 16)
 /** A row starts with a buid, the rank of a name and the length of the value, which comes next. */
 const [RANK_AT, LENGTH_AT, VALUE_AT] = [BUID_BYTES, BUID_BYTES + 4, BUID_BYTES + 8]
 
@@ -18,7 +19,9 @@ type SeeNodedata = (buf: Buffer, buid: number, rank: number, start: number, end:
 /** Reads the node data of a run. */
 export function eachNodedata(place: NodedataPlace, see: SeeNodedata): void {
   const run = new RunReader(place.path).open()
-  let buf = Buffer.allocUnsafeSlow(roomFor(Math.min(READ_BYTES, place.end - place.start)))
+  // Small runs are many, and each has a few values.
+  const isSmall = roomFor(place.end - place.start) <= kept.length
+  let buf: Buffer = isSmall ? kept : Buffer.allocUnsafeSlow(roomFor(Math.min(READ_BYTES, place.end - place.start)))
   try {
     let position = place.start
     while (position < place.end) {

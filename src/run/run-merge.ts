@@ -168,7 +168,7 @@ export class RunMerge implements MergeHost {
 class Source {
   /** Its buffer in the kernel, from the first read on. */
   buf = 0
-  private readonly run: RunReader
+  private run: RunReader | null = null
   private readonly readBytes: number
   /** What to add to an address in the buffer for the position in the run. */
   private offset: number
@@ -179,7 +179,6 @@ class Source {
     readonly reader: number,
     readBytes: number,
   ) {
-    this.run = new RunReader(segment.path)
     this.offset = segment.start
     this.readBytes = Math.min(readBytes, segment.end - segment.start)
   }
@@ -206,6 +205,7 @@ class Source {
     if (this.buf === 0) this.buf = kernel.calls.allocate(PREFIX_BYTES + room)
     const from = this.buf + PREFIX_BYTES
     // A merge may have more runs than a process may have open files, so each file is open only during a read.
+    this.run ??= new RunReader(segment.path)
     const at = from + this.run.read(position, bytes, Buffer.from(kernel.mem.buffer, from, room))
     const { view } = kernel
     view.setUint32(reader + ReaderField.at, at, true)
@@ -216,17 +216,25 @@ class Source {
 }
 
 /** Segments `[first, last)` that follow each other in one file. */
-interface Region extends Segment {
+interface Region {
+  readonly path: string
+  readonly start: number
+  end: number
   readonly first: number
-  readonly last: number
+  last: number
 }
 
 function regionsOf(segments: readonly Segment[]): Region[] {
   const regions: Region[] = []
-  for (const [i, { path, start, end }] of segments.entries()) {
+  for (let i = 0; i < segments.length; i++) {
+    const { path, start, end } = segments[i]
     const before = regions.at(-1)
-    if (before?.path === path && before.end <= start) regions[regions.length - 1] = { ...before, end, last: i + 1 }
-    else regions.push({ path, start, end, first: i, last: i + 1 })
+    if (before?.path === path && before.end <= start) {
+      before.end = end
+      before.last = i + 1
+    } else {
+      regions.push({ path, start, end, first: i, last: i + 1 })
+    }
   }
   return regions
 }

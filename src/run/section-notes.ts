@@ -1,4 +1,4 @@
-import type { ByteList } from '../bytes/byte-list.js'
+import { type ByteList, looked } from '../bytes/byte-list.js'
 import type { NumberSet } from '../bytes/number-set.js'
 import type { GroupRanks } from '../kernel/index-rows.js'
 import { kernel } from '../kernel/kernel.js'
@@ -48,7 +48,8 @@ export class SectionNotes {
 
   /** Adds the numbers of groups that `writeSection()` has written. */
   addGroups(to: NumberSet): void {
-    for (const group of this.ints(Field.a, this.field(Field.groups))) to.add(group)
+    const groups = this.ints(Field.a, this.field(Field.groups))
+    for (let i = 0; i < groups.length; i++) to.add(groups[i])
   }
 
   /** @param ranks of the groups whose numbers were noted; null when their names were */
@@ -61,8 +62,8 @@ export class SectionNotes {
     const keys = this.field(Field.keys)
     return {
       runEnds: this.ints(Field.runEnds, this.field(Field.runs)).slice(),
-      a: ranks === null ? a.slice() : a.map((group) => ranks.first[group]),
-      b: second === null ? this.ints(Field.b, groups).slice() : a.map((group) => second[group]),
+      a: ranks === null ? a.slice() : looked(a, ranks.first),
+      b: second === null ? this.ints(Field.b, groups).slice() : looked(a, second),
       counts: this.ints(Field.counts, groups).slice(),
       starts: this.positions(Field.starts, groups),
       ends: this.positions(Field.ends, groups),

@@ -69,15 +69,16 @@ export class NameTable {
     // Those of `order()` stay as they are.
     const order = used.numbers()
     const isOrdered = this.ranked.hasAll(used)
-    if (isOrdered) order.sort((x, y) => this.rank[x] - this.rank[y])
+    if (isOrdered) sortByRank(order, this.rank)
     else sortByBytes(order, this.index.list)
     const { list } = this.index
     this.rankOfTask = roomyArray(this.rankOfTask, this.size)
     const sorted = new ByteListBuilder()
-    order.forEach((id, place) => {
+    for (let place = 0; place < order.length; place++) {
+      const id = order[place]
       this.rankOfTask[id] = place
       sorted.add(list.bytes, startOf(list, id), list.ends[id])
-    })
+    }
     return { rank: this.rankOfTask, sorted: sorted.pack() }
   }
 
@@ -125,6 +126,18 @@ export class NameTable {
       return compareSpans(view, xStart, ends[x] - xStart, view, yStart, ends[y] - yStart) < 0
     }
   }
+}
+
+/** V8 forgets what it has compiled of a comparison when a call makes its own. */
+let sortRanks = new Int32Array(0)
+
+function sortByRank(order: Int32Array, ranks: Int32Array<ArrayBuffer>): void {
+  sortRanks = ranks
+  order.sort(byRank)
+}
+
+function byRank(x: number, y: number): number {
+  return sortRanks[x] - sortRanks[y]
 }
 
 /** Where a name belongs among sorted ones, which is not before `from`. */

@@ -80,6 +80,7 @@ class NodeExtract {
   private readonly records: PackedRecord[] = []
   private readonly run: RunWriter | null
   private readonly data = new NodedataRows()
+  private readonly rows: Readonly<Record<IndexDb, KernelIndexRows>>
   private nodedataCount = 0
   private readonly forms = new FormCounts()
   private readonly usualForms = new Map<string, number>()
@@ -98,6 +99,7 @@ class NodeExtract {
     const shortKey: ShortKey = (step, key, value) => this.shortKey(step, key, value)
     this.stream = new NodeStream(input, this.translator, shortKey, this.builder)
     this.usual = usualOf(this.stream)
+    this.rows = { ...this.usual.indexes, dataname: this.data.names }
     this.run = input.runPath === null ? null : new RunWriter(input.runPath)
   }
 
@@ -195,7 +197,8 @@ class NodeExtract {
     const { translator, usual, data, run } = this
     this.nodedataCount += data.count
     if (run !== null) {
-      const rows = { ...usual.indexRows(), dataname: data.names }
+      usual.indexRows()
+      const { rows } = this
       const prop = rankGroups(translator.plans, rows)
       for (const db of INDEX_DBS) run.section(db, rows[db], usual.buidsAt())
       if (data.count > 0) this.writeData(run, prop)
