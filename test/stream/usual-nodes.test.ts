@@ -266,6 +266,26 @@ test('a node may go over the ends of windows of pages', (t) => {
   assert.deepEqual([taken, all], [0, 40])
 })
 
+test('the kernel leaves nodes whose big values are more than 1 MiB in total', (t) => {
+  const dir = tempDir(t)
+  const most = 1 << 20
+  const sizes = [[most], [most + 1], [most / 2, most / 2], [most / 2, most / 2 + 1], Array<number>(40).fill(most / 20)]
+  const rows = sizes.flatMap((ofNode, i) => {
+    const valu = `${i}.test`
+    const of = buid(['inet:fqdn', valu])
+    const row = (name: string, value: Uint8Array): Row => ({ key: Buffer.concat([of, Buffer.from(name)]), value })
+    const form = row('*inet:fqdn', encode([valu, null]))
+    // A value of this size in all: what is not text has 7 bytes.
+    return [form, ...ofNode.map((size, tag) => row(`#t${tag}:note`, encode(['v'.repeat(size - 7), null])))]
+  })
+  buildSlab(join(dir, 'layer.lmdb'), { bybuid: { dupSort: false, rows: sorted(rows) } })
+  buildSlab(join(dir, 'nodedata.lmdb'), { bybuid: { dupSort: false, rows: [] } })
+  const source = sourceOf(dir, true)
+  const [{ taken, ...usual }, { taken: all, ...plain }] = [read(source, [], true), read(source, [], false)]
+  assert.deepEqual(usual, plain)
+  assert.deepEqual([taken, all], [3, 5])
+})
+
 test('rows that are out of order end the task with the error that JavaScript gives', (t) => {
   const dir = tempDir(t)
   const of = (i: number) => Buffer.alloc(BUID_BYTES, i)

@@ -24,8 +24,8 @@ const FLAG_NDEF: u8 = 0
 const FLAG_FORM: u8 = 9
 const PAIR: u8 = 0x92
 const TRIPLE: u8 = 0x93
-/** A larger value would stay in our memory for long. */
-const MOST_BIG_BYTES: u32 = 1 << 20
+/** Of a node, from overflow pages: more would stay in our memory for long, which has 2^32 bytes at most. */
+const MOST_BIG_BYTES: u64 = 1 << 20
 /** LMDB's longest key, without the buid and the flag. */
 const MOST_NAME_BYTES: u32 = 511 - 33
 
@@ -173,9 +173,11 @@ export function readNodes(pages: LeafPages, checks: bool): Found {
 /** Makes all index rows of the node and returns its form, or makes none. */
 function translate(checks: bool): FormPlan | null {
   let formRow: i32 = -1
+  let bigBytes: u64 = 0
   for (let i: u32 = 0; i < rowCount; i++) {
     const row = rowAt(i)
-    if (row.nameBytes == 0 || !findValu(row)) return null
+    if (row.isBig != 0) bigBytes += row.valueBytes
+    if (row.nameBytes == 0 || bigBytes > MOST_BIG_BYTES || !findValu(row)) return null
     if (row.kind != RowKind.form) continue
     if (formRow >= 0) return null
     formRow = i
@@ -214,7 +216,7 @@ function translate(checks: bool): FormPlan | null {
 
 /** Finds the first element of the row's `[valu, indx]`, which must not be null. */
 function findValu(row: Row): bool {
-  if (row.valueBytes == 0 || (row.isBig != 0 && row.valueBytes > MOST_BIG_BYTES)) return false
+  if (row.valueBytes == 0) return false
   let at = row.isBig != 0 ? bigValue(row) : row.value
   const end = at + row.valueBytes
   const head = load<u8>(at)
