@@ -54,9 +54,9 @@ export interface KernelExports {
     storBytes: number,
     isTyped: boolean,
   ): number
-  newCheck(kind: number, chars: number, low: number, high: number, mark: number, items: number): number
+  newCheck(kind: number, table: number, low: number, high: number, mark: number, items: number): number
   setCheckItem(check: number, index: number, item: number): void
-  newChars(): number
+  newTable(bytes: number): number
   isSure(check: number, at: number, end: number): number
   takeNodes(form: number): number
   forgetNames(): void

@@ -37,6 +37,10 @@ export class Cidr4 extends OwnStr {
 
 /** inet:cidr6: parsed and printed like Python's `ipaddress.IPv6Network`. */
 export class Cidr6 extends OwnStr {
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'cidr6' }
+  }
+
   bounds(text: string): [string, string] {
     const { network, length } = this.block(text)
     const last = network.map((byte, i) => byte | (0xff & ~prefixByte(length, i)))

@@ -7,6 +7,9 @@ import type { ByteCheck } from './type.js'
 
 /** What inet:user leaves unchanged, without "@". */
 const USER_CHARS = '!-?[-~'
+/** What needs no quotes in a mail header. */
+const PLAIN_WORDS: ByteCheck = { kind: 'parts', chars: 'a-z0-9', mark: 0x20 }
+const PLAIN_USER: ByteCheck = { kind: 'parts', chars: 'a-z0-9_-', mark: 0x2e }
 
 export class Email extends OwnStr {
   override isNormed(value: Value): boolean {
@@ -33,6 +36,10 @@ export class Email extends OwnStr {
 
 /** inet:rfc2822:addr: a name and an address, as in mail headers. */
 export class Rfc2822Addr extends OwnStr {
+  override get byteCheck(): ByteCheck | null {
+    return { kind: 'mailAddr', items: [PLAIN_WORDS, PLAIN_USER, this.core('inet:fqdn')] }
+  }
+
   protected override ofText(text: string): Value {
     const plain = words(lower(strip(text.replaceAll('"', ' ').replaceAll("'", ' ')))).join(' ')
     const { name, address } = parseAddress(plain)

@@ -74,6 +74,11 @@ export class Ipv4Range extends Range {
 
 /** A range of IPv6 addresses. Also accepts text with "-", or a CIDR block. */
 export class Ipv6Range extends Range {
+  override get byteCheck(): ByteCheck | null {
+    const { subtype } = this
+    return subtype.byteCheck?.kind === 'ipv6' ? { kind: 'ipv6Range', items: [subtype, subtype] } : null
+  }
+
   protected override ofText(text: string): Value {
     if (text.includes('-')) return super.ofText(text)
     return this.ofArray((this.core('inet:cidr6') as Cidr6).bounds(text))

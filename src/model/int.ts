@@ -47,7 +47,10 @@ export class IntType extends Type {
   }
 
   override get byteCheck(): ByteCheck | null {
-    return this.values.size > 0 ? null : { kind: 'int', low: Number(this.min), high: Number(this.max) }
+    const bounds = { low: Number(this.min), high: Number(this.max) }
+    if (this.values.size === 0) return { kind: 'int', ...bounds }
+    const values = [...this.values].filter((value) => typeof value === 'number')
+    return { kind: 'choice', ...bounds, values }
   }
 
   protected override ofText(text: string): Value {

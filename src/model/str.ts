@@ -4,6 +4,7 @@ import type { Int } from '../python/number.js'
 import { compilePattern, type Pattern } from '../python/regex.js'
 import { lower, strip, words } from '../python/text.js'
 import { StorType } from '../stortype/registry.js'
+import { runsOf } from './simple-pattern.js'
 import { type ByteCheck, type Opts, QUIET_CHARS, Type, type TypeModel } from './type.js'
 
 /** Text that lower(), strip() and onespace all leave unchanged. */
@@ -32,9 +33,13 @@ export class Str extends Type {
   }
 
   override get byteCheck(): ByteCheck | null {
-    if (this.allowed !== null || this.pattern !== null) return null
+    if (this.allowed !== null) return null
     const { lower: isLower, strip: isStripped, onespace } = this.opts
     const quietChars = isLower ? QUIET_CHARS : '!-~'
+    if (this.pattern !== null) {
+      const items = runsOf(this.opts.regex as string, Boolean(isLower))
+      return items === null ? null : { kind: 'sequence', chars: quietChars, items }
+    }
     if (onespace) return { kind: 'parts', chars: quietChars, mark: SPACE }
     if (isStripped) return { kind: 'text', chars: ` ${quietChars}` }
     return { kind: 'text', chars: isLower ? ASCII_NOT_UPPER : ALL_CHARS }

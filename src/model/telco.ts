@@ -63,7 +63,7 @@ export class Imei extends IntType {
   }
 
   override get byteCheck(): ByteCheck | null {
-    return null
+    return { kind: 'imei', low: 1e14, high: 1e15 - 1 }
   }
 
   protected override ofInt(int: Int): Value {

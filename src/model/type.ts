@@ -30,9 +30,11 @@ export interface TypeModel {
  *
  * - `int` and `float`: from `low` to `high`, floats without the bounds themselves
  * - `tuple`: an array of `items`; `ordered`: two ints, the second at least `low` higher; `ndef`: as its form has it
+ * - `choice`: an int that is one of `values`
  * - `text`: `low` to `high` bytes, a multiple of `mark`, each in `chars`, with no space at the ends
+ * - `sequence`: `chars`, made up of texts, of which each takes all that it may have
  * - `parts`: `chars`, up to `high` bytes each, with the character `mark` between them; `fqdn` the same, but no address
- * - others: as src/kernel/assembly/check-texts.ts has them
+ * - others: as checks.ts and check-texts.ts of src/kernel/assembly have them
  */
 export interface ByteCheck {
   readonly kind: (typeof BYTE_CHECKS)[number]
@@ -42,6 +44,7 @@ export interface ByteCheck {
   readonly high?: number
   readonly mark?: number
   readonly items?: readonly (Type | ByteCheck | undefined)[]
+  readonly values?: readonly number[]
 }
 
 export const BYTE_CHECKS = [
@@ -50,7 +53,11 @@ export const BYTE_CHECKS = [
   'tuple',
   'ordered',
   'ndef',
+  'choice',
+  'imei',
+  'ipv6Range',
   'text',
+  'sequence',
   'parts',
   'fqdn',
   'dnsName',
@@ -61,6 +68,8 @@ export const BYTE_CHECKS = [
   'filePath',
   'ipv6',
   'cidr4',
+  'cidr6',
+  'mailAddr',
 ] as const
 
 /** ASCII that lower() and strip() leave unchanged wherever it stands. */

@@ -26,23 +26,31 @@ export class CheckPlans {
     return check
   }
 
-  private add({ kind, chars, low = -Infinity, high = Infinity, mark = 1, items = [] }: ByteCheck): number {
+  private add({ kind, chars, low = -Infinity, high = Infinity, mark = 1, items = [], values }: ByteCheck): number {
     const checks = items.map((item) => {
       if (item === undefined) return 0
       return item instanceof Type ? this.of(item) : this.add(item)
     })
     if (checks.includes(0) || checks.length > MOST_ITEMS) return 0
     const { calls } = this.kernel
-    const table = chars === undefined ? 0 : this.table(chars)
-    const check = calls.newCheck(BYTE_CHECKS.indexOf(kind), table, low, high, mark, checks.length)
+    let table = chars === undefined ? 0 : this.table(chars)
+    if (values !== undefined) table = this.valueTable(values)
+    const check = calls.newCheck(BYTE_CHECKS.indexOf(kind), table, low, high, values?.length ?? mark, checks.length)
     for (const [i, item] of checks.entries()) calls.setCheckItem(check, i, item)
     return check
+  }
+
+  private valueTable(values: readonly number[]): number {
+    const table = this.kernel.calls.newTable(8 * values.length)
+    const { view } = this.kernel
+    for (const [i, value] of values.entries()) view.setFloat64(table + 8 * i, value, true)
+    return table
   }
 
   private table(chars: string): number {
     let table = this.tables.get(chars)
     if (table === undefined) {
-      table = this.kernel.calls.newChars()
+      table = this.kernel.calls.newTable(CHARS)
       const allowed = new RegExp(`[${chars}]`)
       const { mem } = this.kernel
       for (let char = 0; char < CHARS; char++) mem[table + char] = Number(allowed.test(String.fromCharCode(char)))

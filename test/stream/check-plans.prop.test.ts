@@ -59,6 +59,34 @@ const USUAL: [type: Type, values: Value[]][] = [
     ['::', '::1', 'fe80::', '1:2:3:4:5:6:7:8', '2001:db8::1:0:0:1', '::ffff:1.2.3.4', '1:0:3:4:5:6:7:8'],
   ],
   [named('inet:cidr4'), ['1.2.3.0/24', '0.0.0.0/0', '1.2.3.4/32', '128.0.0.0/1']],
+  [named('inet:cidr6'), ['2001:db8::/32', '::/0', '1:2:3:4:5:6:7:8/128', '1:2:3:4:8000::/65', '1:2:3:4::/64']],
+  [
+    named('inet:net6'),
+    [
+      ['::1', '::2'],
+      ['::', '::'],
+      ['::ffff:1.2.3.4', 'fe80::'],
+    ],
+  ],
+  [named('inet:rfc2822:addr'), ['visi@vertex.link', 'foo bar <v.i_si@vertex.link>', 'a <b@c>']],
+  [named('inet:mac'), ['00:11:22:aa:bb:ff']],
+  [named('it:sec:cve'), ['cve-2020-1234', 'cve-2020-1234567']],
+  [named('ou:alias'), ['a', 'vertex_1']],
+  [named('tel:mob:mnc'), ['01', '123']],
+  [named('tel:mob:imei'), [490154203237518, 100000000000009]],
+  [
+    named('int', {
+      enums: [
+        [1, 'one'],
+        [2, 'two'],
+        [-70000, 'three'],
+      ],
+    }),
+    [1, 2, -70000],
+  ],
+  [named('str', { regex: '^(a[0-9]){2}b*c?d{1,2}e{2,}$' }), ['a1a2bbcddee', 'a1a2deeee', 'a0a0cdee']],
+  [named('str', { regex: '^a$', strip: true, onespace: 1 }), ['a']],
+  [named('str', { regex: '(?i)^A[B-C]-$', lower: true }), ['ab-']],
   [named('inet:url'), ['http://a.bc', 'https://www.vertex.link:443/A/ü?q=?', 'a+b://x?y', 'http://a:0/', 'http://a/']],
   [named('inet:email'), ['visi@vertex.link', '@a.b', 'a+b@c.de']],
   [named('inet:server'), ['tcp://1.2.3.4', 'udp://0.10.255.1:65535', 'icmp://1.1.1.1:0', 'tcp://1.2.3.4:80']],
@@ -139,18 +167,12 @@ const odd: fc.Arbitrary<Value> = fc.oneof(
 
 /** Types whose values no check knows. */
 const ODD: Type[] = [
-  named('str', { regex: '^a' }),
-  named('str', { enums: 'a,b' }),
-  named('int', {
-    enums: [
-      [1, 'one'],
-      [2, 'two'],
-    ],
-  }),
-  named('array', { type: 'int' }),
-  ...['inet:rfc2822:addr', 'inet:cidr6', 'tel:mob:imei', 'data', 'nodeprop', 'inet:ipv6range'].map((name) =>
-    named(name),
+  ...['^a', '^a|b$', '^(a|b)$', '^a.$', '^[^a]$', '(?i)^a$', '^(?P<n>a)$', '^(a(b))$', '^a*?$', '^\\d$'].map((regex) =>
+    named('str', { regex }),
   ),
+  named('str', { enums: 'a,b' }),
+  named('array', { type: 'int' }),
+  ...['data', 'nodeprop'].map((name) => named(name)),
 ]
 
 test('the kernel is sure of usual values', () => {
@@ -177,6 +199,7 @@ test('the kernel is sure of no value that norming would change, among all that a
       assertRight(type, wide(value))
     }
   }
+  assertRight(named('inet:cidr6'), encode('::ffff:1.2.3.4/128'))
 })
 
 test('what the kernel is sure of norms to itself, whatever the type', () => {

@@ -5,7 +5,11 @@ export enum CheckKind {
   tuple,
   ordered,
   ndef,
+  choice,
+  imei,
+  ipv6Range,
   text,
+  sequence,
   parts,
   fqdn,
   dnsName,
@@ -16,6 +20,8 @@ export enum CheckKind {
   filePath,
   ipv6,
   cidr4,
+  cidr6,
+  mailAddr,
 }
 
 /** A `ByteCheck` of src/model/type.ts. */
@@ -23,7 +29,7 @@ export enum CheckKind {
 export class Check {
   next: usize
   kind: u32
-  /** A flag for each byte, or 0. */
+  /** A flag for each byte, or 0; the values of a choice. */
   chars: usize
   low: f64
   high: f64

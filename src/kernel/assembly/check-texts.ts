@@ -7,6 +7,8 @@ const SPACE: u8 = 0x20
 const DOT: u8 = 0x2e
 const SLASH: u8 = 0x2f
 const COLON: u8 = 0x3a
+const LESS: u8 = 0x3c
+const MORE: u8 = 0x3e
 const QUESTION: u8 = 0x3f
 const AT: u8 = 0x40
 const MOST_LABEL_BYTES: usize = 63
@@ -25,6 +27,8 @@ export function isSureText(check: Check, at: usize, end: usize): bool {
   switch (check.kind) {
     case CheckKind.text:
       return isText(check, at, end)
+    case CheckKind.sequence:
+      return isSequence(check, at, end)
     case CheckKind.parts:
       return partsEnd(check, at, end) == end
     case CheckKind.fqdn:
@@ -50,6 +54,10 @@ export function isSureText(check: Check, at: usize, end: usize): bool {
       return canonicalIpv6(at, end, address)
     case CheckKind.cidr4:
       return isCidr4(at, end)
+    case CheckKind.cidr6:
+      return isCidr6(at, end)
+    case CheckKind.mailAddr:
+      return isMailAddr(check, at, end)
     default:
       return false
   }
@@ -60,6 +68,17 @@ function isText(check: Check, at: usize, end: usize): bool {
   const bytes = <u32>(end - at)
   if (<f64>bytes < check.low || <f64>bytes > check.high || bytes % check.mark != 0) return false
   return charsEnd(check.chars, at, end) == end && !hasOuterSpace(at, end)
+}
+
+function isSequence(check: Check, at: usize, end: usize): bool {
+  if (charsEnd(check.chars, at, end) != end) return false
+  for (let i: u32 = 0; i < check.count; i++) {
+    const item = check.item(i)
+    const stop = charsEnd(item.chars, at, <f64>(end - at) > item.high ? at + <usize>item.high : end)
+    if (<f64>(stop - at) < item.low) return false
+    at = stop
+  }
+  return at == end
 }
 
 /** The end of the parts at `at` that have allowed bytes and the mark between them; 0 when one is empty or too long. */
@@ -133,6 +152,33 @@ function isCidr4(at: usize, end: usize): bool {
   if (at == 0 || at == end || load<u8>(at) != SLASH || numberEnd(at + 1, end, 2) != end) return false
   const length = lastNumber()
   return length <= 32 && (<u64>bswap<u32>(load<u32>(address)) & (0xffffffff >> length)) == 0
+}
+
+/** The same; addresses with a dotted part are printed without it. */
+function isCidr6(at: usize, end: usize): bool {
+  let slash = at
+  for (; slash < end && load<u8>(slash) != SLASH; slash++) if (load<u8>(slash) == DOT) return false
+  if (slash == end || !canonicalIpv6(at, slash, address) || numberEnd(slash + 1, end, 3) != end) return false
+  const length = lastNumber()
+  if (length > 128) return false
+  const high = bswap<u64>(load<u64>(address))
+  const low = bswap<u64>(load<u64>(address, 8))
+  return length < 64
+    ? low == 0 && (high & (u64.MAX_VALUE >> length)) == 0
+    : length == 128 || (low & (u64.MAX_VALUE >> (length - 64))) == 0
+}
+
+/** Whether it is an address of plain words, perhaps in angle brackets behind a name of plain words. */
+function isMailAddr(check: Check, at: usize, end: usize): bool {
+  if (at < end && load<u8>(end - 1) == MORE) {
+    let less = at
+    while (less < end && load<u8>(less) != LESS) less++
+    if (less < at + 2 || load<u8>(less - 1) != SPACE || partsEnd(check.item(0), at, less - 1) != less - 1) return false
+    at = less + 1
+    end--
+  }
+  const user = partsEnd(check.item(1), at, end)
+  return user != 0 && user < end && load<u8>(user) == AT && isSureText(check.item(2), user + 1, end)
 }
 
 function portEnd(at: usize, end: usize): usize {

@@ -1,9 +1,11 @@
 import { Check, CheckKind } from './check-kinds'
 import { isSureText } from './check-texts'
 import { learnCheck } from './env'
+import { canonicalIpv6 } from './ipv6'
 import { intAt, NO_INT, skip, textStart, u64At } from './msgpack'
 import { NameMap } from './name-map'
 import { freeAll } from './node-plans'
+import { compare } from './spans'
 
 // Tells by the bytes of a value that it norms to itself. What a type asks for JavaScript says once (`byteCheck` of
 // src/model/type.ts); whatever is not sure is JavaScript's.
@@ -13,8 +15,9 @@ const PAIR: u8 = 0x92
 const FLOAT64: u8 = 0xcb
 const FALSE: u8 = 0xc2
 const TRUE: u8 = 0xc3
-const TABLE_BYTES: usize = 256
 const NEXT_BYTES: usize = 16
+
+const addresses = memory.data(32, 8)
 
 let checks: usize = 0
 let tables: usize = 0
@@ -39,9 +42,9 @@ export function setCheckItem(check: usize, index: u32, item: usize): void {
   store<usize>(check + offsetof<Check>() + 4 * index, item)
 }
 
-/** Returns where to put which bytes a text may have: 256 flags. */
-export function newChars(): usize {
-  const table = heap.alloc(NEXT_BYTES + TABLE_BYTES)
+/** Returns where to put a table of a check: which bytes a text may have, or the values of a choice. */
+export function newTable(bytes: u32): usize {
+  const table = heap.alloc(NEXT_BYTES + bytes)
   store<usize>(table, tables)
   tables = table
   return table + NEXT_BYTES
@@ -68,6 +71,12 @@ export function isSure(check: Check, at: usize, end: usize): bool {
       return isTuple(check, at, end) && isOrdered(check, at, end)
     case CheckKind.ndef:
       return isNdef(at, end)
+    case CheckKind.choice:
+      return isChoice(check, at)
+    case CheckKind.imei:
+      return isInt(check, at) && isImei(intAt(at))
+    case CheckKind.ipv6Range:
+      return isTuple(check, at, end) && isIpv6Range(at, end)
     default: {
       const from = textStart(at)
       return from != 0 && isSureText(check, from, end)
@@ -80,6 +89,24 @@ function isInt(check: Check, at: usize): bool {
   if (tag == FALSE || tag == TRUE) return false
   const int = intAt(at)
   return int != NO_INT && <f64>int >= check.low && <f64>int <= check.high
+}
+
+function isChoice(check: Check, at: usize): bool {
+  if (!isInt(check, at)) return false
+  const int = <f64>intAt(at)
+  for (let i: u32 = 0; i < check.mark; i++) if (load<f64>(check.chars + 8 * i) == int) return true
+  return false
+}
+
+/** Whether the last of 15 digits is that of Luhn for the others. */
+function isImei(imei: i64): bool {
+  let sum: i64 = 0
+  for (let i = 0; i < 15; i++) {
+    const digit = imei % 10
+    sum += (i & 1) == 0 ? digit : digit > 4 ? 2 * digit - 9 : 2 * digit
+    imei /= 10
+  }
+  return sum % 10 == 0
 }
 
 /** The bounds themselves are not sure: whether they are valid differs. */
@@ -103,6 +130,14 @@ function isTuple(check: Check, at: usize, end: usize): bool {
 /** Whether the second of two ints is at least so much above the first. */
 function isOrdered(check: Check, at: usize, end: usize): bool {
   return <f64>intAt(skip(at + 1, end)) - <f64>intAt(at + 1) >= check.low
+}
+
+/** Whether the first of two addresses is not above the second. */
+function isIpv6Range(at: usize, end: usize): bool {
+  const behind = skip(at + 1, end)
+  canonicalIpv6(textStart(at + 1), behind, addresses)
+  canonicalIpv6(textStart(behind), end, addresses + 16)
+  return compare(addresses, 16, addresses + 16, 16) <= 0
 }
 
 function isNdef(at: usize, end: usize): bool {

@@ -1,5 +1,5 @@
 // The entry of the kernel: what it exports is what JavaScript may call. See ARCHITECTURE.md, "The kernel".
-export { isSure, newChars, newCheck, setCheckItem } from './checks'
+export { isSure, newCheck, newTable, setCheckItem } from './checks'
 export {
   addIndexRow,
   clearIndexRows,
