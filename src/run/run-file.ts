@@ -99,7 +99,8 @@ export class RunWriter implements RunSink {
     return this.flushed + this.used
   }
 
-  /** Sorts and writes the rows of one database in this run. Each run has all sections, in the same order.
+  /**
+   * Sorts and writes the rows of one database in this run. Each run has all sections, in the same order.
    *
    * @param rows the order of their groups is known
    * @param buids where the buids of the owners are in the kernel's memory, 32 bytes for each
