@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { PAGE_BYTES } from '../page/format.js'
 import type { Tasks } from '../tasks.js'
-import type { Credits } from '../thread/chunk-sender.js'
+import { type Credits, discard } from '../thread/chunk-sender.js'
 import { streamPorts, type TaskPool } from '../thread/task-pool.js'
 import type { LayerWriterPort } from '../writer/layer-writer.js'
 
@@ -53,6 +53,7 @@ export async function runStream<Name extends keyof StreamTasks>(
     writer.call('receive', { slab, stream, port: ports.writer, credits, ...order }, [ports.writer]),
   )
   placed.catch(() => {})
+  ready.catch(() => discard(ports.writer, credits))
   const own = { stream, port: ports.task, credits }
   const made =
     path === null

@@ -114,3 +114,11 @@ export function release(credits: Credits, bytes: number): void {
   Atomics.sub(credits.inFlightBytes, 0, bytes)
   Atomics.notify(credits.inFlightBytes, 0)
 }
+
+/** Takes what a task sends, for a writer that cannot: the task, and all that wait for its bytes to be placed, go on. */
+export function discard(port: MessagePort, credits: Credits): void {
+  port.on('message', ({ type, chunk }: StreamMessage) => {
+    if (chunk !== null) release(credits, chunk.bytes.length)
+    if (type === 'end') port.close()
+  })
+}
