@@ -13,12 +13,7 @@ export interface Buckets {
 export function bucketsOf(lists: readonly Int32Array[], size: number): Buckets {
   const ends = new Int32Array(size)
   for (const numbers of lists) for (let i = 0; i < numbers.length; i++) ends[numbers[i]]++
-  let sum = 0
-  for (let number = 0; number < size; number++) {
-    const count = ends[number]
-    ends[number] = sum
-    sum += count
-  }
+  const sum = toStarts(ends)
   const list = new Int32Array(sum)
   const index = new Int32Array(sum)
   for (let l = 0; l < lists.length; l++) {
@@ -30,4 +25,15 @@ export function bucketsOf(lists: readonly Int32Array[], size: number): Buckets {
     }
   }
   return { ends, list, index }
+}
+
+/** Replaces the number of entries of each bucket by where it starts. Returns how many there are in all. */
+export function toStarts(counts: Int32Array): number {
+  let sum = 0
+  for (let number = 0; number < counts.length; number++) {
+    const count = counts[number]
+    counts[number] = sum
+    sum += count
+  }
+  return sum
 }

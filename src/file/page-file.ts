@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { promisify } from 'node:util'
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
+import { alignedBytes } from './aligned-bytes.js'
 import { writeAll } from './write-all.js'
 
 const KEY = 'synapse-migrator page cache'
@@ -18,7 +19,6 @@ const KEY = 'synapse-migrator page cache'
 const DIRECT_FILE_SYSTEMS = [0xef53, 0x58465342]
 /** What is written at once. Disks that answer late need it large. */
 const STAGE_BYTES = 2 << 20
-const WASM_PAGE_BYTES = 1 << 16
 
 /** Stages of files of this thread that are closed. */
 const unused: Uint8Array<ArrayBuffer>[] = []
@@ -60,7 +60,7 @@ export class PageFile {
     }
     if (position !== this.position + this.staged) this.flush()
     for (let done = 0; done < bytes.length; ) {
-      this.stage ??= unused.pop() ?? newStage()
+      this.stage ??= unused.pop() ?? alignedBytes(STAGE_BYTES)
       if (this.staged === 0) this.position = position + done
       const part = bytes.subarray(done, done + STAGE_BYTES - this.staged)
       this.stage.set(part, this.staged)
@@ -128,9 +128,4 @@ function openDirect(path: string): number | null {
     if ((error as NodeJS.ErrnoException).code === 'EINVAL') return null
     throw error
   }
-}
-
-/** A WebAssembly memory starts at a page of memory, as direct writes need it. */
-function newStage(): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(new WebAssembly.Memory({ initial: STAGE_BYTES / WASM_PAGE_BYTES }).buffer)
 }

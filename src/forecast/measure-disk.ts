@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { alignedBytes } from '../file/aligned-bytes.js'
 import { LeafBuilder } from '../page/leaf-builder.js'
 import type { PageChunk } from '../page/page-chunk.js'
 import { SlabFileBuilder } from '../page/slab-file-builder.js'
@@ -36,8 +37,6 @@ const MOST_WRITE_MS = 30_000
 const MOST_READ_BYTES = 1024 * MIB
 const KEY_BYTES = 40
 const VALUE_BYTES = 60
-/** A WebAssembly memory starts at a page of memory, as direct reads need it. It comes in units of 64 KiB. */
-const WASM_PAGE_BYTES = 65_536
 
 export interface DiskMeasure extends DiskRates {
   readonly writtenBytes: number
@@ -156,7 +155,7 @@ function writeRun(path: string, wantBytes: number, mostMs: number) {
 
 /** Reads, and bypasses the page cache if the file system can. */
 function readBack(path: string): { bytesPerMs: number; isDirect: boolean } {
-  const buf = new Uint8Array(new WebAssembly.Memory({ initial: MIB / WASM_PAGE_BYTES }).buffer)
+  const buf = alignedBytes(MIB)
   try {
     return { bytesPerMs: readAll(path, constants.O_RDONLY | constants.O_DIRECT, buf), isDirect: true }
   } catch (err) {

@@ -1,3 +1,4 @@
+import { toStarts } from '../bytes/buckets.js'
 import { looked } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { MigrationError } from '../errors.js'
@@ -141,11 +142,7 @@ function groupsOf(runs: readonly InputRun[], db: IndexDb) {
   }
   const bucketEnds = new Int32Array(pairs.size)
   for (let i = 0; i < total; i++) bucketEnds[groups[i]]++
-  for (let group = 0, sum = 0; group < bucketEnds.length; group++) {
-    const count = bucketEnds[group]
-    bucketEnds[group] = sum
-    sum += count
-  }
+  toStarts(bucketEnds)
   const places = new Int32Array(2 * total)
   used = 0
   for (let number = 0; number < runs.length; number++) {

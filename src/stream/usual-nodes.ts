@@ -228,13 +228,10 @@ export class UsualNodes extends RangeScan {
 
   private dataNode(): DataNode {
     const { calls } = this.kernel
-    const at = calls.formOfData()
-    const known = this.forms.find((form) => form.at === at)
-    assert(known !== undefined, () => `The kernel has no form at ${at}`)
     return {
       buid: this.lastBuid() as Uint8Array,
       owner: calls.ownerCount() - 1,
-      form: known.plan,
+      form: this.forms[calls.formOfData()].plan,
       hasFormRow: calls.nodeRowCount() > 1,
     }
   }

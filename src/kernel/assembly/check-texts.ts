@@ -11,7 +11,6 @@ const LESS: u8 = 0x3c
 const MORE: u8 = 0x3e
 const QUESTION: u8 = 0x3f
 const AT: u8 = 0x40
-const MOST_LABEL_BYTES: usize = 63
 const MOST_PORT: u32 = 65535
 
 const TCP = memory.data<u8>([0x74, 0x63, 0x70, 0x3a, 0x2f, 0x2f])

@@ -2,9 +2,9 @@ import { Check, CheckKind } from './check-kinds'
 import { isSureText } from './check-texts'
 import { learnCheck } from './env'
 import { canonicalIpv6 } from './ipv6'
+import { freeAll, LINK_BYTES, linked } from './memory'
 import { intAt, NO_INT, skip, textStart, u64At } from './msgpack'
 import { NameMap } from './name-map'
-import { freeAll } from './node-plans'
 import { compare } from './spans'
 
 // Tells by the bytes of a value that it norms to itself. What a type asks for JavaScript says once (`byteCheck` of
@@ -15,7 +15,6 @@ const PAIR: u8 = 0x92
 const FLOAT64: u8 = 0xcb
 const FALSE: u8 = 0xc2
 const TRUE: u8 = 0xc3
-const NEXT_BYTES: usize = 16
 
 const addresses = memory.data(32, 8)
 
@@ -44,10 +43,8 @@ export function setCheckItem(check: usize, index: u32, item: usize): void {
 
 /** Returns where to put a table of a check: which bytes a text may have, or the values of a choice. */
 export function newTable(bytes: u32): usize {
-  const table = heap.alloc(NEXT_BYTES + bytes)
-  store<usize>(table, tables)
-  tables = table
-  return table + NEXT_BYTES
+  tables = linked(tables, bytes)
+  return tables + LINK_BYTES
 }
 
 export function forgetChecks(): void {

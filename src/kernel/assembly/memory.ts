@@ -17,3 +17,22 @@ export function grown(at: usize, bytes: u32): usize {
   heap.free(at)
   return larger
 }
+
+/** Where the content of a block of `linked()` begins. */
+export const LINK_BYTES: usize = 8
+
+/** Puts a block with room for `bytes` bytes, and eight to read behind them, before a list. Returns the new first one. */
+export function linked(first: usize, bytes: u32): usize {
+  const block = heap.alloc(LINK_BYTES + bytes + 8)
+  store<usize>(block, first)
+  return block
+}
+
+/** Frees a list of which each item begins with the address of the next one. */
+export function freeAll(first: usize): void {
+  while (first != 0) {
+    const next = load<usize>(first)
+    heap.free(first)
+    first = next
+  }
+}

@@ -1,3 +1,4 @@
+import { freeAll } from './memory'
 import { copy } from './spans'
 
 /** How rows of a form's nodes are translated. */
@@ -135,13 +136,4 @@ export function forgetPlans(): void {
   values = 0
   tagForms = 0
   tagFormCount = 0
-}
-
-/** Frees a list of which each item begins with the address of the next one. */
-export function freeAll(first: usize): void {
-  while (first != 0) {
-    const next = load<usize>(first)
-    heap.free(first)
-    first = next
-  }
 }

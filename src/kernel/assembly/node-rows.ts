@@ -1,7 +1,7 @@
 import { BUID_BYTES } from './buid'
 import { readBig } from './env'
 import { BIG_REF_BYTES, leafNodes, NODE_BIG, NODE_DUP_DATA, NODE_HEADER_BYTES, PAGE_HEADER_BYTES } from './format'
-import { freeAll } from './node-plans'
+import { freeAll, grown, LINK_BYTES, linked } from './memory'
 import { compare, copy, same } from './spans'
 
 // The rows of one node after another, from windows of consecutive leaf pages of the source that JavaScript reads.
@@ -55,6 +55,7 @@ export class Row {
 }
 
 const ROW_BYTES = <u32>offsetof<Row>()
+const FIRST_ROWS: u32 = 128
 
 /** The window, and its page and row that come next. */
 let window: usize = 0
@@ -77,8 +78,8 @@ let endBytes: u32 = 0
 export const buid = memory.data(BUID_BYTES, 8)
 let hasBuid = false
 let isUnfinished = false
-let rows: usize = 0
-let rowRoom: u32 = 0
+let rows: usize = heap.alloc(FIRST_ROWS * ROW_BYTES)
+let rowRoom: u32 = FIRST_ROWS
 export let rowCount: u32 = 0
 /** Rows below this number lie in `kept`, a list of blocks, with values from overflow pages. */
 let keptRows: u32 = 0
@@ -235,23 +236,16 @@ function addRow(name: usize, nameBytes: u32, node: usize, flags: u32): void {
 }
 
 function growRows(): void {
-  const larger = heap.alloc(2 * max<u32>(rowRoom, 64) * ROW_BYTES)
-  if (rows != 0) {
-    memory.copy(larger, rows, rowCount * ROW_BYTES)
-    heap.free(rows)
-  }
-  rows = larger
-  rowRoom = 2 * max<u32>(rowRoom, 64)
+  rows = grown(rows, rowRoom * ROW_BYTES)
+  rowRoom *= 2
 }
 
 /** Copies the rows of an unfinished node, as the next window takes the place of this one. */
 function keepRows(): void {
   let bytes: u32 = 0
   for (let i = keptRows; i < rowCount; i++) bytes += rowAt(i).nameBytes + storedBytes(rowAt(i))
-  const block = heap.alloc(bytes + 16)
-  store<usize>(block, kept)
-  kept = block
-  let at = block + 8
+  kept = linked(kept, bytes)
+  let at = kept + LINK_BYTES
   for (let i = keptRows; i < rowCount; i++) {
     const row = rowAt(i)
     const length = row.nameBytes + storedBytes(row)
@@ -266,11 +260,9 @@ function keepRows(): void {
 
 /** Where the value of a row on overflow pages is, until the next node. */
 export function bigValue(row: Row): usize {
-  const block = heap.alloc(row.valueBytes + 16)
-  store<usize>(block, kept)
-  kept = block
-  readBig(row.value, block + 8, row.valueBytes)
-  return block + 8
+  kept = linked(kept, row.valueBytes)
+  readBig(row.value, kept + LINK_BYTES, row.valueBytes)
+  return kept + LINK_BYTES
 }
 
 function storedBytes(row: Row): u32 {

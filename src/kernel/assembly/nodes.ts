@@ -5,6 +5,7 @@ import { indexOf, isNormed, learnForm, learnProp, learnTag, learnTagForm, learnT
 import { writeIndex } from './index-bytes'
 import { clearIndexRows, IndexRows, newIndexRows } from './index-rows'
 import { addRow, LeafPages } from './leaf-pages'
+import { grown } from './memory'
 import { skip, u16At, u32At } from './msgpack'
 import { NameMap } from './name-map'
 import { FormPlan, forgetPlans, newTagForm, TagForm, ValuePlan } from './node-plans'
@@ -61,8 +62,8 @@ let scratchBytes: u32 = 0
 const limit = memory.data(BUID_BYTES, 8)
 let hasLimit = false
 let isLimitWhole = false
-/** The form of the node for which `readNodes()` has returned `Found.data`. */
-let dataForm: usize = 0
+/** The id of the form of the node for which `readNodes()` has returned `Found.data`. */
+let dataForm: i32 = 0
 
 /** Returns where to put the limit. Of the node with this buid JavaScript takes all, unless the limit is a whole buid. */
 export function limitNodes(isLimited: bool, isWhole: bool): usize {
@@ -71,7 +72,7 @@ export function limitNodes(isLimited: bool, isWhole: bool): usize {
   return limit
 }
 
-export function formOfData(): usize {
+export function formOfData(): i32 {
   return dataForm
 }
 
@@ -105,10 +106,7 @@ export function beginRun(): void {
 /** Numbers a node. Returns where to put its buid. */
 export function addOwner(): usize {
   if (owners == buidRoom) {
-    const larger = heap.alloc(2 * buidRoom * BUID_BYTES)
-    memory.copy(larger, buids, buidRoom * BUID_BYTES)
-    heap.free(buids)
-    buids = larger
+    buids = grown(buids, buidRoom * BUID_BYTES)
     buidRoom *= 2
   }
   return buids + owners++ * BUID_BYTES
@@ -165,7 +163,7 @@ export function readNodes(pages: LeafPages, checks: bool): Found {
     fault = writeRows(pages, form)
     if (fault != 0) return Found.node
     if (order < 0) continue
-    dataForm = changetype<usize>(form)
+    dataForm = form.id
     return Found.data
   }
 }
