@@ -4,7 +4,7 @@ import type { ByteList } from '../bytes/byte-list.js'
 import type { StreamState } from '../page/page-chunk.js'
 
 /** Raise this when partitions, runs or checkpoints of nodes change: we then do not resume older runs. */
-export const NODES_SCHEMA = 11
+export const NODES_SCHEMA = 12
 /** Like NODES_SCHEMA, for splices. */
 export const SPLICES_SCHEMA = 7
 

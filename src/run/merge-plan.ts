@@ -1,6 +1,6 @@
-import { type Buckets, bucketsOf } from '../bytes/buckets.js'
-import { itemOf } from '../bytes/byte-list.js'
+import { type ByteList, byteListOf, itemOf } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
+import { assert } from '../errors.js'
 import { INDEX_DBS, type IndexDb, keyOf, perDb } from '../layout/dest-dbs.js'
 import type { MergePart, MergeUnit } from '../migrate/tasks/merge-runs.js'
 import { MERGED_BLOCK_BYTES } from './merge-run-files.js'
@@ -36,17 +36,21 @@ interface PlannedRun {
   readonly dataNames: Int32Array
 }
 
-/** What we keep of a section. Only numbers, because a layer may have thousands of groups in hundreds of runs. */
+/** What we keep of a section. Only numbers, and narrow ones, because a layer may have thousands of groups in hundreds of runs. */
 interface PlannedSection {
   /** The plan's number of each group, in row order. */
-  readonly groups: Int32Array
-  readonly counts: Int32Array
-  /** Where the rows of each group start, and finally where those of the last group end. */
-  readonly bounds: Float64Array
-  /** The group at which the section starts in its file, which is what `blockGroup` counts. */
-  readonly first: number
-  readonly blocks: Pick<RunSection, 'blockGroup' | 'blockStart' | 'blockKeys'>
+  readonly groups: Numbers
+  readonly counts: Numbers
+  /** Where the rows of the first group start, and where those of each group end from there. */
+  readonly start: number
+  readonly ends: Numbers
+  /** Entry points into groups that have several: the index of the group, the position, the index bytes there. */
+  readonly entryGroups: Int32Array
+  readonly entryStarts: Float64Array
+  readonly entryKeys: ByteList
 }
+
+type Numbers = Uint16Array | Uint32Array | Float64Array
 
 /** Groups of one database. `a` and `b` are the numbers of a group's names; `b` is -1 if its keys have only one. */
 class Groups {
@@ -102,28 +106,29 @@ export class MergePlan {
   units(db: IndexDb, unitBytes = UNIT_BYTES): (() => MergeUnit)[] {
     const { bytes } = this.groupsOf(db)
     const ranked = this.rankedGroups(db)
-    const places = new Places(this.runsInOrder(), db, bytes.length)
+    const { order } = ranked
+    const runs = this.runsInOrder().map(({ path, sections }): SectionRun => ({ path, section: sections[db] }))
+    for (const { path, section } of runs) assert(isInOrder(section, ranked), () => `run "${path}" is in another order`)
     const units: (() => MergeUnit)[] = []
     let start = 0
     let sum = 0
     const flush = (end: number) => {
-      const own = { ...ranked, order: ranked.order.subarray(start, end) }
-      if (end > start) units.push(() => groupUnit(places, own))
+      const first = start
+      if (end > first) units.push(() => groupUnit(runs, ranked, first, end))
       start = end
       sum = 0
     }
-    ranked.order.forEach((group, place) => {
+    order.forEach((group, place) => {
       if (bytes[group] > 2 * unitBytes) {
         flush(place)
-        const own = { ...ranked, order: ranked.order.subarray(place, place + 1) }
-        units.push(...rangeUnits(places, own, Math.ceil(bytes[group] / unitBytes)))
+        units.push(...rangeUnits(runs, ranked, place, Math.ceil(bytes[group] / unitBytes)))
         start = place + 1
         return
       }
       if (sum > 0 && sum + bytes[group] > unitBytes) flush(place)
       sum += bytes[group]
     })
-    flush(ranked.order.length)
+    flush(order.length)
     return units
   }
 
@@ -153,15 +158,27 @@ export class MergePlan {
     const first = pairs.a.subarray(0, pairs.size).map((a) => firstRanks[a])
     const second = pairs.b.subarray(0, pairs.size).map((b) => (b < 0 ? -1 : secondRanks[b]))
     const order = first.map((_, group) => group).sort((x, y) => first[x] - first[y] || second[x] - second[y])
-    return { first, second, order }
+    const places = new Int32Array(order.length)
+    order.forEach((group, place) => {
+      places[group] = place
+    })
+    return { first, second, order, places }
   }
 }
 
 /** Groups in key order. `first` and `second` are the abbreviations of a group; `second` is -1 if keys have only one. */
 interface RankedGroups {
   readonly order: Int32Array
+  /** The place of each group in that order. */
+  readonly places: Int32Array
   readonly first: Int32Array
   readonly second: Int32Array
+}
+
+/** A run's section of the database in question. */
+interface SectionRun {
+  readonly path: string
+  readonly section: PlannedSection
 }
 
 function plannedSection(
@@ -171,70 +188,102 @@ function plannedSection(
   firstNames: Int32Array,
   secondNames: Int32Array,
 ): PlannedSection {
-  const { runEnds, a, b, counts, starts, ends, blockGroup, blockStart, blockKeys } = section
+  const { runEnds, a, b, counts, starts, ends } = section
   const first = run === 0 ? 0 : runEnds[run - 1]
-  const length = runEnds[run] - first
-  const ids = new Int32Array(length)
-  const bounds = new Float64Array(length + 1)
-  for (let i = 0, at = first; i < length; i++, at++) {
-    ids[i] = groups.add(firstNames[a[at]], b[at] < 0 ? -1 : secondNames[b[at]], ends[at] - starts[at])
-    bounds[i] = starts[at]
-    bounds[i + 1] = ends[at]
+  const end = runEnds[run]
+  const ids = new Float64Array(end - first)
+  for (let at = first; at < end; at++) {
+    ids[at - first] = groups.add(firstNames[a[at]], b[at] < 0 ? -1 : secondNames[b[at]], ends[at] - starts[at])
   }
-  const own = counts.subarray(first, first + length)
-  return { groups: ids, counts: own, bounds, first, blocks: { blockGroup, blockStart, blockKeys } }
-}
-
-/** Where each run has rows of a database's groups. */
-class Places {
-  private readonly buckets: Buckets
-
-  /** @param runs in partition order */
-  constructor(
-    private readonly runs: readonly PlannedRun[],
-    private readonly db: IndexDb,
-    groups: number,
-  ) {
-    const lists = runs.map(({ sections }) => sections[db].groups)
-    this.buckets = bucketsOf(lists, groups)
-  }
-
-  /** Calls `see` for each run that has rows of the group, in order, with the group's index there. */
-  forEach(group: number, see: (run: number, section: PlannedSection, index: number) => void): void {
-    const { ends, list, index } = this.buckets
-    for (let place = group === 0 ? 0 : ends[group - 1]; place < ends[group]; place++) {
-      const run = list[place]
-      see(run, this.runs[run].sections[this.db], index[place])
-    }
-  }
-
-  path(run: number): string {
-    return this.runs[run].path
-  }
-}
-
-function groupUnit(places: Places, { order, first, second }: RankedGroups): MergeUnit {
-  const found = new Map<number, { start: number; end: number; groups: number[]; counts: number[] }>()
-  order.forEach((group, g) => {
-    places.forEach(group, (run, { bounds, counts }, index) => {
-      let part = found.get(run)
-      if (part === undefined) {
-        part = { start: bounds[index], end: 0, groups: [], counts: [] }
-        found.set(run, part)
-      }
-      part.end = bounds[index + 1]
-      part.groups.push(g)
-      part.counts.push(counts[index])
-    })
-  })
-  const parts = [...found].sort(([x], [y]) => x - y)
+  const start = end > first ? starts[first] : 0
   return {
-    a: Float64Array.from(order, (group) => first[group]),
-    b: Float64Array.from(order, (group) => second[group]),
-    parts: parts.map(([run, { start, end, groups, counts }]): MergePart => {
-      return { path: places.path(run), start, end, groups: Int32Array.from(groups), counts: Int32Array.from(counts) }
-    }),
-    range: null,
+    groups: narrowed(ids),
+    counts: narrowed(Float64Array.from(counts.subarray(first, end))),
+    start,
+    ends: narrowed(ends.slice(first, end).map((position) => position - start)),
+    ...entriesOf(section, first, end),
+  }
+}
+
+/** Entry points of groups `[first, end)` of a file's section. A single one, the start of its group, would tell nothing new. */
+function entriesOf({ blockGroup, blockStart, blockKeys }: RunSection, first: number, end: number) {
+  const groups: number[] = []
+  const starts: number[] = []
+  const keys: Uint8Array[] = []
+  const behind = lowerBound(blockGroup.length, (block) => blockGroup[block] >= end)
+  for (let block = lowerBound(behind, (at) => blockGroup[at] >= first); block < behind; block++) {
+    const group = blockGroup[block]
+    const hasSeveral = blockGroup[block - 1] === group || blockGroup[block + 1] === group
+    if (!hasSeveral) continue
+    groups.push(group - first)
+    starts.push(blockStart[block])
+    keys.push(itemOf(blockKeys, block))
+  }
+  return {
+    entryGroups: Int32Array.from(groups),
+    entryStarts: Float64Array.from(starts),
+    entryKeys: byteListOf(keys),
+  }
+}
+
+/** The same numbers in as few bytes as they need. */
+function narrowed(numbers: Float64Array): Numbers {
+  let most = 0
+  for (let i = 0; i < numbers.length; i++) most = Math.max(most, numbers[i])
+  if (most < 2 ** 16) return Uint16Array.from(numbers)
+  return most < 2 ** 32 ? Uint32Array.from(numbers) : numbers
+}
+
+/** The first of `[0, end)` for which `isBehind` holds, as it does for all that follow; `end` if there is none. */
+function lowerBound(end: number, isBehind: (at: number) => boolean): number {
+  let low = 0
+  for (let high = end; low < high; ) {
+    const middle = (low + high) >> 1
+    if (isBehind(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** Whether the groups of a section are in key order: otherwise we would look past rows. */
+function isInOrder({ groups }: PlannedSection, { places }: RankedGroups): boolean {
+  for (let i = 1; i < groups.length; i++) if (places[groups[i]] <= places[groups[i - 1]]) return false
+  return true
+}
+
+/** The index of a section's first group that is at `place` or behind it: groups of a run are in key order too. */
+function indexAt({ groups }: PlannedSection, { places }: RankedGroups, place: number): number {
+  return lowerBound(groups.length, (index) => places[groups[index]] >= place)
+}
+
+/** Where the rows of a section's group `index` start; behind the last group, where its rows end. */
+function positionOf({ start, ends }: PlannedSection, index: number): number {
+  return index === 0 ? start : start + ends[index - 1]
+}
+
+/** The groups at `[first, end)` of the order. */
+function groupUnit(runs: readonly SectionRun[], ranked: RankedGroups, first: number, end: number): MergeUnit {
+  const parts: MergePart[] = []
+  for (const { path, section } of runs) {
+    const from = indexAt(section, ranked, first)
+    const to = indexAt(section, ranked, end)
+    if (from === to) continue
+    parts.push({
+      path,
+      start: positionOf(section, from),
+      end: positionOf(section, to),
+      groups: Int32Array.from(section.groups.subarray(from, to), (group) => ranked.places[group] - first),
+      counts: Int32Array.from(section.counts.subarray(from, to)),
+    })
+  }
+  return { ...namesOf(ranked, first, end), parts, range: null }
+}
+
+function namesOf({ order, first, second }: RankedGroups, start: number, end: number): Pick<MergeUnit, 'a' | 'b'> {
+  const groups = order.subarray(start, end)
+  return {
+    a: Float64Array.from(groups, (group) => first[group]),
+    b: Float64Array.from(groups, (group) => second[group]),
   }
 }
 
@@ -242,13 +291,17 @@ function groupUnit(places: Places, { order, first, second }: RankedGroups): Merg
  * Cuts a group that is too large for one task at index bytes that its runs recorded, and never between rows with equal
  * index bytes.
  */
-function rangeUnits(places: Places, ranked: RankedGroups, most: number): (() => MergeUnit)[] {
-  const [group] = ranked.order
+function rangeUnits(
+  runs: readonly SectionRun[],
+  ranked: RankedGroups,
+  place: number,
+  most: number,
+): (() => MergeUnit)[] {
   const keys: Uint8Array[] = []
-  places.forEach(group, (_, { blocks, first: before }, index) => {
-    const [start, end] = blocksOf(blocks, before + index)
-    for (let block = start; block < end; block++) keys.push(itemOf(blocks.blockKeys, block))
-  })
+  for (const { section } of runs) {
+    const [start, end] = entriesAt(section, ranked, place)
+    for (let entry = start; entry < end; entry++) keys.push(itemOf(section.entryKeys, entry))
+  }
   keys.sort(Buffer.compare)
   const cuts: Uint8Array[] = []
   const pieces = Math.min(keys.length, most)
@@ -258,50 +311,44 @@ function rangeUnits(places: Places, ranked: RankedGroups, most: number): (() => 
     if (isNew) cuts.push(cut.slice())
   }
   const borders: (Uint8Array | null)[] = [null, ...cuts, null]
-  return borders.slice(0, -1).map((gte, u) => () => rangeUnit(places, ranked, gte, borders[u + 1]))
+  return borders.slice(0, -1).map((gte, u) => () => rangeUnit(runs, ranked, place, gte, borders[u + 1]))
 }
 
 function rangeUnit(
-  places: Places,
-  { order: [group], first, second }: RankedGroups,
+  runs: readonly SectionRun[],
+  ranked: RankedGroups,
+  place: number,
   gte: Uint8Array | null,
   lt: Uint8Array | null,
 ): MergeUnit {
   const parts: MergePart[] = []
   const none = new Int32Array(0)
-  places.forEach(group, (run, { bounds, blocks, first: before }, index) => {
-    const { blockStart, blockKeys } = blocks
-    const [firstBlock, endBlock] = blocksOf(blocks, before + index)
-    const isBelow = (block: number, border: Uint8Array) => Buffer.compare(itemOf(blockKeys, block), border) < 0
+  for (const { path, section } of runs) {
+    const index = indexAt(section, ranked, place)
+    if (index === indexAt(section, ranked, place + 1)) continue
+    const { entryStarts, entryKeys } = section
+    const [first, behind] = entriesAt(section, ranked, place)
+    const firstNotBelow = (border: Uint8Array) =>
+      first + lowerBound(behind - first, (at) => Buffer.compare(itemOf(entryKeys, first + at), border) >= 0)
     // Rows with equal index bytes may start in the block before the first block that starts with them.
-    const firstNotBelow = (start: number, border: Uint8Array) => {
-      let low = start
-      for (let high = endBlock; low < high; ) {
-        const middle = (low + high) >> 1
-        if (isBelow(middle, border)) low = middle + 1
-        else high = middle
-      }
-      return low
-    }
-    const from = gte === null ? firstBlock : Math.max(firstBlock, firstNotBelow(firstBlock, gte) - 1)
-    const to = lt === null ? endBlock : firstNotBelow(from, lt)
-    if (to === from) return
-    const end = to < endBlock ? blockStart[to] : bounds[index + 1]
-    parts.push({ path: places.path(run), start: blockStart[from], end, groups: none, counts: none })
-  })
-  return { a: Float64Array.of(first[group]), b: Float64Array.of(second[group]), parts, range: { gte, lt } }
+    const from = gte === null ? first : Math.max(first, firstNotBelow(gte) - 1)
+    const to = lt === null ? behind : firstNotBelow(lt)
+    // A run without entry points has few rows of the group: each unit looks through them.
+    if (to === from && behind > first) continue
+    const start = from < behind ? entryStarts[from] : positionOf(section, index)
+    const end = to < behind ? entryStarts[to] : positionOf(section, index + 1)
+    parts.push({ path, start, end, groups: none, counts: none })
+  }
+  return { ...namesOf(ranked, place, place + 1), parts, range: { gte, lt } }
 }
 
-/** The blocks of group `index` of a file's section: the first one, and the one after the last. */
-function blocksOf({ blockGroup }: PlannedSection['blocks'], index: number): [start: number, end: number] {
-  let start = 0
-  let high = blockGroup.length
-  while (start < high) {
-    const middle = (start + high) >> 1
-    if (blockGroup[middle] < index) start = middle + 1
-    else high = middle
-  }
-  let end = start
-  while (end < blockGroup.length && blockGroup[end] === index) end++
-  return [start, end]
+/** The entry points of the group at `place`: the first one, and the one after the last. */
+function entriesAt(section: PlannedSection, ranked: RankedGroups, place: number): [start: number, end: number] {
+  const index = indexAt(section, ranked, place)
+  if (index === indexAt(section, ranked, place + 1)) return [0, 0]
+  const { entryGroups } = section
+  return [
+    lowerBound(entryGroups.length, (entry) => entryGroups[entry] >= index),
+    lowerBound(entryGroups.length, (entry) => entryGroups[entry] > index),
+  ]
 }

@@ -14,9 +14,9 @@ type Output<Name extends keyof Tasks> = ReturnType<Tasks[Name]>
 
 /**
  * How much memory a thread may use for new objects. V8 would let this grow to 48 MiB over a long run. Rows are not
- * objects, so that would save no time.
+ * objects, so that would save no time; and buffers that nobody uses any more go with the objects that point to them.
  */
-export const YOUNG_MIB = 24
+export const YOUNG_MIB = 6
 
 /** The worker threads. They run pure synchronous tasks, one per thread at a time. */
 export class TaskPool {
