@@ -163,9 +163,8 @@ export class RunWriter implements RunSink {
       ends: Float64Array.from(this.dataEnds),
       counts: Int32Array.from(this.dataCounts),
     }
-    const sections = Object.fromEntries(
-      Array.from(this.notes, ([name, notes]) => [name, notes.pack(ranksOf === null ? null : ranksOf(name))]),
-    )
+    const ranked = Array.from(this.notes, ([name, notes]) => ({ name, notes, ranks: ranksOf?.(name) ?? null }))
+    const sections = Object.fromEntries(ranked.map(({ name, notes, ranks }) => [name, notes.section(ranks)]))
     const packed = packr.pack({ ...names, sections, nodedata })
     const footerStart = this.position
     this.write(packed, 0, packed.length)

@@ -1,4 +1,4 @@
-import { type ByteList, looked } from '../bytes/byte-list.js'
+import type { ByteList } from '../bytes/byte-list.js'
 import type { NumberSet } from '../bytes/number-set.js'
 import type { GroupRanks } from '../kernel/index-rows.js'
 import { kernel } from '../kernel/kernel.js'
@@ -52,24 +52,33 @@ export class SectionNotes {
     for (let i = 0; i < groups.length; i++) to.add(groups[i])
   }
 
-  /** @param ranks of the groups whose numbers were noted; null when their names were */
-  pack(ranks: GroupRanks | null): RunSection {
+  /**
+   * What was noted, as views of the kernel's memory: they hold until it notes or allocates more.
+   *
+   * @param ranks of the groups whose numbers were noted, which the ranks replace; null when their names were
+   */
+  section(ranks: GroupRanks | null): RunSection {
     const groups = this.field(Field.groups)
     const entries = this.field(Field.entries)
     const a = this.ints(Field.a, groups)
-    const second = ranks === null ? null : ranks.second
-    const ends = Uint32Array.from(this.ints(Field.keyEnds, entries))
+    const b = this.ints(Field.b, groups)
+    if (ranks !== null) {
+      const { first, second } = ranks
+      if (second !== null) for (let i = 0; i < groups; i++) b[i] = second[a[i]]
+      for (let i = 0; i < groups; i++) a[i] = first[a[i]]
+    }
+    const ends = new Uint32Array(kernel().mem.buffer, this.field(Field.keyEnds), entries)
     const keys = this.field(Field.keys)
     return {
-      runEnds: this.ints(Field.runEnds, this.field(Field.runs)).slice(),
-      a: ranks === null ? a.slice() : looked(a, ranks.first),
-      b: second === null ? this.ints(Field.b, groups).slice() : looked(a, second),
-      counts: this.ints(Field.counts, groups).slice(),
+      runEnds: this.ints(Field.runEnds, this.field(Field.runs)),
+      a,
+      b,
+      counts: this.ints(Field.counts, groups),
       starts: this.positions(Field.starts, groups),
       ends: this.positions(Field.ends, groups),
-      blockGroup: this.ints(Field.entryGroups, entries).slice(),
+      blockGroup: this.ints(Field.entryGroups, entries),
       blockStart: this.positions(Field.entryStarts, entries),
-      blockKeys: { bytes: new Uint8Array(kernel().mem.buffer, keys, ends.at(-1) ?? 0).slice(), ends },
+      blockKeys: { bytes: new Uint8Array(kernel().mem.buffer, keys, ends.at(-1) ?? 0), ends },
     }
   }
 
@@ -82,6 +91,6 @@ export class SectionNotes {
   }
 
   private positions(field: number, count: number): Float64Array<ArrayBuffer> {
-    return new Float64Array(kernel().mem.buffer, this.field(field), count).slice()
+    return new Float64Array(kernel().mem.buffer, this.field(field), count)
   }
 }

@@ -1,6 +1,9 @@
+import { Packr } from 'msgpackr'
 import { kernel } from '../../src/kernel/kernel.js'
 import type { RunSection } from '../../src/run/section-notes.js'
 import { SectionNotes } from '../../src/run/section-notes.js'
+
+const packr = new Packr({ structuredClone: true })
 
 export interface WrittenRow {
   readonly index: Buffer
@@ -35,5 +38,5 @@ export function rowsWritten(write: (out: number, section: number) => void): {
     rows.push({ index: buf.subarray(at + 2, end), owner: buf.readUInt32BE(end) })
     at = end + 32
   }
-  return { rows, section: notes.pack(null) }
+  return { rows, section: packr.unpack(packr.pack(notes.section(null))) }
 }
