@@ -37,17 +37,26 @@ interface PlannedRun {
 }
 
 /** What we keep of a section. Only numbers, and narrow ones, because a layer may have thousands of groups in hundreds of runs. */
-interface PlannedSection {
+interface PlannedSection extends Entries {
   /** The plan's number of each group, in row order. */
   readonly groups: Numbers
   readonly counts: Numbers
   /** Where the rows of the first group start, and where those of each group end from there. */
   readonly start: number
   readonly ends: Numbers
-  /** Entry points into groups that have several: the index of the group, the position, the index bytes there. */
+}
+
+/** Entry points into groups that have several: the index of the group, the position, the index bytes there. */
+interface Entries {
   readonly entryGroups: Int32Array
   readonly entryStarts: Float64Array
   readonly entryKeys: ByteList
+}
+
+const NO_ENTRIES: Entries = {
+  entryGroups: new Int32Array(0),
+  entryStarts: new Float64Array(0),
+  entryKeys: byteListOf([]),
 }
 
 type Numbers = Uint16Array | Uint32Array | Float64Array
@@ -205,24 +214,23 @@ function plannedSection(
   }
 }
 
-/** Entry points of groups `[first, end)` of a file's section. A single one, the start of its group, would tell nothing new. */
-function entriesOf({ blockGroup, blockStart, blockKeys }: RunSection, first: number, end: number) {
-  const groups: number[] = []
-  const starts: number[] = []
-  const keys: Uint8Array[] = []
+/** Entry points of groups `[first, end)` of a file's section. A single one, the start of its group, tells nothing new. */
+function entriesOf(section: RunSection, first: number, end: number): Entries {
+  const { blockGroup } = section
   const behind = lowerBound(blockGroup.length, (block) => blockGroup[block] >= end)
+  const blocks: number[] = []
   for (let block = lowerBound(behind, (at) => blockGroup[at] >= first); block < behind; block++) {
     const group = blockGroup[block]
-    const hasSeveral = blockGroup[block - 1] === group || blockGroup[block + 1] === group
-    if (!hasSeveral) continue
-    groups.push(group - first)
-    starts.push(blockStart[block])
-    keys.push(itemOf(blockKeys, block))
+    if (blockGroup[block - 1] === group || blockGroup[block + 1] === group) blocks.push(block)
   }
+  return blocks.length === 0 ? NO_ENTRIES : entriesAtBlocks(section, blocks, first)
+}
+
+function entriesAtBlocks({ blockGroup, blockStart, blockKeys }: RunSection, blocks: number[], first: number): Entries {
   return {
-    entryGroups: Int32Array.from(groups),
-    entryStarts: Float64Array.from(starts),
-    entryKeys: byteListOf(keys),
+    entryGroups: Int32Array.from(blocks, (block) => blockGroup[block] - first),
+    entryStarts: Float64Array.from(blocks, (block) => blockStart[block]),
+    entryKeys: byteListOf(blocks.map((block) => itemOf(blockKeys, block))),
   }
 }
 
