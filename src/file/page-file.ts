@@ -45,7 +45,12 @@ export class PageFile {
   /** @param isNew whether there must be no such file yet, or there must be one */
   constructor(path: string, isNew: boolean) {
     this.fd = openSync(path, isNew ? 'wx+' : 'r+', 0o600)
-    this.direct = openDirect(path)
+    try {
+      this.direct = openDirect(path)
+    } catch (error) {
+      closeSync(this.fd)
+      throw error
+    }
   }
 
   get size(): number {

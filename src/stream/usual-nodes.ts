@@ -174,10 +174,16 @@ export class UsualNodes extends RangeScan {
     return this.kernel.mem.subarray(at, at + this.kernel.calls.ownerCount() * BUID_BYTES)
   }
 
-  /** The index rows of the run, all of them. */
-  indexRows(): Readonly<Record<NodeIndexDb, KernelIndexRows>> {
-    this.keepIndexRows()
-    return this.indexes
+  /** Moves the index rows of the node that JavaScript has translated to `indexes`. Call it behind the last node of a run. */
+  keepIndexRows(): void {
+    for (const db of KERNEL_DBS) {
+      const rows = this.translator.indexes[db]
+      for (let i = 0; i < rows.count; i++) {
+        const start = rows.starts[i]
+        this.indexes[db].add(rows.groups[i], rows.owners[i], rows.bytes, start, start + rows.lengths[i])
+      }
+      rows.reset(0, 0)
+    }
   }
 
   nextRun(): void {
@@ -345,18 +351,6 @@ export class UsualNodes extends RangeScan {
   private pageDisorder(): string {
     const page = this.kernel.mem.readUIntLE(this.kernel.calls.nextPage(), 6)
     return `page ${page}: its keys do not follow those of the page before`
-  }
-
-  /** Moves the index rows of the node that we have translated to those of the kernel. */
-  private keepIndexRows(): void {
-    for (const db of KERNEL_DBS) {
-      const rows = this.translator.indexes[db]
-      for (let i = 0; i < rows.count; i++) {
-        const start = rows.starts[i]
-        this.indexes[db].add(rows.groups[i], rows.owners[i], rows.bytes, start, start + rows.lengths[i])
-      }
-      rows.reset(0, 0)
-    }
   }
 
   private fault(): Error {

@@ -144,8 +144,9 @@ function read(source: NodeSource, borders: readonly Uint8Array[], isUsual: boole
         nodes.push(`${of} ${outcome?.failure.code} ${outcome?.failure.mesg} ${claimed} ${dataCount} ${lostData.length}`)
       stream.writeRows(builder)
     }
+    usual?.keepIndexRows()
     const rows: Readonly<Record<string, IndexRows | KernelIndexRows>> =
-      usual === null ? translator.indexes : perDb(NODE_INDEX_DBS, (db) => usual.indexRows()[db].look())
+      usual === null ? translator.indexes : perDb(NODE_INDEX_DBS, (db) => usual.indexes[db].look())
     const buids = usual === null ? stream.buids : usual.buids()
     index.push(perDb(NODE_INDEX_DBS, (db) => texts(translator, db, rows[db], buids)))
     const found = usual?.takeCounts()

@@ -197,7 +197,7 @@ class NodeExtract {
     const { translator, usual, data, run } = this
     this.nodedataCount += data.count
     if (run !== null) {
-      usual.indexRows()
+      usual.keepIndexRows()
       const { rows } = this
       const prop = rankGroups(translator.plans, rows)
       for (const db of INDEX_DBS) run.section(db, rows[db], usual.buidsAt())
