@@ -2,11 +2,11 @@ import { toStarts } from '../bytes/buckets.js'
 import { looked } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { MigrationError } from '../errors.js'
-import { INDEX_DBS, type IndexDb, keyOf } from '../layout/dest-dbs.js'
+import { INDEX_DBS, type IndexDb, keyOf, perDb } from '../layout/dest-dbs.js'
 import { type NameNumbers, RunNamesUnion } from './name-union.js'
 import { eachNodedata } from './nodedata-rows.js'
 import { damagedRun, RUN_MAGIC } from './run-blocks.js'
-import { type RunFooter, RunWriter } from './run-file.js'
+import { type RunFooter, type RunNodedata, RunWriter } from './run-file.js'
 import { readRunFooter } from './run-footer.js'
 import { RunMerge } from './run-merge.js'
 import type { RunSection } from './section-notes.js'
@@ -27,10 +27,20 @@ export interface MergeFilesInput {
 }
 
 /** A file of runs, with the merged run's rank for each of its ranks. */
-interface Input {
+interface Input extends Kept {
   readonly path: string
-  readonly footer: RunFooter
   readonly ranks: NameNumbers
+}
+
+/** What we keep of a footer: hundreds of them may have thousands of groups each. */
+interface Kept {
+  readonly sections: Readonly<Record<IndexDb, KeptSection>>
+  readonly nodedata: RunNodedata
+}
+
+interface KeptSection extends Pick<RunSection, 'runEnds' | 'a' | 'b' | 'counts'> {
+  /** Where the rows of each run end; 0 if it has none. */
+  readonly rowEnds: Float64Array
 }
 
 /** A run to merge: which one of its file. */
@@ -48,23 +58,23 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   const met = paths.map((path) => {
     const footer = readRunFooter(path)
     if (footer === null) throw damagedRun(path, 'it is gone')
-    return { path, footer, numbers: union.add(footer) }
+    return { path, ...kept(footer, path), numbers: union.add(footer) }
   })
   const [propRanks, tagRanks, tagPropRanks] = [union.ranks('prop'), union.ranks('tag'), union.ranks('tagProp')]
-  const inputs = met.map(({ path, footer, numbers: { prop, tag, tagProp } }): Input => {
+  const inputs = met.map(({ path, sections, nodedata, numbers: { prop, tag, tagProp } }): Input => {
     const ranks = {
       prop: looked(prop, propRanks),
       tag: looked(tag, tagRanks),
       tagProp: looked(tagProp, tagPropRanks),
     }
-    return { path, footer, ranks }
+    return { path, sections, nodedata, ranks }
   })
-  const runs = inputs.flatMap((input) => Array.from(input.footer.nodedata.counts, (_, index) => ({ input, index })))
+  const runs = inputs.flatMap((input) => Array.from(input.nodedata.counts, (_, index) => ({ input, index })))
   const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
   mergeSections(runs, run)
   for (const { input, index } of runs) {
-    const { path, footer, ranks } = input
-    const { names, starts, ends, counts } = footer.nodedata
+    const { path, nodedata, ranks } = input
+    const { names, starts, ends, counts } = nodedata
     if (counts[index] === 0) continue
     eachNodedata({ path, start: starts[index], end: ends[index] }, (buf, buid, name, valueStart, end) => {
       run.nodedata(buf, buid, ranks.prop[names[name]], buf.subarray(valueStart, end))
@@ -79,11 +89,25 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   )
 }
 
+function kept({ sections, nodedata }: RunFooter, path: string): Kept {
+  return { sections: perDb(INDEX_DBS, (db) => keptSection(sections[db], path)), nodedata }
+}
+
+/** @throws {MigrationError} ERR_INTERNAL when groups of a run do not follow each other */
+function keptSection({ runEnds, a, b, counts, starts, ends }: RunSection, path: string): KeptSection {
+  const rowEnds = new Float64Array(runEnds.length)
+  for (let run = 0, first = 0; run < runEnds.length; first = runEnds[run++]) {
+    for (let at = first + 1; at < runEnds[run]; at++) if (starts[at] !== ends[at - 1]) throw otherOrder(path)
+    if (runEnds[run] > first) rowEnds[run] = ends[runEnds[run] - 1]
+  }
+  return { runEnds, a, b, counts, rowEnds }
+}
+
 /** Sections come in the same order in all runs, so one segment per run goes through all of them. */
 function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
   const merge = new RunMerge(
-    runs.map(({ input: { path, footer }, index }) => {
-      const { starts, ends } = footer.nodedata
+    runs.map(({ input: { path, nodedata }, index }) => {
+      const { starts, ends } = nodedata
       return { path, start: index === 0 ? RUN_MAGIC.length : ends[index - 1], end: starts[index] }
     }),
   )
@@ -130,13 +154,13 @@ function groupsOf(runs: readonly InputRun[], db: IndexDb) {
   const groups = new Int32Array(total)
   let used = 0
   for (const run of runs) {
-    const { footer, ranks } = run.input
+    const { sections, ranks } = run.input
     const names = ranks[keyOf(db)[0]]
-    const section = footer.sections[db]
+    const section = sections[db]
     const { first, end } = groupRange(run, db)
     for (let at = first; at < end; at++) {
       const group = pairs.id(names[section.a[at]], section.b[at] < 0 ? -1 : ranks.prop[section.b[at]])
-      if (at > first && !isBehind(section, at, pairs, groups[used - 1], group)) throw otherOrder(run)
+      if (at > first && !isBehind(pairs, groups[used - 1], group)) throw otherOrder(run.input.path)
       groups[used++] = group
     }
   }
@@ -146,7 +170,7 @@ function groupsOf(runs: readonly InputRun[], db: IndexDb) {
   const places = new Int32Array(2 * total)
   used = 0
   for (let number = 0; number < runs.length; number++) {
-    const { counts } = runs[number].input.footer.sections[db]
+    const { counts } = runs[number].input.sections[db]
     const { first, end } = groupRange(runs[number], db)
     for (let at = first; at < end; at++) {
       const place = 2 * bucketEnds[groups[used++]]++
@@ -159,7 +183,7 @@ function groupsOf(runs: readonly InputRun[], db: IndexDb) {
 
 /** The groups of a run among those of its file. */
 function groupRange({ input, index }: InputRun, db: IndexDb): { first: number; end: number } {
-  const { runEnds } = input.footer.sections[db]
+  const { runEnds } = input.sections[db]
   return { first: index === 0 ? 0 : runEnds[index - 1], end: runEnds[index] }
 }
 
@@ -167,16 +191,17 @@ function groupRange({ input, index }: InputRun, db: IndexDb): { first: number; e
 function checkPositions(db: IndexDb, runs: readonly InputRun[], merge: RunMerge): void {
   for (let number = 0; number < runs.length; number++) {
     const { first, end } = groupRange(runs[number], db)
-    const isWhole = first === end || merge.position(number) === runs[number].input.footer.sections[db].ends[end - 1]
-    if (!isWhole) throw otherOrder(runs[number])
+    const { input, index } = runs[number]
+    const isWhole = first === end || merge.position(number) === input.sections[db].rowEnds[index]
+    if (!isWhole) throw otherOrder(input.path)
   }
 }
 
-/** Whether group `at` of a section, number `y` of the pairs, follows the group before, number `x`. */
-function isBehind({ starts, ends }: RunSection, at: number, { a, b }: PairIndex, x: number, y: number): boolean {
-  return starts[at] === ends[at - 1] && (a[x] < a[y] || (a[x] === a[y] && b[x] < b[y]))
+/** Whether group `y` of the pairs follows group `x`. */
+function isBehind({ a, b }: PairIndex, x: number, y: number): boolean {
+  return a[x] < a[y] || (a[x] === a[y] && b[x] < b[y])
 }
 
-function otherOrder({ input }: InputRun): Error {
-  return new MigrationError('ERR_INTERNAL', `run "${input.path}" is in another order`)
+function otherOrder(path: string): Error {
+  return new MigrationError('ERR_INTERNAL', `run "${path}" is in another order`)
 }
