@@ -4,6 +4,9 @@ import type { RunSection } from '../../src/run/section-notes.js'
 import { SectionNotes } from '../../src/run/section-notes.js'
 
 const packr = new Packr({ structuredClone: true })
+// Nobody frees them.
+const out = kernel().calls.newRunOut(1000)
+const notes = new SectionNotes()
 
 export interface WrittenRow {
   readonly index: Buffer
@@ -16,9 +19,7 @@ export function rowsWritten(write: (out: number, section: number) => void): {
   rows: WrittenRow[]
   section: RunSection
 } {
-  const { calls, runs } = kernel()
-  const out = calls.newRunOut(1000)
-  const notes = new SectionNotes()
+  const { runs } = kernel()
   const pieces: Buffer[] = []
   const take = () => {
     const { view, mem } = kernel()
@@ -27,6 +28,8 @@ export function rowsWritten(write: (out: number, section: number) => void): {
     view.setUint32(out + 4, 0, true)
     view.setFloat64(out + 8, view.getFloat64(out + 8, true) + used, true)
   }
+  notes.clear()
+  kernel().view.setFloat64(out + 8, 0, true)
   runs.set(out, { flush: take })
   write(out, notes.at)
   take()
