@@ -264,6 +264,12 @@ function indexAt({ groups }: PlannedSection, { places }: RankedGroups, place: nu
   return lowerBound(groups.length, (index) => places[groups[index]] >= place)
 }
 
+/** The index of a section's group at `place`; -1 if it has no rows of it. */
+function groupAt(section: PlannedSection, ranked: RankedGroups, place: number): number {
+  const index = indexAt(section, ranked, place)
+  return ranked.places[section.groups[index]] === place ? index : -1
+}
+
 /** Where the rows of a section's group `index` start; behind the last group, where its rows end. */
 function positionOf({ start, ends }: PlannedSection, index: number): number {
   return index === 0 ? start : start + ends[index - 1]
@@ -307,7 +313,7 @@ function rangeUnits(
 ): (() => MergeUnit)[] {
   const keys: Uint8Array[] = []
   for (const { section } of runs) {
-    const [start, end] = entriesAt(section, ranked, place)
+    const [start, end] = entriesOfGroup(section, groupAt(section, ranked, place))
     for (let entry = start; entry < end; entry++) keys.push(itemOf(section.entryKeys, entry))
   }
   keys.sort(Buffer.compare)
@@ -332,10 +338,10 @@ function rangeUnit(
   const parts: MergePart[] = []
   const none = new Int32Array(0)
   for (const { path, section } of runs) {
-    const index = indexAt(section, ranked, place)
-    if (index === indexAt(section, ranked, place + 1)) continue
+    const index = groupAt(section, ranked, place)
+    if (index < 0) continue
     const { entryStarts, entryKeys } = section
-    const [first, behind] = entriesAt(section, ranked, place)
+    const [first, behind] = entriesOfGroup(section, index)
     const firstNotBelow = (border: Uint8Array) =>
       first + lowerBound(behind - first, (at) => Buffer.compare(itemOf(entryKeys, first + at), border) >= 0)
     // Rows with equal index bytes may start in the block before the first block that starts with them.
@@ -350,11 +356,8 @@ function rangeUnit(
   return { ...namesOf(ranked, place, place + 1), parts, range: { gte, lt } }
 }
 
-/** The entry points of the group at `place`: the first one, and the one after the last. */
-function entriesAt(section: PlannedSection, ranked: RankedGroups, place: number): [start: number, end: number] {
-  const index = indexAt(section, ranked, place)
-  if (index === indexAt(section, ranked, place + 1)) return [0, 0]
-  const { entryGroups } = section
+/** The entry points of group `index`: the first one, and the one after the last. */
+function entriesOfGroup({ entryGroups }: PlannedSection, index: number): [start: number, end: number] {
   return [
     lowerBound(entryGroups.length, (entry) => entryGroups[entry] >= index),
     lowerBound(entryGroups.length, (entry) => entryGroups[entry] > index),

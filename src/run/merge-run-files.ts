@@ -58,7 +58,7 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   const met = paths.map((path) => {
     const footer = readRunFooter(path)
     if (footer === null) throw damagedRun(path, 'it is gone')
-    return { path, ...kept(footer, path), numbers: union.add(footer) }
+    return { path, ...kept(footer), numbers: union.add(footer) }
   })
   const [propRanks, tagRanks, tagPropRanks] = [union.ranks('prop'), union.ranks('tag'), union.ranks('tagProp')]
   const inputs = met.map(({ path, sections, nodedata, numbers: { prop, tag, tagProp } }): Input => {
@@ -89,17 +89,12 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   )
 }
 
-function kept({ sections, nodedata }: RunFooter, path: string): Kept {
-  return { sections: perDb(INDEX_DBS, (db) => keptSection(sections[db], path)), nodedata }
+function kept({ sections, nodedata }: RunFooter): Kept {
+  return { sections: perDb(INDEX_DBS, (db) => keptSection(sections[db])), nodedata }
 }
 
-/** @throws {MigrationError} ERR_INTERNAL when groups of a run do not follow each other */
-function keptSection({ runEnds, a, b, counts, starts, ends }: RunSection, path: string): KeptSection {
-  const rowEnds = new Float64Array(runEnds.length)
-  for (let run = 0, first = 0; run < runEnds.length; first = runEnds[run++]) {
-    for (let at = first + 1; at < runEnds[run]; at++) if (starts[at] !== ends[at - 1]) throw otherOrder(path)
-    if (runEnds[run] > first) rowEnds[run] = ends[runEnds[run] - 1]
-  }
+function keptSection({ runEnds, a, b, counts, ends }: RunSection): KeptSection {
+  const rowEnds = Float64Array.from(runEnds, (end, run) => (end > (runEnds[run - 1] ?? 0) ? ends[end - 1] : 0))
   return { runEnds, a, b, counts, rowEnds }
 }
 

@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs'
 import { Packr } from 'msgpackr/pack'
+import { assert } from '../errors.js'
 import { runFooter } from '../layout/records.js'
 import { CONTENT_BYTES, damagedRun, RUN_BLOCK_BYTES, RUN_MAGIC, RunReader, roomFor } from './run-blocks.js'
 import { type RunFooter, TRAILER_BYTES } from './run-file.js'
+import type { RunSection } from './section-notes.js'
 
 const packr = new Packr({ structuredClone: true })
 
@@ -23,11 +25,23 @@ export function readRunFooter(path: string): RunFooter | null {
     const start = Number(trailer.readBigUInt64LE(0))
     const length = Number(trailer.readBigUInt64LE(8))
     const { data, error } = runFooter.safeParse(packr.unpack(contentOf(run, start, length)))
-    if (error === undefined) return data as unknown as RunFooter
-    throw run.damaged(`its footer is none: ${error.issues[0].path.join('.')} ${error.issues[0].message}`)
+    if (error !== undefined)
+      throw run.damaged(`its footer is none: ${error.issues[0].path.join('.')} ${error.issues[0].message}`)
+    const footer = data as unknown as RunFooter
+    const sections = Object.values(footer.sections)
+    assert(sections.every(isUnbroken), () => `run "${path}" is in another order`)
+    return footer
   } finally {
     run.close()
   }
+}
+
+/** Whether the groups of each run follow each other: who reads them goes from one to the next. */
+function isUnbroken({ runEnds, starts, ends }: RunSection): boolean {
+  for (let run = 0, first = 0; run < runEnds.length; first = runEnds[run++]) {
+    for (let at = first + 1; at < runEnds[run]; at++) if (starts[at] !== ends[at - 1]) return false
+  }
+  return true
 }
 
 /** Reads content of a run into a new buffer. */
