@@ -13,7 +13,7 @@ export interface KernelExports {
   newMerge(readers: number): number
   takeRange(merge: number, gte: number, gteBytes: number, lt: number, ltBytes: number): void
   mergeToPages(merge: number, readers: number, pages: number, prefix: number, prefixBytes: number): number
-  mergeToRun(merge: number, list: number, listBytes: number, out: number, section: number, blockBytes: number): void
+  mergeToRun(merge: number, list: number, ends: number, out: number, section: number, blockBytes: number): number
   freeMerge(merge: number): void
   newSplices(): number
   beginSplices(splices: number, offset: number, rows: number): void
@@ -71,7 +71,6 @@ export interface KernelExports {
   newRunOut(most: number): number
   newSection(): number
   clearSection(section: number): void
-  endSection(section: number): void
   writeSection(rows: number, buids: number, out: number, section: number, blockBytes: number): void
   addOwner(): number
   ownerBuids(): number

@@ -1,6 +1,4 @@
-import { toStarts } from '../bytes/buckets.js'
 import { looked } from '../bytes/byte-list.js'
-import { PairIndex } from '../bytes/pair-index.js'
 import { MigrationError } from '../errors.js'
 import { INDEX_DBS, type IndexDb, keyOf, perDb } from '../layout/dest-dbs.js'
 import { type NameNumbers, RunNamesUnion } from './name-union.js'
@@ -8,17 +6,13 @@ import { eachNodedata } from './nodedata-rows.js'
 import { damagedRun, RUN_MAGIC } from './run-blocks.js'
 import { type RunFooter, type RunNodedata, RunWriter } from './run-file.js'
 import { readRunFooter } from './run-footer.js'
-import { RunMerge } from './run-merge.js'
+import { GROUP_WORDS, RunMerge } from './run-merge.js'
 import type { RunSection } from './section-notes.js'
 
 /**
  * The distance between entry points of a merged run: the run is long, and the coordinator keeps all of them in memory.
  */
 export const MERGED_BLOCK_BYTES = 1 << 18
-
-/** A list of groups for the kernel, and how long it is unless a group is in many runs. */
-const LIST_WORDS = 1 << 14
-let words = new Int32Array(LIST_WORDS)
 
 export interface MergeFilesInput {
   /** Files of one or more runs, in partition order. */
@@ -71,7 +65,7 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   })
   const runs = inputs.flatMap((input) => Array.from(input.nodedata.counts, (_, index) => ({ input, index })))
   const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
-  mergeSections(runs, run)
+  mergeSections(inputs, runs, run)
   for (const { input, index } of runs) {
     const { path, nodedata, ranks } = input
     const { names, starts, ends, counts } = nodedata
@@ -99,7 +93,7 @@ function keptSection({ runEnds, a, b, counts, ends }: RunSection): KeptSection {
 }
 
 /** Sections come in the same order in all runs, so one segment per run goes through all of them. */
-function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
+function mergeSections(inputs: readonly Input[], runs: readonly InputRun[], out: RunWriter): void {
   const merge = new RunMerge(
     runs.map(({ input: { path, nodedata }, index }) => {
       const { starts, ends } = nodedata
@@ -108,95 +102,44 @@ function mergeSections(runs: readonly InputRun[], run: RunWriter): void {
   )
   try {
     merge.readTogether()
-    for (const db of INDEX_DBS) mergeSection(db, runs, merge, run)
+    for (const db of INDEX_DBS) {
+      listGroups(db, inputs, merge)
+      const fault = out.merged(db, merge)
+      if (fault >= 0) throw otherOrder(runs[fault])
+      checkPositions(db, runs, merge)
+    }
   } finally {
     merge.close()
   }
 }
 
-function mergeSection(db: IndexDb, runs: readonly InputRun[], merge: RunMerge, run: RunWriter): void {
-  const { pairs, bucketEnds, places } = groupsOf(runs, db)
-  const order = pairs.order()
-  if (words.length < 3 + 2 * runs.length) words = new Int32Array(3 + 2 * runs.length)
-  let used = 0
-  for (let at = 0; at < order.length; at++) {
-    const group = order[at]
-    const first = group === 0 ? 0 : bucketEnds[group - 1]
-    const count = bucketEnds[group] - first
-    // A few groups at a time, so that the kernel's list of them stays short.
-    if (used + 3 + 2 * count > words.length) {
-      run.groups(db, merge, words.subarray(0, used))
-      used = 0
-    }
-    words[used] = pairs.a[group]
-    words[used + 1] = pairs.b[group]
-    words[used + 2] = count
-    used += 3
-    for (let i = 2 * first; i < 2 * bucketEnds[group]; i++) words[used++] = places[i]
-  }
-  if (used > 0) run.groups(db, merge, words.subarray(0, used))
-  run.endSection(db)
-  checkPositions(db, runs, merge)
-}
-
-/**
- * The groups of a section in all runs; and for each group which runs have it, in order, and how many rows: two numbers
- * each, up to those before `bucketEnds[group]`.
- */
-function groupsOf(runs: readonly InputRun[], db: IndexDb) {
-  const pairs = new PairIndex()
-  const total = runs.reduce((sum, run) => sum + groupRange(run, db).end - groupRange(run, db).first, 0)
-  const groups = new Int32Array(total)
-  let used = 0
-  for (const run of runs) {
-    const { sections, ranks } = run.input
+/** Tells the merge the groups of a section in all runs. */
+function listGroups(db: IndexDb, inputs: readonly Input[], merge: RunMerge): void {
+  const { list, ends } = merge.groupList(inputs.reduce((sum, { sections }) => sum + sections[db].a.length, 0))
+  let run = 0
+  let first = 0
+  for (const { sections, ranks } of inputs) {
+    const { runEnds, a, b, counts } = sections[db]
     const names = ranks[keyOf(db)[0]]
-    const section = sections[db]
-    const { first, end } = groupRange(run, db)
-    for (let at = first; at < end; at++) {
-      const group = pairs.id(names[section.a[at]], section.b[at] < 0 ? -1 : ranks.prop[section.b[at]])
-      if (at > first && !isBehind(pairs, groups[used - 1], group)) throw otherOrder(run.input.path)
-      groups[used++] = group
+    for (let i = 0, at = GROUP_WORDS * first; i < a.length; i++) {
+      list[at++] = names[a[i]]
+      list[at++] = b[i] < 0 ? -1 : ranks.prop[b[i]]
+      list[at++] = counts[i]
     }
+    for (let i = 0; i < runEnds.length; i++) ends[run++] = first + runEnds[i]
+    first += a.length
   }
-  const bucketEnds = new Int32Array(pairs.size)
-  for (let i = 0; i < total; i++) bucketEnds[groups[i]]++
-  toStarts(bucketEnds)
-  const places = new Int32Array(2 * total)
-  used = 0
-  for (let number = 0; number < runs.length; number++) {
-    const { counts } = runs[number].input.sections[db]
-    const { first, end } = groupRange(runs[number], db)
-    for (let at = first; at < end; at++) {
-      const place = 2 * bucketEnds[groups[used++]]++
-      places[place] = number
-      places[place + 1] = counts[at]
-    }
-  }
-  return { pairs, bucketEnds, places }
-}
-
-/** The groups of a run among those of its file. */
-function groupRange({ input, index }: InputRun, db: IndexDb): { first: number; end: number } {
-  const { runEnds } = input.sections[db]
-  return { first: index === 0 ? 0 : runEnds[index - 1], end: runEnds[index] }
 }
 
 /** The merge has gone through the section of each run. */
 function checkPositions(db: IndexDb, runs: readonly InputRun[], merge: RunMerge): void {
   for (let number = 0; number < runs.length; number++) {
-    const { first, end } = groupRange(runs[number], db)
     const { input, index } = runs[number]
-    const isWhole = first === end || merge.position(number) === input.sections[db].rowEnds[index]
-    if (!isWhole) throw otherOrder(input.path)
+    const end = input.sections[db].rowEnds[index]
+    if (end > 0 && merge.position(number) !== end) throw otherOrder(runs[number])
   }
 }
 
-/** Whether group `y` of the pairs follows group `x`. */
-function isBehind({ a, b }: PairIndex, x: number, y: number): boolean {
-  return a[x] < a[y] || (a[x] === a[y] && b[x] < b[y])
-}
-
-function otherOrder(path: string): Error {
-  return new MigrationError('ERR_INTERNAL', `run "${path}" is in another order`)
+function otherOrder({ input }: InputRun): Error {
+  return new MigrationError('ERR_INTERNAL', `run "${input.path}" is in another order`)
 }

@@ -111,15 +111,15 @@ export class RunWriter implements RunSink {
     this.dataStart = this.position
   }
 
-  /** Adds groups of a section with the rows that a merge has of them, in the order of their names. */
-  groups(name: string, merge: RunMerge, list: Int32Array): void {
-    merge.toRun(list, this.out, this.notesOf(name).at, this.blockBytes)
-  }
-
-  /** Ends a section after its groups. */
-  endSection(name: string): void {
-    this.kernel.calls.endSection(this.notesOf(name).at)
+  /**
+   * Writes a section from the groups of a merge.
+   *
+   * @returns the number of a segment whose groups are in another order, or -1
+   */
+  merged(name: string, merge: RunMerge): number {
+    const fault = merge.toRun(this.out, this.notesOf(name).at, this.blockBytes)
     this.dataStart = this.position
+    return fault
   }
 
   /** Adds the numbers of the groups that the sections with a name have so far. */

@@ -14,6 +14,8 @@ const PREFIX_BYTES = 16
 const Field = { readers: 0, group: 4, rows: 8, refused: 16, refusedBytes: 20 } as const
 const ReaderField = { at: 0, end: 4, left: 8 } as const
 const READER_BYTES = 48
+/** Of a group in its list (src/kernel/assembly/next-groups.ts). */
+export const GROUP_WORDS = 3
 
 /** A part of one run: rows of consecutive groups. */
 export interface Segment {
@@ -103,22 +105,34 @@ export class RunMerge implements MergeHost {
   }
 
   /**
-   * Adds the rows of some groups to another run.
+   * Makes room in the kernel for a list of groups.
    *
-   * @param list for each group its two names, how many segments have rows of it, and for each of these, in run order, its
-   *   number and how many rows, or -1 for all that `takeRange()` leaves
+   * @returns three numbers for each group of each segment, in order: its two names, and how many rows (-1: all that
+   *   `takeRange()` leaves); and for each segment where its groups end among all. Fill them at once
+   */
+  groupList(groups: number): { list: Int32Array; ends: Int32Array } {
+    const bytes = 4 * (GROUP_WORDS * groups + this.sources.length)
+    if (bytes > this.listRoom) {
+      if (this.listRoom > 0) this.kernel.calls.release(this.listAt)
+      this.listAt = this.kernel.calls.allocate(bytes)
+      this.listRoom = bytes
+    }
+    const { buffer } = this.kernel.mem
+    const ends = new Int32Array(buffer, this.listAt, this.sources.length)
+    return { list: new Int32Array(buffer, this.listAt + ends.byteLength, GROUP_WORDS * groups), ends }
+  }
+
+  /**
+   * Adds the rows of the groups of `groupList()` to another run, as a section.
+   *
    * @param out address of a `RunOut` in the kernel
    * @param section address of a `RunSection` there
    * @param blockBytes the distance between entry points
+   * @returns the number of a segment whose groups are in another order, or -1
    */
-  toRun(list: Int32Array, out: number, section: number, blockBytes: number): void {
-    const { calls } = this.kernel
-    if (list.length > this.listRoom) {
-      this.listRoom = list.length
-      this.listAt = this.allocate(4 * list.length)
-    }
-    new Int32Array(this.kernel.mem.buffer, this.listAt, list.length).set(list)
-    calls.mergeToRun(this.at, this.listAt, 4 * list.length, out, section, blockBytes)
+  toRun(out: number, section: number, blockBytes: number): number {
+    const list = this.listAt + 4 * this.sources.length
+    return this.kernel.calls.mergeToRun(this.at, list, this.listAt, out, section, blockBytes)
   }
 
   refused(): { key: Uint8Array; value: Uint8Array } {
@@ -132,6 +146,7 @@ export class RunMerge implements MergeHost {
     const { calls, merges } = this.kernel
     for (const { buf } of this.sources) if (buf !== 0) calls.release(buf)
     for (const at of this.owned) calls.release(at)
+    if (this.listRoom > 0) calls.release(this.listAt)
     calls.freeMerge(this.at)
     merges.delete(this.at)
   }

@@ -8,8 +8,11 @@ export function mergedRows(
   counts: readonly number[],
   blockBytes = 1 << 30,
 ): { rows: WrittenRow[]; entries: WrittenRow[] } {
-  const list = Int32Array.of(3, 4, counts.length, ...counts.flatMap((count, segment) => [segment, count]))
-  const { rows, section } = rowsWritten((out, notes) => merge.toRun(list, out, notes, blockBytes))
+  const given = counts.filter((count) => count !== 0)
+  const { list, ends } = merge.groupList(given.length)
+  list.set(given.flatMap((count) => [3, 4, count]))
+  ends.set(counts.map((_, segment) => counts.slice(0, segment + 1).filter((count) => count !== 0).length))
+  const { rows, section } = rowsWritten((out, notes) => merge.toRun(out, notes, blockBytes))
   if (section.a[0] !== 3 || section.b[0] !== 4 || section.counts[0] !== rows.length) throw new Error('Another group')
   const places = new Map<number, number>()
   let bytes = 0

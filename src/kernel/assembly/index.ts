@@ -30,7 +30,7 @@ export {
   takeTypedCount,
 } from './nodes'
 export { freeMerge, mergeToPages, mergeToRun, newMerge, takeRange } from './run-merge'
-export { clearSection, endSection, newRunOut, newSection } from './run-out'
+export { clearSection, newRunOut, newSection } from './run-out'
 export { sha256 } from './sha256'
 export { writeSection } from './sort-rows'
 export { addSpliceName, addSplices, beginSplices, clearSpliceNames, endSplices, newSplices } from './splices'

@@ -1,6 +1,7 @@
 import { BUID_BYTES } from './buid'
 import { refill } from './env'
 import { addRow, LeafPages } from './leaf-pages'
+import { nextGroups } from './next-groups'
 import { MOST_ROW_BYTES, ROW_BYTES, RunOut, RunSection } from './run-out'
 import { compare, copy } from './spans'
 
@@ -258,34 +259,40 @@ export function mergeToPages(merge: RunMerge, readers: u32, pages: LeafPages, pr
 }
 
 /**
- * The same for another run, group by group.
+ * The same for another run: merges all groups of a section, which ends then.
  *
- * @param list for each group its two names, how many readers have rows of it, and for each of these, in run order, its
- *   number and how many rows, or `ALL_ROWS` for those of its range; 4 bytes each
+ * @param list the groups of all runs, see `NextGroups`; a number of rows may be `ALL_ROWS` for those of a range
+ * @param ends by run, where its groups end in the list
  * @param blockBytes how far apart entry points are
+ * @returns the number of a run whose groups are in another order, or -1
  */
 export function mergeToRun(
   merge: RunMerge,
   list: usize,
-  listBytes: u32,
+  ends: usize,
   out: RunOut,
   section: RunSection,
   blockBytes: u32,
-): void {
-  const end = list + listBytes
-  for (let at = list; at < end; ) {
-    const readers = load<u32>(at, 8)
-    section.beginGroup(load<i32>(at), load<i32>(at, 4), out.position)
-    at += 12
-    for (let i: u32 = 0; i < readers; i++, at += 8) {
-      const reader = merge.reader(load<u32>(at))
-      const rows = load<u32>(at, 4)
+): i32 {
+  const groups = nextGroups(list, ends, merge.readerCount)
+  let fault: i32 = -1
+  while (!groups.isEnd && fault < 0) {
+    const key = groups.key
+    section.beginGroup(groups.first, groups.second, out.position)
+    let readers: u32 = 0
+    do {
+      const reader = merge.reader(groups.run)
+      const rows = groups.rows
       if (rows != ALL_ROWS) reader.left = rows
-      store<Reader>(merge.group + i * sizeof<usize>(), reader)
-    }
+      store<Reader>(merge.group + readers++ * sizeof<usize>(), reader)
+      if (!groups.advance()) fault = groups.run
+    } while (groups.key == key && fault < 0)
     const rows = mergeGroup(merge, readers, out, section, blockBytes)
     section.endGroup(out.position, rows)
   }
+  section.endRun()
+  groups.free()
+  return fault
 }
 
 /** Returns how many rows there were. */

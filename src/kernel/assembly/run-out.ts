@@ -177,8 +177,3 @@ export function newSection(): RunSection {
 export function clearSection(section: RunSection): void {
   section.clear()
 }
-
-/** Ends the groups of a run. */
-export function endSection(section: RunSection): void {
-  section.endRun()
-}
