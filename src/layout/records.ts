@@ -4,7 +4,7 @@ import type { ByteList } from '../bytes/byte-list.js'
 import type { StreamState } from '../page/page-chunk.js'
 
 /** Raise this when partitions, runs or checkpoints of nodes change: we then do not resume older runs. */
-export const NODES_SCHEMA = 12
+export const NODES_SCHEMA = 13
 /** Like NODES_SCHEMA, for splices. */
 export const SPLICES_SCHEMA = 7
 
@@ -172,15 +172,15 @@ export const runFooter = z.strictObject({
   sections: z.record(
     z.string(),
     z.strictObject({
+      starts: positions,
       runEnds: int32s,
       a: int32s,
       b: int32s,
       counts: int32s,
-      starts: positions,
       ends: positions,
-      blockGroup: int32s,
-      blockStart: positions,
-      blockKeys: byteList,
+      entryGroups: int32s,
+      entryStarts: positions,
+      entryKeys: byteList,
     }),
   ),
   nodedata: z.strictObject({ names: int32s, starts: positions, ends: positions, counts: int32s }),

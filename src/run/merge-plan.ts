@@ -197,14 +197,14 @@ function plannedSection(
   firstNames: Int32Array,
   secondNames: Int32Array,
 ): PlannedSection {
-  const { runEnds, a, b, counts, starts, ends } = section
+  const { starts, runEnds, a, b, counts, ends } = section
   const first = run === 0 ? 0 : runEnds[run - 1]
   const end = runEnds[run]
+  const start = starts[run]
   const ids = new Float64Array(end - first)
-  for (let at = first; at < end; at++) {
-    ids[at - first] = groups.add(firstNames[a[at]], b[at] < 0 ? -1 : secondNames[b[at]], ends[at] - starts[at])
+  for (let at = first, from = start; at < end; from = ends[at++]) {
+    ids[at - first] = groups.add(firstNames[a[at]], b[at] < 0 ? -1 : secondNames[b[at]], ends[at] - from)
   }
-  const start = end > first ? starts[first] : 0
   return {
     groups: narrowed(ids),
     counts: narrowed(Float64Array.from(counts.subarray(first, end))),
@@ -214,23 +214,15 @@ function plannedSection(
   }
 }
 
-/** Entry points of groups `[first, end)` of a file's section. A single one, the start of its group, tells nothing new. */
-function entriesOf(section: RunSection, first: number, end: number): Entries {
-  const { blockGroup } = section
-  const behind = lowerBound(blockGroup.length, (block) => blockGroup[block] >= end)
-  const blocks: number[] = []
-  for (let block = lowerBound(behind, (at) => blockGroup[at] >= first); block < behind; block++) {
-    const group = blockGroup[block]
-    if (blockGroup[block - 1] === group || blockGroup[block + 1] === group) blocks.push(block)
-  }
-  return blocks.length === 0 ? NO_ENTRIES : entriesAtBlocks(section, blocks, first)
-}
-
-function entriesAtBlocks({ blockGroup, blockStart, blockKeys }: RunSection, blocks: number[], first: number): Entries {
+/** Entry points of groups `[first, end)` of a file's section. */
+function entriesOf({ entryGroups, entryStarts, entryKeys }: RunSection, first: number, end: number): Entries {
+  const from = lowerBound(entryGroups.length, (entry) => entryGroups[entry] >= first)
+  const to = lowerBound(entryGroups.length, (entry) => entryGroups[entry] >= end)
+  if (from === to) return NO_ENTRIES
   return {
-    entryGroups: Int32Array.from(blocks, (block) => blockGroup[block] - first),
-    entryStarts: Float64Array.from(blocks, (block) => blockStart[block]),
-    entryKeys: byteListOf(blocks.map((block) => itemOf(blockKeys, block))),
+    entryGroups: entryGroups.slice(from, to).map((group) => group - first),
+    entryStarts: entryStarts.slice(from, to),
+    entryKeys: byteListOf(Array.from({ length: to - from }, (_, i) => itemOf(entryKeys, from + i))),
   }
 }
 

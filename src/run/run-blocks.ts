@@ -5,7 +5,7 @@ import { MigrationError } from '../errors.js'
 import { readWhole } from '../file/read-at.js'
 
 /** The first and last bytes of a run. */
-export const RUN_MAGIC = Buffer.from('SMRUN4\0\0')
+export const RUN_MAGIC = Buffer.from('SMRUN5\0\0')
 /** A run consists of blocks of this size. Each ends with the digest of its content. */
 export const RUN_BLOCK_BYTES = 4096
 const DIGEST_BYTES = 8

@@ -29,17 +29,17 @@ export function readRunFooter(path: string): RunFooter | null {
       throw run.damaged(`its footer is none: ${error.issues[0].path.join('.')} ${error.issues[0].message}`)
     const footer = data as unknown as RunFooter
     const sections = Object.values(footer.sections)
-    assert(sections.every(isUnbroken), () => `run "${path}" is in another order`)
+    assert(sections.every(goesOn), () => `run "${path}" is in another order`)
     return footer
   } finally {
     run.close()
   }
 }
 
-/** Whether the groups of each run follow each other: who reads them goes from one to the next. */
-function isUnbroken({ runEnds, starts, ends }: RunSection): boolean {
-  for (let run = 0, first = 0; run < runEnds.length; first = runEnds[run++]) {
-    for (let at = first + 1; at < runEnds[run]; at++) if (starts[at] !== ends[at - 1]) return false
+/** Whether no group ends before it starts. */
+function goesOn({ starts, runEnds, ends }: RunSection): boolean {
+  for (let run = 0, at = 0; run < runEnds.length; run++) {
+    for (let start = starts[run]; at < runEnds[run]; start = ends[at++]) if (ends[at] < start) return false
   }
   return true
 }

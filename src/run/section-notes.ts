@@ -5,19 +5,19 @@ import { kernel } from '../kernel/kernel.js'
 
 /** Rows of one destination database in the runs of a file, by run and group. */
 export interface RunSection {
-  /** For each run, where its groups end in the arrays below. The groups of a run are sorted by `a`, then `b`. */
+  /** For each run, where its rows start in the content of the file, and where its groups end in the arrays below. */
+  readonly starts: Float64Array
   readonly runEnds: Int32Array
-  /** The group's abbreviations as ranks within this file: the first and the second (-1: none). */
+  /** The group's abbreviations as ranks within this file: the first and the second (-1: none). Ascending in each run. */
   readonly a: Int32Array
   readonly b: Int32Array
   readonly counts: Int32Array
-  /** Position of the group's first row, and of the end of its last row, in the content of the file. */
-  readonly starts: Float64Array
+  /** Where the rows of each group end in the content of the file; those of the next group of its run follow. */
   readonly ends: Float64Array
-  /** Entry points into large groups: number of the group, position, and the index bytes at that position. */
-  readonly blockGroup: Int32Array
-  readonly blockStart: Float64Array
-  readonly blockKeys: ByteList
+  /** Entry points into large groups, at least two each: number of the group, position, and the index bytes there. */
+  readonly entryGroups: Int32Array
+  readonly entryStarts: Float64Array
+  readonly entryKeys: ByteList
 }
 
 /** Where the fields of the kernel's `RunSection` are (src/kernel/assembly/run-out.ts). */
@@ -28,8 +28,8 @@ const Field = {
   a: 12,
   b: 16,
   counts: 20,
-  starts: 24,
-  ends: 28,
+  ends: 24,
+  starts: 28,
   runEnds: 32,
   entryGroups: 36,
   entryStarts: 40,
@@ -67,18 +67,19 @@ export class SectionNotes {
       if (second !== null) for (let i = 0; i < groups; i++) b[i] = second[a[i]]
       for (let i = 0; i < groups; i++) a[i] = first[a[i]]
     }
+    const runs = this.field(Field.runs)
     const ends = new Uint32Array(kernel().mem.buffer, this.field(Field.keyEnds), entries)
     const keys = this.field(Field.keys)
     return {
-      runEnds: this.ints(Field.runEnds, this.field(Field.runs)),
+      starts: this.positions(Field.starts, runs),
+      runEnds: this.ints(Field.runEnds, runs),
       a,
       b,
       counts: this.ints(Field.counts, groups),
-      starts: this.positions(Field.starts, groups),
       ends: this.positions(Field.ends, groups),
-      blockGroup: this.ints(Field.entryGroups, entries),
-      blockStart: this.positions(Field.entryStarts, entries),
-      blockKeys: { bytes: new Uint8Array(kernel().mem.buffer, keys, ends.at(-1) ?? 0), ends },
+      entryGroups: this.ints(Field.entryGroups, entries),
+      entryStarts: this.positions(Field.entryStarts, entries),
+      entryKeys: { bytes: new Uint8Array(kernel().mem.buffer, keys, ends.at(-1) ?? 0), ends },
     }
   }
 

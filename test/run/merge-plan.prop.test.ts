@@ -343,14 +343,14 @@ function emptySection(): RunSection {
   const none = new Int32Array(0)
   const nowhere = new Float64Array(0)
   return {
+    starts: Float64Array.of(0),
     runEnds: Int32Array.of(0),
     a: none,
     b: none,
     counts: none,
-    starts: nowhere,
     ends: nowhere,
-    blockGroup: none,
-    blockStart: nowhere,
-    blockKeys: NO_NAMES,
+    entryGroups: none,
+    entryStarts: nowhere,
+    entryKeys: NO_NAMES,
   }
 }

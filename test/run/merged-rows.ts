@@ -20,8 +20,8 @@ export function mergedRows(
     places.set(bytes, row)
     bytes += 34 + index.length
   }
-  const entries = [...section.blockStart].map((start, entry) => ({
-    index: Buffer.from(itemOf(section.blockKeys, entry)),
+  const entries = [...section.entryStarts].map((start, entry) => ({
+    index: Buffer.from(itemOf(section.entryKeys, entry)),
     owner: places.get(start) ?? -1,
   }))
   return { rows, entries }

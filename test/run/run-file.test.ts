@@ -76,7 +76,7 @@ test('RunWriter writes what readRunFooter() and RunMerge read', () => {
           .filter((row) => row.group === group)
           .sort((x, y) => Buffer.compare(x.index, y.index) || x.owner - y.owner)
         assert.equal(section.counts[place], wanted.length)
-        const segment = { path, start: section.starts[place], end: section.ends[place] }
+        const segment = { path, start: startOf(section, place), end: section.ends[place] }
         // One more than there are: the segment ends them.
         const found = rowsOf(segment, wanted.length + 1)
         assert.deepEqual(
@@ -85,15 +85,15 @@ test('RunWriter writes what readRunFooter() and RunMerge read', () => {
         )
       })
       // Entry points are in order and lead to rows of the group with the bytes they say.
-      section.blockStart.forEach((start, i) => {
-        const key = itemOf(section.blockKeys, i)
+      section.entryStarts.forEach((start, i) => {
+        const key = itemOf(section.entryKeys, i)
         const head = contentOf(path, start, 2 + key.length)
         assert.equal(head.readUInt16LE(0), key.length)
         assert.deepEqual(head.subarray(2), Buffer.from(key))
-        const group = section.blockGroup[i]
-        assert.ok(start >= section.starts[group] && start < section.ends[group])
+        const group = section.entryGroups[i]
+        assert.ok(start >= startOf(section, group) && start < section.ends[group])
       })
-      if (count === 30_000) assert.ok(section.blockStart.length > 100)
+      if (count === 30_000) assert.ok(section.entryStarts.length > 100)
     }
     assert.equal(footer.sections.none.a.length, 0)
   }
@@ -129,13 +129,18 @@ test('readRunFooter() is null for a run that is not there', () => {
   assert.equal(readRunFooter(join(dir, 'none.run')), null)
 })
 
+/** Where the rows of a group start, in a file of one run. */
+function startOf({ starts, ends }: RunSection, group: number): number {
+  return group === 0 ? starts[0] : ends[group - 1]
+}
+
 /** Reads all that a migration reads of a run: its footer, the rows of its groups, its node data. */
 function readAll(path: string): void {
   const footer = readRunFooter(path)
   assert.ok(footer !== null)
-  for (const { counts, starts, ends } of Object.values(footer.sections)) {
-    counts.forEach((count, group) => {
-      rowsOf({ path, start: starts[group], end: ends[group] }, count)
+  for (const section of Object.values(footer.sections)) {
+    section.counts.forEach((count, group) => {
+      rowsOf({ path, start: startOf(section, group), end: section.ends[group] }, count)
     })
   }
   const { starts, ends } = footer.nodedata

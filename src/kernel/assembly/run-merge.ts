@@ -276,9 +276,10 @@ export function mergeToRun(
 ): i32 {
   const groups = nextGroups(list, ends, merge.readerCount)
   let fault: i32 = -1
+  section.beginRun(out.position)
   while (!groups.isEnd && fault < 0) {
     const key = groups.key
-    section.beginGroup(groups.first, groups.second, out.position)
+    section.beginGroup(groups.first, groups.second)
     let readers: u32 = 0
     do {
       const reader = merge.reader(groups.run)

@@ -60,15 +60,15 @@ export class RunSection {
   groups: u32
   entries: u32
   runs: u32
-  /** By group, in the order of the file: its names, how many rows it has, where they start and end. */
+  /** By group, in the order of the file: its names, how many rows it has, where they end. */
   a: usize
   b: usize
   counts: usize
-  starts: usize
   ends: usize
-  /** Where the groups of each run end. */
+  /** By run: where its rows start, and where its groups end. */
+  starts: usize
   runEnds: usize
-  /** Entry points: the number of the group, the position, and where the index there ends in `keys`. */
+  /** Entry points of groups with several: the number of the group, the position, where the index there ends in `keys`. */
   entryGroups: usize
   entryStarts: usize
   keyEnds: usize
@@ -85,7 +85,6 @@ export class RunSection {
     this.a = heap.alloc(4 * FIRST_GROUPS)
     this.b = heap.alloc(4 * FIRST_GROUPS)
     this.counts = heap.alloc(4 * FIRST_GROUPS)
-    this.starts = heap.alloc(8 * FIRST_GROUPS)
     this.ends = heap.alloc(8 * FIRST_GROUPS)
     this.entryRoom = FIRST_GROUPS
     this.entryGroups = heap.alloc(4 * FIRST_GROUPS)
@@ -94,6 +93,7 @@ export class RunSection {
     this.keyRoom = FIRST_KEY_BYTES
     this.keys = heap.alloc(FIRST_KEY_BYTES)
     this.runRoom = FIRST_RUNS
+    this.starts = heap.alloc(8 * FIRST_RUNS)
     this.runEnds = heap.alloc(4 * FIRST_RUNS)
     this.clear()
   }
@@ -105,12 +105,16 @@ export class RunSection {
     this.keyBytes = 0
   }
 
-  beginGroup(a: i32, b: i32, position: f64): void {
+  beginRun(position: f64): void {
+    if (this.runs == this.runRoom) this.growRuns()
+    store<f64>(this.starts + 8 * this.runs, position)
+  }
+
+  beginGroup(a: i32, b: i32): void {
     if (this.groups == this.groupRoom) this.growGroups()
     const i = this.groups++
     store<i32>(this.a + 4 * i, a)
     store<i32>(this.b + 4 * i, b)
-    store<f64>(this.starts + 8 * i, position)
   }
 
   /** Adds an entry point to the last group: the row at `position` has this index. */
@@ -132,14 +136,29 @@ export class RunSection {
     const i = this.groups - 1
     store<f64>(this.ends + 8 * i, position)
     store<u32>(this.counts + 4 * i, rows)
+    this.dropLone(i)
   }
 
   endRun(): void {
-    if (this.runs == this.runRoom) {
-      this.runEnds = grown(this.runEnds, 4 * this.runRoom)
-      this.runRoom *= 2
-    }
     store<u32>(this.runEnds + 4 * this.runs++, this.groups)
+  }
+
+  /** Forgets the entry point of a group that has one, which is where the group starts. */
+  private dropLone(group: u32): void {
+    const last = this.entries - 1
+    if (this.entries == 0 || this.groupOf(last) != group || (last > 0 && this.groupOf(last - 1) == group)) return
+    this.entries = last
+    this.keyBytes = last == 0 ? 0 : load<u32>(this.keyEnds + 4 * (last - 1))
+  }
+
+  private groupOf(entry: u32): u32 {
+    return load<u32>(this.entryGroups + 4 * entry)
+  }
+
+  private growRuns(): void {
+    this.starts = grown(this.starts, 8 * this.runRoom)
+    this.runEnds = grown(this.runEnds, 4 * this.runRoom)
+    this.runRoom *= 2
   }
 
   private growGroups(): void {
@@ -147,7 +166,6 @@ export class RunSection {
     this.a = grown(this.a, 4 * room)
     this.b = grown(this.b, 4 * room)
     this.counts = grown(this.counts, 4 * room)
-    this.starts = grown(this.starts, 8 * room)
     this.ends = grown(this.ends, 8 * room)
     this.groupRoom = 2 * room
   }

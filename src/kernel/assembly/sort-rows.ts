@@ -41,10 +41,11 @@ export function writeSection(rows: IndexRows, buids: usize, out: RunOut, section
   const groups = rankGroups(rows)
   sortRows(rows, groups)
   let place: u32 = 0
+  section.beginRun(out.position)
   for (let rank: u32 = 0; rank < groups; rank++) {
     const first = place
     const end = load<u32>(endOf(rank))
-    section.beginGroup(groupAt(rows, first), -1, out.position)
+    section.beginGroup(groupAt(rows, first), -1)
     let block = blockBytes
     for (; place < end; place++) {
       const row = load<u32>(order + 4 * place)
