@@ -22,7 +22,7 @@ function sorting(name: string, index: (random: (limit: number) => number) => Buf
     rows.add(random(GROUPS), i, bytes, 0, bytes.length)
   }
   const first = Int32Array.from({ length: GROUPS }, (_, group) => group)
-  rows.rank({ first, second: null })
+  rows.rank(rows.freshGroups(), { first, second: null })
   const { calls, runs } = kernel()
   const buids = calls.allocate(ROWS * 32)
   const out = calls.newRunOut(1 << 20)

@@ -1,4 +1,3 @@
-import { NumberSet } from '../bytes/number-set.js'
 import { type Kernel, kernel } from './kernel.js'
 
 /** Where the fields of `IndexRows` are (src/kernel/assembly/index-rows.ts). */
@@ -10,8 +9,7 @@ export interface GroupRanks {
   readonly second: Int32Array | null
 }
 
-/** A thread meets many more groups than a partition has. */
-const usedGroups = new NumberSet()
+const NO_GROUPS = new Int32Array(0)
 
 /**
  * Index rows of one destination database, unsorted, in the kernel's memory. Each has a group (which stands for the
@@ -47,20 +45,17 @@ export class KernelIndexRows {
     this.kernel.calls.clearIndexRows(this.at)
   }
 
-  /** Whether the order of all groups that have rows is known. */
-  areRanked(): boolean {
-    return this.kernel.calls.haveGroupKeys(this.at) !== 0
+  /** The groups that have rows but no rank yet. */
+  freshGroups(): Int32Array {
+    const at = this.kernel.calls.freshGroups(this.at)
+    const count = this.kernel.view.getUint32(at, true)
+    return count === 0 ? NO_GROUPS : new Int32Array(this.kernel.mem.buffer, at + 4, count).slice()
   }
 
-  /** Tells the order of the groups that have rows: by their first rank, then by the second. */
-  rank({ first, second }: GroupRanks): void {
-    usedGroups.clear()
-    this.addGroups(usedGroups)
-    const groups = usedGroups.numbers()
-    const keys = this.kernel.calls.groupKeys(
-      this.at,
-      groups.reduce((most, group) => Math.max(most, group + 1), 0),
-    )
+  /** Tells the order of some groups: by their first rank, then by the second. */
+  rank(groups: Int32Array, { first, second }: GroupRanks): void {
+    const end = groups.reduce((most, group) => Math.max(most, group + 1), 0)
+    const keys = this.kernel.calls.groupKeys(this.at, end)
     const { view } = this.kernel
     for (const group of groups) {
       // 0 is no key.
@@ -84,11 +79,5 @@ export class KernelIndexRows {
     this.lengths = new Uint16Array(buffer, field(Field.lengths), this.count)
     this.bytes = Buffer.from(buffer, field(Field.bytes), field(Field.used))
     return this
-  }
-
-  /** Adds the groups that have rows. */
-  addGroups(to: NumberSet): void {
-    this.look()
-    for (let i = 0; i < this.count; i++) to.add(this.groups[i])
   }
 }

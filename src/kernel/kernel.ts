@@ -67,7 +67,7 @@ export interface KernelExports {
   clearIndexRows(rows: number): void
   groupKeys(rows: number, count: number): number
   forgetGroupKeys(rows: number): void
-  haveGroupKeys(rows: number): number
+  freshGroups(rows: number): number
   newRunOut(most: number): number
   newSection(): number
   clearSection(section: number): void

@@ -119,15 +119,25 @@ function listGroups(db: IndexDb, inputs: readonly Input[], merge: RunMerge): voi
   let run = 0
   let first = 0
   for (const { sections, ranks } of inputs) {
-    const { runEnds, a, b, counts } = sections[db]
-    const names = ranks[keyOf(db)[0]]
-    for (let i = 0, at = GROUP_WORDS * first; i < a.length; i++) {
-      list[at++] = names[a[i]]
-      list[at++] = b[i] < 0 ? -1 : ranks.prop[b[i]]
-      list[at++] = counts[i]
-    }
+    const { runEnds, a } = sections[db]
+    putGroups(list, GROUP_WORDS * first, sections[db], ranks[keyOf(db)[0]], ranks.prop)
     for (let i = 0; i < runEnds.length; i++) ends[run++] = first + runEnds[i]
     first += a.length
+  }
+}
+
+/** Only the loop: V8 optimizes a function while it runs, and would have to discard the code if something followed. */
+function putGroups(
+  list: Int32Array,
+  start: number,
+  { a, b, counts }: KeptSection,
+  first: Int32Array,
+  second: Int32Array,
+): void {
+  for (let i = 0, at = start; i < a.length; i++) {
+    list[at++] = first[a[i]]
+    list[at++] = b[i] < 0 ? -1 : second[b[i]]
+    list[at++] = counts[i]
   }
 }
 

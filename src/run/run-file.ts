@@ -1,9 +1,8 @@
 import { closeSync, fsync, openSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { Packr } from 'msgpackr/pack'
+import { Packr, RESET_BUFFER_MODE } from 'msgpackr/pack'
 import type { ByteList } from '../bytes/byte-list.js'
-import type { NumberSet } from '../bytes/number-set.js'
 import { assert, MigrationError } from '../errors.js'
 import { writeAll } from '../file/write-all.js'
 import type { GroupRanks, KernelIndexRows } from '../kernel/index-rows.js'
@@ -106,7 +105,7 @@ export class RunWriter implements RunSink {
    * @param buids where the buids of the owners are in the kernel's memory, 32 bytes for each
    */
   section(name: string, rows: KernelIndexRows, buids: number): void {
-    assert(rows.areRanked(), () => `run "${this.path}" has groups without a rank`)
+    assert(rows.freshGroups().length === 0, () => `run "${this.path}" has groups without a rank`)
     this.kernel.calls.writeSection(rows.at, buids, this.out, this.notesOf(name).at, this.blockBytes)
     this.dataStart = this.position
   }
@@ -122,9 +121,9 @@ export class RunWriter implements RunSink {
     return fault
   }
 
-  /** Adds the numbers of the groups that the sections with a name have so far. */
-  addGroups(name: string, to: NumberSet): void {
-    this.notesOf(name).addGroups(to)
+  /** The numbers of the groups that the sections with a name have so far: a view of the kernel's memory. */
+  groups(name: string): Int32Array {
+    return this.notesOf(name).groups()
   }
 
   /** Writes a value of node data, after all sections; they come in order of buid and of the rank of the name. */
@@ -165,7 +164,8 @@ export class RunWriter implements RunSink {
     }
     const ranked = Array.from(this.notes, ([name, notes]) => ({ name, notes, ranks: ranksOf?.(name) ?? null }))
     const sections = Object.fromEntries(ranked.map(({ name, notes, ranks }) => [name, notes.section(ranks)]))
-    const packed = packr.pack({ ...names, sections, nodedata })
+    // The next footer may use the same buffer: each new one would grow anew.
+    const packed = packr.pack({ ...names, sections, nodedata }, RESET_BUFFER_MODE)
     const footerStart = this.position
     this.write(packed, 0, packed.length)
     // The trailer must end the last block.

@@ -1,5 +1,4 @@
 import type { ByteList } from '../bytes/byte-list.js'
-import type { NumberSet } from '../bytes/number-set.js'
 import type { GroupRanks } from '../kernel/index-rows.js'
 import { kernel } from '../kernel/kernel.js'
 
@@ -46,10 +45,9 @@ export class SectionNotes {
     kernel().calls.clearSection(this.at)
   }
 
-  /** Adds the numbers of groups that `writeSection()` has written. */
-  addGroups(to: NumberSet): void {
-    const groups = this.ints(Field.a, this.field(Field.groups))
-    for (let i = 0; i < groups.length; i++) to.add(groups[i])
+  /** The numbers of the groups that `writeSection()` has written, run after run. */
+  groups(): Int32Array {
+    return this.ints(Field.a, this.field(Field.groups))
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { KernelIndexRows } from '../kernel/index-rows.js'
-import { INDEX_DBS, type IndexDb } from '../layout/dest-dbs.js'
+import { INDEX_DBS, type IndexDb, perDb } from '../layout/dest-dbs.js'
 import type { NodePlans } from '../translate/node-plans.js'
 
 /** Which order of names the kernel of this thread knows. */
@@ -13,11 +13,25 @@ let known: { readonly plans: NodePlans; readonly sorts: number; readonly prop: I
  * @returns the places of names of properties
  */
 export function rankGroups(plans: NodePlans, rows: Readonly<Record<IndexDb, KernelIndexRows>>): Int32Array {
-  const isSame = known?.plans === plans && known.sorts === plans.sorts
-  if (known !== null && isSame && INDEX_DBS.every((db) => rows[db].areRanked())) return known.prop
-  const { prop, of } = plans.order(rows)
-  if (known?.plans !== plans || known.sorts !== plans.sorts) for (const db of INDEX_DBS) rows[db].forgetRanks()
-  for (const db of INDEX_DBS) rows[db].rank(of(db))
-  known = { plans, sorts: plans.sorts, prop }
-  return prop
+  let fresh = freshGroups(rows)
+  const isNothingNew = INDEX_DBS.every((db) => fresh[db].length === 0)
+  if (known !== null && isKnown(plans) && isNothingNew) return known.prop
+  let order = plans.order(fresh)
+  if (!isKnown(plans)) {
+    for (const db of INDEX_DBS) rows[db].forgetRanks()
+    fresh = freshGroups(rows)
+    order = plans.order(fresh)
+  }
+  for (const db of INDEX_DBS) rows[db].rank(fresh[db], order.of(db))
+  known = { plans, sorts: plans.sorts, prop: order.prop }
+  return order.prop
+}
+
+/** Whether what the kernel knows are ranks of these names, which have not changed since. */
+function isKnown(plans: NodePlans): boolean {
+  return known?.plans === plans && known.sorts === plans.sorts
+}
+
+function freshGroups(rows: Readonly<Record<IndexDb, KernelIndexRows>>): Record<IndexDb, Int32Array> {
+  return perDb(INDEX_DBS, (db) => rows[db].freshGroups())
 }

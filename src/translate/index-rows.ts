@@ -1,5 +1,3 @@
-import type { NumberSet } from '../bytes/number-set.js'
-
 /** An index has at most 503 bytes, see `writeIndex`. */
 const INDEX_ROOM_BYTES = 512
 
@@ -51,11 +49,6 @@ export class IndexRows {
     this.starts[i] = start
     this.lengths[i] = end - start
     this.count = i + 1
-  }
-
-  /** Adds the groups that have rows. */
-  addGroups(to: NumberSet): void {
-    for (let i = 0; i < this.count; i++) to.add(this.groups[i])
   }
 
   /** Removes all rows added since these counts. */

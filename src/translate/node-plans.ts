@@ -32,10 +32,8 @@ class UsedNames {
   }
 }
 
-/** Rows that tell which groups they have. */
-export interface GroupedRows {
-  addGroups(to: NumberSet): void
-}
+/** Numbers of groups, by database; the same may come again. */
+type UsedGroups = Readonly<Record<IndexDb, Int32Array>>
 
 /**
  * What a translator has learned of a layer: the names that its rows use, numbered, and how values of each form, property
@@ -151,15 +149,14 @@ export class NodePlans {
   }
 
   /**
-   * The order of the names that the rows of a run use. It stays right, for these and for names that were given before, as
-   * long as `sorts` is the same.
+   * The order of the names of some groups. It stays right, for these and for those that were given before, as long as
+   * `sorts` is the same.
    *
-   * @param rows the rows of all index databases
-   * @returns the places of names and groups among those of the run, and maybe of others; valid until the next call
+   * @returns the places of these names and groups among all that were ever given; valid until the next call
    */
-  order(rows: Readonly<Record<IndexDb, GroupedRows>>) {
+  order(groups: UsedGroups) {
     const { prop, tag, tagProp } = this.nameTables
-    const used = this.namesOf(rows)
+    const used = this.namesOf(groups)
     const places = { prop: prop.order(used.prop), tag: tag.order(used.tag), tagProp: tagProp.order(used.tagProp) }
     return { prop: places.prop, of: this.groupRanks(places, used.tagForms) }
   }
@@ -170,24 +167,23 @@ export class NodePlans {
   }
 
   /**
-   * The names that rows of all index databases use, in byte order, and the ranks of names and groups; valid until the next
-   * call.
+   * The names of some groups in byte order, and the ranks of names and groups among them; valid until the next call.
    */
-  ranks(rows: Readonly<Record<IndexDb, GroupedRows>>) {
+  ranks(groups: UsedGroups) {
     const { prop, tag, tagProp } = this.nameTables
-    const used = this.namesOf(rows)
+    const used = this.namesOf(groups)
     const names = { prop: prop.ranks(used.prop), tag: tag.ranks(used.tag), tagProp: tagProp.ranks(used.tagProp) }
     const ranks = { prop: names.prop.rank, tag: names.tag.rank, tagProp: names.tagProp.rank }
     return { names, of: this.groupRanks(ranks, used.tagForms) }
   }
 
-  private namesOf(rows: Readonly<Record<IndexDb, GroupedRows>>): UsedNames {
+  private namesOf(groups: UsedGroups): UsedNames {
     const { used } = this
     const { a, b } = this.tagForms
     used.clear()
     for (const db of INDEX_DBS) {
       const [kind, second] = keyOf(db)
-      rows[db].addGroups(second === undefined ? used[kind] : used.tagForms)
+      addNumbers(second === undefined ? used[kind] : used.tagForms, groups[db])
     }
     for (let i = 0; i < used.tagForms.size; i++) {
       used.tag.add(a[used.tagForms.at(i)])
@@ -223,6 +219,11 @@ export class NodePlans {
     if (name.length > MAX_KEY_BYTES) throw unstorable(this.layer, BAD_VALSIZE)
     return table.id(name)
   }
+}
+
+/** On its own, so that V8 compiles the loop once for all databases. */
+function addNumbers(to: NumberSet, numbers: Int32Array): void {
+  for (let i = 0; i < numbers.length; i++) to.add(numbers[i])
 }
 
 export function unstorable(layer: string, why: string): Rejected {

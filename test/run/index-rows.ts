@@ -18,7 +18,7 @@ export function indexRows(list: readonly TestRow[], ranks: GroupRanks): KernelIn
   shared.clear()
   for (const { group, owner, index } of list) shared.add(group, owner, index, 0, index.length)
   shared.forgetRanks()
-  shared.rank(ranks)
+  shared.rank(shared.freshGroups(), ranks)
   return shared
 }
 

@@ -122,9 +122,3 @@ export function groupKeys(rows: IndexRows, count: u32): usize {
 export function forgetGroupKeys(rows: IndexRows): void {
   memory.fill(rows.keysFor(0), 0, 8 * rows.groupRoom)
 }
-
-/** Whether all groups of the rows have a key. */
-export function haveGroupKeys(rows: IndexRows): bool {
-  for (let i: u32 = 0; i < rows.count; i++) if (rows.keyOf(load<u32>(rows.groups + 4 * i)) == 0) return false
-  return true
-}

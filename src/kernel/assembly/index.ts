@@ -5,7 +5,6 @@ export {
   clearIndexRows,
   forgetGroupKeys,
   groupKeys,
-  haveGroupKeys,
   newIndexRows,
 } from './index-rows'
 export { addRow, finishPages, freePages, newPages } from './leaf-pages'
@@ -32,5 +31,5 @@ export {
 export { freeMerge, mergeToPages, mergeToRun, newMerge, takeRange } from './run-merge'
 export { clearSection, newRunOut, newSection } from './run-out'
 export { sha256 } from './sha256'
-export { writeSection } from './sort-rows'
+export { freshGroups, writeSection } from './sort-rows'
 export { addSpliceName, addSplices, beginSplices, clearSpliceNames, endSplices, newSplices } from './splices'

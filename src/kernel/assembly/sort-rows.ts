@@ -31,6 +31,34 @@ let others: usize = 0
 let rowRoom: u32 = 0
 
 /**
+ * The groups that have rows but no key yet.
+ *
+ * @returns the address of how many there are, 4 bytes, and of their numbers behind it, until the next call
+ */
+export function freshGroups(rows: IndexRows): usize {
+  let end: u32 = 0
+  for (let i: u32 = 0; i < rows.count; i++) {
+    const group = load<u32>(rows.groups + 4 * i)
+    if (rows.keyOf(group) == 0) end = max(end, group + 1)
+  }
+  rows.keysFor(end)
+  reserve(rows)
+  const fresh = entries + 4
+  let count: u32 = 0
+  if (end > 0) {
+    for (let i: u32 = 0; i < rows.count; i++) {
+      const group = load<u32>(rows.groups + 4 * i)
+      if (rows.keyOf(group) != 0 || load<u32>(ranks + 4 * group) != NO_RANK) continue
+      store<u32>(ranks + 4 * group, 0)
+      store<u32>(fresh + 4 * count++, group)
+    }
+  }
+  for (let i: u32 = 0; i < count; i++) store<u32>(ranks + 4 * load<u32>(fresh + 4 * i), NO_RANK)
+  store<u32>(entries, count)
+  return entries
+}
+
+/**
  * Sorts the rows of a database and adds them to a run.
  *
  * @param rows all of their groups have a key

@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BUID_BYTES } from '../../bytes/buid.js'
-import type { NumberSet } from '../../bytes/number-set.js'
 import { KernelIndexRows } from '../../kernel/index-rows.js'
 import { INDEX_DBS, type IndexDb, perDb } from '../../layout/dest-dbs.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
@@ -221,8 +220,7 @@ class NodeExtract {
     const { translator, data, run } = this
     const summary = this.builder.finish()
     if (run !== null) {
-      const groupsOf = (db: IndexDb) => ({ addGroups: (to: NumberSet) => run.addGroups(db, to) })
-      const { names, of } = translator.plans.ranks(perDb(INDEX_DBS, groupsOf))
+      const { names, of } = translator.plans.ranks(perDb(INDEX_DBS, (db) => run.groups(db)))
       const { prop, tag, tagProp } = names
       const lists = { propNames: prop.sorted, tagNames: tag.sorted, tagPropNames: tagProp.sorted }
       run.finish(
