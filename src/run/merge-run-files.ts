@@ -20,10 +20,11 @@ export interface MergeFilesInput {
   readonly outPath: string
 }
 
-/** A file of runs, with the merged run's rank for each of its ranks. */
+/** A file of runs, with the merged run's rank for each of its ranks, and for each number of its node data. */
 interface Input extends Kept {
   readonly path: string
   readonly ranks: NameNumbers
+  readonly dataRanks: Int32Array
 }
 
 /** What we keep of a footer: hundreds of them may have thousands of groups each. */
@@ -61,19 +62,14 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
       tag: looked(tag, tagRanks),
       tagProp: looked(tagProp, tagPropRanks),
     }
-    return { path, sections, nodedata, ranks }
+    return { path, sections, nodedata, ranks, dataRanks: looked(nodedata.names, ranks.prop) }
   })
   const runs = inputs.flatMap((input) => Array.from(input.nodedata.counts, (_, index) => ({ input, index })))
   const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
   mergeSections(inputs, runs, run)
-  for (const { input, index } of runs) {
-    const { path, nodedata, ranks } = input
-    const { names, starts, ends, counts } = nodedata
-    if (counts[index] === 0) continue
-    eachNodedata({ path, start: starts[index], end: ends[index] }, (buf, buid, name, valueStart, end) => {
-      run.nodedata(buf, buid, ranks.prop[names[name]], buf.subarray(valueStart, end))
-    })
-  }
+  eachNodedata(runs.map(nodedataOf), ({ ranks }, buf, buid, name, valueStart, end) => {
+    run.nodedata(buf, buid, ranks[name], buf.subarray(valueStart, end))
+  })
   run.endRun()
   const names = union.sorted()
   return run.finish(
@@ -81,6 +77,10 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
     Int32Array.from(names.propNames.ends, (_, rank) => rank),
     null,
   )
+}
+
+function nodedataOf({ input: { path, nodedata, dataRanks }, index }: InputRun) {
+  return { path, start: nodedata.starts[index], end: nodedata.ends[index], ranks: dataRanks }
 }
 
 function kept({ sections, nodedata }: RunFooter): Kept {

@@ -18,6 +18,9 @@ export class NameTable {
   /** The numbers that have a rank among each other, and the same in byte order. */
   private readonly ranked = new NumberSet()
   private sorted = new Int32Array(0)
+  /** How many of `sorted` are in use, and an array for the next. */
+  private sortedCount = 0
+  private unused = new Int32Array(0)
   /** How often ranks of `order()` have changed. */
   sorts = 0
 
@@ -84,8 +87,9 @@ export class NameTable {
 
   /** @param fresh numbers without a rank, in byte order */
   private rankMore(fresh: Int32Array): void {
-    const { sorted: before } = this
-    const sorted = new Int32Array(before.length + fresh.length)
+    const count = this.sortedCount + fresh.length
+    const before = this.sorted.subarray(0, this.sortedCount)
+    const sorted = roomyArray(this.unused, count)
     const { rank } = this.makeRoom()
     const isBefore = this.comparison()
     let isFull = false
@@ -103,11 +107,13 @@ export class NameTable {
       for (let at = i; at < end; at++) rank[fresh[at]] = low + step * (at - i + 1)
     }
     sorted.set(before.subarray(from), from + fresh.length)
+    this.unused = this.sorted
     this.sorted = sorted
+    this.sortedCount = count
     if (!isFull) return
     this.sorts++
-    const gap = Math.floor(RANK_END / (sorted.length + 1))
-    for (let place = 0; place < sorted.length; place++) rank[sorted[place]] = (place + 1) * gap
+    const gap = Math.floor(RANK_END / (count + 1))
+    for (let place = 0; place < count; place++) rank[sorted[place]] = (place + 1) * gap
   }
 
   private makeRoom(): this {

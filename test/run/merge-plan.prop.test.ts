@@ -164,11 +164,9 @@ test('MergePlan.units() and RunMerge give what sorting all rows gives, whatever 
 function contentOf(plan: MergePlan): object {
   const { propNames, tagNames, tagPropNames } = plan.names()
   const values: string[] = []
-  for (const { abrvs, ...place } of plan.nodedata()) {
-    eachNodedata(place, (buf, buid, rank, start, end) => {
-      values.push(`${buf.readUInt32BE(buid)} ${abrvs[rank]} ${buf.toString('utf8', start, end)}`)
-    })
-  }
+  eachNodedata(plan.nodedata(), ({ abrvs }, buf, buid, rank, start, end) => {
+    values.push(`${buf.readUInt32BE(buid)} ${abrvs[rank]} ${buf.toString('utf8', start, end)}`)
+  })
   return {
     names: [propNames, tagNames, tagPropNames],
     rows: INDEX_DBS.map((db) => plan.units(db, 100).flatMap((unit) => merged(unit()))),

@@ -44,14 +44,18 @@ export class NextGroups {
     const key = this.look(run)
     if (key <= before) return false
     let best = run
+    let bestKey = key
     for (let node = (best + this.runs) >> 1; node >= 1; node >>= 1) {
       const at = this.losers + 4 * node
       const other = load<u32>(at)
-      if (!this.isBefore(other, best)) continue
+      const otherKey = load<u64>(this.keys + 8 * other)
+      if (otherKey > bestKey || (otherKey == bestKey && other > best)) continue
       store<u32>(at, best)
       best = other
+      bestKey = otherKey
     }
-    this.win(best)
+    this.run = best
+    this.key = bestKey
     return true
   }
 
@@ -67,7 +71,8 @@ export class NextGroups {
       store<u32>(this.places + 4 * run, run == 0 ? 0 : load<u32>(ends + 4 * (run - 1)))
       this.look(run)
     }
-    this.win(this.winnerAt(1))
+    this.run = this.winnerAt(1)
+    this.key = load<u64>(this.keys + 8 * this.run)
   }
 
   free(): void {
@@ -85,11 +90,6 @@ export class NextGroups {
     const isFirst = this.isBefore(a, b)
     store<u32>(this.losers + 4 * node, isFirst ? b : a)
     return isFirst ? a : b
-  }
-
-  private win(run: u32): void {
-    this.run = run
-    this.key = load<u64>(this.keys + 8 * run)
   }
 
   private isBefore(a: u32, b: u32): bool {

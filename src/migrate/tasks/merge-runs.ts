@@ -81,13 +81,11 @@ export interface NodedataInput extends StreamInput {
 export function copyNodedata(input: NodedataInput): void {
   const { builder, finish } = pageStream(input, false)
   const key = Buffer.alloc(40)
-  for (const part of input.parts) {
-    eachNodedata(part, (buf, buid, rank, valueStart, valueEnd) => {
-      buf.copy(key, 0, buid, buid + BUID_BYTES)
-      putAbrv(key, BUID_BYTES, part.abrvs[rank])
-      builder.add(key, 0, 40, buf, valueStart, valueEnd)
-    })
-  }
+  eachNodedata(input.parts, ({ abrvs }, buf, buid, rank, valueStart, valueEnd) => {
+    buf.copy(key, 0, buid, buid + BUID_BYTES)
+    putAbrv(key, BUID_BYTES, abrvs[rank])
+    builder.add(key, 0, 40, buf, valueStart, valueEnd)
+  })
   finish()
 }
 
