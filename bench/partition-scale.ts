@@ -1,7 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ByteList } from '../src/bytes/byte-list.js'
 import { formatBytes, parseBytes } from '../src/bytes/size-text.js'
 import { readCheckpointHeads } from '../src/dest/checkpoints.js'
 import { type DestFacts, readDest } from './dest-facts.js'
@@ -83,7 +82,7 @@ async function measured(
   if (found.exitCode !== 0) throw new Error(`The migration ended with ${found.exitCode}\n${tailOf(logPath)}`)
   const io: { readBytes: number; writtenBytes: number } = JSON.parse(readFileSync(logPath, 'utf8'))
   const heads = [...readCheckpointHeads(destDir)].filter(([key]) => key.startsWith('nodes/'))
-  const runs = heads.reduce((sum, [, { value }]) => sum + (value as { borders: ByteList }).borders.ends.length + 1, 0)
+  const runs = heads.reduce((sum, [, { value }]) => sum + (value as { partitions: number }).partitions, 0)
   const point = { partitionBytes, workers, runs, ...found, ...io, ...readDest(destDir) }
   rmSync(destDir, { recursive: true, force: true })
   return point

@@ -13,8 +13,8 @@ const CODES = { 0: 'done', 4: 'there are no checkpoints' }
 /** The part of a checkpoint that we show; docs/format/checkpoint.md has the rest. */
 interface Checkpoint {
   readonly fingerprint?: Readonly<Record<string, unknown>>
-  /** Borders between partitions of nodes, or first offsets of ranges of splices. */
-  readonly borders?: { readonly ends: Uint32Array }
+  /** How many partitions of nodes, or the first offsets of ranges of splices. */
+  readonly partitions?: number
   readonly perTask?: number
   readonly starts?: readonly unknown[]
   readonly nodelim?: number | null
@@ -123,8 +123,8 @@ async function requireCheckpoints(dest: string): Promise<void> {
 }
 
 function shown(key: string, checkpoint: Checkpoint, streams: readonly Stream[]): Shown {
-  const { fingerprint = {}, borders, perTask = 1, starts, isBuilt, nodelim = null } = checkpoint
-  const parts = borders === undefined ? (starts?.length ?? null) : Math.ceil((borders.ends.length + 1) / perTask)
+  const { fingerprint = {}, partitions, perTask = 1, starts, isBuilt, nodelim = null } = checkpoint
+  const parts = partitions === undefined ? (starts?.length ?? null) : Math.ceil(partitions / perTask)
   const done = streams.flatMap(({ counts }) => (counts === undefined ? [] : [counts]))
   return {
     step: key.slice(0, key.indexOf('/')),

@@ -56,8 +56,10 @@ const built = z.optional(z.record(z.string(), slabPrint))
 /** `nodes/<layer iden>` */
 export const nodesCheckpoint = z.strictObject({
   fingerprint: nodesFingerprint,
-  /** The buids that separate partitions. */
-  borders: byteList,
+  /** How many partitions there are. */
+  partitions: count,
+  /** Starts of the buids that separate them; null when the layer is built, as there may be many. */
+  borders: z.nullable(byteList),
   /** How many consecutive partitions a task translates. */
   perTask: z.int().check(z.positive()),
   nodelim: z.nullable(count),

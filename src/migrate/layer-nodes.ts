@@ -158,7 +158,8 @@ export class LayerNodes {
       const { nodelim, made } = this.options
       const parts = made?.plan.parts
       const { fingerprint, end } = plan
-      const head = { fingerprint, borders, perTask, nodelim, unitBytes, fanIn, parts, isBuilt: false }
+      const sizes = { partitions: borders.ends.length + 1, perTask, unitBytes, fanIn }
+      const head = { fingerprint, borders, ...sizes, nodelim, parts, isBuilt: false }
       const partitions = new Partitions(borders, end)
       this.runs = this.runsOf(partitions.count, fanIn, perTask)
       if (!this.options.dryRun) await this.begin(saved, head)
@@ -185,7 +186,7 @@ export class LayerNodes {
         unitBytes,
         partitions: commits,
       })
-      await this.job.complete(head, [{ stream: 0, counts: this.totals.whole() }])
+      await this.job.complete({ ...head, borders: null }, [{ stream: 0, counts: this.totals.whole() }])
       rmSync(this.runsDir, { recursive: true, force: true })
       return this.result(startedMs, plan.isLimited, Date.now() - mergeStartedMs)
     } finally {
@@ -297,10 +298,11 @@ export class LayerNodes {
     }
     if (!isFirst) await ready
     if (saved === null) return
-    const partitions = head.borders.ends.length + 1
     // The last task may have fewer.
-    const done = Math.min(this.done.size * head.perTask, partitions)
-    this.events.info(`Resuming nodes migration from partition ${done} of ${partitions} for layer ${this.options.iden}`)
+    const done = Math.min(this.done.size * head.perTask, head.partitions)
+    this.events.info(
+      `Resuming nodes migration from partition ${done} of ${head.partitions} for layer ${this.options.iden}`,
+    )
   }
 
   /** Takes over finished partitions of an earlier run; parts of the merge have no counts. */

@@ -281,21 +281,24 @@ export class DbReader {
    * this needs no assumption about how the keys are spread.
    *
    * @param parts returns only those that cut the tree into so many parts: all of them may be millions
+   * @param mostBytes returns only so many of the first bytes of each
    */
-  separatorList(atLeast: number, parts?: number): ByteList {
+  separatorList(atLeast: number, parts?: number, mostBytes = Number.POSITIVE_INFINITY): ByteList {
     let level = this.record.root === NO_PAGE ? [] : [this.record.root]
     let keys = new ByteListBuilder()
+    // A large tree has thousands of branch pages, each read for a moment.
+    const buf = Buffer.allocUnsafeSlow(this.slab.pageSize)
     for (let depth = 1; depth < this.record.depth; depth++) {
-      const total = level.reduce((sum, pgno) => sum + this.branch(pgno).count, -1)
+      const total = level.reduce((sum, pgno) => sum + this.branch(pgno, buf).count, -1)
       const isLast = depth + 1 === this.record.depth || total >= atLeast
       const isWanted = isLast && parts !== undefined ? everyNth(total, parts) : () => true
       const below: number[] = []
       const found = new ByteListBuilder()
       for (const [index, pgno] of level.entries()) {
         if (index > 0 && isWanted()) found.add(keys.bytes, startOf(keys, index - 1), keys.ends[index - 1])
-        const page = this.branch(pgno)
+        const page = this.branch(pgno, buf)
         for (let i = 0; i < page.count; i++) {
-          if (i > 0 && isWanted()) page.addKey(i, found)
+          if (i > 0 && isWanted()) page.addKey(i, found, mostBytes)
           if (!isLast) below.push(page.child(i))
         }
       }
@@ -312,8 +315,8 @@ export class DbReader {
     return Array.from(list.ends, (_, index) => itemOf(list, index).slice())
   }
 
-  private branch(pgno: number): Page {
-    const page = new Page(this.slab, this.slab.readPages(pgno, 1), 0)
+  private branch(pgno: number, buf: Uint8Array): Page {
+    const page = new Page(this.slab, this.slab.readPages(pgno, 1, buf), 0)
     if (!page.isBranch) throw this.slab.corrupt(`page ${pgno} is not a branch page`)
     return page
   }

@@ -58,10 +58,10 @@ export class Page {
     return length
   }
 
-  /** Adds a copy of the key to a list. */
-  addKey(index: number, list: ByteListBuilder): void {
+  /** Adds a copy of the key's first `most` bytes to a list. */
+  addKey(index: number, list: ByteListBuilder, most: number): void {
     const start = this.node(index) + NODE_HEADER_BYTES
-    list.add(this.buf, start, start + readU16(this.buf, start - 2))
+    list.add(this.buf, start, start + Math.min(most, readU16(this.buf, start - 2)))
   }
 
   child(index: number): number {

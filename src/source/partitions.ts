@@ -12,6 +12,9 @@ const USUAL_PARTITION_BYTES = 8 << 20
 const USUAL_PARTITIONS = 512
 /** At least this many partitions per worker even in a small layer, so that no worker waits long for the last one. */
 const LEAST_PER_WORKER = 4
+/** How many bytes a border has behind what it shares with the one before: hashes need no more, and a layer has many. */
+const BORDER_BYTES = 8
+const NO_BYTES = new Uint8Array(0)
 /** A smaller layer is a single partition. */
 const SMALL_BYTES = 1 << 20
 
@@ -24,7 +27,7 @@ export interface BuidRange {
 /**
  * Cuts the buid key space at existing keys, so it does not matter how they are spread.
  *
- * @returns the borders between partitions, ascending: n borders make n+1 partitions
+ * @returns the borders between partitions, ascending: n borders make n+1 partitions. Each is the start of a buid
  */
 export function planPartitions(
   dbs: readonly DbReader[],
@@ -42,14 +45,21 @@ export function planPartitions(
   const count = Math.max(Math.ceil(total / each), LEAST_PER_WORKER * workers)
   // The larger database decides where to cut. Buids are hashes, so the cuts fit the other one as well.
   const largest = dbs[bytes.indexOf(Math.max(...bytes))]
-  const keys = largest.separatorList(count * 4, count)
+  const keys = largest.separatorList(count * 4, count, BUID_BYTES)
   const borders = new ByteListBuilder()
   for (let i = 0; i < keys.ends.length; i++) {
-    const border = itemOf(keys, i).subarray(0, BUID_BYTES)
-    if (borders.count > 0 && Buffer.compare(itemOf(borders, borders.count - 1), border) >= 0) continue
-    borders.add(border, 0, border.length)
+    const key = itemOf(keys, i)
+    const before = borders.count === 0 ? NO_BYTES : itemOf(borders, borders.count - 1)
+    if (Buffer.compare(before, key) >= 0) continue
+    borders.add(key, 0, Math.min(key.length, sharedBytes(before, key) + BORDER_BYTES))
   }
   return borders.pack()
+}
+
+function sharedBytes(a: Uint8Array, b: Uint8Array): number {
+  let shared = 0
+  while (shared < a.length && a[shared] === b[shared]) shared++
+  return shared
 }
 
 /** Source bytes of one partition of a layer of `bytes`. */
