@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs'
 import { type MigrateInput, withDefaults } from '../src/api/run-options.js'
 import { Migrator } from '../src/migrate/migrator.js'
 
+// As the programs do.
+const { setEngineFlags } = await import(new URL('../../bin/start.mjs', import.meta.url).href)
+setEngineFlags(Number.parseInt(process.versions.node, 10))
 const asked: MigrateInput = JSON.parse(process.argv[2])
 await new Migrator({ ...withDefaults(asked), ...asked }, () => {}, { show: () => {} }).run()
 const io = readFileSync('/proc/self/io', 'utf8')

@@ -14,11 +14,16 @@ export async function start(name) {
     process.exitCode = 4
     return
   }
+  setEngineFlags(major)
+  await programs(name)?.run(name)
+}
+
+/** Has V8 compile for runs of seconds to minutes (docs/decisions/0013). */
+export function setEngineFlags(major) {
   // A third of a short run is V8 compiling the same code for each thread; less of it is inlined for the same speed.
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=400')
-  // V8 of Node 20 optimizes code that most runs of it will not pay for: four times as much must run first (docs/decisions/0013).
+  // V8 of Node 20 optimizes code that most runs of it will not pay for: four times as much must run first.
   if (major === 20) setFlagsFromString('--interrupt-budget=270000')
-  await programs(name)?.run(name)
 }
 
 function programs(name) {
