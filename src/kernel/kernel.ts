@@ -71,7 +71,7 @@ export interface KernelExports {
   newRunOut(most: number): number
   newSection(): number
   clearSection(section: number): void
-  writeSection(rows: number, buids: number, out: number, section: number, blockBytes: number): void
+  writeSection(rows: number, buids: number, out: number, section: number, blockBytes: number): number
   addOwner(): number
   ownerBuids(): number
   ownerCount(): number

@@ -289,8 +289,12 @@ export class DbReader {
     // A large tree has thousands of branch pages, each read for a moment.
     const buf = Buffer.allocUnsafeSlow(this.slab.pageSize)
     for (let depth = 1; depth < this.record.depth; depth++) {
-      const total = level.reduce((sum, pgno) => sum + this.branch(pgno, buf).count, -1)
-      const isLast = depth + 1 === this.record.depth || total >= atLeast
+      const isLowest = depth + 1 === this.record.depth
+      // Of the lowest ones, which are most of them, we need not read each twice.
+      const total = isLowest
+        ? this.record.leafPages - 1
+        : level.reduce((sum, pgno) => sum + this.branch(pgno, buf).count, -1)
+      const isLast = isLowest || total >= atLeast
       const isWanted = isLast && parts !== undefined ? everyNth(total, parts) : () => true
       const below: number[] = []
       const found = new ByteListBuilder()

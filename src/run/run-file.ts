@@ -78,7 +78,7 @@ export class RunWriter implements RunSink {
   private readonly dataStarts: number[] = []
   private readonly dataEnds: number[] = []
   private readonly dataCounts: number[] = []
-  private dataStart = RUN_MAGIC.length
+  private dataStart = 0
   private dataCount = 0
 
   /** @param blockBytes the distance between entry points of a group */
@@ -105,9 +105,8 @@ export class RunWriter implements RunSink {
    * @param buids where the buids of the owners are in the kernel's memory, 32 bytes for each
    */
   section(name: string, rows: KernelIndexRows, buids: number): void {
-    assert(rows.freshGroups().length === 0, () => `run "${this.path}" has groups without a rank`)
-    this.kernel.calls.writeSection(rows.at, buids, this.out, this.notesOf(name).at, this.blockBytes)
-    this.dataStart = this.position
+    const isWritten = this.kernel.calls.writeSection(rows.at, buids, this.out, this.notesOf(name).at, this.blockBytes)
+    if (isWritten === 0) throw new MigrationError('ERR_INTERNAL', `run "${this.path}" has groups without a rank`)
   }
 
   /**
@@ -116,9 +115,7 @@ export class RunWriter implements RunSink {
    * @returns the number of a segment whose groups are in another order, or -1
    */
   merged(name: string, merge: RunMerge): number {
-    const fault = merge.toRun(this.out, this.notesOf(name).at, this.blockBytes)
-    this.dataStart = this.position
-    return fault
+    return merge.toRun(this.out, this.notesOf(name).at, this.blockBytes)
   }
 
   /** The numbers of the groups that the sections with a name have so far: a view of the kernel's memory. */
@@ -128,19 +125,20 @@ export class RunWriter implements RunSink {
 
   /** Writes a value of node data, after all sections; they come in order of buid and of the rank of the name. */
   nodedata(buids: Uint8Array, buidStart: number, name: number, value: Uint8Array): void {
+    if (this.dataCount++ === 0) this.dataStart = this.position
     const head = Buffer.allocUnsafe(40)
     head.set(buids.subarray(buidStart, buidStart + 32))
     head.writeUInt32LE(name, 32)
     head.writeUInt32LE(value.length, 36)
     this.write(head, 0, 40)
     this.write(value, 0, value.length)
-    this.dataCount++
   }
 
   /** Ends a run. */
   endRun(): void {
-    this.dataStarts.push(this.dataStart)
-    this.dataEnds.push(this.position)
+    const end = this.position
+    this.dataStarts.push(this.dataCount === 0 ? end : this.dataStart)
+    this.dataEnds.push(end)
     this.dataCounts.push(this.dataCount)
     this.dataCount = 0
   }

@@ -61,12 +61,13 @@ export function freshGroups(rows: IndexRows): usize {
 /**
  * Sorts the rows of a database and adds them to a run.
  *
- * @param rows all of their groups have a key
  * @param buids 32 bytes for each owner
  * @param blockBytes how far apart the entry points of a group are
+ * @returns false, and nothing is written, when a group has no key
  */
-export function writeSection(rows: IndexRows, buids: usize, out: RunOut, section: RunSection, blockBytes: u32): void {
+export function writeSection(rows: IndexRows, buids: usize, out: RunOut, section: RunSection, blockBytes: u32): bool {
   const groups = rankGroups(rows)
+  if (groups == NO_RANK) return false
   sortRows(rows, groups)
   let place: u32 = 0
   section.beginRun(out.position)
@@ -89,11 +90,12 @@ export function writeSection(rows: IndexRows, buids: usize, out: RunOut, section
     section.endGroup(out.position, end - first)
   }
   section.endRun()
+  return true
 }
 
-/** Gives each group that has rows its rank. Returns how many there are. */
+/** Gives each group that has rows its rank. Returns how many there are, or `NO_RANK` when one has no key. */
 function rankGroups(rows: IndexRows): u32 {
-  reserve(rows)
+  if (load<u32>(freshGroups(rows)) > 0) return NO_RANK
   let count: u32 = 0
   for (let i: u32 = 0; i < rows.count; i++) {
     const group = load<u32>(rows.groups + 4 * i)
