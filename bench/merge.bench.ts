@@ -1,6 +1,7 @@
 // Real sorted runs merged and made pages of, as a merge task does it: `node dist/bench/merge.bench.js`
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { byteListOf } from '../src/bytes/byte-list.js'
 import { NullPort } from '../src/forecast/null-port.js'
 import { planOf } from '../src/forecast/sample-work.js'
 import { INDEX_DBS } from '../src/layout/dest-dbs.js'
@@ -48,7 +49,7 @@ function makeRuns(): string[] {
       otherLayerPaths: [],
       knownForms: [],
       ...range,
-      borders: [],
+      borders: byteListOf([]),
       checks: true,
       mapPartial: false,
       isLayerMissing: false,

@@ -17,6 +17,15 @@ export function itemOf(list: ByteList, index: number): Uint8Array {
   return list.bytes.subarray(startOf(list, index), list.ends[index])
 }
 
+/** A copy of strings `[first, end)`. */
+export function sliceOf(list: ByteList, first: number, end: number): ByteList {
+  const start = startOf(list, first)
+  return {
+    bytes: list.bytes.slice(start, startOf(list, end)),
+    ends: list.ends.slice(first, end).map((position) => position - start),
+  }
+}
+
 export function byteListOf(items: readonly Uint8Array[]): ByteList {
   const list = new ByteListBuilder()
   for (const item of items) list.add(item, 0, item.length)

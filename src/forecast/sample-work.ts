@@ -1,5 +1,6 @@
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { byteListOf } from '../bytes/byte-list.js'
 import { MigrationError } from '../errors.js'
 import { INDEX_DBS } from '../layout/dest-dbs.js'
 import { copyNodedata, mergeRuns } from '../migrate/tasks/merge-runs.js'
@@ -151,7 +152,7 @@ function sampleNodes(layer: Layer, model: ModelData, dir: string, options: Sampl
       otherLayerPaths: [],
       knownForms: [],
       ...chosen[index],
-      borders: [],
+      borders: byteListOf([]),
       checks: true,
       mapPartial: false,
       isLayerMissing: false,

@@ -1,4 +1,4 @@
-import { type ByteList, byteListOf, itemOf } from '../bytes/byte-list.js'
+import { type ByteList, byteListOf, itemOf, sliceOf } from '../bytes/byte-list.js'
 import { PairIndex } from '../bytes/pair-index.js'
 import { assert } from '../errors.js'
 import { INDEX_DBS, type IndexDb, keyOf, perDb } from '../layout/dest-dbs.js'
@@ -222,7 +222,7 @@ function entriesOf({ entryGroups, entryStarts, entryKeys }: RunSection, first: n
   return {
     entryGroups: entryGroups.slice(from, to).map((group) => group - first),
     entryStarts: entryStarts.slice(from, to),
-    entryKeys: byteListOf(Array.from({ length: to - from }, (_, i) => itemOf(entryKeys, from + i))),
+    entryKeys: sliceOf(entryKeys, from, to),
   }
 }
 

@@ -1,5 +1,5 @@
 import { BUID_BYTES } from '../bytes/buid.js'
-import { type ByteList, ByteListBuilder, byteListOf, itemOf } from '../bytes/byte-list.js'
+import { type ByteList, ByteListBuilder, byteListOf, itemOf, sliceOf } from '../bytes/byte-list.js'
 import type { DbReader } from '../page/page-reader.js'
 import { mostPartitionBytes } from './memory-plan.js'
 
@@ -119,10 +119,8 @@ export class Partitions {
   }
 
   /** The borders within that range. */
-  within(first: number, end: number): Uint8Array[] {
-    const inside: Uint8Array[] = []
-    for (let border = first; border < Math.min(end, this.count) - 1; border++) inside.push(this.border(border))
-    return inside
+  within(first: number, end: number): ByteList {
+    return sliceOf(this.borders, first, Math.max(first, Math.min(end, this.count) - 1))
   }
 
   /** A copy: a view would take the borders of all along when it goes to another thread. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { BUID_BYTES } from '../../src/bytes/buid.js'
+import { byteListOf } from '../../src/bytes/byte-list.js'
 import { encode } from '../../src/bytes/msgpack.js'
 import { NullPort } from '../../src/forecast/null-port.js'
 import { extractNodes } from '../../src/migrate/tasks/node-extract.js'
@@ -31,7 +32,7 @@ test('extractNodes() counts all nodes of forms whose names read alike', (t) => {
     partition: 0,
     start: null,
     end: null,
-    borders: [],
+    borders: byteListOf([]),
     runPath: null,
     ...new NullPort().input(),
   })

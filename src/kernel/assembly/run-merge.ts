@@ -290,6 +290,7 @@ export function mergeToRun(
     } while (groups.key == key && fault < 0)
     const rows = mergeGroup(merge, readers, out, section, blockBytes)
     section.endGroup(out.position, rows)
+    section.dropLone()
   }
   section.endRun()
   groups.free()

@@ -136,15 +136,15 @@ export class RunSection {
     const i = this.groups - 1
     store<f64>(this.ends + 8 * i, position)
     store<u32>(this.counts + 4 * i, rows)
-    this.dropLone(i)
   }
 
   endRun(): void {
     store<u32>(this.runEnds + 4 * this.runs++, this.groups)
   }
 
-  /** Forgets the entry point of a group that has one, which is where the group starts. */
-  private dropLone(group: u32): void {
+  /** Forgets the entry point of the last group if it has one, which is where the group starts. */
+  dropLone(): void {
+    const group = this.groups - 1
     const last = this.entries - 1
     if (this.entries == 0 || this.groupOf(last) != group || (last > 0 && this.groupOf(last - 1) == group)) return
     this.entries = last

@@ -74,13 +74,17 @@ export function writeSection(rows: IndexRows, buids: usize, out: RunOut, section
   for (let rank: u32 = 0; rank < groups; rank++) {
     const first = place
     const end = load<u32>(endOf(rank))
+    const position = out.position
     section.beginGroup(groupAt(rows, first), -1)
-    let block = blockBytes
+    let isCut = false
+    let block: u32 = 0
     for (; place < end; place++) {
       const row = load<u32>(order + 4 * place)
       const bytes: u32 = load<u16>(rows.lengths + 2 * row)
       const index = rows.bytes + load<u32>(rows.starts + 4 * row)
       if (block >= blockBytes) {
+        if (!isCut) enterAt(section, position, rows, first)
+        isCut = true
         section.enter(out.position, index, bytes)
         block = 0
       }
@@ -91,6 +95,12 @@ export function writeSection(rows: IndexRows, buids: usize, out: RunOut, section
   }
   section.endRun()
   return true
+}
+
+/** Adds an entry point at the row at a place of the order. */
+function enterAt(section: RunSection, position: f64, rows: IndexRows, place: u32): void {
+  const row = load<u32>(order + 4 * place)
+  section.enter(position, rows.bytes + load<u32>(rows.starts + 4 * row), load<u16>(rows.lengths + 2 * row))
 }
 
 /** Gives each group that has rows its rank. Returns how many there are, or `NO_RANK` when one has no key. */

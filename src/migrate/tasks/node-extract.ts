@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BUID_BYTES } from '../../bytes/buid.js'
+import { type ByteList, itemOf } from '../../bytes/byte-list.js'
 import { KernelIndexRows } from '../../kernel/index-rows.js'
 import { INDEX_DBS, type IndexDb, perDb } from '../../layout/dest-dbs.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
@@ -21,7 +22,7 @@ export interface NodeExtractInput extends NodeSource {
   readonly start: Uint8Array | null
   readonly end: Uint8Array | null
   /** The borders between its partitions. */
-  readonly borders: readonly Uint8Array[]
+  readonly borders: ByteList
   /** Where to write the sorted index rows, a run for each partition; null to keep nothing. */
   readonly runPath: string | null
   readonly stream: number
@@ -104,12 +105,13 @@ class NodeExtract {
 
   extract(): NodeExtractCounts {
     const { stream, input } = this
-    const [first, ...others] = [...input.borders, input.end]
-    stream.seek(input.start, first, input.end)
+    const { start, borders, end } = input
+    const count = borders.ends.length
+    stream.seek(start, count === 0 ? end : itemOf(borders, 0), end)
     this.readAll()
     this.endPartition()
-    for (const end of others) {
-      stream.goOn(end)
+    for (let border = 1; border <= count; border++) {
+      stream.goOn(border === count ? end : itemOf(borders, border))
       this.readAll()
       this.endPartition()
     }
