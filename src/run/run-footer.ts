@@ -6,7 +6,10 @@ import { CONTENT_BYTES, damagedRun, RUN_BLOCK_BYTES, RUN_MAGIC, RunReader, roomF
 import { type RunFooter, TRAILER_BYTES } from './run-file.js'
 import type { RunSection } from './section-notes.js'
 
-const packr = new Packr({ structuredClone: true })
+/** What it unpacks are copies, as the next footer takes the same buffer. */
+const packr = new Packr({ structuredClone: true, copyBuffers: true })
+/** For footers that are no longer: small runs are many. */
+const kept = Buffer.allocUnsafeSlow(1 << 20)
 
 /**
  * Reads the footer of a complete file of runs; null when there is no such file.
@@ -44,9 +47,10 @@ function goesOn({ starts, runEnds, ends }: RunSection): boolean {
   return true
 }
 
-/** Reads content of a run into a new buffer. */
+/** Reads content of a run. Valid until the next call. */
 function contentOf(run: RunReader, position: number, length: number): Buffer {
-  const buf = Buffer.allocUnsafeSlow(roomFor(length))
+  const room = roomFor(length)
+  const buf = room <= kept.length ? kept : Buffer.allocUnsafeSlow(room)
   const start = run.read(position, length, buf)
   return buf.subarray(start, start + length)
 }
