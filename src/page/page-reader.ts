@@ -295,20 +295,15 @@ export class DbReader {
         ? this.record.leafPages - 1
         : level.reduce((sum, pgno) => sum + this.branch(pgno, buf).count, -1)
       const isLast = isLowest || total >= atLeast
-      const isWanted = isLast && parts !== undefined ? everyNth(total, parts) : () => true
-      const below: number[] = []
-      const found = new ByteListBuilder()
-      for (const [index, pgno] of level.entries()) {
-        if (index > 0 && isWanted()) found.add(keys.bytes, startOf(keys, index - 1), keys.ends[index - 1])
-        const page = this.branch(pgno, buf)
-        for (let i = 0; i < page.count; i++) {
-          if (i > 0 && isWanted()) page.addKey(i, found, mostBytes)
-          if (!isLast) below.push(page.child(i))
-        }
+      const cut = (separators: number) => {
+        const isWanted = isLast && parts !== undefined ? everyNth(separators, parts) : () => true
+        return this.cutLevel(level, keys, isWanted, mostBytes, buf)
       }
-      keys = found
+      const { found, count } = cut(total)
+      // A damaged record may claim any number: all rows in one part would not fit in memory.
+      keys = count === total ? found : cut(count).found
       if (isLast) break
-      level = below
+      level = level.flatMap((pgno) => this.children(pgno, buf))
     }
     return keys.pack()
   }
@@ -317,6 +312,30 @@ export class DbReader {
   separators(atLeast: number): Uint8Array[] {
     const list = this.separatorList(atLeast)
     return Array.from(list.ends, (_, index) => itemOf(list, index).slice())
+  }
+
+  /** The wanted separators of a level, given those of the levels above, and how many there are. */
+  private cutLevel(
+    level: readonly number[],
+    above: ByteListBuilder,
+    isWanted: () => boolean,
+    mostBytes: number,
+    buf: Uint8Array,
+  ): { found: ByteListBuilder; count: number } {
+    const found = new ByteListBuilder()
+    let count = -1
+    for (const [index, pgno] of level.entries()) {
+      if (index > 0 && isWanted()) found.add(above.bytes, startOf(above, index - 1), above.ends[index - 1])
+      const page = this.branch(pgno, buf)
+      for (let i = 1; i < page.count; i++) if (isWanted()) page.addKey(i, found, mostBytes)
+      count += page.count
+    }
+    return { found, count }
+  }
+
+  private children(pgno: number, buf: Uint8Array): number[] {
+    const page = this.branch(pgno, buf)
+    return Array.from({ length: page.count }, (_, i) => page.child(i))
   }
 
   private branch(pgno: number, buf: Uint8Array): Page {

@@ -74,6 +74,19 @@ for (const [what, prefix] of [
   })
 }
 
+test('DbReader.separatorList() cuts a tree into as many parts whatever number of leaf pages its record claims', () => {
+  withBybuid(nodeRows(8000), (slab) => {
+    const db = slab.db('bybuid')
+    assert.ok(db !== undefined)
+    const honest = db.separatorList(400, 100)
+    assert.equal(honest.ends.length, 99)
+    for (const leafPages of [2 ** 40, 0]) {
+      Object.assign(db.record, { leafPages })
+      assert.deepEqual(db.separatorList(400, 100), honest)
+    }
+  })
+})
+
 test('planPartitions() makes more partitions of less memory, and enough for all workers', () => {
   withBybuid(nodeRows(9000, '', 120), (slab) => {
     const large = plan(slab, { workers: 2, memoryBytes: 1 << 30 })
