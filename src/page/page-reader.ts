@@ -289,21 +289,22 @@ export class DbReader {
     // A large tree has thousands of branch pages, each read for a moment.
     const buf = Buffer.allocUnsafeSlow(this.slab.pageSize)
     for (let depth = 1; depth < this.record.depth; depth++) {
-      const isLowest = depth + 1 === this.record.depth
-      // Of the lowest ones, which are most of them, we need not read each twice.
-      const total = isLowest
-        ? this.record.leafPages - 1
-        : level.reduce((sum, pgno) => sum + this.branch(pgno, buf).count, -1)
-      const isLast = isLowest || total >= atLeast
-      const cut = (separators: number) => {
-        const isWanted = isLast && parts !== undefined ? everyNth(separators, parts) : () => true
-        return this.cutLevel(level, keys, isWanted, mostBytes, buf)
+      const total = level.reduce((sum, pgno) => sum + this.branch(pgno, buf).count, -1)
+      const isLast = depth + 1 === this.record.depth || total >= atLeast
+      const isWanted = isLast && parts !== undefined ? everyNth(total, parts) : () => true
+      const below: number[] = []
+      const found = new ByteListBuilder()
+      for (const [index, pgno] of level.entries()) {
+        if (index > 0 && isWanted()) found.add(keys.bytes, startOf(keys, index - 1), keys.ends[index - 1])
+        const page = this.branch(pgno, buf)
+        for (let i = 0; i < page.count; i++) {
+          if (i > 0 && isWanted()) page.addKey(i, found, mostBytes)
+          if (!isLast) below.push(page.child(i))
+        }
       }
-      const { found, count } = cut(total)
-      // A damaged record may claim any number: all rows in one part would not fit in memory.
-      keys = count === total ? found : cut(count).found
+      keys = found
       if (isLast) break
-      level = level.flatMap((pgno) => this.children(pgno, buf))
+      level = below
     }
     return keys.pack()
   }
@@ -312,30 +313,6 @@ export class DbReader {
   separators(atLeast: number): Uint8Array[] {
     const list = this.separatorList(atLeast)
     return Array.from(list.ends, (_, index) => itemOf(list, index).slice())
-  }
-
-  /** The wanted separators of a level, given those of the levels above, and how many there are. */
-  private cutLevel(
-    level: readonly number[],
-    above: ByteListBuilder,
-    isWanted: () => boolean,
-    mostBytes: number,
-    buf: Uint8Array,
-  ): { found: ByteListBuilder; count: number } {
-    const found = new ByteListBuilder()
-    let count = -1
-    for (const [index, pgno] of level.entries()) {
-      if (index > 0 && isWanted()) found.add(above.bytes, startOf(above, index - 1), above.ends[index - 1])
-      const page = this.branch(pgno, buf)
-      for (let i = 1; i < page.count; i++) if (isWanted()) page.addKey(i, found, mostBytes)
-      count += page.count
-    }
-    return { found, count }
-  }
-
-  private children(pgno: number, buf: Uint8Array): number[] {
-    const page = this.branch(pgno, buf)
-    return Array.from({ length: page.count }, (_, i) => page.child(i))
   }
 
   private branch(pgno: number, buf: Uint8Array): Page {
