@@ -67,7 +67,8 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   const runs = inputs.flatMap((input) => Array.from(input.nodedata.counts, (_, index) => ({ input, index })))
   const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
   mergeSections(inputs, runs, run)
-  eachNodedata(runs.map(nodedataOf), ({ ranks }, buf, buid, name, valueStart, end) => {
+  const withNodedata = runs.filter(({ input, index }) => input.nodedata.counts[index] > 0)
+  eachNodedata(withNodedata.map(nodedataOf), ({ ranks }, buf, buid, name, valueStart, end) => {
     run.nodedata(buf, buid, ranks[name], buf.subarray(valueStart, end))
   })
   run.endRun()

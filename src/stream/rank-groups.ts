@@ -13,9 +13,8 @@ let known: { readonly plans: NodePlans; readonly sorts: number; readonly prop: I
  * @returns the places of names of properties
  */
 export function rankGroups(plans: NodePlans, rows: Readonly<Record<IndexDb, KernelIndexRows>>): Int32Array {
-  if (known !== null && isKnown(plans) && INDEX_DBS.every((db) => rows[db].freshGroups().length === 0))
-    return known.prop
   let fresh = freshGroups(rows)
+  if (known !== null && isKnown(plans) && INDEX_DBS.every((db) => fresh[db].length === 0)) return known.prop
   let order = plans.order(fresh)
   if (!isKnown(plans)) {
     for (const db of INDEX_DBS) rows[db].forgetRanks()
