@@ -291,16 +291,21 @@ export class DbReader {
     for (let depth = 1; depth < this.record.depth; depth++) {
       const total = level.reduce((sum, pgno) => sum + this.branch(pgno, buf).count, -1)
       const isLast = depth + 1 === this.record.depth || total >= atLeast
-      const isWanted = isLast && parts !== undefined ? everyNth(total, parts) : () => true
+      const cutAfter = cutsOf(total, isLast ? parts : undefined)
       const below: number[] = []
       const found = new ByteListBuilder()
+      let cut = cutAfter(-1)
+      // The first child of a page has no key: the one that separates the page from the one before is in the level above.
+      let first = -1
       for (const [index, pgno] of level.entries()) {
-        if (index > 0 && isWanted()) found.add(keys.bytes, startOf(keys, index - 1), keys.ends[index - 1])
         const page = this.branch(pgno, buf)
-        for (let i = 0; i < page.count; i++) {
-          if (i > 0 && isWanted()) page.addKey(i, found, mostBytes)
-          if (!isLast) below.push(page.child(i))
+        const { count } = page
+        for (; cut < first + count; cut = cutAfter(cut)) {
+          if (cut === first) found.add(keys.bytes, startOf(keys, index - 1), keys.ends[index - 1])
+          else page.addKey(cut - first, found, mostBytes)
         }
+        for (let i = 0; i < count && !isLast; i++) below.push(page.child(i))
+        first += count
       }
       keys = found
       if (isLast) break
@@ -326,14 +331,15 @@ function dataFile(path: string): string {
   return atPath(path).kind === 'directory' ? join(path, 'data.mdb') : path
 }
 
-/** Tells of each of `total` items in turn whether it begins one of `parts` parts of similar size, the first one aside. */
-function everyNth(total: number, parts: number): () => boolean {
-  let item = 0
-  let part = 1
-  return () => {
-    const before = part
-    while (part < parts && Math.floor((part * total) / parts) === item) part++
-    item++
-    return part > before
+/**
+ * Which of `total` items begin one of `parts` parts of similar size, the first part aside; all of them if undefined.
+ *
+ * @returns the next one behind an item (-1: the first); infinity after the last
+ */
+function cutsOf(total: number, parts: number | undefined): (item: number) => number {
+  if (parts === undefined) return (item) => item + 1
+  return (item) => {
+    const part = Math.max(1, Math.ceil(((item + 1) * parts) / total))
+    return part < parts ? Math.floor((part * total) / parts) : Number.POSITIVE_INFINITY
   }
 }
