@@ -14,7 +14,7 @@ const PREFIX_BYTES = 16
 const Field = { readers: 0, group: 4, rows: 8, refused: 16, refusedBytes: 20 } as const
 const ReaderField = { at: 0, end: 4, left: 8 } as const
 const READER_BYTES = 48
-/** Of a group in its list (src/kernel/assembly/next-groups.ts). */
+/** Of a group in its list (src/kernel/assembly/group-chains.ts). */
 export const GROUP_WORDS = 3
 
 /** A part of one run: rows of consecutive groups. */

@@ -1,7 +1,7 @@
 import { BUID_BYTES } from './buid'
 import { refill } from './env'
+import { chainGroups, chainOf, firstName, groupCount, nextOf, rowsOf, runOf, secondName } from './group-chains'
 import { addRow, LeafPages } from './leaf-pages'
-import { nextGroups } from './next-groups'
 import { MOST_ROW_BYTES, ROW_BYTES, RunOut, RunSection } from './run-out'
 import { compare, copy } from './spans'
 
@@ -261,7 +261,7 @@ export function mergeToPages(merge: RunMerge, readers: u32, pages: LeafPages, pr
 /**
  * The same for another run: merges all groups of a section, which ends then.
  *
- * @param list the groups of all runs, see `NextGroups`; a number of rows may be `ALL_ROWS` for those of a range
+ * @param list the groups of all runs, see `chainGroups()`; a number of rows may be `ALL_ROWS` for those of a range
  * @param ends by run, where its groups end in the list
  * @param blockBytes how far apart entry points are
  * @returns the number of a run whose groups are in another order, or -1
@@ -274,27 +274,24 @@ export function mergeToRun(
   section: RunSection,
   blockBytes: u32,
 ): i32 {
-  const groups = nextGroups(list, ends, merge.readerCount)
-  let fault: i32 = -1
+  const fault = chainGroups(list, ends, merge.readerCount)
+  if (fault >= 0) return fault
   section.beginRun(out.position)
-  while (!groups.isEnd && fault < 0) {
-    const key = groups.key
-    section.beginGroup(groups.first, groups.second)
+  for (let group: u32 = 0; group < groupCount(); group++) {
+    section.beginGroup(firstName(group), secondName(group))
     let readers: u32 = 0
-    do {
-      const reader = merge.reader(groups.run)
-      const rows = groups.rows
+    for (let part = chainOf(group); part != 0; part = nextOf(part)) {
+      const reader = merge.reader(runOf(part))
+      const rows = rowsOf(part)
       if (rows != ALL_ROWS) reader.left = rows
       store<Reader>(merge.group + readers++ * sizeof<usize>(), reader)
-      if (!groups.advance()) fault = groups.run
-    } while (groups.key == key && fault < 0)
+    }
     const rows = mergeGroup(merge, readers, out, section, blockBytes)
     section.endGroup(out.position, rows)
     section.dropLone()
   }
   section.endRun()
-  groups.free()
-  return fault
+  return -1
 }
 
 /** Returns how many rows there were. */

@@ -6,7 +6,7 @@ import { ROW_BYTES, RunOut, RunSection } from './run-out'
 // equal index stay in the order in which they were added, which is buid order.
 
 /** An entry: eight bytes of the index as a number, how many of them the index has, and the number of the row. */
-const ENTRY_BYTES: u32 = 16
+export const ENTRY_BYTES: u32 = 16
 const WORD_BYTES: u32 = 8
 /** Below this many rows, insertion is faster than merging. */
 const INSERTION_ROWS: u32 = 12
@@ -256,8 +256,14 @@ function inserted(first: u32, count: u32): usize {
   return start
 }
 
-/** Returns where they then are. */
-function sortEntries(count: u32): usize {
+/** Where to put `count` entries to sort. */
+export function entriesFor(count: u32): usize {
+  if (count > rowRoom || rowRoom == 0) makeRoom(count)
+  return entries
+}
+
+/** Returns where they then are, until others are sorted. */
+export function sortEntries(count: u32): usize {
   return count <= INSERTION_ROWS ? inserted(0, count) : count < RADIX_ROWS ? merged(count) : distributed(count)
 }
 
@@ -364,13 +370,16 @@ function reserve(rows: IndexRows): void {
     ends = heap.alloc(4 * rankRoom)
     memory.fill(ranks, 0xff, 4 * rankRoom)
   }
-  if (rows.count <= rowRoom && rowRoom > 0) return
+  entriesFor(rows.count)
+}
+
+function makeRoom(count: u32): void {
   if (rowRoom > 0) {
     heap.free(order)
     heap.free(entries)
     heap.free(others)
   }
-  rowRoom = max(rows.count, FIRST_ROWS)
+  rowRoom = max(count, FIRST_ROWS)
   order = heap.alloc(4 * rowRoom)
   entries = heap.alloc(rowRoom * ENTRY_BYTES)
   others = heap.alloc(rowRoom * ENTRY_BYTES)
