@@ -101,12 +101,11 @@ export class RunWriter implements RunSink {
   /**
    * Sorts and writes the rows of one database in this run. Each run has all sections, in the same order.
    *
-   * @param rows the order of their groups is known
    * @param buids where the buids of the owners are in the kernel's memory, 32 bytes for each
+   * @returns false, and nothing is written, when the kernel does not know the order of all their groups
    */
-  section(name: string, rows: KernelIndexRows, buids: number): void {
-    const isWritten = this.kernel.calls.writeSection(rows.at, buids, this.out, this.notesOf(name).at, this.blockBytes)
-    if (isWritten === 0) throw new MigrationError('ERR_INTERNAL', `run "${this.path}" has groups without a rank`)
+  section(name: string, rows: KernelIndexRows, buids: number): boolean {
+    return this.kernel.calls.writeSection(rows.at, buids, this.out, this.notesOf(name).at, this.blockBytes) !== 0
   }
 
   /**

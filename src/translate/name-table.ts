@@ -28,6 +28,11 @@ export class NameTable {
     return this.index.size
   }
 
+  /** The ranks that `order()` has given; valid until its next call. */
+  get places(): Int32Array {
+    return this.rank
+  }
+
   /** The number of a name. A new name gets the next number. */
   id(name: Uint8Array): number {
     const known = this.find(name, 0, name.length)

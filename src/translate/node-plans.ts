@@ -152,13 +152,18 @@ export class NodePlans {
    * The order of the names of some groups. It stays right, for these and for those that were given before, as long as
    * `sorts` is the same.
    *
-   * @returns the places of these names and groups among all that were ever given; valid until the next call
+   * @returns the places of the names of these groups among all that were ever given; valid until the next call
    */
   order(groups: UsedGroups) {
     const { prop, tag, tagProp } = this.nameTables
     const used = this.namesOf(groups)
     const places = { prop: prop.order(used.prop), tag: tag.order(used.tag), tagProp: tagProp.order(used.tagProp) }
-    return { prop: places.prop, of: this.groupRanks(places, used.tagForms) }
+    return this.groupRanks(places, used.tagForms)
+  }
+
+  /** The places of names of properties that `order()` has given; valid until its next call. */
+  get propPlaces(): Int32Array {
+    return this.propNames.places
   }
 
   /** How often names were sorted anew. */

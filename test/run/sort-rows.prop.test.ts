@@ -83,3 +83,26 @@ test('writeSection() sorts rows that lie in order already, in reverse order, and
 test('writeSection() takes no rows at all', () => {
   assert.deepEqual(written([], Int32Array.of(0, 1)), { owners: [], groups: [], counts: [] })
 })
+
+test('writeSection() writes nothing when it does not know the order of all groups, and all of it once it does', () => {
+  const rankOf = Int32Array.from({ length: 5000 }, (_, group) => 4999 - group)
+  const known = [3, 1, 3].map((group, owner) => ({ group, owner, index: Uint8Array.of(owner) }))
+  for (const group of [2, 4999]) {
+    const indexes = indexRows(known, { first: rankOf, second: null })
+    indexes.add(group, 3, Uint8Array.of(3), 0, 1)
+    indexes.add(1, 4, Uint8Array.of(4), 0, 1)
+    const write = () => {
+      let isWritten = -1
+      const { rows, section } = rowsWritten((out, notes) => {
+        isWritten = kernel().calls.writeSection(indexes.at, buidsOf(5), out, notes, 1 << 16)
+      })
+      return { isWritten, owners: rows.map(({ owner }) => owner), groups: [...section.a] }
+    }
+    assert.deepEqual(write(), { isWritten: 0, owners: [], groups: [] })
+    const fresh = indexes.freshGroups()
+    assert.deepEqual([...fresh], [group])
+    indexes.rank(fresh, { first: rankOf, second: null })
+    const owners = group === 2 ? [0, 2, 3, 1, 4] : [3, 0, 2, 1, 4]
+    assert.deepEqual(write(), { isWritten: 1, owners, groups: group === 2 ? [3, 2, 1] : [4999, 3, 1] })
+  }
+})

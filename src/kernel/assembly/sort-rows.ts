@@ -105,14 +105,19 @@ function enterAt(section: RunSection, position: f64, rows: IndexRows, place: u32
 
 /** Gives each group that has rows its rank. Returns how many there are, or `NO_RANK` when one has no key. */
 function rankGroups(rows: IndexRows): u32 {
-  if (load<u32>(freshGroups(rows)) > 0) return NO_RANK
+  reserve(rows)
   let count: u32 = 0
   for (let i: u32 = 0; i < rows.count; i++) {
     const group = load<u32>(rows.groups + 4 * i)
-    if (load<u32>(ranks + 4 * group) != NO_RANK) continue
+    if (group < rankRoom && load<u32>(ranks + 4 * group) != NO_RANK) continue
+    const key = rows.keyOf(group)
+    if (key == 0) {
+      while (count > 0) store<u32>(ranks + 4 * load<u32>(entries + --count * ENTRY_BYTES, 12), NO_RANK)
+      return NO_RANK
+    }
     store<u32>(ranks + 4 * group, 0)
     const entry = entries + count++ * ENTRY_BYTES
-    store<u64>(entry, rows.keyOf(group))
+    store<u64>(entry, key)
     store<u32>(entry, 0, 8)
     store<u32>(entry, group, 12)
   }

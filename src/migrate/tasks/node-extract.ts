@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { BUID_BYTES } from '../../bytes/buid.js'
 import { type ByteList, itemOf } from '../../bytes/byte-list.js'
+import { assert } from '../../errors.js'
 import { KernelIndexRows } from '../../kernel/index-rows.js'
 import { INDEX_DBS, type IndexDb, perDb } from '../../layout/dest-dbs.js'
 import { LeafBuilder } from '../../page/leaf-builder.js'
@@ -9,7 +10,7 @@ import { RunWriter } from '../../run/run-file.js'
 import { FormCounts } from '../../stream/form-counts.js'
 import { type NodeSource, NodeStream, type ShortKey } from '../../stream/node-stream.js'
 import { isLeftOver, nodedataRecord, nodeRecord, shortKeyRecord } from '../../stream/quarantine.js'
-import { rankGroups } from '../../stream/rank-groups.js'
+import { forgetOtherRanks, rankGroups } from '../../stream/rank-groups.js'
 import type { UsualNodes } from '../../stream/usual-nodes.js'
 import { workerTranslator } from '../../stream/worker-state.js'
 import { ChunkSender, type Credits, type PackedRecord } from '../../thread/chunk-sender.js'
@@ -199,21 +200,29 @@ class NodeExtract {
     this.nodedataCount += data.count
     if (run !== null) {
       usual.keepIndexRows()
-      const { rows } = this
-      const prop = rankGroups(translator.plans, rows)
-      for (const db of INDEX_DBS) run.section(db, rows[db], usual.buidsAt())
-      if (data.count > 0) this.writeData(run, prop)
+      forgetOtherRanks(translator.plans, this.rows)
+      for (const db of INDEX_DBS) this.writeSection(run, db)
+      if (data.count > 0) this.writeData(run)
       run.endRun()
     }
     usual.nextRun()
     data.nextRun()
   }
 
-  private writeData(run: RunWriter, rank: Int32Array): void {
-    const { usual, data } = this
+  private writeSection(run: RunWriter, db: IndexDb): void {
+    const { translator, usual, rows } = this
+    if (run.section(db, rows[db], usual.buidsAt())) return
+    rankGroups(translator.plans, rows)
+    const isWritten = run.section(db, rows[db], usual.buidsAt())
+    assert(isWritten, () => `groups of "${db}" have no rank`)
+  }
+
+  private writeData(run: RunWriter): void {
+    const { translator, usual, data } = this
     const buids = usual.buids()
-    const { owners, groups } = data.names.look()
-    for (const i of data.order(rank)) {
+    const order = data.order(translator.plans.propPlaces)
+    const { owners, groups } = data.names
+    for (const i of order) {
       run.nodedata(buids, owners[i] * BUID_BYTES, data.numberOf(groups[i]), data.values[i])
     }
   }
