@@ -2,6 +2,7 @@ import { BUID_BYTES } from '../bytes/buid.js'
 import { type Kernel, kernel, type MergeHost } from '../kernel/kernel.js'
 import { RunReader, roomFor } from './run-blocks.js'
 
+const MIB = 1 << 20
 /** No row is longer, whatever its length field says. */
 const READ_BYTES = 66 << 10
 /** How much the readers of a merge read at a time, in total. Each reads at least a minimum of several rows. */
@@ -52,17 +53,20 @@ export class RunMerge implements MergeHost {
 
   /**
    * Reads at once what lies together in a file, if all of it is not too much: small runs are many, and each read would take
-   * a few blocks. For `toRun()` alone, as `toPages()` writes before its rows.
+   * a few blocks. For `toRun()` alone, as `toPages()` writes before its rows. The room is of few sizes, as in
+   * `readBytesFor()`.
    */
   readTogether(): void {
     const regions = regionsOf(this.sources.map(({ segment }) => segment))
     if (regions.reduce((sum, { start, end }) => sum + end - start, 0) > ALL_READ_BYTES) return
+    const bytes = regions.reduce((sum, { start, end }) => sum + roomFor(end - start), 0)
+    let buf = this.allocate(Math.ceil(bytes / MIB) * MIB)
     for (const { path, start, end, first, last } of regions) {
       const room = roomFor(end - start)
-      const buf = this.allocate(room)
       const at = buf + new RunReader(path).read(start, end - start, Buffer.from(this.kernel.mem.buffer, buf, room))
       for (const source of this.sources.slice(first, last))
         source.isAt(this.kernel.view, at + source.segment.start - start)
+      buf += room
     }
   }
 
