@@ -83,10 +83,18 @@ export function partitionsPerTask(
   partitions: number,
   { workers, atOnce, taskBytes }: { workers: number; atOnce: number; taskBytes: number | undefined },
 ): number {
-  const most = taskBytes ?? Math.min(USUAL_PARTITION_BYTES, bytes / (LEAST_PER_WORKER * workers))
-  const wanted = Math.min(atOnce, Math.floor((most * partitions) / Math.max(1, bytes)))
-  for (let count = wanted; count > 1; count--) if (atOnce % count === 0) return count
-  return 1
+  const wanted = ((taskBytes ?? USUAL_PARTITION_BYTES) * partitions) / Math.max(1, bytes)
+  const most = Math.min(atOnce, taskBytes === undefined ? partitions / (LEAST_PER_WORKER * workers) : atOnce)
+  let best = 1
+  for (let count = 2; count <= most; count++) {
+    if (atOnce % count === 0 && distance(count, wanted) < distance(best, wanted)) best = count
+  }
+  return best
+}
+
+/** How far a number is from another one: as twice as much is from half of it. */
+function distance(count: number, wanted: number): number {
+  return Math.max(count / wanted, wanted / count)
 }
 
 /** Half-open ranges between the borders. */

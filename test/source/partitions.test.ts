@@ -124,7 +124,7 @@ test('planPartitions() keeps a node with thousands of rows in one partition', ()
   })
 })
 
-test('partitionsPerTask() gives a task 8 MiB of small partitions, as many as are merged at once, and leaves work for all', () => {
+test('partitionsPerTask() gives a task about 8 MiB of small partitions, as many as are merged at once, and leaves work for all', () => {
   const MIB = 1 << 20
   const of = (bytes: number, partitionBytes: number, atOnce = 256, workers = 2, taskBytes?: number) =>
     partitionsPerTask(bytes, Math.ceil(bytes / partitionBytes), { workers, atOnce, taskBytes })
@@ -132,10 +132,14 @@ test('partitionsPerTask() gives a task 8 MiB of small partitions, as many as are
   assert.equal(of(1000 * MIB, 20 * MIB), 1)
   assert.equal(of(1000 * MIB, MIB), 8)
   assert.equal(of(1000 * MIB, MIB / 64), 256)
+  assert.deepEqual(
+    [1 / 32, 0.036, 0.044, 0.045, 1.4, 1.5, 2.5, 2.9, 5.5, 6].map((mib) => of(1000 * MIB, mib * MIB)),
+    [256, 256, 256, 128, 8, 4, 4, 2, 2, 1],
+  )
   // What a task leaves goes to one merge.
   assert.deepEqual(
     [10, 7, 3, 2, 1].map((atOnce) => of(1000 * MIB, MIB, atOnce)),
-    [5, 7, 3, 2, 1],
+    [10, 7, 3, 2, 1],
   )
   assert.equal(of(16 * MIB, MIB), 2)
   assert.equal(of(16 * MIB, MIB, 256, 8), 1)
