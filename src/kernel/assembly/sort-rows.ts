@@ -1,6 +1,7 @@
 import { BUID_BYTES } from './buid'
 import { IndexRows } from './index-rows'
 import { ROW_BYTES, RunOut, RunSection } from './run-out'
+import { compare } from './spans'
 
 // Index rows are sorted by the key of their group, then by their index in LMDB's order (memcmp, shorter first). Rows of
 // equal index stay in the order in which they were added, which is buid order.
@@ -8,6 +9,8 @@ import { ROW_BYTES, RunOut, RunSection } from './run-out'
 /** An entry: eight bytes of the index as a number, how many of them the index has, and the number of the row. */
 export const ENTRY_BYTES: u32 = 16
 const WORD_BYTES: u32 = 8
+/** Up to this many rows, comparing whole indexes is faster than entries. */
+const FEW_ROWS: u32 = 6
 /** Below this many rows, insertion is faster than merging. */
 const INSERTION_ROWS: u32 = 12
 /** From this many rows on, distributing them by one byte after another is faster than merging. */
@@ -165,7 +168,7 @@ function groupAt(rows: IndexRows, place: u32): u32 {
 /** Sorts the rows of `order[start, end)`, whose indexes share the first `depth` bytes. */
 function sortRange(rows: IndexRows, start: u32, end: u32, depth: u32): void {
   const count = end - start
-  if (count < 2) return
+  if (count <= FEW_ROWS) return sortFew(rows, start, end, depth)
   depth = commonBytes(rows, start, end, depth)
   let isSorted = true
   for (let i: u32 = 0; i < count; i++) {
@@ -178,6 +181,29 @@ function sortRange(rows: IndexRows, start: u32, end: u32, depth: u32): void {
     for (let i: u32 = 0; i < count; i++) store<u32>(order + 4 * (start + i), load<u32>(sorted + i * ENTRY_BYTES, 12))
   }
   sortTies(rows, start, end, depth)
+}
+
+function sortFew(rows: IndexRows, start: u32, end: u32, depth: u32): void {
+  for (let place = start + 1; place < end; place++) {
+    const row = load<u32>(order + 4 * place)
+    const index = indexOf(rows, row, depth)
+    const bytes = bytesOf(rows, row, depth)
+    let to = place
+    for (; to > start; to--) {
+      const other = load<u32>(order + 4 * (to - 1))
+      if (compare(index, bytes, indexOf(rows, other, depth), bytesOf(rows, other, depth)) >= 0) break
+      store<u32>(order + 4 * to, other)
+    }
+    store<u32>(order + 4 * to, row)
+  }
+}
+
+function indexOf(rows: IndexRows, row: u32, depth: u32): usize {
+  return rows.bytes + load<u32>(rows.starts + 4 * row) + depth
+}
+
+function bytesOf(rows: IndexRows, row: u32, depth: u32): u32 {
+  return <u32>load<u16>(rows.lengths + 2 * row) - depth
 }
 
 /** Sorts each series of rows that agree in this word and go on behind it. */
