@@ -88,9 +88,10 @@ export class LayerRuns {
     return join(this.dir, `${name(index - (index % this.perTask))}.run`)
   }
 
-  /** The files of these runs; those of partitions share some. */
+  /** The files of these runs, which are all of those that share a file. */
   private files(runs: readonly RunId[]): string[] {
-    return [...new Set(runs.map((run) => this.path(run)))]
+    const firsts = runs.filter(({ level, index }) => level > 0 || index % this.perTask === 0)
+    return firsts.map((run) => this.path(run))
   }
 
   /** The files with the runs of the last merge, in order. */

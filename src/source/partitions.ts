@@ -14,7 +14,6 @@ const USUAL_PARTITIONS = 512
 const LEAST_PER_WORKER = 4
 /** How many bytes a border has behind what it shares with the one before: hashes need no more, and a layer has many. */
 const BORDER_BYTES = 8
-const NO_BYTES = new Uint8Array(0)
 /** A smaller layer is a single partition. */
 const SMALL_BYTES = 1 << 20
 
@@ -45,21 +44,25 @@ export function planPartitions(
   const count = Math.max(Math.ceil(total / each), LEAST_PER_WORKER * workers)
   // The larger database decides where to cut. Buids are hashes, so the cuts fit the other one as well.
   const largest = dbs[bytes.indexOf(Math.max(...bytes))]
-  const keys = largest.separatorList(count * 4, count, BUID_BYTES)
-  const borders = new ByteListBuilder()
-  for (let i = 0; i < keys.ends.length; i++) {
-    const key = itemOf(keys, i)
-    const before = borders.count === 0 ? NO_BYTES : itemOf(borders, borders.count - 1)
-    if (Buffer.compare(before, key) >= 0) continue
-    borders.add(key, 0, Math.min(key.length, sharedBytes(before, key) + BORDER_BYTES))
-  }
-  return borders.pack()
+  return bordersAt(largest.separatorList(count * 4, count, BUID_BYTES))
 }
 
-function sharedBytes(a: Uint8Array, b: Uint8Array): number {
-  let shared = 0
-  while (shared < a.length && a[shared] === b[shared]) shared++
-  return shared
+/** As much of each key as tells it from the border before; those that are not behind it are left out. */
+function bordersAt({ bytes, ends }: ByteList): ByteList {
+  const borders = new ByteListBuilder()
+  let [start, before, beforeBytes] = [0, 0, 0]
+  for (const end of ends) {
+    const keyBytes = end - start
+    let shared = 0
+    while (shared < beforeBytes && shared < keyBytes && bytes[before + shared] === bytes[start + shared]) shared++
+    if (shared < keyBytes && (shared === beforeBytes || bytes[before + shared] < bytes[start + shared])) {
+      before = start
+      beforeBytes = Math.min(keyBytes, shared + BORDER_BYTES)
+      borders.add(bytes, start, start + beforeBytes)
+    }
+    start = end
+  }
+  return borders.pack()
 }
 
 /** Source bytes of one partition of a layer of `bytes`. */
