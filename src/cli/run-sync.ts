@@ -75,7 +75,7 @@ class Run {
     if (this.parsed.start === 'file') this.started(await service.startSyncFromFile())
     if (this.parsed.start === 'last') this.started(await service.startSyncFromLast())
     if (!this.parsed.untilCaughtUp) return
-    const state = await service.untilCaughtUp(this.parsed.stop)
+    const state = await service.untilCaughtUp()
     this.last = state
     if (state.canCutover) {
       this.log('INFO', 'Every layer is in sync, nothing prevents the cut-over', 'sync')

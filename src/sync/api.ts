@@ -198,6 +198,8 @@ export interface LayerState {
   readonly pushConnectedAt: number | null
   readonly errorCount: number
   readonly lagSplices: number | null
+  /** Whether all that the destination has acknowledged is surely on its disk. */
+  readonly isSettled: boolean
   /** Age of the oldest splice without acknowledgement. */
   readonly lagSeconds: number | null
   /** Acknowledged splices per second over the last minute. */
@@ -291,10 +293,9 @@ export interface SyncService {
    * Waits until all layers are in sync at one moment, and nothing is left that could go away on its own. Then look at
    * the blockers.
    *
-   * @param isEnd whether the sync ends then: also waits until the destination has surely committed everything
    * @throws {MigrationError} when a layer has stopped instead
    */
-  untilCaughtUp(isEnd?: boolean): Promise<SyncState>
+  untilCaughtUp(): Promise<SyncState>
   /** Ends the service: pushes or gives back what is pending. Keeps `syncing`, so that the next process continues. */
   close(): Promise<void>
 }

@@ -223,7 +223,7 @@ export class LayerSyncs implements SyncService {
     }
   }
 
-  async untilCaughtUp(isEnd = false): Promise<SyncState> {
+  async untilCaughtUp(): Promise<SyncState> {
     await this.resumeOrder
     await this.last
     const layers = [...this.layers.values()]
@@ -236,8 +236,7 @@ export class LayerSyncs implements SyncService {
       const state = await this.ask()
       const failure = layers.map((layer) => layer.failure).find((each) => each !== null)
       if (failure) throw failure
-      const isDurable = !isEnd || !state.canCutover || layers.every((layer) => layer.isSettled)
-      if (state.blockers.every(({ passes }) => !passes) && isDurable) return state
+      if (state.blockers.every(({ passes }) => !passes)) return state
       await this.ground.clock.sleep(CAUGHT_UP_MS, NEVER)
     }
   }

@@ -52,7 +52,7 @@ export function blockersOf({ syncing, layers, unanswered, others, isLookedFor, o
 }
 
 function layerBlockers(layer: LayerState, name: string, isUnanswered: boolean): Blocker[] {
-  const { pullStatus, pullTask, pushTask, lagSplices, errorCount, notes } = layer
+  const { pullStatus, pullTask, pushTask, lagSplices, isSettled, errorCount, notes } = layer
   const blockers: Blocker[] = []
   const isCutOff = pullStatus === 'connect_err' || pullStatus === 'auth_err'
   if (pullTask.status !== 'active' || pushTask.status !== 'active') {
@@ -70,6 +70,10 @@ function layerBlockers(layer: LayerState, name: string, isUnanswered: boolean): 
   if (lagSplices === null || lagSplices > 0) {
     const lag = lagSplices === null ? 'an unknown number of splices are' : areCounted(lagSplices, 'splice')
     blockers.push(passing(`${name}: ${lag} not acknowledged by the destination`))
+  } else if (!isSettled) {
+    blockers.push(
+      passing(`${name}: the destination may not have all changes on its disk yet; this takes up to ten seconds`),
+    )
   }
   if (errorCount > 0) blockers.push(lasting(`${name} has ${counted(errorCount, 'open error')}`))
   return blockers

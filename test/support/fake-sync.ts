@@ -115,6 +115,7 @@ export function layerState(changes: Partial<LayerState> = {}): LayerState {
     pushConnectedAt: Date.UTC(2026, 10, 22, 14, 37, 13, 846),
     errorCount: 0,
     lagSplices: 0,
+    isSettled: true,
     lagSeconds: 0,
     rate: 12.34,
     pushedTotal: 7,

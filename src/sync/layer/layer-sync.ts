@@ -68,12 +68,6 @@ export class LayerSync {
     return this.isRunning && run?.pusher.isCompared === true && (run.pipe.marks.last.index ?? 0) === 0
   }
 
-  /** Whether all that the destination has acknowledged is surely on its disk. */
-  get isSettled(): boolean {
-    const frontier = this.run?.pipe.frontier
-    return frontier !== undefined && frontier.settled === frontier.pushed
-  }
-
   isPolledSince(askedAt: number): boolean {
     const { reader, pusher } = this.run ?? {}
     // While the destination is away, that alone blocks the cut-over.
@@ -145,6 +139,7 @@ export class LayerSync {
       pushConnectedAt: connectedAt,
       errorCount: store.errorCount(iden),
       lagSplices,
+      isSettled: frontier !== undefined && frontier.settled === frontier.pushed,
       lagSeconds: lagSplices === 0 ? 0 : this.lagSeconds(now),
       rate: rate.perSecond(clock.elapsed(), pushed),
       pushedTotal: pushed,
