@@ -66,18 +66,22 @@ export function mergeRunFiles({ paths, outPath }: MergeFilesInput): { bytes: num
   })
   const runs = inputs.flatMap((input) => Array.from(input.nodedata.counts, (_, index) => ({ input, index })))
   const run = new RunWriter(outPath, MERGED_BLOCK_BYTES)
-  mergeSections(inputs, runs, run)
-  const withNodedata = runs.filter(({ input, index }) => input.nodedata.counts[index] > 0)
-  eachNodedata(withNodedata.map(nodedataOf), ({ ranks }, buf, buid, name, valueStart, end) => {
-    run.nodedata(buf, buid, ranks[name], buf.subarray(valueStart, end))
-  })
-  run.endRun()
-  const names = union.sorted()
-  return run.finish(
-    names,
-    Int32Array.from(names.propNames.ends, (_, rank) => rank),
-    null,
-  )
+  try {
+    mergeSections(inputs, runs, run)
+    const withNodedata = runs.filter(({ input, index }) => input.nodedata.counts[index] > 0)
+    eachNodedata(withNodedata.map(nodedataOf), ({ ranks }, buf, buid, name, valueStart, end) => {
+      run.nodedata(buf, buid, ranks[name], buf.subarray(valueStart, end))
+    })
+    run.endRun()
+    const names = union.sorted()
+    return run.finish(
+      names,
+      Int32Array.from(names.propNames.ends, (_, rank) => rank),
+      null,
+    )
+  } finally {
+    run.close()
+  }
 }
 
 function nodedataOf({ input: { path, nodedata, dataRanks }, index }: InputRun) {

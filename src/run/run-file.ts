@@ -66,7 +66,7 @@ function newRoom(): Room {
 
 /**
  * Writes a file of runs, one after the other. The file gets its name only when it is complete. Before a checkpoint
- * vouches for it, call `syncRuns()`.
+ * vouches for it, call `syncRuns()`. `close()` it, whatever happens.
  */
 export class RunWriter implements RunSink {
   private readonly fd: number
@@ -80,6 +80,7 @@ export class RunWriter implements RunSink {
   private readonly dataCounts: number[] = []
   private dataStart = 0
   private dataCount = 0
+  private isClosed = false
 
   /** @param blockBytes the distance between entry points of a group */
   constructor(
@@ -176,12 +177,19 @@ export class RunWriter implements RunSink {
     this.write(trailer, 0, TRAILER_BYTES)
     this.flush()
     assert(this.used === 0, () => `run "${this.path}" ends within a block`)
+    this.close()
+    renameSync(`${this.path}.part`, this.path)
+    return { bytes: (this.flushed / CONTENT_BYTES) * RUN_BLOCK_BYTES }
+  }
+
+  /** Gives back what writing takes, whether or not the file was finished. */
+  close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
     closeSync(this.fd)
     this.kernel.runs.delete(this.out)
     unusedRooms.push(this.room)
     unusedNotes.push(...this.notes.values())
-    renameSync(`${this.path}.part`, this.path)
-    return { bytes: (this.flushed / CONTENT_BYTES) * RUN_BLOCK_BYTES }
   }
 
   /** Writes all whole blocks and keeps the rest of the last one. */

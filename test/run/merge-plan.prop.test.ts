@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -283,6 +284,30 @@ test('RunMerge.toRun() notes an entry point before the first row of a group and 
     for (const { index: key, owner } of entries) assert.deepEqual(key, rows[owner].index)
   }
   merge.close()
+})
+
+test('mergeRunFiles() leaves no file open and nothing in the kernel when a run is damaged', () => {
+  // Longer than a block, so that its footer is sound.
+  const paths = written(
+    largeRuns(2, 300, (random) => random(500)),
+    1 << 16,
+  )
+  const sound = readFileSync(paths[1])
+  const damaged = Buffer.from(sound)
+  damaged[20] ^= 1
+  writeFileSync(paths[1], damaged)
+  const out = join(dir, `${files++}.run`)
+  const before = readdirSync('/dev/fd').length
+  for (let i = 0; i < 3; i++) {
+    assert.throws(() => mergeRunFiles({ paths, outPath: out }), { code: 'ERR_DEST', message: /has another checksum/ })
+  }
+  assert.deepEqual([kernel().runs.size, kernel().merges.size, readdirSync('/dev/fd').length], [0, 0, before])
+  writeFileSync(paths[1], sound)
+  mergeRunFiles({ paths, outPath: out })
+  assert.equal(
+    readRunFooter(out)?.sections.byprop.counts.reduce((sum, count) => sum + count, 0),
+    600,
+  )
 })
 
 test('mergeRuns() says which row LMDB would refuse, and the thread goes on', async () => {

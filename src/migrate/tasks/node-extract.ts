@@ -68,7 +68,12 @@ export interface NodeExtractCounts {
  * one partition are in memory.
  */
 export function extractNodes(input: NodeExtractInput): NodeExtractCounts {
-  return new NodeExtract(input).extract()
+  const task = new NodeExtract(input)
+  try {
+    return task.extract()
+  } finally {
+    task.close()
+  }
 }
 
 class NodeExtract {
@@ -136,6 +141,10 @@ class NodeExtract {
       lastBuid: this.nodes > 0 ? stream.lastBuid() : null,
       unresolved: Buffer.concat(stream.unresolved),
     }
+  }
+
+  close(): void {
+    this.run?.close()
   }
 
   /**
