@@ -226,7 +226,7 @@ export class LayerSyncs implements SyncService {
   async untilCaughtUp(): Promise<SyncState> {
     await this.resumeOrder
     await this.last
-    const layers = [...this.layers.values()]
+    const layers = [...this.layers.values()].filter(({ isWanted }) => isWanted)
     if (layers.length === 0) {
       throw new MigrationError('ERR_USAGE', 'Cannot wait for the sync: it was not started', {
         hint: 'start it from the offsets file or from last',

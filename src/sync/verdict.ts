@@ -55,7 +55,10 @@ function layerBlockers(layer: LayerState, name: string, isUnanswered: boolean): 
   const { pullStatus, pullTask, pushTask, lagSplices, isSettled, errorCount, notes } = layer
   const blockers: Blocker[] = []
   const isCutOff = pullStatus === 'connect_err' || pullStatus === 'auth_err'
-  if (pullTask.status !== 'active' || pushTask.status !== 'active') {
+  const isRunning = pullTask.status === 'active' && pushTask.status === 'active'
+  // Of a layer that does not run nothing passes.
+  const open = isRunning ? passing : lasting
+  if (!isRunning) {
     const failure = [pullTask, pushTask].find((task) => task.status === 'exception')
     blockers.push(lasting(`${name} does not run${failure?.status === 'exception' ? `: ${failure.message}` : ''}`))
   } else if (isCutOff && notes.length > 0) {
@@ -69,10 +72,10 @@ function layerBlockers(layer: LayerState, name: string, isUnanswered: boolean): 
   }
   if (lagSplices === null || lagSplices > 0) {
     const lag = lagSplices === null ? 'an unknown number of splices are' : areCounted(lagSplices, 'splice')
-    blockers.push(passing(`${name}: ${lag} not acknowledged by the destination`))
+    blockers.push(open(`${name}: ${lag} not acknowledged by the destination`))
   } else if (!isSettled) {
     blockers.push(
-      passing(`${name}: the destination may not have all changes on its disk yet; this takes up to ten seconds`),
+      open(`${name}: the destination may not have all changes on its disk yet; this takes up to ten seconds`),
     )
   }
   if (errorCount > 0) blockers.push(lasting(`${name} has ${counted(errorCount, 'open error')}`))

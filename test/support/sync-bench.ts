@@ -65,8 +65,8 @@ export class Bench {
     return new Bench(config, this.durable, this)
   }
 
-  run<T>(promise: Promise<T>): Promise<T> {
-    return this.clock.run(promise)
+  run<T>(promise: Promise<T>, mostMs?: number): Promise<T> {
+    return this.clock.run(promise, mostMs)
   }
 
   wait(ms: number): Promise<void> {

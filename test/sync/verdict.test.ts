@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { printable } from '../../src/bytes/printable.js'
 import { metricsText } from '../../src/sync/http/metrics.js'
@@ -6,6 +8,7 @@ import { statusPage } from '../../src/sync/http/page.js'
 import { notLookedAt } from '../../src/sync/not-looked-at.js'
 import { stateJson } from '../../src/sync/status.js'
 import { LinkDown, TelepathError } from '../../src/telepath/errors.js'
+import { tempDir } from '../support/fixture.js'
 import { rawSplice } from '../support/sim-cortex.js'
 import { A, asn, B, Bench, META, nope } from '../support/sync-bench.js'
 
@@ -270,6 +273,24 @@ test('untilCaughtUp() ends with what waiting does not cure', async () => {
   const { canCutover, cutoverBlockers } = await bench.run(bench.service.untilCaughtUp())
   assert.equal(canCutover, false)
   assert.deepEqual(cutoverBlockers, [`Layer ${A} has 1 open error`])
+})
+
+test('untilCaughtUp() does not wait for a layer of an earlier start that was not started again', async () => {
+  const bench = new Bench()
+  await bench.run(bench.store.startLayers([[B, 0]], true))
+  const offsfile = join(tempDir(), 'lyroffs.yaml')
+  writeFileSync(offsfile, `${A}: {nextoffs: 0}\n`)
+  for (const isShown of [false, true]) {
+    const next = new Bench({ offsfile }, bench.durable, bench)
+    await next.run(next.service.startSyncFromFile())
+    if (isShown) next.service.state()
+    const { blockers } = await next.run(next.service.untilCaughtUp(), 60_000)
+    assert.deepEqual(blockers, [
+      { text: `Layer ${B} does not run`, passes: false },
+      { text: `Layer ${B}: an unknown number of splices are not acknowledged by the destination`, passes: false },
+    ])
+    await next.run(next.service.stopSync())
+  }
 })
 
 test('untilCaughtUp() fails when a layer ends meanwhile, with what to do', async () => {

@@ -34,6 +34,11 @@ export class LayerSync {
     return this.run?.isRunning === true
   }
 
+  /** Whether this process has started it, or would have; others are those of an earlier start. */
+  get isWanted(): boolean {
+    return this.run !== null || this.haltedBy !== null
+  }
+
   /** Why it is not running; null when it is. */
   get failure(): Error | null {
     if (this.isRunning) return null
