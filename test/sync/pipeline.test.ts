@@ -186,6 +186,28 @@ test('LayerSyncs waits until its users may read the source and write to the dest
   assert.deepEqual([bench.values(), bench.layer().notes], [[1, 2], []])
 })
 
+test('LayerSyncs leaves no older value of a node behind when it ends while it applies errors again', async () => {
+  for (const isKilled of [false, true]) {
+    const bench = new Bench()
+    bench.add(A, asn(0, 2), nope(), ...range(60).map((valu) => asn(valu)))
+    await bench.start([A, 0])
+    await bench.run(bench.service.untilCaughtUp())
+    assert.deepEqual([bench.values().at(-1), bench.store.settledOffset(A)], [59, 62])
+    const retried = bench.service.retryErrors().catch(() => {})
+    while (bench.values().at(-1) !== 30) await bench.wait(1)
+    if (isKilled) bench.process.kill()
+    else await bench.run(bench.service.stopSync().then(() => retried))
+    bench.source.cut()
+    bench.dest.cut()
+    const next = new Bench({}, bench.durable, bench)
+    if (!isKilled) await next.run(next.service.startSyncFromLast())
+    const { cutoverBlockers } = await next.run(next.service.untilCaughtUp())
+    assert.deepEqual([next.values().at(-1), cutoverBlockers], [59, [`Layer ${A} has 1 open error`]])
+    assert.deepEqual(await next.run(next.service.retryErrors()), { applied: 0, failed: 1 })
+    assert.equal(next.store.settledOffset(A), 62)
+  }
+})
+
 test('LayerSyncs continues with both Cortexes gone for a while', async () => {
   const bench = new Bench()
   bench.add(A, asn(1))

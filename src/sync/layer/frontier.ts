@@ -11,6 +11,8 @@
  * | `settled`    | surely on the destination's disk                           | pusher      | it was acknowledged long ago (`Marks`) |
  * | `epoch`      | counts the rewinds: what was begun before one is forgotten | `goTo()`    | the pusher goes back                   |
  *
+ * While errors are applied again (`retryRecorded()`), `settled` is back at the first of them.
+ *
  * `goTo()` sets all offsets except `settled`. Only the reader sets `read` back to `held`, when it reconnects.
  */
 export class Frontier {

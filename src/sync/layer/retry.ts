@@ -35,6 +35,11 @@ export async function retryRecorded(parts: RetryParts, dest: RemoteLayer): Promi
   )
   if (records.length === 0) return { applied: 0, failed: 0 }
   await destPeer.reloadModel()
+  // The destination has older values of these nodes until the end: a sync that ends before starts again from here.
+  const { settled } = frontier
+  frontier.settled = Math.min(settled, records[0].offset)
+  ledger.write(store.advance(iden, frontier.pushed, [], frontier.settled))
+  await ledger.written()
   const ndefs = new Set(records.flatMap(({ splices }) => splices.map((splice) => ndefOf(splice))))
   ndefs.delete(null)
   const own = await applyOwn(parts, dest, records)
@@ -42,6 +47,8 @@ export async function retryRecorded(parts: RetryParts, dest: RemoteLayer): Promi
   // Remove a record only when its splices are committed, not just acknowledged.
   await clock.sleep(COMMIT_MS, parts.hard)
   await dest.editIndex()
+  frontier.settled = settled
+  ledger.write(store.advance(iden, frontier.pushed, [], settled))
   let applied = 0
   for (const { offset, endOffset } of records) {
     let isDone = endOffset > offset || own.has(offset)
