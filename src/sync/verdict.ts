@@ -75,7 +75,9 @@ function layerBlockers(layer: LayerState, name: string, isUnanswered: boolean): 
     blockers.push(open(`${name}: ${lag} not acknowledged by the destination`))
   } else if (!isSettled) {
     blockers.push(
-      open(`${name}: the destination may not have all changes on its disk yet; this takes up to ten seconds`),
+      open(
+        `${name}: the destination may not have all changes on its disk yet; this takes up to ten seconds after the last one`,
+      ),
     )
   }
   if (errorCount > 0) blockers.push(lasting(`${name} has ${counted(errorCount, 'open error')}`))

@@ -245,7 +245,7 @@ test('ask() says no until the destination has surely committed what it has ackno
   while (bench.values().length === 0) await bench.wait(100)
   const { canCutover, blockers } = await bench.run(bench.service.ask())
   assert.deepEqual([bench.values(), bench.store.settledOffset(A), canCutover], [[1], 0, false])
-  const text = `Layer ${A}: the destination may not have all changes on its disk yet; this takes up to ten seconds`
+  const text = `Layer ${A}: the destination may not have all changes on its disk yet; this takes up to ten seconds after the last one`
   assert.deepEqual(blockers, [{ text, passes: true }])
   assert.equal((await bench.run(bench.service.untilCaughtUp())).canCutover, true)
   assert.equal(bench.store.settledOffset(A), 1)
