@@ -87,8 +87,12 @@ function keyOf(group: usize): u64 {
 
 function clear(): void {
   foundCount = 0
-  if (capacity == 0) makeRoom(FIRST_CAPACITY)
-  memory.fill(slots, 0, 8 * capacity)
+  if (capacity > 0) {
+    memory.fill(slots, 0, 8 * capacity)
+    return
+  }
+  found = heap.alloc(FIRST_CAPACITY * ENTRY_BYTES)
+  makeSlots(FIRST_CAPACITY)
 }
 
 /** Where the group with a key is, which may be new. */
@@ -126,11 +130,6 @@ function grow(): void {
     while (load<u32>(slots + 4 * slot) != 0) slot = (slot + 1) & mask
     store<u32>(slots + 4 * slot, i + 1)
   }
-}
-
-function makeRoom(groups: u32): void {
-  found = heap.alloc(groups * ENTRY_BYTES)
-  makeSlots(groups)
 }
 
 function makeSlots(groups: u32): void {

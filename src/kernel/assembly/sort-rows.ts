@@ -198,6 +198,7 @@ function sortFew(rows: IndexRows, start: u32, end: u32, depth: u32): void {
   }
 }
 
+/** The index of a row from `depth` on: where it is, and how many bytes. */
 function indexOf(rows: IndexRows, row: u32, depth: u32): usize {
   return rows.bytes + load<u32>(rows.starts + 4 * row) + depth
 }
@@ -223,12 +224,12 @@ function sortTies(rows: IndexRows, start: u32, end: u32, depth: u32): void {
 
 function wordOf(rows: IndexRows, place: u32, depth: u32): u64 {
   const row = load<u32>(order + 4 * place)
-  return wordAt(rows.bytes + load<u32>(rows.starts + 4 * row) + depth, restOf(rows, place, depth))
+  return wordAt(indexOf(rows, row, depth), bytesOf(rows, row, depth))
 }
 
-/** How many bytes an index has from `depth` on. */
+/** How many bytes the index at a place of the order has from `depth` on. */
 function restOf(rows: IndexRows, place: u32, depth: u32): u32 {
-  return <u32>load<u16>(rows.lengths + 2 * load<u32>(order + 4 * place)) - depth
+  return bytesOf(rows, load<u32>(order + 4 * place), depth)
 }
 
 /** How many bytes all rows share, at least `depth`. */
@@ -248,8 +249,8 @@ function commonBytes(rows: IndexRows, start: u32, end: u32, depth: u32): u32 {
 }
 
 function readEntry(rows: IndexRows, row: u32, depth: u32, entry: usize): void {
-  const rest = <u32>load<u16>(rows.lengths + 2 * row) - depth
-  store<u64>(entry, wordAt(rows.bytes + load<u32>(rows.starts + 4 * row) + depth, rest))
+  const rest = bytesOf(rows, row, depth)
+  store<u64>(entry, wordAt(indexOf(rows, row, depth), rest))
   store<u32>(entry, min(rest, WORD_BYTES + 1), 8)
   store<u32>(entry, row, 12)
 }
